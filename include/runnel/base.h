@@ -1,0 +1,80 @@
+/* runnel/base.h: what every other header needs: time, errors, attributes.
+ *
+ * Every function of the library is called rn_…; without RN_NO_SHORT_NAMES the headers also define
+ * the short spellings that make programs read well (go, defer, chan_send, ctx_cancel, wg_wait …).
+ */
+#ifndef RUNNEL_BASE_H
+#define RUNNEL_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+#define RN_EXTERN_C_BEGIN extern "C" {
+#define RN_EXTERN_C_END }
+/* The layout of an atomic is that of its value; only C code touches it. */
+#define rn_atomic(T) T
+#define RN_STATIC_ASSERT(c, text) static_assert(c, text)
+#define RN_NORETURN [[noreturn]]
+#else
+#define RN_EXTERN_C_BEGIN
+#define RN_EXTERN_C_END
+#define rn_atomic(T) _Atomic(T)
+#define RN_STATIC_ASSERT(c, text) _Static_assert(c, text)
+#define RN_NORETURN _Noreturn
+#endif
+
+#define RN_PUBLIC __attribute__((visibility("default")))
+#define RN_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#define RN_MUST_USE __attribute__((warn_unused_result))
+
+#define RN_CAT_(a, b) a##b
+#define RN_CAT(a, b) RN_CAT_(a, b)
+/* A name that no other expansion in the file has. */
+#define RN_UNIQUE(prefix) RN_CAT(prefix, __COUNTER__)
+
+RN_EXTERN_C_BEGIN
+
+/* A span of time in nanoseconds. */
+typedef int64_t rn_duration;
+/* A moment on the monotonic clock, in nanoseconds since some fixed start.  Changes of the wall
+ * clock do not touch it. */
+typedef int64_t rn_time;
+
+#define RN_NANOSECOND ((rn_duration)1)
+#define RN_MICROSECOND (1000 * RN_NANOSECOND)
+#define RN_MILLISECOND (1000 * RN_MICROSECOND)
+#define RN_SECOND (1000 * RN_MILLISECOND)
+#define RN_MINUTE (60 * RN_SECOND)
+#define RN_HOUR (60 * RN_MINUTE)
+
+/* The element of a channel that carries no data, only its occurrence. */
+typedef struct rn_unit {
+#ifdef __cplusplus
+    char rn_nothing[0];
+#endif
+} rn_unit;
+
+/* Errors.  A function that can fail returns 0, or one of these, or the negative of an errno
+ * value (-ENOENT); never errno itself, since a goroutine may go on on another thread. */
+enum rn_error {
+    RN_OK = 0,
+    RN_ECANCELED = -10001, /* the context was canceled */
+    RN_ETIMEOUT = -10002,  /* the context's deadline, or a timeout, has passed */
+    RN_ECLOSED = -10003,   /* the channel or descriptor is closed */
+    RN_EAGAIN = -10004,    /* a try_ form would have had to block */
+    RN_ENOMEM = -10005,    /* out of memory, stacks or threads */
+    RN_EINVAL = -10006,    /* an argument makes no sense */
+    RN_EPANIC = -10007,    /* a goroutine of the scope or group panicked */
+    RN_ENOTFOUND = -10008, /* no such key */
+    RN_EBUSY = -10009,     /* in use, or already running */
+    RN_EEOF = -10010,      /* end of input */
+};
+
+/* One line of text for an error, never NULL.  For an unknown number it says so.  The text is
+ * constant.  Any thread, any time. */
+RN_PUBLIC const char *rn_strerror(int err);
+
+RN_EXTERN_C_END
+#endif

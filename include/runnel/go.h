@@ -1,0 +1,225 @@
+/* runnel/go.h: goroutines, defer, panic, and the runtime's beginning and end.
+ *
+ *     static void greet(const char *who, int times) { … }
+ *
+ *     int rn_main(int argc, char **argv)
+ *     {
+ *         go(greet, "world", 3);          // evaluated and converted here as by a call of greet
+ *         rn_sleep(RN_MILLISECOND);
+ *         return 0;                       // the program ends, whatever greet does
+ *     }
+ *
+ * A program defines rn_main and links with the library, which brings main; or it keeps its own main
+ * and calls rn_run.
+ */
+#ifndef RUNNEL_GO_H
+#define RUNNEL_GO_H
+
+#include <runnel/base.h>
+
+RN_EXTERN_C_BEGIN
+
+/* ---- starting ------------------------------------------------------------------------------ */
+
+/* How a goroutine came to its end, for the one who started it (wg_go, scope_go …). */
+enum rn_ended { RN_ENDED_RETURN, RN_ENDED_EXIT, RN_ENDED_PANIC };
+
+struct rn_panic;
+
+/* What rn_go_with and its relatives pass beside the call itself. */
+struct rn_go_call {
+    void *entry;      /* the function; set by the macros */
+    const char *name; /* shown in traces instead of the function's; must outlive the goroutine */
+    size_t stack;     /* bytes of stack; 0: the default (RUNNEL_STACK, 64 KiB) */
+    /* Called on the new goroutine when it ends, after its deferred calls.  For RN_ENDED_PANIC it
+     * returns true when it has taken the panic over; otherwise the program dies of it. */
+    bool (*ended)(void *owner, enum rn_ended how, intptr_t result, struct rn_panic *panic);
+    void *owner;
+    bool try_;        /* report failure in err instead of panicking */
+    int err;
+};
+
+#ifndef __cplusplus
+/* go(f, args…): starts f(args…) as a new goroutine and returns at once.  The compiler checks and
+ * converts the arguments as for a call; they are evaluated here, in the caller.  f returns void or
+ * a scalar, which is dropped; its arguments take at most 256 bytes (16 a piece, structs by their size): pass a pointer to more.
+ * Panics when memory or stacks run out ("go: …").  May let other goroutines run first when very
+ * many that have not started yet are queued.  f == NULL is fatal.  From goroutines, and from plain
+ * threads while rn_run is under way.
+ * Happens before: everything before go happens before the start of f.  (Go spec, "Go statements".) */
+#define rn_go(f, ...) rn__go_with_chain((void *)(f), 0, f, ##__VA_ARGS__)
+/* As go; returns 0, or RN_ENOMEM when there is no memory or stack for it. */
+#define rn_go_try(f, ...)                                                                   \
+    ({                                                                                      \
+        struct rn_go_call rn_call_ = {.entry = (void *)(f), .try_ = true};                      \
+        rn__go_with_chain(&rn_call_, 1, f, ##__VA_ARGS__);                                  \
+        rn_call_.err;                                                                       \
+    })
+/* go with options: rn_go_with((.name = "reader", .stack = 256 << 10), f, args…). */
+#define rn_go_with(options, f, ...)                                                         \
+    ({                                                                                      \
+        struct rn_go_call rn_call_ = {RN__STRIP options};                                   \
+        rn_call_.entry = (void *)(f);                                                           \
+        rn__go_with_chain(&rn_call_, 1, f, ##__VA_ARGS__);                                  \
+        rn_call_.err;                                                                       \
+    })
+#define RN__STRIP(...) __VA_ARGS__
+
+/* Runs f(args…) as the main goroutine of a fresh runtime on this thread and returns what it
+ * returned (0 for void), after every thread of the runtime has ended.  Goroutines that are still
+ * there then are gone, without their deferred calls.  May be called again afterwards; not from a
+ * goroutine, and not from two threads at once (both panic). */
+#define rn_run(f, ...)                                                                      \
+    ({                                                                                      \
+        struct rn_go_call rn_call_ = {.entry = (void *)(f)};                                    \
+        rn__run_prepare(&rn_call_);                                                         \
+        rn__go_with_chain(&rn_call_, 1, f, ##__VA_ARGS__);                                  \
+        int rn_status_ = rn__run_wait(&rn_call_);                                           \
+        RN__RETURNS_VOID(f, ##__VA_ARGS__) ? 0 : rn_status_;                                \
+    })
+
+/* The call goes through f's own type to an assembly routine that keeps the argument registers and
+ * a bounded piece of the stack; f (or a struct rn_go_call) travels in the static-chain register. */
+#define rn__go_with_chain(chain, kind, f, ...)                                              \
+    ({                                                                                      \
+        RN_STATIC_ASSERT(RN__RETURNS_SCALAR(f, ##__VA_ARGS__),                              \
+                         "go: the function must return void or a scalar, not a struct");    \
+        RN_STATIC_ASSERT(RN__ARGS_BYTES(__VA_ARGS__) <= 256,                                \
+                         "go: the arguments take more than 256 bytes; pass a pointer");     \
+        void *rn_entry_ = (void *)(RN__ARGS_BYTES(__VA_ARGS__) <= 64 ? rn__go_entries[kind] \
+                                                                      : rn__go_entries[2 + (kind)]); \
+        __asm__("" : "+r"(rn_entry_)); /* the optimiser must not know whom it calls */      \
+        (void)__builtin_call_with_static_chain(                                             \
+            ((__typeof__(&*(f)))rn_entry_)(__VA_ARGS__), (void *)(chain));                  \
+    })
+#define RN__RETURNS_SCALAR(f, ...)                                                          \
+    (__builtin_classify_type(RN__RESULT(f, ##__VA_ARGS__)) != 12 && \
+     __builtin_classify_type(RN__RESULT(f, ##__VA_ARGS__)) != 13)
+#define RN__RESULT(f, ...) \
+    __builtin_choose_expr(RN__RETURNS_VOID(f, ##__VA_ARGS__), 0, (f)(__VA_ARGS__))
+#define RN__RETURNS_VOID(f, ...) \
+    __builtin_types_compatible_p(__typeof__((f)(__VA_ARGS__)), void)
+
+/* An upper bound of what the arguments can take on the stack: 16 bytes each, or a struct's size
+ * rounded up.  Arrays and functions decay in the comma operator. */
+#define RN__ARG_BYTES(x) (sizeof((void)0, (x)) <= 16 ? 16 : (sizeof((void)0, (x)) + 15) / 16 * 16)
+#define RN__ARGS_BYTES(...) \
+    RN__SUM_PICK(0, ##__VA_ARGS__, RN__SUM_16, RN__SUM_15, RN__SUM_14, RN__SUM_13, RN__SUM_12, \
+                 RN__SUM_11, RN__SUM_10, RN__SUM_9, RN__SUM_8, RN__SUM_7, RN__SUM_6, RN__SUM_5, \
+                 RN__SUM_4, RN__SUM_3, RN__SUM_2, RN__SUM_1, RN__SUM_0)(__VA_ARGS__)
+#define RN__SUM_PICK(z, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, pick, ...) pick
+#define RN__SUM_0() ((size_t)0)
+#define RN__SUM_1(x) RN__ARG_BYTES(x)
+#define RN__SUM_2(x, ...) (RN__ARG_BYTES(x) + RN__SUM_1(__VA_ARGS__))
+#define RN__SUM_3(x, ...) (RN__ARG_BYTES(x) + RN__SUM_2(__VA_ARGS__))
+#define RN__SUM_4(x, ...) (RN__ARG_BYTES(x) + RN__SUM_3(__VA_ARGS__))
+#define RN__SUM_5(x, ...) (RN__ARG_BYTES(x) + RN__SUM_4(__VA_ARGS__))
+#define RN__SUM_6(x, ...) (RN__ARG_BYTES(x) + RN__SUM_5(__VA_ARGS__))
+#define RN__SUM_7(x, ...) (RN__ARG_BYTES(x) + RN__SUM_6(__VA_ARGS__))
+#define RN__SUM_8(x, ...) (RN__ARG_BYTES(x) + RN__SUM_7(__VA_ARGS__))
+#define RN__SUM_9(x, ...) (RN__ARG_BYTES(x) + RN__SUM_8(__VA_ARGS__))
+#define RN__SUM_10(x, ...) (RN__ARG_BYTES(x) + RN__SUM_9(__VA_ARGS__))
+#define RN__SUM_11(x, ...) (RN__ARG_BYTES(x) + RN__SUM_10(__VA_ARGS__))
+#define RN__SUM_12(x, ...) (RN__ARG_BYTES(x) + RN__SUM_11(__VA_ARGS__))
+#define RN__SUM_13(x, ...) (RN__ARG_BYTES(x) + RN__SUM_12(__VA_ARGS__))
+#define RN__SUM_14(x, ...) (RN__ARG_BYTES(x) + RN__SUM_13(__VA_ARGS__))
+#define RN__SUM_15(x, ...) (RN__ARG_BYTES(x) + RN__SUM_14(__VA_ARGS__))
+#define RN__SUM_16(x, ...) (RN__ARG_BYTES(x) + RN__SUM_15(__VA_ARGS__))
+#endif /* !__cplusplus; see runnel/cxx.h for C++ */
+
+RN_PUBLIC extern void (*const rn__go_entries[4])(void);
+RN_PUBLIC void rn__run_prepare(struct rn_go_call *call);
+RN_PUBLIC int rn__run_wait(struct rn_go_call *call);
+
+/* What the program defines when it lets the library bring main.  Its value is the exit status. */
+int rn_main(int argc, char **argv);
+
+/* How many goroutines may run at once.  Before rn_run (or from rn_main) RUNNEL_PROCS in the
+ * environment decides, else the machine: affinity and cgroup limits.  rn_set_procs changes it, at
+ * any time, for the current and later runs; n < 1 is RN_EINVAL, more than 256 is capped.  Returns 0. */
+RN_PUBLIC int rn_procs(void);
+RN_PUBLIC int rn_set_procs(int n);
+
+/* Goroutines that exist now, the main one included. */
+RN_PUBLIC size_t rn_num_goroutines(void);
+
+/* ---- in a goroutine ------------------------------------------------------------------------ */
+
+/* Lets the other runnable goroutines go first.  Plain threads: sched_yield. */
+RN_PUBLIC void rn_yield(void);
+
+/* Runs the deferred calls of this goroutine, then ends it, and only it (Go's Goexit).  In the main
+ * goroutine the others go on; when they have all ended: fatal "no goroutines (main called
+ * rn_exit_goroutine) - deadlock!".  Not from a plain thread: panics. */
+RN_PUBLIC RN_NORETURN void rn_exit_goroutine(void);
+
+/* Between rn_pin and rn_unpin this goroutine stays on its thread, and no other goroutine runs on
+ * that thread: for thread-local state, OpenGL and the like (Go's LockOSThread).  Nests. */
+RN_PUBLIC void rn_pin(void);
+RN_PUBLIC void rn_unpin(void);
+
+/* Around a call that is known to block for long: the processor is handed to others at once instead
+ * of after the monitor has noticed.  Nothing of runnel may be called in between.  Not nested. */
+RN_PUBLIC void rn_blocking_enter(void);
+RN_PUBLIC void rn_blocking_leave(void);
+
+/* Names this goroutine in traces; the text must outlive it. */
+RN_PUBLIC void rn_set_name(const char *name);
+
+/* ---- defer --------------------------------------------------------------------------------- */
+
+/* defer(f, arg): f(arg) runs when the enclosing scope is left, by its end, return, break, goto, a
+ * panic or rn_exit_goroutine; last deferred, first run.  arg is evaluated now; it is a pointer or
+ * an integer.  Not left by longjmp. */
+struct rn_defer {
+    struct rn_defer *up;
+    struct rn_defer **top;
+    void (*f)(void *);
+    void *arg;
+};
+#define rn_defer(f, arg) RN__DEFER(RN_CAT(rn_defer_, __COUNTER__), f, arg)
+#define RN__DEFER(name, f, a)                                                               \
+    __attribute__((cleanup(rn__defer_leave), unused)) struct rn_defer name;                 \
+    RN__DEFER_CHECK(f, a);                                                                  \
+    rn__defer_enter(&name, (void (*)(void *))(f), (void *)(uintptr_t)(a))
+#ifdef __cplusplus
+#define RN__DEFER_CHECK(f, a) ((void)0)
+#else
+#define RN__DEFER_CHECK(f, a) ((void)sizeof(((f)(a)), 0))
+#endif
+
+RN_PUBLIC void rn__defer_enter(struct rn_defer *d, void (*f)(void *), void *arg);
+
+static inline void rn__defer_leave(struct rn_defer *d)
+{
+    *d->top = d->up;
+    d->f(d->arg);
+}
+
+/* ---- panic --------------------------------------------------------------------------------- */
+
+/* Runs this goroutine's deferred calls, newest first; unless one of them recovers, the program
+ * prints "panic: <text>", every goroutine with its state and trace, and exits with status 2. */
+RN_PUBLIC RN_NORETURN void rn_panic(const char *format, ...) RN_PRINTF(1, 2);
+/* A panic that carries a value for rn_recover_value; text is copied. */
+RN_PUBLIC RN_NORETURN void rn_panic_value(void *value, const char *text);
+
+/* Directly in a deferred function: stops the panic that runs it and returns its text, which lives
+ * until the goroutine panics again or ends; NULL when there is no panic or the caller was not
+ * deferred.  When the deferred call returns, the function that deferred it returns to its caller,
+ * with the value 0 where it has one. */
+RN_PUBLIC const char *rn_recover(void);
+/* As rn_recover; returns whether it recovered, and stores the value of rn_panic_value (else NULL). */
+RN_PUBLIC bool rn_recover_value(void **value);
+
+/* Prints "fatal error: <text>" and the listing, status 2.  Can't be recovered. */
+RN_PUBLIC RN_NORETURN void rn_fatal(const char *format, ...) RN_PRINTF(1, 2);
+
+RN_EXTERN_C_END
+
+#ifndef RN_NO_SHORT_NAMES
+#define go(f, ...) rn_go(f, ##__VA_ARGS__)
+#define defer(f, arg) rn_defer(f, arg)
+#endif
+
+#endif

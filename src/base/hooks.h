@@ -1,0 +1,24 @@
+/* The table through which lower layers tell src/debug what happens; src/debug fills it in when it
+ * is linked and started.  An entry is NULL when nobody listens.  Lower layers never include debug. */
+#ifndef RN_BASE_HOOKS_H
+#define RN_BASE_HOOKS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct rn_g;
+struct rn_panic;
+
+struct rn_hooks {
+    /* Prints every goroutine with state, waiting time, trace and start to stderr.  `uc` is the
+     * ucontext of a fault or signal on this thread, or NULL. */
+    void (*dump)(struct rn_g *current, void *uc);
+    /* Prints one line "panic: …" per panic in the chain, oldest first. */
+    void (*print_panics)(struct rn_panic *newest);
+    /* Stores up to n return addresses of the calling goroutine; returns how many. */
+    int (*trace)(void **pc, int n);
+};
+extern struct rn_hooks rn__hooks;
+
+#endif

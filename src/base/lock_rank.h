@@ -1,0 +1,31 @@
+/* Lock order as data.  A thread takes locks in rising rank; equal ranks only where the entry says
+ * so.  Debug builds (RN_DEBUG) check every acquisition. */
+#ifndef RN_BASE_LOCK_RANK_H
+#define RN_BASE_LOCK_RANK_H
+
+#include <stdbool.h>
+
+enum rn_rank {
+    RN_RANK_SCOPE = 10,   /* a scope's, a group's or a flight's list of children */
+    RN_RANK_CONTEXT = 20, /* a context's children; a parent before its child */
+    RN_RANK_MAP = 25,     /* a shard of rn_map */
+    RN_RANK_SYNC = 30,    /* the wait queue of a mutex, rwmutex, cond, semaphore, waitgroup */
+    RN_RANK_TIMERS = 40,  /* a processor's timers */
+    RN_RANK_CHAN = 50,    /* a channel; several in address order */
+    RN_RANK_POLL = 60,    /* a poller record */
+    RN_RANK_SCHED = 70,   /* the global run queue, idle processors and threads */
+    RN_RANK_STACKS = 80,  /* the pool of stacks and goroutine records */
+    RN_RANK_REVOKE = 90,  /* a worker's ownership of its processor */
+};
+
+#if defined(RN_DEBUG) && !defined(RN_MODEL)
+void rn__rank_check(const void *lock, enum rn_rank rank);
+void rn__rank_taken(const void *lock, enum rn_rank rank);
+void rn__rank_dropped(const void *lock);
+#else
+#define rn__rank_check(lock, rank) ((void)(rank))
+#define rn__rank_taken(lock, rank) ((void)(rank))
+#define rn__rank_dropped(lock) ((void)(lock))
+#endif
+
+#endif

@@ -1,0 +1,105 @@
+/* What an operating system must supply.  This file is the whole contract of a port; src/os/linux/
+ * is the one that exists.  Only src/os and src/arch know an operating system or a processor.
+ *
+ * Nothing here knows what a goroutine is.  Functions return 0 or a negative errno unless they say
+ * otherwise.
+ */
+#ifndef RN_OS_OS_H
+#define RN_OS_OS_H
+
+#include "base/atomic.h"
+#include <pthread.h>
+#include <stddef.h>
+
+/* ---- start ------------------------------------------------------------------------------- */
+
+/* Finds out what the kernel offers (membarrier, guard pages, page size) and registers for
+ * membarrier.  Idempotent; called before anything else here. */
+void rn_os_init(void);
+
+/* ---- memory ------------------------------------------------------------------------------ */
+
+extern size_t rn_os_page; /* bytes in a page */
+
+/* Reserves `bytes` of zeroed, lazily committed, readable and writable memory, aligned to `align`
+ * (a power of two >= the page).  NULL when the system has none.  Never counted against overcommit
+ * (MAP_NORESERVE), no huge pages. */
+void *rn_os_map(size_t bytes, size_t align);
+void rn_os_unmap(void *p, size_t bytes);
+/* Gives the pages back to the system; they read as zero afterwards. */
+void rn_os_discard(void *p, size_t bytes);
+
+enum rn_guard { RN_GUARD_MADVISE, RN_GUARD_MPROTECT, RN_GUARD_NONE };
+/* Makes one page trap.  Uses MADV_GUARD_INSTALL, which costs no mapping; on kernels before 6.13
+ * mprotect, and when the limit of mappings is reached, nothing: then a warning is printed to
+ * stderr once, and RN_GUARD_NONE returned. */
+enum rn_guard rn_os_guard(void *page);
+
+/* ---- threads ----------------------------------------------------------------------------- */
+
+/* Starts a joinable thread with all signals as the caller's, named `name` (15 characters at most).
+ * Its stack is the system's default size but at least 256 KiB. */
+int rn_os_thread_start(pthread_t *t, void *(*f)(void *), void *arg, const char *name);
+int rn_os_thread_id(void);     /* gettid */
+/* CPU time that a live thread has used, in ns; -1 if it can't be told. */
+int64_t rn_os_thread_cpu(pthread_t t);
+void rn_os_yield(void);        /* sched_yield */
+void rn_os_nap(rn_duration d); /* sleeps this thread for about d */
+
+/* Blocks while *word == seen, at most until `deadline` on rn_os_now's clock (INT64_MAX: forever).
+ * 0 when woken, spuriously or because *word differed; -ETIMEDOUT. */
+int rn_os_futex_wait(rn_atomic(uint32_t) *word, uint32_t seen, rn_time deadline);
+/* Wakes at most n waiters. */
+void rn_os_futex_wake(rn_atomic(uint32_t) *word, int n);
+
+/* Every thread of this process that runs executes a full fence before this returns.  Pairs with
+ * rn_fence_light (base/atomic.h). */
+void rn_os_fence_heavy(void);
+
+/* Processors that this process may use: the affinity mask, and every cpu.max (cgroup 2) or
+ * cpu.cfs_quota_us (cgroup 1) up the tree, a quota of 2.5 processors counting as 3; >= 1. */
+int rn_os_processors(void);
+
+/* Threads of this process that are neither in `own` (thread ids) nor the kernel's workers
+ * (io_uring) nor a sanitizer's: threads that could still wake somebody.  -1 if unknown. */
+int rn_os_other_threads(const int *own, int n);
+/* True when a signal has a handler that user code installed (fault signals, and those in the
+ * `ours` mask, bit s-1 for signal s, do not count). */
+bool rn_os_signal_handlers(uint64_t ours);
+
+/* ---- time and chance --------------------------------------------------------------------- */
+
+rn_time rn_os_now(void);                       /* CLOCK_MONOTONIC in ns, never 0 */
+void rn_os_entropy(void *to, size_t bytes);    /* random bytes from the kernel; never fails */
+
+/* ---- poller ------------------------------------------------------------------------------ */
+
+/* One poller for the process.  Exactly one thread waits at a time. */
+int rn_os_poll_open(void);   /* idempotent */
+void rn_os_poll_close(void);
+/* Registers fd, edge-triggered, both directions, with `tag` (not 0). */
+int rn_os_poll_add(int fd, uint64_t tag);
+int rn_os_poll_del(int fd);
+enum { RN_POLL_READ = 1, RN_POLL_WRITE = 2 }; /* errors and hang-ups set both */
+struct rn_os_event {
+    uint64_t tag;
+    uint32_t ready;
+};
+/* Waits until an event, rn_os_poll_wake or the deadline; returns how many events were stored. */
+int rn_os_poll_wait(struct rn_os_event *events, int max, rn_time deadline);
+void rn_os_poll_wake(void);  /* makes the current or the next poll_wait return; from any thread */
+
+/* ---- last words -------------------------------------------------------------------------- */
+
+/* write(2) to stderr, whole, async-signal-safe. */
+void rn_os_write_stderr(const char *text, size_t n);
+/* Installs handlers on an alternate stack: on_fault(address, ucontext, signo) for SIGSEGV and
+ * SIGBUS (returns false to let the previous action have it), on_quit(ucontext) for SIGQUIT.  A host
+ * program's own handlers, installed before, are kept and called for what is not ours. */
+int rn_os_faults_install(bool (*on_fault)(void *addr, void *uc, int signo), void (*on_quit)(void *uc));
+void rn_os_faults_uninstall(void);
+/* Every thread that runs goroutines calls these around its life: the alternate signal stack. */
+int rn_os_altstack_set(void);
+void rn_os_altstack_drop(void);
+
+#endif

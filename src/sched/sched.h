@@ -1,0 +1,231 @@
+/* The scheduler as the layers above see it: who am I, park, ready, timers, spawn, panic.
+ *
+ * Goroutines (G) run on worker threads (M) that each hold a processor (P).  A plain thread that
+ * calls into the library gets a G of its own (kind THREAD), so that every wait looks the same:
+ *
+ *     struct rn_waiter w = {.g = rn__self(), …};
+ *     lock(queue); … if nothing is to be had: rn_list_push(&queue->waiters, &w.node); unlock(queue);
+ *     rn__park(RN_WAIT_…, obj);             // returns once somebody called rn__ready(w.g)
+ *
+ *     the other side: lock(queue); w = pop; if (rn__waiter_claim(w)) { …; w->g->woken_by = w; } unlock;
+ *     rn__ready(w->g);                      // exactly once per park, with no internal lock held
+ *
+ * What always holds:
+ *  - Between the moment a waiter becomes visible and its park, nobody else runs on G's stack: a
+ *    readied G is not resumed before it has left its thread (on_cpu, see park.c).  So a waiter may be
+ *    enqueued and its lock dropped before the park; the wake-up cannot be lost.
+ *  - Exactly one rn__ready per park.  A wait with several wake-up sources (select, timeout,
+ *    context) has one claim word; whoever moves it 0 -> 1 wakes, the others leave it alone.
+ *  - No internal lock is held across rn__park, rn__ready, rn__yield, rn__spawn or user code.
+ *  - A function may come back from rn__park, and from anything that may park, on another thread:
+ *    never keep rn__self()'s M or a thread-local address across one.
+ */
+#ifndef RN_SCHED_SCHED_H
+#define RN_SCHED_SCHED_H
+
+#include "base/list.h"
+#include "os/lock.h"
+#include "os/os.h"
+#include <runnel/go.h>
+
+struct rn_g;
+struct rn_m;
+struct rn_p;
+
+/* ---- who waits for what -------------------------------------------------------------------- */
+
+/* Why a goroutine waits; rn__wait_text gives Go's words ("chan receive", "sleep" …). */
+enum rn_wait {
+    RN_WAIT_NONE,
+    RN_WAIT_CHAN_RECV,
+    RN_WAIT_CHAN_SEND,
+    RN_WAIT_CHAN_RECV_NIL,
+    RN_WAIT_CHAN_SEND_NIL,
+    RN_WAIT_SELECT,
+    RN_WAIT_SELECT_NONE,
+    RN_WAIT_SLEEP,
+    RN_WAIT_MUTEX,
+    RN_WAIT_RWMUTEX_R,
+    RN_WAIT_RWMUTEX_W,
+    RN_WAIT_WAITGROUP,
+    RN_WAIT_ONCE,
+    RN_WAIT_COND,
+    RN_WAIT_SEMAPHORE,
+    RN_WAIT_GROUP,
+    RN_WAIT_FLIGHT,
+    RN_WAIT_SCOPE,
+    RN_WAIT_CONTEXT,
+    RN_WAIT_IO,
+    RN_WAIT_SIGNAL,
+    RN_WAIT_EXTERNAL, /* something outside the program will wake it: never a deadlock */
+    RN_WAIT_COUNT
+};
+const char *rn__wait_text(enum rn_wait why);
+
+/* One wait in one queue; lives on the stack of the one who waits.  The queue's lock guards node. */
+struct rn_waiter {
+    struct rn_node node;
+    struct rn_g *g;
+    rn_atomic(uint32_t) *claim; /* NULL: this queue is the only one that can wake g */
+    void *elem;                 /* channels: where the value is, or goes */
+    void *of;                   /* the channel, lock … whose queue this is in */
+    uint32_t index;             /* select: the case */
+    bool ok;                    /* result, written by the waker before rn__ready */
+    bool queued;                /* in of's queue; guarded by of's lock */
+};
+
+/* The waker's right to wake w: true for exactly one caller.  With the queue's lock held. */
+static inline bool rn__waiter_claim(struct rn_waiter *w)
+{
+    uint32_t open = 0;
+    /* acq_rel: orders the losers' view after the winner's choice; the data itself is published by
+     * rn__ready and the run queue. */
+    return !w->claim || rn_cas_acq_rel(w->claim, &open, 1);
+}
+
+/* ---- goroutine ------------------------------------------------------------------------------ */
+
+enum rn_kind { RN_G_GOROUTINE, RN_G_THREAD };
+enum rn_status { RN_G_FREE, RN_G_RUNNABLE, RN_G_RUNNING, RN_G_WAITING, RN_G_DEAD };
+
+/* A goroutine's record.  Owned by whoever runs it; readable by a dump at any time, so the fields
+ * that a dump reads are atomics.  256 bytes: a million of them is a quarter GiB. */
+struct rn_g {
+    void *sp;                    /* first: arch/ keeps the stack pointer here while switched away */
+    rn_atomic(uint32_t) on_cpu;  /* 1 from before a switch to it until after the switch away; arch/ clears it */
+    rn_atomic(uint8_t) status;   /* enum rn_status */
+    rn_atomic(uint8_t) waiting;  /* enum rn_wait */
+    uint8_t kind;                /* enum rn_kind */
+    uint8_t flags;
+    struct rn_g *link;           /* in one queue or list at a time */
+    rn_atomic(struct rn_m *) m;  /* the thread that runs it; for THREAD its own */
+    struct rn_waiter *woken_by;  /* written by the waker before rn__ready */
+    rn_atomic(const void *) waiting_for; /* channel, lock …: for reports */
+    rn_atomic(int64_t) waiting_since;    /* coarse clock */
+    uint64_t id;                 /* 1 is main; never reused */
+
+    struct rn_defer *defers;     /* newest first */
+    struct rn_panic *panic;      /* newest first; NULL when not panicking */
+
+    char *stack_lo, *stack_hi;   /* usable bytes; lo - page is the guard */
+    struct rn_m *pinned;         /* rn_pin: the only thread that may run it */
+    uint32_t pins;
+    uint32_t index;              /* in the table of records */
+    const char *name;
+    void *entry;                 /* the function */
+    void *started_at;            /* return address in the starter */
+    uint64_t started_by;         /* its id */
+    bool (*ended)(void *owner, enum rn_ended how, intptr_t result, struct rn_panic *panic);
+    void *owner;
+    void *fiber;                 /* TSan's fiber, ASan's fake stack */
+    void *held;                  /* debug: locks that it holds (src/sync) */
+};
+
+/* The goroutine, or thread, that runs this; never NULL (a plain thread is adopted). */
+struct rn_g *rn__self(void);
+/* The same, but NULL on a plain thread that was not adopted; async-signal-safe. */
+struct rn_g *rn__self_or_null(void);
+static inline bool rn__is_goroutine(const struct rn_g *g) { return g->kind == RN_G_GOROUTINE; }
+
+/* ---- park and ready -------------------------------------------------------------------------- */
+
+/* Waits until rn__ready(self).  Returns self's woken_by.  `what` is for reports only. */
+struct rn_waiter *rn__park(enum rn_wait why, const void *what);
+/* Makes g runnable, to run next on this processor (hand-over). */
+void rn__ready(struct rn_g *g);
+/* Makes g runnable, behind what is queued. */
+void rn__ready_last(struct rn_g *g);
+/* Many at once (a close, a broadcast, a batch of timers), in the order pushed. */
+struct rn_ready_list {
+    struct rn_g *first, *last;
+    uint32_t n;
+};
+static inline void rn__ready_add(struct rn_ready_list *l, struct rn_g *g);
+void rn__ready_all(struct rn_ready_list *l);
+
+static inline void rn__ready_add(struct rn_ready_list *l, struct rn_g *g)
+{
+    g->link = NULL;
+    if (l->last)
+        l->last->link = g;
+    else
+        l->first = g;
+    l->last = g;
+    l->n++;
+}
+
+/* ---- starting ------------------------------------------------------------------------------- */
+
+/* A goroutine that runs f(arg), for the library's own use (after_func, poller).  0 or RN_ENOMEM.
+ * When list is not NULL the goroutine is added to it instead of being queued: for callers that
+ * hold a lock. */
+int rn__spawn(void (*f)(void *), void *arg, struct rn_ready_list *list);
+
+/* ---- choices -------------------------------------------------------------------------------- */
+
+/* Everything that a run's course depends on goes through these three (and pick in sched/choice.h):
+ * a test build replaces them, and one seed then decides the whole run. */
+rn_time rn__now(void);            /* monotonic, ns */
+uint64_t rn__random(void);        /* 64 random bits */
+uint32_t rn__random_below(uint32_t n); /* uniform in 0 … n-1; n > 0 */
+/* A clock that is at most some milliseconds old and costs one load: for reports. */
+rn_time rn__coarse_now(void);
+
+/* ---- timers --------------------------------------------------------------------------------- */
+
+/* An entry in some processor's timers.  All-zero is idle.  Owned by the caller, who keeps it alive
+ * until it has fired for the last time or rn__timer_stop has returned.
+ *
+ * fire runs on some worker thread with the lock of those timers held (rank TIMERS): it must not
+ * block, park, call user code or touch timers; it may take locks of higher rank.  It adds whom it
+ * wakes to `wake` (after claiming), and returns the next deadline, or 0 when it is done. */
+struct rn_timer_entry {
+    struct rn_node node;
+    rn_time when;
+    rn_time (*fire)(struct rn_timer_entry *t, rn_time now, struct rn_ready_list *wake);
+    rn_atomic(struct rn_p *) p; /* whose timers it is in; NULL when in none */
+    uint32_t slot;
+    /* A timer whose firing nobody can notice (a channel timer on whose channel nobody waits) does
+     * not hold back the deadlock report: NULL means that it always counts. */
+    bool (*awaited)(struct rn_timer_entry *t);
+};
+/* Starts an idle entry; `when` may be in the past. */
+void rn__timer_start(struct rn_timer_entry *t, rn_time when);
+/* Stops it: true when it was pending.  When it returns, fire is not running and will not run. */
+bool rn__timer_stop(struct rn_timer_entry *t);
+/* Stops if pending, and starts again; true when it was pending.  under() (may be NULL) runs between
+ * the two, with the lock of the timers held. */
+bool rn__timer_reset(struct rn_timer_entry *t, rn_time when);
+
+/* A wait with a deadline: on the stack beside a waiter; fire claims w and readies it with
+ * woken_by = w, w->ok = false. */
+struct rn_timeout {
+    struct rn_timer_entry entry;
+    struct rn_waiter w; /* w.g and w.claim set by the caller */
+};
+void rn__timeout_start(struct rn_timeout *t, rn_time when);
+void rn__timeout_stop(struct rn_timeout *t);
+
+/* ---- the rest ------------------------------------------------------------------------------- */
+
+/* The panic that is under way in this goroutine. */
+struct rn_panic {
+    struct rn_panic *up;      /* the one that it replaced */
+    char *text;               /* malloc'ed */
+    void *value;
+    struct rn_defer *running; /* the deferred call that runs now */
+    bool recovered, aborted, is_exit; /* is_exit: rn_exit_goroutine */
+    void *trace[32];          /* where it was raised */
+    int trace_n;
+    uint64_t g;
+};
+
+/* Misuse: panics with the text. */
+#define rn__misuse(...) rn_panic(__VA_ARGS__)
+
+/* A word that counts what could wake the program from outside: descriptors waited on, signal
+ * channels.  Above 0, no deadlock is reported. */
+extern rn_atomic(int64_t) rn__external_wakers;
+
+/* Events for src/debug (which includes all layers and is included by none): see base/hooks.h. */
+#endif
