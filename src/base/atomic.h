@@ -64,7 +64,14 @@
 #define rn_and_acq_rel(p, v) atomic_fetch_and_explicit((p), (v), memory_order_acq_rel)
 
 #define rn_fence_compiler() atomic_signal_fence(memory_order_seq_cst)
-#if defined(__SANITIZE_THREAD__) || (defined(__has_feature) && __has_feature(thread_sanitizer))
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define RN_TSAN 1
+#endif
+#elif defined(__SANITIZE_THREAD__)
+#define RN_TSAN 1
+#endif
+#ifdef RN_TSAN
 /* ThreadSanitizer does not model fences: a read-modify-write of one shared word orders at least as
  * much for it, and is a full fence on every machine that TSan runs on. */
 extern rn_atomic(uint32_t) rn__tsan_fence_word;

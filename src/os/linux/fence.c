@@ -1,0 +1,54 @@
+/* Start-up of the port, and the heavy side of the asymmetric fence.
+ *
+ * With membarrier(PRIVATE_EXPEDITED) the kernel interrupts every processor that runs a thread of
+ * this process, which costs the caller some microseconds and the others a few hundred nanoseconds;
+ * the light side (rn_fence_light) is then a compiler barrier.  Where the kernel has none of it,
+ * rn__fence_asymmetric stays false: the light side is a full fence, and the heavy side needs to be
+ * one for its own thread only.  Under ThreadSanitizer it stays false as well, because TSan does not
+ * see membarrier but does see the fences' stand-in.
+ */
+#define _GNU_SOURCE 1
+#include "os/os.h"
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { REGISTER = 1 << 4, EXPEDITED = 1 << 3 }; /* linux/membarrier.h, MEMBARRIER_CMD_PRIVATE_… */
+
+bool rn__fence_asymmetric;
+size_t rn_os_page = 4096;
+#ifdef RN_TSAN
+rn_atomic(uint32_t) rn__tsan_fence_word;
+#endif
+
+static bool membarrier_ok(int command)
+{
+    return syscall(SYS_membarrier, command, 0, 0) == 0;
+}
+
+static void init_once(void)
+{
+    rn_os_page = (size_t)sysconf(_SC_PAGESIZE);
+#ifndef RN_TSAN
+    rn__fence_asymmetric = membarrier_ok(REGISTER) && membarrier_ok(EXPEDITED);
+#endif
+}
+
+void rn_os_init(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, init_once);
+}
+
+void rn_os_fence_heavy(void)
+{
+    if (!rn__fence_asymmetric) {
+        /* pairs with the full fence that rn_fence_light is then. */
+        rn_fence_seq_cst();
+        return;
+    }
+    /* pairs with the compiler barrier of rn_fence_light: the kernel turns it into a full fence on
+     * every thread.  A process that was forked registers anew. */
+    if (!membarrier_ok(EXPEDITED) && !(membarrier_ok(REGISTER) && membarrier_ok(EXPEDITED)))
+        abort(); /* going on without the fence would corrupt what it guards */
+}

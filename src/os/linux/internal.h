@@ -1,0 +1,10 @@
+/* What the Linux port's files share with each other and with their tests. */
+#ifndef RN_OS_LINUX_INTERNAL_H
+#define RN_OS_LINUX_INTERNAL_H
+
+/* How many processors the cgroups of this process allow: `limit`, or fewer when a quota on the way
+ * from its group up to the mount says so; at least 1.  `root` is put before every path that is
+ * read: "" for the real system, a directory with a sample tree in tests. */
+int rn__os_cgroup_processors(const char *root, int limit);
+
+#endif

@@ -1,0 +1,89 @@
+/* Address space: reserve, give back, guard.
+ *
+ * Everything is mapped with MAP_NORESERVE and without huge pages: a stack of 64 KiB of which one
+ * page is used must cost one page, and the guards would split huge pages anyway.
+ */
+#define _GNU_SOURCE 1
+#include "base/fault.h"
+#include "os/os.h"
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum {
+    GUARD_INSTALL = 102,  /* MADV_GUARD_INSTALL, Linux 6.13 */
+    DONTNEED_LOCKED = 24, /* MADV_DONTNEED_LOCKED, Linux 5.18 */
+};
+
+static size_t round_up(size_t n, size_t to)
+{
+    return (n + to - 1) & ~(to - 1);
+}
+
+/* Cuts [p, p + total) down to the `bytes` at the first multiple of align. */
+static void *trim(char *p, size_t total, size_t bytes, size_t align)
+{
+    size_t before = round_up((size_t)p, align) - (size_t)p;
+    size_t after = total - before - bytes;
+    if (before)
+        munmap(p, before);
+    if (after)
+        munmap(p + before + bytes, after);
+    return p + before;
+}
+
+void *rn_os_map(size_t bytes, size_t align)
+{
+    bytes = round_up(bytes, rn_os_page);
+    size_t total = align > rn_os_page ? bytes + align - rn_os_page : bytes;
+    if (!bytes || total < bytes || rn__fault_hit())
+        return NULL;
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    char *p = mmap(NULL, total, PROT_READ | PROT_WRITE, flags, -1, 0);
+    if (p == MAP_FAILED)
+        return NULL;
+    p = trim(p, total, bytes, align);
+    madvise(p, bytes, MADV_NOHUGEPAGE); /* fails on kernels that have none: as well */
+    return p;
+}
+
+void rn_os_unmap(void *p, size_t bytes)
+{
+    if (p)
+        munmap(p, round_up(bytes, rn_os_page));
+}
+
+void rn_os_discard(void *p, size_t bytes)
+{
+    if (madvise(p, bytes, MADV_DONTNEED) == 0)
+        return;
+    /* Locked by mlockall: the pages stay, so they have at least to read as zero. */
+    if (madvise(p, bytes, DONTNEED_LOCKED) != 0)
+        memset(p, 0, bytes);
+}
+
+static void warn_unguarded(void)
+{
+    static const char text[] = "runnel: no more guard pages: the system's limit of mappings (vm.max_map_count) "
+                               "is reached; further stacks are unguarded\n";
+    static rn_atomic(bool) said;
+    /* relaxed: only one caller may see false; nothing is published. */
+    if (!rn_xchg_relaxed(&said, true))
+        rn_os_write_stderr(text, sizeof text - 1);
+}
+
+enum rn_guard rn_os_guard(void *page)
+{
+    static rn_atomic(bool) madvise_missing;
+    /* relaxed, both: a hint that saves a system call. */
+    if (!rn_load_relaxed(&madvise_missing)) {
+        if (madvise(page, rn_os_page, GUARD_INSTALL) == 0)
+            return RN_GUARD_MADVISE;
+        if (errno == EINVAL)
+            rn_store_relaxed(&madvise_missing, true);
+    }
+    if (mprotect(page, rn_os_page, PROT_NONE) == 0)
+        return RN_GUARD_MPROTECT;
+    warn_unguarded();
+    return RN_GUARD_NONE;
+}

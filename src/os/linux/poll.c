@@ -1,0 +1,124 @@
+/* The poller: one epoll instance, edge-triggered, and an eventfd to interrupt its wait.
+ *
+ * The eventfd is edge-triggered as well and never read: each write is an edge, an edge ends exactly
+ * one wait, and the counter would take centuries to fill.  Tag 0 is the eventfd's.
+ */
+#define _GNU_SOURCE 1
+#include "os/os.h"
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#ifndef SYS_epoll_pwait2
+#define SYS_epoll_pwait2 441
+#endif
+
+static int epoll_fd = -1, wake_fd = -1;
+
+static int add(int fd, uint32_t events, uint64_t tag)
+{
+    struct epoll_event e = {.events = events | EPOLLET, .data.u64 = tag};
+    return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
+}
+
+static int open_both(void)
+{
+    epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (epoll_fd < 0)
+        return -errno;
+    wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (wake_fd < 0)
+        return -errno;
+    return add(wake_fd, EPOLLIN, 0);
+}
+
+int rn_os_poll_open(void)
+{
+    if (epoll_fd >= 0)
+        return 0;
+    int err = open_both();
+    if (err)
+        rn_os_poll_close();
+    return err;
+}
+
+void rn_os_poll_close(void)
+{
+    if (wake_fd >= 0)
+        close(wake_fd);
+    if (epoll_fd >= 0)
+        close(epoll_fd);
+    epoll_fd = wake_fd = -1;
+}
+
+int rn_os_poll_add(int fd, uint64_t tag)
+{
+    return add(fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP, tag);
+}
+
+int rn_os_poll_del(int fd)
+{
+    return epoll_ctl(epoll_fd, EPOLL_CTL_DEL, fd, NULL) ? -errno : 0;
+}
+
+/* Milliseconds, rounded up so that a wait does not end early and come back at once. */
+static int in_milliseconds(rn_duration left)
+{
+    rn_duration ms = left / RN_MILLISECOND + (left % RN_MILLISECOND != 0);
+    return ms > INT_MAX ? INT_MAX : (int)ms;
+}
+
+/* epoll_wait for `left` ns; negative: forever. */
+static int wait_for(struct epoll_event *events, int max, rn_duration left)
+{
+    static rn_atomic(bool) pwait2_missing;
+    /* relaxed, both: a hint that saves a system call. */
+    if (left > 0 && !rn_load_relaxed(&pwait2_missing)) {
+        struct timespec t = {.tv_sec = left / RN_SECOND, .tv_nsec = left % RN_SECOND};
+        int n = (int)syscall(SYS_epoll_pwait2, epoll_fd, events, max, &t, NULL, 0);
+        if (n >= 0 || (errno != ENOSYS && errno != EPERM))
+            return n;
+        rn_store_relaxed(&pwait2_missing, true);
+    }
+    return epoll_wait(epoll_fd, events, max, left < 0 ? -1 : in_milliseconds(left));
+}
+
+static uint32_t readiness(uint32_t events)
+{
+    uint32_t ready = 0;
+    if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
+        ready |= RN_POLL_READ;
+    if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
+        ready |= RN_POLL_WRITE;
+    return ready;
+}
+
+int rn_os_poll_wait(struct rn_os_event *events, int max, rn_time deadline)
+{
+    enum { AT_ONCE = 128 };
+    struct epoll_event got[AT_ONCE];
+    rn_duration left = -1;
+    if (deadline != INT64_MAX) {
+        rn_time now = rn_os_now();
+        left = deadline > now ? deadline - now : 0;
+    }
+    int n = wait_for(got, max < AT_ONCE ? max : AT_ONCE, left), stored = 0;
+    for (int i = 0; i < n; i++)
+        if (got[i].data.u64 != 0)
+            events[stored++] = (struct rn_os_event){.tag = got[i].data.u64, .ready = readiness(got[i].events)};
+    return stored;
+}
+
+void rn_os_poll_wake(void)
+{
+    int saved = errno; /* a signal handler may call this */
+    uint64_t one = 1;
+    while (write(wake_fd, &one, sizeof one) < 0 && errno == EINTR)
+        continue;
+    errno = saved;
+}

@@ -1,0 +1,131 @@
+/* Threads: start, time used, and who else there is. */
+#define _GNU_SOURCE 1
+#include "base/fault.h"
+#include "os/os.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+static int set_stack_size(pthread_attr_t *attr)
+{
+    enum { LEAST = 256 * 1024 };
+    size_t size;
+    int err = pthread_attr_getstacksize(attr, &size);
+    if (!err && size < LEAST)
+        err = pthread_attr_setstacksize(attr, LEAST);
+    return err;
+}
+
+int rn_os_thread_start(pthread_t *t, void *(*f)(void *), void *arg, const char *name)
+{
+    pthread_attr_t attr;
+    if (rn__fault_hit())
+        return -EAGAIN;
+    int err = pthread_attr_init(&attr);
+    if (err)
+        return -err;
+    err = set_stack_size(&attr);
+    if (!err)
+        err = pthread_create(t, &attr, f, arg);
+    pthread_attr_destroy(&attr);
+    if (!err) {
+        char cut[16];
+        snprintf(cut, sizeof cut, "%s", name);
+        pthread_setname_np(*t, cut); /* for debuggers only: a failure does not matter */
+    }
+    return -err;
+}
+
+int rn_os_thread_id(void)
+{
+    return (int)syscall(SYS_gettid);
+}
+
+int64_t rn_os_thread_cpu(pthread_t t)
+{
+    clockid_t clock;
+    struct timespec used;
+    if (pthread_getcpuclockid(t, &clock) || clock_gettime(clock, &used))
+        return -1;
+    return (int64_t)used.tv_sec * RN_SECOND + used.tv_nsec;
+}
+
+/* ---- other threads ----------------------------------------------------------------------- */
+
+/* Reads /proc/self/task/<tid>/stat: "tid (name) state …", the name with any characters.  False when
+ * the thread has gone. */
+static bool read_stat(int dir, const char *tid, char *text, size_t size)
+{
+    char path[300];
+    snprintf(path, sizeof path, "%s/stat", tid);
+    int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t n = read(fd, text, size - 1);
+    close(fd);
+    if (n <= 0)
+        return false;
+    text[n] = 0;
+    return true;
+}
+
+#ifdef RN_TSAN
+/* ThreadSanitizer's own thread has no name, but it blocks every signal, as a user's rarely does:
+ * field 32 of stat is the mask of the first 31, of which KILL and STOP can't be blocked. */
+static bool is_sanitizers(const char *after_name)
+{
+    enum { BLOCKED = 32, STATE = 3 };
+    const char *at = after_name + 1;
+    for (int field = STATE; field < BLOCKED && at; field++)
+        at = strchr(at + 1, ' ');
+    return at && strtoul(at, NULL, 10) == (0x7fffffffUL & ~(1UL << (SIGKILL - 1)) & ~(1UL << (SIGSTOP - 1)));
+}
+#else
+static bool is_sanitizers(const char *after_name)
+{
+    (void)after_name;
+    return false;
+}
+#endif
+
+/* Could the thread of this stat line still wake somebody? */
+static bool counts(const char *stat)
+{
+    const char *name = strchr(stat, '('), *after = strrchr(stat, ')');
+    if (!name || !after || strlen(after) < 3)
+        return true;
+    char state = after[2];
+    bool ended = state == 'Z' || state == 'X' || state == 'x'; /* a main thread that called pthread_exit is a Z */
+    return !ended && strncmp(name + 1, "iou-", 4) != 0 && !is_sanitizers(after);
+}
+
+static bool is_own(int tid, const int *own, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (own[i] == tid)
+            return true;
+    return false;
+}
+
+int rn_os_other_threads(const int *own, int n)
+{
+    DIR *d = opendir("/proc/self/task");
+    if (!d)
+        return -1;
+    int others = 0;
+    for (struct dirent *e; (e = readdir(d));) {
+        char stat[1024];
+        if (e->d_name[0] == '.' || is_own(atoi(e->d_name), own, n))
+            continue;
+        others += read_stat(dirfd(d), e->d_name, stat, sizeof stat) && counts(stat);
+    }
+    closedir(d);
+    return others;
+}
