@@ -1,0 +1,26 @@
+# Install: headers, both libraries, the command, its manual, a pkg-config file and a CMake package.
+include(CMakePackageConfigHelpers)
+
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
+install(TARGETS runnel_static runnel_shared EXPORT runnel-targets
+    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+    LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+if(TARGET runnel)
+    install(TARGETS runnel RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+if(EXISTS ${PROJECT_SOURCE_DIR}/docs/man/runnel.1)
+    install(FILES ${PROJECT_SOURCE_DIR}/docs/man/runnel.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+endif()
+
+# Relative to the .pc file, so that a copied or staged installation works.
+file(RELATIVE_PATH RUNNEL_PC_PREFIX /x/${CMAKE_INSTALL_LIBDIR}/pkgconfig /x)
+configure_file(${PROJECT_SOURCE_DIR}/cmake/runnel.pc.in runnel.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/runnel.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+set(RUNNEL_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/runnel)
+configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/runnel-config.cmake.in runnel-config.cmake
+    INSTALL_DESTINATION ${RUNNEL_PACKAGE_DIR})
+write_basic_package_version_file(runnel-config-version.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/runnel-config.cmake ${PROJECT_BINARY_DIR}/runnel-config-version.cmake
+    DESTINATION ${RUNNEL_PACKAGE_DIR})
+install(EXPORT runnel-targets NAMESPACE runnel:: DESTINATION ${RUNNEL_PACKAGE_DIR})

@@ -1,0 +1,37 @@
+# librunnel.a and librunnel.so from the same sources.
+#
+# The two are compiled apart: the static one without -fPIC, since thread-local state is reached by
+# one instruction there.  In the static library `main` is a member that the linker takes only when
+# the program has none; the shared one defines RN_SHARED, which makes its reference to rn_main weak.
+file(GLOB RUNNEL_SOURCES CONFIGURE_DEPENDS
+    ${PROJECT_SOURCE_DIR}/src/*/*.c
+    ${PROJECT_SOURCE_DIR}/src/os/linux/*.c
+    ${PROJECT_SOURCE_DIR}/src/arch/${RUNNEL_ARCH}/*.c
+    ${PROJECT_SOURCE_DIR}/src/arch/${RUNNEL_ARCH}/*.S)
+
+function(runnel_library target)
+    target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:runnel_flags>)
+    target_link_options(${target} INTERFACE -pthread)
+    target_include_directories(${target}
+        PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
+        PRIVATE ${PROJECT_SOURCE_DIR}/src)
+    target_compile_definitions(${target} PRIVATE RN_VERSION="${PROJECT_VERSION}")
+    set_target_properties(${target} PROPERTIES
+        OUTPUT_NAME runnel C_VISIBILITY_PRESET hidden C_EXTENSIONS ON)
+endfunction()
+
+add_library(runnel_static STATIC ${RUNNEL_SOURCES})
+runnel_library(runnel_static)
+set_target_properties(runnel_static PROPERTIES EXPORT_NAME runnel-static)
+
+add_library(runnel_shared SHARED ${RUNNEL_SOURCES})
+runnel_library(runnel_shared)
+target_compile_definitions(runnel_shared PRIVATE RN_SHARED=1)
+set_target_properties(runnel_shared PROPERTIES EXPORT_NAME runnel
+    VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
+if(NOT RUNNEL_SANITIZE)
+    target_link_options(runnel_shared PRIVATE -Wl,-z,defs)
+endif()
+
+add_library(runnel::runnel ALIAS runnel_shared)
+add_library(runnel::runnel-static ALIAS runnel_static)

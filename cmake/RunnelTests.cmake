@@ -1,0 +1,49 @@
+# The tests: every tests/<kind>/<name>.c is one program, <build>/tests/<kind>/<name>; every
+# tests/<kind>/<name>.sh is run as it is.  <build>/tests.list names them for `runnel test`, one
+# "kind/name path" per line.  The target `tests` builds them all.
+enable_testing()
+add_custom_target(tests)
+
+# runnel_add_test(kind name sources…): a test program, linked with the static library.
+function(runnel_add_test kind name)
+    set(target test-${kind}-${name})
+    add_executable(${target} EXCLUDE_FROM_ALL ${ARGN})
+    target_link_libraries(${target} PRIVATE runnel_flags runnel_static)
+    target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src)
+    runnel_register_test(${kind} ${name} ${target})
+endfunction()
+
+# runnel_register_test(kind name target): a program that prints TAP.
+function(runnel_register_test kind name target)
+    set_target_properties(${target} PROPERTIES
+        OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/${kind})
+    add_dependencies(tests ${target})
+    add_test(NAME ${kind}/${name} COMMAND ${target})
+    set_property(GLOBAL APPEND_STRING PROPERTY RUNNEL_TEST_LIST "${kind}/${name} $<TARGET_FILE:${target}>\n")
+endfunction()
+
+set(kinds unit conformance stress)
+if(RUNNEL_FAULT)
+    list(APPEND kinds fault)
+endif()
+foreach(kind ${kinds})
+    file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/${kind}/*.c)
+    foreach(source ${sources})
+        get_filename_component(name ${source} NAME_WE)
+        runnel_add_test(${kind} ${name} ${source})
+    endforeach()
+endforeach()
+
+file(GLOB scripts CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*/*.sh)
+foreach(script ${scripts})
+    get_filename_component(name ${script} NAME_WE)
+    get_filename_component(dir ${script} DIRECTORY)
+    get_filename_component(kind ${dir} NAME)
+    add_test(NAME ${kind}/${name} COMMAND ${script})
+    set_property(GLOBAL APPEND_STRING PROPERTY RUNNEL_TEST_LIST "${kind}/${name} ${script}\n")
+endforeach()
+
+include(${PROJECT_SOURCE_DIR}/tests/model/model.cmake OPTIONAL)
+
+get_property(list GLOBAL PROPERTY RUNNEL_TEST_LIST)
+file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/tests.list CONTENT "${list}")

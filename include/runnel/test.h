@@ -1,0 +1,155 @@
+/* runnel/test.h: tests for concurrent programs.
+ *
+ *     #include <runnel.h>
+ *     #include <runnel/test.h>
+ *
+ *     TEST(two_and_two)
+ *     {
+ *         chan(int) c = chan_make(int, 1);
+ *         chan_send(c, 2 + 2);
+ *         CHECK_EQ(chan_recv(c), 4);
+ *         chan_free(c);
+ *     }
+ *
+ * `runnel test` finds, builds and runs every *_test.c.  The file is a whole program: this header
+ * defines main (unless RN_TEST_NO_MAIN is defined first, for a second file of the same program),
+ * which understands --list and --run PATTERN (part of a test's name, or a regular expression) and
+ * prints TAP: "ok 1 - two_and_two # 0.2 ms", failures as "file:line: what was wrong" below theirs.
+ *
+ * Each test runs in a process of its own, as the main goroutine of a fresh runtime, so that a
+ * crash, a deadlock or an exit in one does not touch the others; what it wrote is shown when it
+ * fails.  A test that takes longer than RUNNEL_TEST_TIMEOUT (seconds; 60) is sent SIGQUIT, which
+ * prints its goroutines, and ended.  RUNNEL_TEST_FORK=0 runs everything in one process, for
+ * debuggers.
+ */
+#ifndef RUNNEL_TEST_H
+#define RUNNEL_TEST_H
+
+#include <runnel/base.h>
+#include <runnel/go.h>
+#include <setjmp.h>
+#ifdef __cplusplus
+#include <runnel/cxx.h>
+#endif
+
+#if defined(__GNUC__) && !defined(__clang__)
+/* EXPECT_PANIC's setjmp makes gcc warn about variables that nobody reads after the jump. */
+#pragma GCC diagnostic ignored "-Wclobbered"
+#endif
+
+RN_EXTERN_C_BEGIN
+
+struct rn_test {
+    const char *name;
+    const char *file;
+    int line;
+    void (*run)(void);
+    int status;            /* TEST_DIES: the exit status, or 128 + signal; otherwise -1 */
+    const char *says;      /* TEST_DIES: what stderr must contain */
+    struct rn_test *next;
+};
+
+/* TEST(name) { … }: runs in a goroutine of a fresh runtime. */
+#define TEST(name)                                   \
+    static void name##_body(void);                   \
+    static void name##_test(void) { rn_run(name##_body); } \
+    RN__TEST_ADD(name, -1, NULL)                     \
+    static void name##_body(void)
+
+/* TEST_PLAIN(name) { … }: runs on the main thread, with no runtime started. */
+#define TEST_PLAIN(name)             \
+    static void name##_test(void);   \
+    RN__TEST_ADD(name, -1, NULL)     \
+    static void name##_test(void)
+
+/* TEST_DIES(name, status, "text") { … }: the body, in a fresh runtime, must end the process with
+ * this exit status (128 + n for signal n), and stderr must contain the text.  For a body that
+ * returns the status is 0.  TEST_PLAIN_DIES: without a runtime. */
+#define TEST_DIES(name, status, text)                \
+    static void name##_body(void);                   \
+    static void name##_test(void) { rn_run(name##_body); } \
+    RN__TEST_ADD(name, status, text)                 \
+    static void name##_body(void)
+#define TEST_PLAIN_DIES(name, status, text) \
+    static void name##_test(void);          \
+    RN__TEST_ADD(name, status, text)        \
+    static void name##_test(void)
+
+#define RN__TEST_ADD(name, status, text)                                                              \
+    static struct rn_test name##_entry = {#name, __FILE__, __LINE__, name##_test, status, text, NULL}; \
+    __attribute__((constructor)) static void name##_add(void) { rn_test_add(&name##_entry); }
+
+/* The CHECKs record a failure and go on; REQUIRE ends the test's process.  They work in any
+ * goroutine or thread of the test. */
+#define CHECK(cond) ((cond) ? (void)0 : rn_test_fail(__FILE__, __LINE__, "not true: %s", #cond))
+#define REQUIRE(cond)                                                        \
+    do {                                                                     \
+        if (!(cond)) {                                                       \
+            rn_test_fail(__FILE__, __LINE__, "required, but not true: %s", #cond); \
+            rn_test_abandon();                                               \
+        }                                                                    \
+    } while (0)
+/* Two integers or pointers are equal. */
+#define CHECK_EQ(a, b) \
+    rn_test_equal(__FILE__, __LINE__, #a, #b, (long long)(intptr_t)(a), (long long)(intptr_t)(b))
+/* Two strings are equal; NULL equals only NULL. */
+#define CHECK_STR(a, b) rn_test_equal_str(__FILE__, __LINE__, #a, #b, (a), (b))
+/* Records a failure in printf's manner. */
+#define FAIL(...) rn_test_fail(__FILE__, __LINE__, __VA_ARGS__)
+
+/* EXPECT_PANIC("text", statements…): they must panic with exactly this text, which is recovered.
+ * Runs in the same goroutine; variables that the statements assign to are indeterminate after. */
+#define EXPECT_PANIC(text, ...)                                                   \
+    do {                                                                          \
+        struct rn_test_guard rn_guard_;                                           \
+        rn_test_guard_enter(&rn_guard_);                                          \
+        if (_setjmp(rn_guard_.back) == 0) {                                       \
+            rn_defer(rn_test_guard_caught, &rn_guard_);                           \
+            __VA_ARGS__;                                                          \
+            rn_guard_.done = true;                                                \
+        }                                                                         \
+        rn_test_guard_leave(__FILE__, __LINE__, #__VA_ARGS__, (text), &rn_guard_); \
+    } while (0)
+
+struct rn_test_guard {
+    jmp_buf back;
+    char text[256];
+    bool done, caught;
+};
+
+/* Ends the test's process; the test counts as skipped, for this reason (no newline). */
+RN_PUBLIC RN_NORETURN void rn_test_skip(const char *reason);
+
+/* A seed for what a test chooses at random; the same all through one run.  RUNNEL_SEED sets it; a
+ * failing test that asked for it prints it. */
+RN_PUBLIC uint64_t rn_test_seed(void);
+#ifndef RN_NO_SHORT_NAMES
+#define test_seed rn_test_seed
+#endif
+
+/* Registers a test; for the macros. */
+RN_PUBLIC void rn_test_add(struct rn_test *t);
+/* Runs the registered tests as the command line says; returns the exit status: 0 when all passed,
+ * 1 when one failed, 2 for a command line that makes no sense.  What the header's main calls. */
+RN_PUBLIC int rn_test_main(int argc, char **argv);
+/* What the macros above call. */
+RN_PUBLIC void rn_test_fail(const char *file, int line, const char *format, ...) RN_PRINTF(3, 4);
+RN_PUBLIC RN_NORETURN void rn_test_abandon(void);
+RN_PUBLIC void rn_test_equal(const char *file, int line, const char *a, const char *b, long long va, long long vb);
+RN_PUBLIC void rn_test_equal_str(const char *file, int line, const char *a, const char *b, const char *va,
+                                 const char *vb);
+RN_PUBLIC void rn_test_guard_enter(struct rn_test_guard *guard);
+RN_PUBLIC void rn_test_guard_caught(void *guard);
+RN_PUBLIC void rn_test_guard_leave(const char *file, int line, const char *code, const char *text,
+                                   struct rn_test_guard *guard);
+
+RN_EXTERN_C_END
+
+#ifndef RN_TEST_NO_MAIN
+int main(int argc, char **argv)
+{
+    return rn_test_main(argc, argv);
+}
+#endif
+
+#endif

@@ -1,0 +1,42 @@
+/* What the files of the test runner share.  This layer stands on top of all others, and uses POSIX
+ * processes directly: it never runs inside a program that is not a test. */
+#ifndef RN_TEST_INTERNAL_H
+#define RN_TEST_INTERNAL_H
+
+#define RN_TEST_NO_MAIN
+#include "os/os.h"
+#include <runnel/test.h>
+#include <stdio.h>
+
+/* Text that grows up to a limit; beyond it the middle is lost, not the beginning or the end. */
+enum { RN_TEXT_HEAD = 16 << 10, RN_TEXT_TAIL = 48 << 10 };
+struct rn_text {
+    char *at;
+    size_t len;
+    size_t lost;
+};
+void rn__text_add(struct rn_text *t, const char *bytes, size_t n);
+/* Prints it, each line behind `indent`. */
+void rn__text_print(const struct rn_text *t, const char *indent, FILE *to);
+void rn__text_free(struct rn_text *t);
+
+/* How one test went. */
+struct rn_result {
+    struct rn_text reports; /* lines as rn__test_report sent them */
+    struct rn_text out, err;
+    int status;             /* exit status, or 128 + signal */
+    bool timed_out;
+    rn_duration took;
+};
+
+/* The first byte of a report: a failure, a reason to skip, or the seed's having been used. */
+enum { RN_REPORT_FAIL = 'F', RN_REPORT_SKIP = 'S', RN_REPORT_SEED = 'R' };
+/* Sends one line to the parent, or stores it when there is none.  Any thread. */
+void rn__test_report(char kind, const char *line);
+/* Where reports go from now on: a descriptor, or with -1 the text. */
+void rn__test_report_to(int fd, struct rn_text *text);
+
+/* Runs t in a child process and waits for it; 0 or a negative errno when none could be started. */
+int rn__test_run_child(const struct rn_test *t, rn_duration limit, struct rn_result *result);
+
+#endif

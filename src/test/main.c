@@ -1,0 +1,225 @@
+/* The runner of a test program: the list of its tests, the command line, and TAP on stdout.
+ *
+ * Output is TAP 14: a plan, then "ok 3 - name # time=0.2ms" or "not ok …" with a block of what
+ * failed ("file:line: message") and what the test wrote. */
+#define _GNU_SOURCE 1
+#include "internal.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <regex.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct rn_test *first, **last = &first; /* in the order of the file: constructors run in it */
+
+void rn_test_add(struct rn_test *t)
+{
+    *last = t;
+    last = &t->next;
+}
+
+struct options {
+    bool list;
+    const char *pattern;
+    regex_t regex;
+    bool is_regex;
+    bool fork;
+    rn_duration limit;
+};
+
+static int usage(const char *program, const char *what, const char *arg)
+{
+    fprintf(stderr, "%s: %s%s; usage: %s [--list] [--run PATTERN]\n", program, what, arg, program);
+    return 2;
+}
+
+static int parse(int argc, char **argv, struct options *o)
+{
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "--list") == 0)
+            o->list = true;
+        else if (strcmp(argv[i], "--run") == 0 && i + 1 < argc)
+            o->pattern = argv[++i];
+        else if (strncmp(argv[i], "--run=", 6) == 0)
+            o->pattern = argv[i] + 6;
+        else
+            return usage(argv[0], "unknown option ", argv[i]);
+    }
+    /* What is no regular expression is still a part of a name. */
+    o->is_regex = o->pattern && regcomp(&o->regex, o->pattern, REG_EXTENDED | REG_NOSUB) == 0;
+    return 0;
+}
+
+static int environment(const char *program, struct options *o)
+{
+    const char *fork_ = getenv("RUNNEL_TEST_FORK"), *limit = getenv("RUNNEL_TEST_TIMEOUT");
+    char *end = NULL;
+    o->fork = !fork_ || strcmp(fork_, "0") != 0;
+    o->limit = 60 * RN_SECOND;
+    if (limit) {
+        long seconds = strtol(limit, &end, 10);
+        if (end == limit || *end || seconds < 1 || seconds > 1000000)
+            return usage(program, "RUNNEL_TEST_TIMEOUT is not a number of seconds: ", limit);
+        o->limit = seconds * RN_SECOND;
+    }
+    if (!getenv("RUNNEL_SEED")) {
+        uint64_t seed;
+        char text[32];
+        rn_os_entropy(&seed, sizeof seed);
+        snprintf(text, sizeof text, "%" PRIu64, seed);
+        setenv("RUNNEL_SEED", text, 1);
+    }
+    return 0;
+}
+
+static bool chosen(const struct options *o, const struct rn_test *t)
+{
+    if (!o->pattern || strstr(t->name, o->pattern))
+        return true;
+    return o->is_regex && regexec(&o->regex, t->name, 0, NULL, 0) == 0;
+}
+
+/* Adds a failure that the runner itself found to those of the test. */
+static void blame(const struct rn_test *t, struct rn_result *r, const char *what)
+{
+    struct rn_text *reports = &r->reports;
+    rn__test_report_to(-1, reports);
+    rn_test_fail(t->file, t->line, "%s", what);
+    rn__test_report_to(-1, NULL);
+}
+
+static bool contains(const struct rn_text *t, const char *what)
+{
+    return *what == 0 || memmem(t->at, t->len, what, strlen(what));
+}
+
+static void judge(const struct rn_test *t, const struct options *o, struct rn_result *r)
+{
+    char what[400];
+    int expected = t->status >= 0 ? t->status : 0;
+    if (r->timed_out) {
+        snprintf(what, sizeof what, "%s took longer than %d s", t->name, (int)(o->limit / RN_SECOND));
+        blame(t, r, what);
+    } else if (r->status != expected && !(r->status == 1 && r->reports.len > 0)) {
+        if (r->status > 128)
+            snprintf(what, sizeof what, "%s: ended by signal %d (%s), expected status %d", t->name, r->status - 128,
+                     strsignal(r->status - 128), expected);
+        else
+            snprintf(what, sizeof what, "%s: ended with status %d, expected %d", t->name, r->status, expected);
+        blame(t, r, what);
+    }
+    if (t->says && !contains(&r->err, t->says)) {
+        snprintf(what, sizeof what, "%s: stderr does not contain \"%.300s\"", t->name, t->says);
+        blame(t, r, what);
+    }
+}
+
+/* The reports are lines whose first byte is their kind. */
+static const char *find_report(const struct rn_text *reports, char kind, size_t *len)
+{
+    const char *at = reports->at, *end = at + reports->len;
+    while (at < end) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        if (!newline)
+            newline = end;
+        if (*at == kind) {
+            *len = (size_t)(newline - at - 1);
+            return at + 1;
+        }
+        at = newline + 1;
+    }
+    return NULL;
+}
+
+static void print_failures(const struct rn_text *reports)
+{
+    size_t len;
+    struct rn_text rest = *reports;
+    const char *line;
+    puts("  failures: |");
+    while ((line = find_report(&rest, RN_REPORT_FAIL, &len))) {
+        printf("    %.*s\n", (int)len, line);
+        const char *next = line + len + 1, *end = rest.at + rest.len;
+        rest.len = next < end ? (size_t)(end - next) : 0;
+        rest.at = rest.at + (next - rest.at);
+    }
+}
+
+static bool print_result(int number, const struct rn_test *t, const struct rn_result *r)
+{
+    size_t len;
+    const char *skip = find_report(&r->reports, RN_REPORT_SKIP, &len);
+    double ms = (double)r->took / RN_MILLISECOND;
+    bool failed = find_report(&r->reports, RN_REPORT_FAIL, &(size_t){0});
+    if (!failed) {
+        if (skip)
+            printf("ok %d - %s # SKIP %.*s\n", number, t->name, (int)len, skip);
+        else
+            printf("ok %d - %s # time=%.1fms\n", number, t->name, ms);
+        return true;
+    }
+    printf("not ok %d - %s # time=%.1fms\n  ---\n", number, t->name, ms);
+    print_failures(&r->reports);
+    if (find_report(&r->reports, RN_REPORT_SEED, &len))
+        printf("  seed: %s\n", getenv("RUNNEL_SEED"));
+    if (r->out.len > 0) {
+        puts("  stdout: |");
+        rn__text_print(&r->out, "    ", stdout);
+    }
+    if (r->err.len > 0) {
+        puts("  stderr: |");
+        rn__text_print(&r->err, "    ", stdout);
+    }
+    puts("  ...");
+    return false;
+}
+
+static bool run_one(int number, const struct rn_test *t, const struct options *o)
+{
+    struct rn_result r = {0};
+    if (o->fork || t->status >= 0) {
+        int err = rn__test_run_child(t, o->limit, &r);
+        if (err)
+            blame(t, &r, strerror(-err));
+        else
+            judge(t, o, &r);
+    } else {
+        rn_time start = rn_os_now();
+        rn__test_report_to(-1, &r.reports);
+        t->run();
+        rn__test_report_to(-1, NULL);
+        r.took = rn_os_now() - start;
+    }
+    bool passed = print_result(number, t, &r);
+    fflush(stdout);
+    rn__text_free(&r.reports);
+    rn__text_free(&r.out);
+    rn__text_free(&r.err);
+    return passed;
+}
+
+int rn_test_main(int argc, char **argv)
+{
+    struct options o = {0};
+    int err = parse(argc, argv, &o);
+    if (!err)
+        err = environment(argv[0], &o);
+    if (err)
+        return err;
+    int n = 0, number = 0, failed = 0;
+    for (struct rn_test *t = first; t; t = t->next)
+        n += chosen(&o, t);
+    if (!o.list)
+        printf("TAP version 14\n1..%d\n", n);
+    for (struct rn_test *t = first; t; t = t->next) {
+        if (!chosen(&o, t))
+            continue;
+        if (o.list)
+            puts(t->name);
+        else
+            failed += !run_one(++number, t, &o);
+    }
+    if (o.is_regex)
+        regfree(&o.regex);
+    return failed ? 1 : 0;
+}

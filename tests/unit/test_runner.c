@@ -1,0 +1,52 @@
+/* The test runner itself, as far as it can be seen from within: what must fail is tried by
+ * tests/command/test_api.sh. */
+#include <runnel/test.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+TEST_PLAIN(checks_that_hold_report_nothing)
+{
+    int x = 3;
+    CHECK(x == 3);
+    CHECK_EQ(x, 3);
+    CHECK_EQ(&x, &x);
+    CHECK_STR("abc", "abc");
+    CHECK_STR(NULL, NULL);
+    REQUIRE(x == 3);
+}
+
+TEST_PLAIN(output_of_a_passing_test_is_not_shown)
+{
+    puts("ok 77 - this line is no result");
+    fprintf(stderr, "not ok 78\n");
+}
+
+TEST_PLAIN_DIES(exit_status_is_compared, 3, "last words")
+{
+    fprintf(stderr, "these are my last words\n");
+    exit(3);
+}
+
+TEST_PLAIN_DIES(signals_count_from_128, 128 + 6, "")
+{
+    abort();
+}
+
+TEST_PLAIN(the_seed_is_the_same_all_through)
+{
+    CHECK_EQ(test_seed(), test_seed());
+}
+
+TEST_PLAIN(a_grandchild_does_not_hold_the_run_up)
+{
+    if (fork() == 0) {
+        sleep(600);
+        _exit(0);
+    }
+}
+
+TEST_PLAIN(skipping_is_not_failing)
+{
+    rn_test_skip("shown as such");
+}
