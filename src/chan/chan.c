@@ -1,0 +1,306 @@
+/* Channels: make, send, receive, the forms that never block, close, free.
+ *
+ * chan.h says what always holds; match.h is where values change hands.  Every operation is: look
+ * without the lock if the result may be "not now"; take the lock; one attempt; and then either
+ * drop the lock and wake whom the attempt matched, or stand in a queue, drop the lock and park.
+ */
+#include "chan/chan.h"
+#include "base/alloc.h"
+#include "chan/done.h"
+#include "chan/match.h"
+#include <runnel/chan.h>
+#include <runnel/select.h>
+
+/* ---- life --------------------------------------------------------------------------------------- */
+
+void rn__chan_init(struct rn_chan *c, size_t elem, size_t cap, void *ring)
+{
+    memset(c, 0, sizeof *c);
+    c->elem = (uint32_t)elem;
+    c->cap = cap;
+    /* Never NULL, so that 0 can be added to it. */
+    c->ring = c->head = c->tail = ring ? ring : c;
+    c->end = ring ? c->ring + elem * cap : c->ring;
+    /* relaxed: whoever shares the channel publishes it. */
+    rn_store_relaxed(&c->life, RN_CHAN_ALIVE);
+}
+
+/* The ring starts on a cache line of its own: beside the lock it would slow down both sides. */
+enum { LINE = 64, HEADER = (sizeof(struct rn_chan) + LINE - 1) / LINE * LINE };
+
+/* Where the ring starts; 0: the sizes are beyond what memory could ever hold. */
+static size_t ring_offset(size_t elem, size_t align, unsigned long long cap)
+{
+    size_t at = align > HEADER ? align : HEADER;
+    size_t most = PTRDIFF_MAX - at;
+    if (elem > UINT32_MAX || cap > SIZE_MAX || (elem && cap > most / elem))
+        return 0;
+    return at;
+}
+
+void *rn__chan_make(size_t elem, size_t align, long long n, bool try_)
+{
+    size_t at = n < 0 ? 0 : ring_offset(elem, align, (unsigned long long)n);
+    if (at == 0 && !(try_ && n >= 0))
+        rn_panic("chan_make: size out of range");
+    size_t ring = elem * (size_t)n;
+    struct rn_chan *c = at ? rn__aligned_alloc(align > LINE ? align : LINE, at + ring) : NULL;
+    if (c)
+        rn__chan_init(c, elem, (size_t)n, ring ? (char *)c + at : NULL);
+    else if (!try_)
+        rn_panic("chan_make: out of memory");
+    return c;
+}
+
+/* Whether somebody in the queue can still be woken through it. */
+static bool has_live(struct rn_list *q)
+{
+    for (struct rn_node *n = q->first; n; n = n->next) {
+        struct rn_waiter *w = rn_container(n, struct rn_waiter, node);
+        /* relaxed: a waiter without a winner yet is misuse, whoever wins a moment later. */
+        if (!w->claim || rn_load_relaxed(w->claim) == 0)
+            return true;
+    }
+    return false;
+}
+
+void rn__chan_destroy(struct rn_chan *c)
+{
+    for (bool left = false; !left; ) {
+        rn_lock_take(&c->lock, RN_RANK_CHAN);
+        bool live = has_live(&c->recvq) || has_live(&c->sendq);
+        /* relaxed: written with this lock held. */
+        left = rn_load_relaxed(&c->receivers) + rn_load_relaxed(&c->senders) == 0;
+        if (left)
+            rn_store_relaxed(&c->life, RN_CHAN_FREED);
+        rn_lock_release(&c->lock);
+        if (live)
+            rn_panic("chan_free: goroutines still wait on this channel");
+        if (!left)
+            rn_yield();
+    }
+}
+
+void rn_chan_free(const volatile void *cv)
+{
+    struct rn_chan *c = RN__CH(cv);
+    if (!c)
+        return;
+    rn__chan_check(c);
+    rn__chan_destroy(c);
+    rn__chan_bury(c);
+}
+
+size_t rn_chan_len(const volatile void *cv)
+{
+    struct rn_chan *c = RN__CH(cv);
+    if (!c)
+        return 0;
+    rn__chan_check(c);
+    /* relaxed: a number that may be old when the caller looks at it. */
+    return c->timer ? 0 : rn_load_relaxed(&c->count);
+}
+
+size_t rn_chan_cap(const volatile void *cv)
+{
+    struct rn_chan *c = RN__CH(cv);
+    if (!c)
+        return 0;
+    rn__chan_check(c);
+    return c->timer ? 0 : c->cap;
+}
+
+/* ---- send ---------------------------------------------------------------------------------------- */
+
+static RN_NORETURN void park_forever(enum rn_wait why)
+{
+    for (;;)
+        rn__park(why, NULL);
+}
+
+static RN_NORETURN __attribute__((noinline, cold)) void send_on_closed(void)
+{
+    rn_panic("send on closed channel");
+}
+
+/* Stands in line and waits; c is locked, and unlocked here. */
+static __attribute__((noinline)) void send_wait(struct rn_chan *c, const void *v)
+{
+    struct rn_waiter w = {.g = rn__self(), .elem = (void *)(uintptr_t)v, .of = c};
+    rn__chan_enqueue(&c->sendq, &c->senders, &w);
+    rn_lock_release(&c->lock);
+    rn__park(RN_WAIT_CHAN_SEND, c);
+    if (!w.ok)
+        send_on_closed();
+}
+
+void rn__chan_send(void *cv, const void *v)
+{
+    struct rn_chan *c = cv;
+    struct rn_waiter *wake = NULL;
+    if (__builtin_expect(!c, 0))
+        park_forever(RN_WAIT_CHAN_SEND_NIL);
+    rn__chan_check(c);
+    rn_lock_take(&c->lock, RN_RANK_CHAN);
+    enum rn_match m = rn__chan_put(c, v, &wake);
+    if (m == RN_MATCH_WAIT) {
+        send_wait(c, v);
+        return;
+    }
+    rn_lock_release(&c->lock);
+    if (wake)
+        rn__chan_wake(wake);
+    else if (__builtin_expect(m == RN_MATCH_CLOSED, 0))
+        send_on_closed();
+}
+
+int rn__chan_try_send(void *cv, const void *v)
+{
+    struct rn_chan *c = cv;
+    struct rn_waiter *wake = NULL;
+    if (!c)
+        return RN_EAGAIN;
+    rn__chan_check(c);
+    if (!rn__chan_seems_sendable(c))
+        return RN_EAGAIN;
+    rn_lock_take(&c->lock, RN_RANK_CHAN);
+    enum rn_match m = rn__chan_put(c, v, &wake);
+    rn_lock_release(&c->lock);
+    if (wake)
+        rn__chan_wake(wake);
+    if (__builtin_expect(m == RN_MATCH_CLOSED, 0))
+        send_on_closed();
+    return m == RN_MATCH_DONE ? 0 : RN_EAGAIN;
+}
+
+/* ---- receive --------------------------------------------------------------------------------------- */
+
+/* Stands in line and waits; c is locked, and unlocked here. */
+static __attribute__((noinline)) bool recv_wait(struct rn_chan *c, void *v)
+{
+    struct rn_waiter w = {.g = rn__self(), .elem = v, .of = c};
+    rn__chan_enqueue(&c->recvq, &c->receivers, &w);
+    rn_lock_release(&c->lock);
+    rn__park(RN_WAIT_CHAN_RECV, c);
+    return w.ok;
+}
+
+bool rn__chan_recv(void *cv, void *v)
+{
+    struct rn_chan *c = cv;
+    struct rn_waiter *wake = NULL;
+    if (__builtin_expect(!c, 0))
+        park_forever(RN_WAIT_CHAN_RECV_NIL);
+    rn__chan_check(c);
+    rn_lock_take(&c->lock, RN_RANK_CHAN);
+    enum rn_match m = rn__chan_take(c, v, &wake);
+    if (m == RN_MATCH_WAIT)
+        return recv_wait(c, v);
+    rn_lock_release(&c->lock);
+    if (wake)
+        rn__chan_wake(wake);
+    return m == RN_MATCH_DONE;
+}
+
+int rn__chan_try_recv(void *cv, void *v)
+{
+    struct rn_chan *c = cv;
+    struct rn_waiter *wake = NULL;
+    if (!c)
+        return RN_EAGAIN;
+    rn__chan_check(c);
+    if (!rn__chan_seems_receivable(c))
+        return RN_EAGAIN;
+    rn_lock_take(&c->lock, RN_RANK_CHAN);
+    enum rn_match m = rn__chan_take(c, v, &wake);
+    rn_lock_release(&c->lock);
+    if (wake)
+        rn__chan_wake(wake);
+    return m == RN_MATCH_DONE ? 0 : m == RN_MATCH_CLOSED ? RN_ECLOSED : RN_EAGAIN;
+}
+
+/* ---- with a context --------------------------------------------------------------------------------- */
+
+int rn__chan_send_ctx(rn_context *ctx, void *c, const void *v)
+{
+    struct rn_case cases[] = {
+        {.kind = RN_CASE_SEND, .chan = c, .elem = (void *)(uintptr_t)v},
+        {.kind = RN_CASE_DONE, .chan = ctx},
+    };
+    return rn__select(cases, 2) == 0 ? 0 : rn__done_err(ctx);
+}
+
+int rn__chan_recv_ctx(rn_context *ctx, void *c, void *v)
+{
+    bool open = false;
+    struct rn_case cases[] = {
+        {.kind = RN_CASE_RECV, .chan = c, .elem = v, .ok = &open},
+        {.kind = RN_CASE_DONE, .chan = ctx},
+    };
+    if (rn__select(cases, 2) != 0)
+        return rn__done_err(ctx);
+    return open ? 0 : RN_ECLOSED;
+}
+
+/* ---- close ------------------------------------------------------------------------------------------- */
+
+/* Everybody in q finds out that the channel is closed. */
+static void dismiss(struct rn_chan *c, struct rn_list *q, rn_atomic(uint32_t) *n, struct rn_ready_list *wake)
+{
+    for (struct rn_waiter *w; (w = rn__chan_pop(q, n)) != NULL;) {
+        w->ok = false;
+        if (q == &c->recvq)
+            rn__chan_zero(c, w->elem);
+        w->g->woken_by = w;
+        rn__ready_add(wake, w->g);
+    }
+}
+
+void(rn_chan_close)(const volatile void *cv)
+{
+    struct rn_chan *c = RN__CH(cv);
+    struct rn_ready_list wake = {0};
+    if (!c)
+        rn_panic("close of nil channel");
+    rn__chan_check(c);
+    rn_lock_take(&c->lock, RN_RANK_CHAN);
+    /* relaxed: written with this lock held. */
+    bool again = rn_load_relaxed(&c->closed);
+    if (!again) {
+        /* release: pairs with the acquire in rn__chan_seems_sendable. */
+        rn_store_release(&c->closed, true);
+        dismiss(c, &c->recvq, &c->receivers, &wake);
+        dismiss(c, &c->sendq, &c->senders, &wake);
+    }
+    rn_lock_release(&c->lock);
+    if (again)
+        rn_panic("close of closed channel");
+    if (wake.n)
+        rn__ready_all(&wake);
+}
+
+/* ---- for timers --------------------------------------------------------------------------------------- */
+
+bool rn__chan_offer(struct rn_chan *c, const void *v, struct rn_ready_list *wake)
+{
+    struct rn_waiter *w = NULL;
+    rn_lock_take(&c->lock, RN_RANK_CHAN);
+    enum rn_match m = rn__chan_put(c, v, &w);
+    if (w) {
+        w->g->woken_by = w;
+        rn__ready_add(wake, w->g);
+    }
+    rn_lock_release(&c->lock);
+    return m == RN_MATCH_DONE;
+}
+
+size_t rn__chan_drain(struct rn_chan *c)
+{
+    rn_lock_take(&c->lock, RN_RANK_CHAN);
+    /* relaxed: written with this lock held. */
+    size_t n = rn_load_relaxed(&c->count);
+    c->head = c->tail;
+    rn__chan_count_to(c, 0);
+    rn_lock_release(&c->lock);
+    return n;
+}

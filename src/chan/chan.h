@@ -1,0 +1,118 @@
+/* The channel, as src/chan and the layers above it see it.
+ *
+ * A lock, a ring of elements and two queues of waiters.  All matching of senders with receivers is
+ * in match.h, once; chan.c (send, receive, try), select.c and the timers use it.
+ *
+ * What always holds while nobody has the lock:
+ *  - At least one of the two queues has no live waiter, except for a goroutine whose select stands
+ *    in both.  (A waiter is live while its claim word is 0; one without a claim word always is.)
+ *  - Receivers wait only while count == 0; senders wait only while count == capacity.
+ *  - A closed channel has no live waiter, and it stays closed.
+ *  - senders (receivers) is the number of waiters that were queued and are not yet done with the
+ *    channel: a waker counts off whom it wakes, a select counts off its losing cases itself when it
+ *    has woken.  So 0 means that nobody will touch the channel on behalf of an old wait.
+ *
+ * Who may touch what: everything belongs to the holder of the lock, but count, senders, receivers
+ * and closed may be read by anybody (rn__chan_seems_… below), and elem and cap never change.
+ * A waker may use a waiter that it has claimed until it calls rn__ready: whoever waits stays
+ * parked until then.  After dropping the lock nobody touches the channel any more, so a receiver may
+ * free it at once.
+ *
+ * Lock order: rank CHAN; several channels in address order.  No lock is held across rn__ready,
+ * rn__park or a panic.
+ *
+ * Values go from hand to hand: a sender that finds a receiver copies into the receiver's variable,
+ * and a receiver that finds a sender behind a full ring takes the oldest element and moves the
+ * sender's into the ring, so that order is kept.
+ *
+ * Tried and rejected: a lock-free ring (Vyukov's) beside the lock for buffered channels.  Closing,
+ * select's single instant and hand-over to waiters each need the lock anyway, and an uncontended
+ * lock costs the one atomic instruction that the lock-free ring costs as well.
+ */
+#ifndef RN_CHAN_CHAN_H
+#define RN_CHAN_CHAN_H
+
+#include "sched/sched.h"
+
+struct rn_chan {
+    /* What every operation writes comes first, so that it shares one cache line. */
+    rn_lock lock;
+    uint32_t elem;               /* bytes of an element; 0: nothing is stored */
+    rn_atomic(size_t) count;     /* elements in the ring */
+    size_t cap;                  /* elements that the ring has room for */
+    char *head, *tail;           /* oldest element; first free place */
+    struct rn_list recvq, sendq; /* of rn_waiter, first come first served */
+    rn_atomic(uint32_t) receivers, senders;
+    rn_atomic(bool) closed;
+    bool timer;                  /* belongs to a timer: len and cap show 0 */
+    rn_atomic(uint16_t) life;    /* enum rn_chan_life; looked at by debug builds */
+    char *ring, *end;
+};
+
+enum rn_chan_life { RN_CHAN_ALIVE = 0xC4A7, RN_CHAN_FREED = 0xDEAD };
+
+/* ---- for the caller's memory ----------------------------------------------------------------- */
+
+/* Makes c an open channel; ring has room for cap elements (NULL when elem or cap is 0). */
+void rn__chan_init(struct rn_chan *c, size_t elem, size_t cap, void *ring);
+/* The end of c, whose memory stays the caller's.  Panics when somebody waits on it; waits for
+ * selects that have woken on another channel and have yet to leave this one. */
+void rn__chan_destroy(struct rn_chan *c);
+
+/* ---- for timers ------------------------------------------------------------------------------- */
+
+/* Sends v if that needs no waiting, and adds a woken receiver to wake (for rn__ready_all, once no
+ * lock is held).  False when full or closed.  With locks of rank up to TIMERS held. */
+bool rn__chan_offer(struct rn_chan *c, const void *v, struct rn_ready_list *wake);
+/* Drops what is buffered; returns how many elements that were.  Nobody may be waiting to send. */
+size_t rn__chan_drain(struct rn_chan *c);
+/* Whether somebody waits to receive: a hint unless the lock is held. */
+static inline bool rn__chan_awaited(struct rn_chan *c)
+{
+    /* relaxed: a report, nothing is read on the strength of it. */
+    return rn_load_relaxed(&c->receivers) != 0;
+}
+
+/* ---- looks without the lock ------------------------------------------------------------------- */
+
+/* Could a receive go on now?  False is exact: there was a moment during the call at which the
+ * channel was open and empty.  (It was empty when the first load looked, and open later than that;
+ * a channel that is open was open before.)  True must be tried with the lock. */
+static inline bool rn__chan_seems_receivable(struct rn_chan *c)
+{
+    /* acquire: keeps the load of closed behind it. */
+    bool empty = c->cap ? rn_load_acquire(&c->count) == 0 : rn_load_acquire(&c->senders) == 0;
+    /* relaxed: the value alone matters; who finds it closed takes the lock. */
+    return !empty || rn_load_relaxed(&c->closed);
+}
+
+/* Could a send go on (or panic) now?  False is exact: at the first load the channel was open, at
+ * the second it was full, and a channel does not become full by being closed, so that at one moment
+ * between the two it was open and full.  True must be tried with the lock. */
+static inline bool rn__chan_seems_sendable(struct rn_chan *c)
+{
+    /* acquire: keeps the load of the count behind it. */
+    if (rn_load_acquire(&c->closed))
+        return true;
+    /* relaxed: the value alone matters. */
+    return c->cap ? rn_load_relaxed(&c->count) < c->cap : rn_load_relaxed(&c->receivers) != 0;
+}
+
+/* ---- use after free ----------------------------------------------------------------------------- */
+
+/* Debug builds keep freed channels for a while (graveyard.c) and panic when one is used. */
+static inline void rn__chan_check(struct rn_chan *c)
+{
+#ifdef RN_DEBUG
+    /* relaxed: a check of misuse; the use of a freed channel has no order anyway. */
+    if (rn_load_relaxed(&c->life) != RN_CHAN_ALIVE)
+        rn_panic("use of a freed channel");
+#else
+    (void)c;
+#endif
+}
+
+/* Gives the memory of a dead channel back, in debug builds after a while. */
+void rn__chan_bury(struct rn_chan *c);
+
+#endif

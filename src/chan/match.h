@@ -1,0 +1,165 @@
+/* The one place where a sender and a receiver, or the ring between them, come together.
+ *
+ * Each function here needs the channel's lock and returns at once with what became of the attempt.
+ * When it took somebody out of a queue, it stores the waiter in *wake: the caller drops the lock
+ * and then calls rn__chan_wake, exactly once (or adds the waiter to a list of its own).
+ *
+ * A goroutine never meets itself: a select looks for a match before it queues itself, and while it
+ * waits it runs nothing.
+ */
+#ifndef RN_CHAN_MATCH_H
+#define RN_CHAN_MATCH_H
+
+#include "chan/chan.h"
+#include <string.h>
+
+enum rn_match {
+    RN_MATCH_DONE,   /* the value has changed hands */
+    RN_MATCH_CLOSED, /* receive: zero value stored; send: the caller panics */
+    RN_MATCH_WAIT,   /* nothing happened */
+};
+
+/* The likely sizes are single moves; a call of memcpy costs more than the lock. */
+static inline void rn__chan_copy(const struct rn_chan *c, void *to, const void *from)
+{
+    size_t n = c->elem;
+    if (__builtin_expect(n == 8, 1))
+        memcpy(to, from, 8);
+    else if (n == 4)
+        memcpy(to, from, 4);
+    else if (n == 16)
+        memcpy(to, from, 16);
+    else if (n == 1)
+        memcpy(to, from, 1);
+    else if (n == 2)
+        memcpy(to, from, 2);
+    else if (n != 0)
+        memcpy(to, from, n);
+}
+
+static inline void rn__chan_zero(const struct rn_chan *c, void *to)
+{
+    if (to && c->elem)
+        memset(to, 0, c->elem);
+}
+
+static inline void rn__ring_put(struct rn_chan *c, const void *from)
+{
+    char *at = c->tail;
+    rn__chan_copy(c, at, from);
+    at += c->elem;
+    c->tail = at == c->end ? c->ring : at;
+}
+
+static inline void rn__ring_get(struct rn_chan *c, void *to)
+{
+    char *at = c->head;
+    if (to)
+        rn__chan_copy(c, to, at);
+    at += c->elem;
+    c->head = at == c->end ? c->ring : at;
+}
+
+/* relaxed throughout: only the holder of the lock writes; others look without drawing conclusions
+ * about other memory (chan.h, "looks without the lock"). */
+static inline void rn__chan_count_to(struct rn_chan *c, size_t n)
+{
+    rn_store_relaxed(&c->count, n);
+}
+
+static inline void rn__chan_waiters_add(rn_atomic(uint32_t) *n, uint32_t by)
+{
+    rn_store_relaxed(n, rn_load_relaxed(n) + by);
+}
+
+/* Takes the first waiter that can still be woken, claimed, or NULL.  Those whose select was won
+ * elsewhere are passed over; their goroutine counts itself off when it comes by. */
+static inline struct rn_waiter *rn__chan_pop(struct rn_list *q, rn_atomic(uint32_t) *n)
+{
+    while (q->first) {
+        struct rn_waiter *w = rn_container(rn_list_pop(q), struct rn_waiter, node);
+        w->queued = false;
+        if (rn__waiter_claim(w)) {
+            rn__chan_waiters_add(n, (uint32_t)-1);
+            w->ok = true;
+            return w;
+        }
+    }
+    return NULL;
+}
+
+/* Receives into `to` (NULL: drops the value). */
+static inline enum rn_match rn__chan_take(struct rn_chan *c, void *to, struct rn_waiter **wake)
+{
+    struct rn_waiter *w;
+    size_t n = rn_load_relaxed(&c->count);
+    if (n > 0) {
+        rn__ring_get(c, to);
+        if (c->sendq.first && (w = rn__chan_pop(&c->sendq, &c->senders)) != NULL) {
+            rn__ring_put(c, w->elem);
+            *wake = w;
+        } else {
+            rn__chan_count_to(c, n - 1);
+        }
+        return RN_MATCH_DONE;
+    }
+    if (c->sendq.first && (w = rn__chan_pop(&c->sendq, &c->senders)) != NULL) {
+        if (to)
+            rn__chan_copy(c, to, w->elem);
+        *wake = w;
+        return RN_MATCH_DONE;
+    }
+    /* relaxed: written with this lock held. */
+    if (!rn_load_relaxed(&c->closed))
+        return RN_MATCH_WAIT;
+    rn__chan_zero(c, to);
+    return RN_MATCH_CLOSED;
+}
+
+/* Sends the value at `from`. */
+static inline enum rn_match rn__chan_put(struct rn_chan *c, const void *from, struct rn_waiter **wake)
+{
+    struct rn_waiter *w;
+    /* relaxed: written with this lock held. */
+    if (__builtin_expect(rn_load_relaxed(&c->closed), 0))
+        return RN_MATCH_CLOSED;
+    if (c->recvq.first && (w = rn__chan_pop(&c->recvq, &c->receivers)) != NULL) {
+        if (w->elem)
+            rn__chan_copy(c, w->elem, from);
+        *wake = w;
+        return RN_MATCH_DONE;
+    }
+    size_t n = rn_load_relaxed(&c->count);
+    if (n == c->cap)
+        return RN_MATCH_WAIT;
+    rn__ring_put(c, from);
+    rn__chan_count_to(c, n + 1);
+    return RN_MATCH_DONE;
+}
+
+static inline void rn__chan_enqueue(struct rn_list *q, rn_atomic(uint32_t) *n, struct rn_waiter *w)
+{
+    w->queued = true;
+    rn_list_push(q, &w->node);
+    rn__chan_waiters_add(n, 1);
+}
+
+/* Takes back a waiter that somebody other than this channel has woken. */
+static inline void rn__chan_dequeue(struct rn_list *q, rn_atomic(uint32_t) *n, struct rn_waiter *w)
+{
+    if (w->queued) {
+        w->queued = false;
+        rn_list_remove(q, &w->node);
+    }
+    rn__chan_waiters_add(n, (uint32_t)-1);
+}
+
+/* With no lock held. */
+static inline void rn__chan_wake(struct rn_waiter *w)
+{
+    struct rn_g *g = w->g;
+    g->woken_by = w;
+    rn__ready(g);
+}
+
+#endif

@@ -1,0 +1,434 @@
+/* Select: wait for the first of several channel operations.
+ *
+ * A call goes through up to three stages and most calls end in the first:
+ *
+ *  1. A look at every case without a lock (survey).  If some seem ready one of them is chosen, uniformly,
+ *     and tried with only its own channel locked.  That case was ready at the moment of the attempt,
+ *     so the choice is a correct one.  When only one channel is involved and it is not ready, a
+ *     default can be taken at once, since that look is exact (chan.h).
+ *  2. All channels locked, in address order, each once.  Now readiness of all cases is judged at one
+ *     instant: a ready one is chosen, or default is taken, or
+ *  3. a waiter for every case is queued on its channel or context, all with one claim word; the locks are
+ *     dropped and the goroutine parks.  Whoever moves the claim word from 0 to 1 first has matched
+ *     it; the others pass on.  Then the losers are taken out of their queues, each in O(1).
+ *
+ * What always holds:
+ *  - Only the owner of a claim word queues waiters with it, all of them in stage 3 and with the channels
+ *    still locked, so no match can happen before all stand in line; contexts, which have locks of their
+ *    own, may fire in between, and come first for that reason.
+ *  - No waiter of this call is in any queue or reachable from one when it returns or panics.
+ *  - One random number is drawn, and only when there is a choice.
+ *
+ * Lock order: channels in address order, then one context's (RN_RANK_DONE) at a time.  Timers rank
+ * below channels: the timeout is started once the channels are unlocked.
+ *
+ * Tried and rejected: shuffling the cases and taking the first that is ready (Go's way): n random
+ * numbers and all locks for what is, when something is ready, one number and one lock.
+ */
+#include "base/alloc.h"
+#include "chan/done.h"
+#include "chan/match.h"
+#include <runnel/select.h>
+
+/* Waiters for a few cases lie on the stack; for more, in a bigger frame; for very many, on the
+ * heap: a goroutine's stack is small. */
+enum { FEW = 8, MANY = 64, MOST = 65535 };
+
+struct survey {
+    size_t live;   /* cases that can become ready: not NULL, and contexts that can end */
+    size_t ready;  /* of these, cases that seem ready now */
+    int fallback;  /* the case to take when none is ready: default or a timeout of 0; or -1 */
+    int timeout;   /* the case with the earliest timeout, or -1 */
+};
+
+struct outcome {
+    int index;
+    bool send_on_closed; /* the caller is to panic, once it has cleaned up */
+};
+
+/* ---- cases ---------------------------------------------------------------------------------------- */
+
+static bool is_live(const struct rn_case *k)
+{
+    switch (k->kind) {
+    case RN_CASE_RECV:
+    case RN_CASE_SEND:
+        return k->chan != NULL;
+    case RN_CASE_DONE:
+        return !rn__done_never(k->chan);
+    default:
+        return false;
+    }
+}
+
+/* Without a lock; false is exact, true must be tried. */
+static bool seems_ready(const struct rn_case *k)
+{
+    switch (k->kind) {
+    case RN_CASE_RECV:
+        return k->chan && rn__chan_seems_receivable(k->chan);
+    case RN_CASE_SEND:
+        return k->chan && rn__chan_seems_sendable(k->chan);
+    case RN_CASE_DONE:
+        return rn__done_err(k->chan) != 0;
+    default:
+        return false;
+    }
+}
+
+/* Whether somebody in q can be matched.  Those who can't any more are taken out. */
+static bool any_live(struct rn_list *q)
+{
+    while (q->first) {
+        struct rn_waiter *w = rn_container(q->first, struct rn_waiter, node);
+        /* relaxed: the claim itself (rn__waiter_claim) decides. */
+        if (!w->claim || rn_load_relaxed(w->claim) == 0)
+            return true;
+        rn_list_pop(q);
+        w->queued = false;
+    }
+    return false;
+}
+
+/* The channel is locked.  True may still turn out wrong, when a waiter is claimed elsewhere. */
+static bool is_ready(const struct rn_case *k)
+{
+    struct rn_chan *c = k->chan;
+    switch (k->kind) {
+    case RN_CASE_RECV: /* relaxed: written with this lock held */
+        return c && (rn_load_relaxed(&c->count) > 0 || rn_load_relaxed(&c->closed) || any_live(&c->sendq));
+    case RN_CASE_SEND:
+        return c && (rn_load_relaxed(&c->count) < c->cap || rn_load_relaxed(&c->closed) || any_live(&c->recvq));
+    case RN_CASE_DONE:
+        return rn__done_err(k->chan) != 0;
+    default:
+        return false;
+    }
+}
+
+/* Does what the case says, if that is possible now; its channel is locked. */
+static enum rn_match perform(const struct rn_case *k, struct rn_waiter **wake)
+{
+    enum rn_match m = RN_MATCH_DONE;
+    if (k->kind == RN_CASE_SEND)
+        return rn__chan_put(k->chan, k->elem, wake);
+    if (k->kind == RN_CASE_RECV)
+        m = rn__chan_take(k->chan, k->elem, wake);
+    if (k->ok && m != RN_MATCH_WAIT)
+        *k->ok = m == RN_MATCH_DONE;
+    return m;
+}
+
+/* Of `ready` cases that is_ready says are, one at random; -1 when there are fewer by now. */
+static int choose(const struct rn_case *cases, size_t n, size_t ready, bool (*check)(const struct rn_case *))
+{
+    uint32_t skip = ready > 1 ? rn__random_below((uint32_t)ready) : 0;
+    for (size_t i = 0; i < n; i++)
+        if (check(&cases[i]) && skip-- == 0)
+            return (int)i;
+    return -1;
+}
+
+static struct outcome outcome_of(const struct rn_case *cases, int i, enum rn_match m)
+{
+    return (struct outcome){i, m == RN_MATCH_CLOSED && cases[i].kind == RN_CASE_SEND};
+}
+
+/* ---- stage 1 ---------------------------------------------------------------------------------------- */
+
+static struct survey survey(const struct rn_case *cases, size_t n)
+{
+    struct survey s = {.fallback = -1, .timeout = -1};
+    for (size_t i = n; i-- > 0;) { /* backwards: of several defaults the first stays */
+        const struct rn_case *k = &cases[i];
+        if (k->kind == RN_CASE_DEFAULT)
+            s.fallback = (int)i;
+        else if (k->kind != RN_CASE_TIMEOUT)
+            s.live += is_live(k), s.ready += seems_ready(k);
+        else if (s.timeout < 0 || k->timeout <= cases[s.timeout].timeout)
+            s.timeout = (int)i;
+    }
+    if (s.fallback < 0 && s.timeout >= 0 && cases[s.timeout].timeout <= 0)
+        s.fallback = s.timeout;
+    return s;
+}
+
+/* Tries one case with only its channel locked. */
+static bool try_alone(const struct rn_case *cases, int i, struct outcome *out)
+{
+    const struct rn_case *k = &cases[i];
+    struct rn_chan *c = k->kind == RN_CASE_DONE ? NULL : k->chan;
+    struct rn_waiter *wake = NULL;
+    if (c)
+        rn_lock_take(&c->lock, RN_RANK_CHAN);
+    enum rn_match m = perform(k, &wake);
+    if (c)
+        rn_lock_release(&c->lock);
+    if (wake)
+        rn__chan_wake(wake);
+    *out = outcome_of(cases, i, m);
+    return m != RN_MATCH_WAIT;
+}
+
+/* ---- stage 2 ---------------------------------------------------------------------------------------- */
+
+/* What stages 2 and 3 work on; lives in the frame, or on the heap. */
+struct stand {
+    size_t n, chans;          /* live cases; how many of them are channels */
+    struct rn_waiter *w;      /* [n], in the order of the cases */
+    struct rn_chan **order;   /* [chans], by address, doubles beside each other */
+    rn_atomic(uint32_t) claim;
+};
+
+static void sift_down(struct rn_chan **a, size_t root, size_t n)
+{
+    for (size_t child; (child = 2 * root + 1) < n; root = child) {
+        if (child + 1 < n && (uintptr_t)a[child] < (uintptr_t)a[child + 1])
+            child++;
+        if ((uintptr_t)a[root] >= (uintptr_t)a[child])
+            return;
+        struct rn_chan *t = a[root];
+        a[root] = a[child];
+        a[child] = t;
+    }
+}
+
+/* By address.  Heap sort where it is much: no memory, no recursion, no bad case. */
+static void sort(struct rn_chan **a, size_t n)
+{
+    if (n <= FEW) {
+        for (size_t i = 1; i < n; i++) {
+            struct rn_chan *c = a[i];
+            size_t j = i;
+            for (; j > 0 && (uintptr_t)a[j - 1] > (uintptr_t)c; j--)
+                a[j] = a[j - 1];
+            a[j] = c;
+        }
+        return;
+    }
+    for (size_t i = n / 2; i-- > 0;)
+        sift_down(a, i, n);
+    for (size_t end = n; end-- > 1;) {
+        struct rn_chan *t = a[0];
+        a[0] = a[end];
+        a[end] = t;
+        sift_down(a, 0, end);
+    }
+}
+
+static void lock_all(const struct stand *s)
+{
+    for (size_t i = 0; i < s->chans; i++)
+        if (i == 0 || s->order[i] != s->order[i - 1])
+            rn_lock_take(&s->order[i]->lock, RN_RANK_CHAN);
+}
+
+static void unlock_all(const struct stand *s)
+{
+    for (size_t i = s->chans; i-- > 0;)
+        if (i == 0 || s->order[i] != s->order[i - 1])
+            rn_lock_release(&s->order[i]->lock);
+}
+
+static void gather(struct stand *s, const struct rn_case *cases, size_t n)
+{
+    s->n = s->chans = 0;
+    for (size_t i = 0; i < n; i++) {
+        const struct rn_case *k = &cases[i];
+        if (!is_live(k))
+            continue;
+        s->w[s->n++] = (struct rn_waiter){.claim = &s->claim, .elem = k->elem, .of = k->chan, .index = (uint32_t)i};
+        if (k->kind != RN_CASE_DONE)
+            s->order[s->chans++] = k->chan;
+    }
+    sort(s->order, s->chans);
+}
+
+/* Performs a ready case if there is one; all channels are locked. */
+static bool match_any(const struct rn_case *cases, size_t n, struct rn_waiter **wake, struct outcome *out)
+{
+    for (;;) {
+        size_t ready = 0;
+        for (size_t i = 0; i < n; i++)
+            ready += is_ready(&cases[i]);
+        if (ready == 0)
+            return false;
+        int i = choose(cases, n, ready, is_ready);
+        enum rn_match m = i < 0 ? RN_MATCH_WAIT : perform(&cases[i], wake);
+        if (m != RN_MATCH_WAIT) {
+            *out = outcome_of(cases, i, m);
+            return true;
+        }
+        /* Its waiter was claimed elsewhere in the meantime, and is out of the queue now. */
+    }
+}
+
+/* ---- stage 3 ---------------------------------------------------------------------------------------- */
+
+/* Queues the waiters of the contexts; the first of them that is done already, or NULL. */
+static struct rn_waiter *queue_contexts(struct stand *s, const struct rn_case *cases)
+{
+    if (s->n == s->chans)
+        return NULL;
+    for (size_t i = 0; i < s->n; i++)
+        if (cases[s->w[i].index].kind == RN_CASE_DONE && !rn__done_add(s->w[i].of, &s->w[i]))
+            return &s->w[i];
+    return NULL;
+}
+
+static void queue_channels(struct stand *s, const struct rn_case *cases)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        struct rn_waiter *w = &s->w[i];
+        struct rn_chan *c = w->of;
+        enum rn_case_kind kind = cases[w->index].kind;
+        if (kind == RN_CASE_RECV)
+            rn__chan_enqueue(&c->recvq, &c->receivers, w);
+        else if (kind == RN_CASE_SEND)
+            rn__chan_enqueue(&c->sendq, &c->senders, w);
+    }
+}
+
+/* Takes the waiters out of the queues, all but the one that was woken. */
+static void leave_queues(struct stand *s, const struct rn_case *cases, const struct rn_waiter *by, bool channels)
+{
+    for (size_t i = 0; i < s->n; i++) {
+        struct rn_waiter *w = &s->w[i];
+        struct rn_chan *c = w->of;
+        enum rn_case_kind kind = cases[w->index].kind;
+        if (w == by)
+            continue;
+        if (kind == RN_CASE_DONE) {
+            rn__done_remove(w->of, w);
+        } else if (channels) {
+            rn_lock_take(&c->lock, RN_RANK_CHAN);
+            if (kind == RN_CASE_RECV)
+                rn__chan_dequeue(&c->recvq, &c->receivers, w);
+            else
+                rn__chan_dequeue(&c->sendq, &c->senders, w);
+            rn_lock_release(&c->lock);
+        }
+    }
+}
+
+static rn_time deadline_of(rn_duration d)
+{
+    rn_time now = rn__now();
+    return d > INT64_MAX - now ? INT64_MAX : now + d;
+}
+
+/* Parks until a case or the timeout wins; returns the winner. */
+static struct rn_waiter *park(struct stand *s, const struct rn_case *cases, size_t n, struct rn_timeout *t, int timeout)
+{
+    enum rn_wait why = n == 0 ? RN_WAIT_SELECT_NONE : RN_WAIT_SELECT;
+    if (timeout < 0)
+        return rn__park(why, NULL);
+    *t = (struct rn_timeout){.w = {.g = rn__self(), .claim = &s->claim, .index = (uint32_t)timeout}};
+    rn__timeout_start(t, deadline_of(cases[timeout].timeout));
+    struct rn_waiter *by = rn__park(why, NULL);
+    rn__timeout_stop(t);
+    return by;
+}
+
+/* Waits in all queues at once; all channels are locked, and unlocked here. */
+static struct outcome stand_and_park(struct stand *s, const struct rn_case *cases, size_t n, int timeout)
+{
+    struct rn_timeout t;
+    struct rn_g *self = rn__self();
+    for (size_t i = 0; i < s->n; i++)
+        s->w[i].g = self;
+    struct rn_waiter *done = queue_contexts(s, cases);
+    if (!done)
+        queue_channels(s, cases);
+    unlock_all(s);
+    /* A context that is done by now is a wake-up like any other: it wins unless another one has. */
+    struct rn_waiter *by = done && rn__waiter_claim(done) ? done : park(s, cases, n, &t, done ? -1 : timeout);
+    leave_queues(s, cases, by, !done);
+    const struct rn_case *k = &cases[by->index];
+    if (k->kind == RN_CASE_RECV && k->ok)
+        *k->ok = by->ok;
+    return (struct outcome){(int)by->index, k->kind == RN_CASE_SEND && !by->ok};
+}
+
+static struct outcome select_locked(struct stand *s, const struct rn_case *cases, size_t n, const struct survey *v)
+{
+    struct rn_waiter *wake = NULL;
+    struct outcome out = {v->fallback, false};
+    gather(s, cases, n);
+    lock_all(s);
+    if (!match_any(cases, n, &wake, &out) && v->fallback < 0)
+        return stand_and_park(s, cases, n, v->timeout);
+    unlock_all(s);
+    if (wake)
+        rn__chan_wake(wake);
+    return out;
+}
+
+static __attribute__((noinline)) struct outcome select_few(const struct rn_case *cases, size_t n, const struct survey *v)
+{
+    struct rn_waiter w[FEW];
+    struct rn_chan *order[FEW];
+    struct stand s = {.w = w, .order = order};
+    return select_locked(&s, cases, n, v);
+}
+
+static __attribute__((noinline)) struct outcome select_many(const struct rn_case *cases, size_t n, const struct survey *v)
+{
+    struct rn_waiter w[MANY];
+    struct rn_chan *order[MANY];
+    struct stand s = {.w = w, .order = order};
+    return select_locked(&s, cases, n, v);
+}
+
+static __attribute__((noinline)) struct outcome select_most(const struct rn_case *cases, size_t n, const struct survey *v)
+{
+    void *memory = rn__malloc(v->live * (sizeof(struct rn_waiter) + sizeof(struct rn_chan *)));
+    if (!memory)
+        rn_panic("chan_select: out of memory");
+    struct stand s = {.w = memory, .order = (void *)((struct rn_waiter *)memory + v->live)};
+    struct outcome out = select_locked(&s, cases, n, v);
+    rn__free(memory);
+    return out;
+}
+
+/* ---- the call ---------------------------------------------------------------------------------------- */
+
+static int finish(struct outcome out)
+{
+    if (__builtin_expect(out.send_on_closed, 0))
+        rn_panic("send on closed channel");
+    return out.index;
+}
+
+/* A select of one case is that operation, also in what a report says about it. */
+static int only(const struct rn_case *k)
+{
+    bool ok = true;
+    if (k->kind == RN_CASE_SEND)
+        rn__chan_send(k->chan, k->elem);
+    else
+        ok = rn__chan_recv(k->chan, k->elem);
+    if (k->ok)
+        *k->ok = ok;
+    return 0;
+}
+
+int rn__select(struct rn_case *cases, size_t n)
+{
+    struct outcome out;
+    if (n > MOST)
+        rn_panic("chan_select: too many cases (max 65535)");
+    struct survey v = survey(cases, n);
+    if (v.ready) {
+        int i = choose(cases, n, v.ready, seems_ready);
+        if (i >= 0 && try_alone(cases, i, &out))
+            return finish(out);
+    }
+    if (v.live <= 1 && v.fallback >= 0)
+        return v.fallback;
+    if (n == 1 && cases->kind <= RN_CASE_SEND)
+        return only(cases);
+    return finish(v.live <= FEW    ? select_few(cases, n, &v)
+                  : v.live <= MANY ? select_many(cases, n, &v)
+                                   : select_most(cases, n, &v));
+}
