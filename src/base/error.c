@@ -1,0 +1,52 @@
+/* The text of error codes: ours from one table, the system's from libc, all constant. */
+#define _GNU_SOURCE 1
+#include <runnel/base.h>
+#include <string.h>
+
+static const char *own_text(int err)
+{
+    switch (err) {
+    case RN_OK:
+        return "no error";
+    case RN_ECANCELED:
+        return "context canceled";
+    case RN_ETIMEOUT:
+        return "context deadline exceeded";
+    case RN_ECLOSED:
+        return "channel closed";
+    case RN_EAGAIN:
+        return "operation would block";
+    case RN_ENOMEM:
+        return "out of memory";
+    case RN_EINVAL:
+        return "invalid argument";
+    case RN_EPANIC:
+        return "goroutine panicked";
+    case RN_ENOTFOUND:
+        return "not found";
+    case RN_EBUSY:
+        return "already in use";
+    case RN_EEOF:
+        return "end of input";
+    default:
+        return NULL;
+    }
+}
+
+/* NULL when the system has no such error. */
+static const char *system_text(int number)
+{
+#ifdef __GLIBC__
+    return strerrordesc_np(number); /* unlike strerror never translated and never in a shared buffer */
+#else
+    return strerror(number);
+#endif
+}
+
+const char *rn_strerror(int err)
+{
+    const char *text = own_text(err);
+    if (!text && err < 0 && err > -4096) /* what a system call can return */
+        text = system_text(-err);
+    return text ? text : "unknown error";
+}
