@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "chan/done.h"
 #include "chan/match.h"
+#include "chan/timer.h"
 #include <runnel/chan.h>
 #include <runnel/select.h>
 
@@ -67,13 +68,13 @@ static bool has_live(struct rn_list *q)
 void rn__chan_destroy(struct rn_chan *c)
 {
     for (bool left = false; !left; ) {
-        rn_lock_take(&c->lock, RN_RANK_CHAN);
+        rn__chan_lock(c);
         bool live = has_live(&c->recvq) || has_live(&c->sendq);
         /* relaxed: written with this lock held. */
         left = rn_load_relaxed(&c->receivers) + rn_load_relaxed(&c->senders) == 0;
         if (left)
             rn_store_relaxed(&c->life, RN_CHAN_FREED);
-        rn_lock_release(&c->lock);
+        rn__chan_unlock(c);
         if (live)
             rn_panic("chan_free: goroutines still wait on this channel");
         if (!left)
@@ -87,6 +88,10 @@ void rn_chan_free(const volatile void *cv)
     if (!c)
         return;
     rn__chan_check(c);
+    if (c->timer) {
+        rn__timer_chan_free(c);
+        return;
+    }
     rn__chan_destroy(c);
     rn__chan_bury(c);
 }
@@ -128,7 +133,7 @@ static __attribute__((noinline)) void send_wait(struct rn_chan *c, const void *v
 {
     struct rn_waiter w = {.g = rn__self(), .elem = (void *)(uintptr_t)v, .of = c};
     rn__chan_enqueue(&c->sendq, &c->senders, &w);
-    rn_lock_release(&c->lock);
+    rn__chan_unlock(c);
     rn__park(RN_WAIT_CHAN_SEND, c);
     if (!w.ok)
         send_on_closed();
@@ -141,13 +146,13 @@ void rn__chan_send(void *cv, const void *v)
     if (__builtin_expect(!c, 0))
         park_forever(RN_WAIT_CHAN_SEND_NIL);
     rn__chan_check(c);
-    rn_lock_take(&c->lock, RN_RANK_CHAN);
+    rn__chan_lock(c);
     enum rn_match m = rn__chan_put(c, v, &wake);
     if (m == RN_MATCH_WAIT) {
         send_wait(c, v);
         return;
     }
-    rn_lock_release(&c->lock);
+    rn__chan_unlock(c);
     if (wake)
         rn__chan_wake(wake);
     else if (__builtin_expect(m == RN_MATCH_CLOSED, 0))
@@ -163,9 +168,9 @@ int rn__chan_try_send(void *cv, const void *v)
     rn__chan_check(c);
     if (!rn__chan_seems_sendable(c))
         return RN_EAGAIN;
-    rn_lock_take(&c->lock, RN_RANK_CHAN);
+    rn__chan_lock(c);
     enum rn_match m = rn__chan_put(c, v, &wake);
-    rn_lock_release(&c->lock);
+    rn__chan_unlock(c);
     if (wake)
         rn__chan_wake(wake);
     if (__builtin_expect(m == RN_MATCH_CLOSED, 0))
@@ -180,7 +185,7 @@ static __attribute__((noinline)) bool recv_wait(struct rn_chan *c, void *v)
 {
     struct rn_waiter w = {.g = rn__self(), .elem = v, .of = c};
     rn__chan_enqueue(&c->recvq, &c->receivers, &w);
-    rn_lock_release(&c->lock);
+    rn__chan_unlock(c);
     rn__park(RN_WAIT_CHAN_RECV, c);
     return w.ok;
 }
@@ -192,11 +197,11 @@ bool rn__chan_recv(void *cv, void *v)
     if (__builtin_expect(!c, 0))
         park_forever(RN_WAIT_CHAN_RECV_NIL);
     rn__chan_check(c);
-    rn_lock_take(&c->lock, RN_RANK_CHAN);
+    rn__chan_lock(c);
     enum rn_match m = rn__chan_take(c, v, &wake);
     if (m == RN_MATCH_WAIT)
         return recv_wait(c, v);
-    rn_lock_release(&c->lock);
+    rn__chan_unlock(c);
     if (wake)
         rn__chan_wake(wake);
     return m == RN_MATCH_DONE;
@@ -211,9 +216,9 @@ int rn__chan_try_recv(void *cv, void *v)
     rn__chan_check(c);
     if (!rn__chan_seems_receivable(c))
         return RN_EAGAIN;
-    rn_lock_take(&c->lock, RN_RANK_CHAN);
+    rn__chan_lock(c);
     enum rn_match m = rn__chan_take(c, v, &wake);
-    rn_lock_release(&c->lock);
+    rn__chan_unlock(c);
     if (wake)
         rn__chan_wake(wake);
     return m == RN_MATCH_DONE ? 0 : m == RN_MATCH_CLOSED ? RN_ECLOSED : RN_EAGAIN;
@@ -263,7 +268,7 @@ void(rn_chan_close)(const volatile void *cv)
     if (!c)
         rn_panic("close of nil channel");
     rn__chan_check(c);
-    rn_lock_take(&c->lock, RN_RANK_CHAN);
+    rn__chan_lock(c);
     /* relaxed: written with this lock held. */
     bool again = rn_load_relaxed(&c->closed);
     if (!again) {
@@ -272,7 +277,7 @@ void(rn_chan_close)(const volatile void *cv)
         dismiss(c, &c->recvq, &c->receivers, &wake);
         dismiss(c, &c->sendq, &c->senders, &wake);
     }
-    rn_lock_release(&c->lock);
+    rn__chan_unlock(c);
     if (again)
         rn_panic("close of closed channel");
     if (wake.n)
@@ -284,23 +289,23 @@ void(rn_chan_close)(const volatile void *cv)
 bool rn__chan_offer(struct rn_chan *c, const void *v, struct rn_ready_list *wake)
 {
     struct rn_waiter *w = NULL;
-    rn_lock_take(&c->lock, RN_RANK_CHAN);
+    rn__chan_lock(c);
     enum rn_match m = rn__chan_put(c, v, &w);
     if (w) {
         w->g->woken_by = w;
         rn__ready_add(wake, w->g);
     }
-    rn_lock_release(&c->lock);
+    rn__chan_unlock(c);
     return m == RN_MATCH_DONE;
 }
 
 size_t rn__chan_drain(struct rn_chan *c)
 {
-    rn_lock_take(&c->lock, RN_RANK_CHAN);
+    rn__chan_lock(c);
     /* relaxed: written with this lock held. */
     size_t n = rn_load_relaxed(&c->count);
     c->head = c->tail;
     rn__chan_count_to(c, 0);
-    rn_lock_release(&c->lock);
+    rn__chan_unlock(c);
     return n;
 }

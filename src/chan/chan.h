@@ -35,17 +35,19 @@
 #include "sched/sched.h"
 
 struct rn_chan {
-    /* What every operation writes comes first, so that it shares one cache line. */
+    /* What a send and a receive write comes first, so that it shares one cache line. */
     rn_lock lock;
-    uint32_t elem;               /* bytes of an element; 0: nothing is stored */
+    rn_atomic(uint32_t) changes; /* how often the lock was taken, modulo 2^32 */
     rn_atomic(size_t) count;     /* elements in the ring */
     size_t cap;                  /* elements that the ring has room for */
     char *head, *tail;           /* oldest element; first free place */
-    struct rn_list recvq, sendq; /* of rn_waiter, first come first served */
-    rn_atomic(uint32_t) receivers, senders;
+    struct rn_list recvq;        /* of rn_waiter, first come first served */
+    uint32_t elem;               /* bytes of an element; 0: nothing is stored */
     rn_atomic(bool) closed;
     bool timer;                  /* belongs to a timer: len and cap show 0 */
     rn_atomic(uint16_t) life;    /* enum rn_chan_life; looked at by debug builds */
+    struct rn_list sendq;
+    rn_atomic(uint32_t) receivers, senders;
     char *ring, *end;
 };
 
@@ -73,6 +75,21 @@ static inline bool rn__chan_awaited(struct rn_chan *c)
     return rn_load_relaxed(&c->receivers) != 0;
 }
 
+/* ---- the lock ----------------------------------------------------------------------------------- */
+
+static inline void rn__chan_lock(struct rn_chan *c)
+{
+    rn_lock_take(&c->lock, RN_RANK_CHAN);
+    /* release: pairs with the acquire in rn__chan_glance, for which the lock is then seen as taken.
+     * Only the holder of the lock writes it. */
+    rn_store_release(&c->changes, rn_load_relaxed(&c->changes) + 1);
+}
+
+static inline void rn__chan_unlock(struct rn_chan *c)
+{
+    rn_lock_release(&c->lock);
+}
+
 /* ---- looks without the lock ------------------------------------------------------------------- */
 
 /* Could a receive go on now?  False is exact: there was a moment during the call at which the
@@ -80,10 +97,9 @@ static inline bool rn__chan_awaited(struct rn_chan *c)
  * a channel that is open was open before.)  True must be tried with the lock. */
 static inline bool rn__chan_seems_receivable(struct rn_chan *c)
 {
-    /* acquire: keeps the load of closed behind it. */
+    /* acquire, both: keep the loads in this order, and those of rn__chan_unchanged behind them. */
     bool empty = c->cap ? rn_load_acquire(&c->count) == 0 : rn_load_acquire(&c->senders) == 0;
-    /* relaxed: the value alone matters; who finds it closed takes the lock. */
-    return !empty || rn_load_relaxed(&c->closed);
+    return !empty || rn_load_acquire(&c->closed);
 }
 
 /* Could a send go on (or panic) now?  False is exact: at the first load the channel was open, at
@@ -91,11 +107,33 @@ static inline bool rn__chan_seems_receivable(struct rn_chan *c)
  * between the two it was open and full.  True must be tried with the lock. */
 static inline bool rn__chan_seems_sendable(struct rn_chan *c)
 {
-    /* acquire: keeps the load of the count behind it. */
+    /* acquire, both: as above. */
     if (rn_load_acquire(&c->closed))
         return true;
-    /* relaxed: the value alone matters. */
-    return c->cap ? rn_load_relaxed(&c->count) < c->cap : rn_load_relaxed(&c->receivers) != 0;
+    return c->cap ? rn_load_acquire(&c->count) < c->cap : rn_load_acquire(&c->receivers) != 0;
+}
+
+/* For select with a default, which must judge several channels at one instant: rn__chan_glance, then
+ * rn__chan_seems_…, for each of them; then, for each, rn__chan_unchanged.  When that is true of all,
+ * they were all as they seemed at the moment between the two rounds: whoever holds a channel's lock
+ * has counted up `changes` before it changes anything, and each was seen unlocked with the count
+ * that it still had afterwards.  (A sequence lock, with the channel's own lock for the writers.  That
+ * "the moment" is the same for everybody takes a machine on which a store reaches all others at
+ * once: x86 and ARMv8 are such.)  False: somebody has the lock. */
+static inline bool rn__chan_glance(struct rn_chan *c, uint32_t *changes)
+{
+    /* acquire: pairs with the release in rn__chan_lock: the lock is then seen as that holder left it
+     * or later. */
+    *changes = rn_load_acquire(&c->changes);
+    /* acquire: pairs with the release of the lock; publishes what its last holder changed. */
+    return rn_load_acquire(&c->lock.held) == 0;
+}
+
+/* relaxed: the loads in rn__chan_seems_… before it acquire, and what a later holder stores there it
+ * releases after counting up. */
+static inline bool rn__chan_unchanged(struct rn_chan *c, uint32_t changes)
+{
+    return rn_load_relaxed(&c->changes) == changes;
 }
 
 /* ---- use after free ----------------------------------------------------------------------------- */

@@ -60,16 +60,16 @@ static inline void rn__ring_get(struct rn_chan *c, void *to)
     c->head = at == c->end ? c->ring : at;
 }
 
-/* relaxed throughout: only the holder of the lock writes; others look without drawing conclusions
- * about other memory (chan.h, "looks without the lock"). */
+/* release, both: pair with the acquire loads in rn__chan_seems_…: whoever sees the new value also
+ * sees that the lock was taken for it (chan.h, rn__chan_glance).  Only the lock's holder writes. */
 static inline void rn__chan_count_to(struct rn_chan *c, size_t n)
 {
-    rn_store_relaxed(&c->count, n);
+    rn_store_release(&c->count, n);
 }
 
 static inline void rn__chan_waiters_add(rn_atomic(uint32_t) *n, uint32_t by)
 {
-    rn_store_relaxed(n, rn_load_relaxed(n) + by);
+    rn_store_release(n, rn_load_relaxed(n) + by);
 }
 
 /* Takes the first waiter that can still be woken, claimed, or NULL.  Those whose select was won

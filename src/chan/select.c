@@ -4,8 +4,9 @@
  *
  *  1. A look at every case without a lock (survey).  If some seem ready one of them is chosen, uniformly,
  *     and tried with only its own channel locked.  That case was ready at the moment of the attempt,
- *     so the choice is a correct one.  When only one channel is involved and it is not ready, a
- *     default can be taken at once, since that look is exact (chan.h).
+ *     so the choice is a correct one.  When none is ready and there is a default, it is taken at once if only
+ *     one channel is involved, whose look is exact, or if a second look shows that no channel has
+ *     changed in between (chan.h, "looks without the lock").
  *  2. All channels locked, in address order, each once.  Now readiness of all cases is judged at one
  *     instant: a ready one is chosen, or default is taken, or
  *  3. a waiter for every case is queued on its channel or context, all with one claim word; the locks are
@@ -48,17 +49,14 @@ struct outcome {
 
 /* ---- cases ---------------------------------------------------------------------------------------- */
 
+static bool is_channel(const struct rn_case *k)
+{
+    return k->kind <= RN_CASE_SEND && k->chan;
+}
+
 static bool is_live(const struct rn_case *k)
 {
-    switch (k->kind) {
-    case RN_CASE_RECV:
-    case RN_CASE_SEND:
-        return k->chan != NULL;
-    case RN_CASE_DONE:
-        return !rn__done_never(k->chan);
-    default:
-        return false;
-    }
+    return is_channel(k) || (k->kind == RN_CASE_DONE && !rn__done_never(k->chan));
 }
 
 /* Without a lock; false is exact, true must be tried. */
@@ -160,14 +158,33 @@ static bool try_alone(const struct rn_case *cases, int i, struct outcome *out)
     struct rn_chan *c = k->kind == RN_CASE_DONE ? NULL : k->chan;
     struct rn_waiter *wake = NULL;
     if (c)
-        rn_lock_take(&c->lock, RN_RANK_CHAN);
+        rn__chan_lock(c);
     enum rn_match m = perform(k, &wake);
     if (c)
-        rn_lock_release(&c->lock);
+        rn__chan_unlock(c);
     if (wake)
         rn__chan_wake(wake);
     *out = outcome_of(cases, i, m);
     return m != RN_MATCH_WAIT;
+}
+
+/* Of several cases, with a default among them: true when it is certain that none was ready at one
+ * moment during the call.  No case seemed ready to the survey. */
+static bool none_ready(const struct rn_case *cases, size_t n)
+{
+    uint32_t changes[FEW];
+    if (n > FEW)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (is_channel(&cases[i]) && !rn__chan_glance(cases[i].chan, &changes[i]))
+            return false;
+    for (size_t i = 0; i < n; i++)
+        if (seems_ready(&cases[i]))
+            return false;
+    for (size_t i = 0; i < n; i++)
+        if (is_channel(&cases[i]) && !rn__chan_unchanged(cases[i].chan, changes[i]))
+            return false;
+    return true;
 }
 
 /* ---- stage 2 ---------------------------------------------------------------------------------------- */
@@ -220,14 +237,14 @@ static void lock_all(const struct stand *s)
 {
     for (size_t i = 0; i < s->chans; i++)
         if (i == 0 || s->order[i] != s->order[i - 1])
-            rn_lock_take(&s->order[i]->lock, RN_RANK_CHAN);
+            rn__chan_lock(s->order[i]);
 }
 
 static void unlock_all(const struct stand *s)
 {
     for (size_t i = s->chans; i-- > 0;)
         if (i == 0 || s->order[i] != s->order[i - 1])
-            rn_lock_release(&s->order[i]->lock);
+            rn__chan_unlock(s->order[i]);
 }
 
 static void gather(struct stand *s, const struct rn_case *cases, size_t n)
@@ -301,12 +318,12 @@ static void leave_queues(struct stand *s, const struct rn_case *cases, const str
         if (kind == RN_CASE_DONE) {
             rn__done_remove(w->of, w);
         } else if (channels) {
-            rn_lock_take(&c->lock, RN_RANK_CHAN);
+            rn__chan_lock(c);
             if (kind == RN_CASE_RECV)
                 rn__chan_dequeue(&c->recvq, &c->receivers, w);
             else
                 rn__chan_dequeue(&c->sendq, &c->senders, w);
-            rn_lock_release(&c->lock);
+            rn__chan_unlock(c);
         }
     }
 }
@@ -424,7 +441,7 @@ int rn__select(struct rn_case *cases, size_t n)
         if (i >= 0 && try_alone(cases, i, &out))
             return finish(out);
     }
-    if (v.live <= 1 && v.fallback >= 0)
+    if (v.fallback >= 0 && (v.live <= 1 || (!v.ready && none_ready(cases, n))))
         return v.fallback;
     if (n == 1 && cases->kind <= RN_CASE_SEND)
         return only(cases);
