@@ -1,0 +1,155 @@
+/* Compiling and linking one program in a directory of its own. */
+#define _GNU_SOURCE 1
+#include "tool.h"
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct job {
+    const char *source;
+    char *object, *deps, *messages;
+    pid_t pid;
+};
+
+static bool is_clang(const struct toolchain *t)
+{
+    struct list argv = {0};
+    int status;
+    list_add_all(&argv, &t->cc);
+    list_add(&argv, "--version");
+    return strstr(output_of(argv.at, &status), "clang") != NULL;
+}
+
+static void add_flags(struct list *l, const struct toolchain *t, bool clang)
+{
+    list_add_words(l, "-std=gnu11 -O2 -g -Wall -Wextra -pthread -fno-omit-frame-pointer -fasynchronous-unwind-tables");
+    /* The place of an error in a macro is where the user wrote its name. */
+    list_add_words(l, clang ? "-fmacro-backtrace-limit=1 -fno-caret-diagnostics" : "-ftrack-macro-expansion=0");
+    if (t->race)
+        list_add(l, "-fsanitize=thread");
+    list_add(l, text("-I%s", t->include));
+}
+
+static void start_job(struct job *job, const struct toolchain *t, const char *dir, int number, bool clang)
+{
+    struct list argv = {0};
+    job->object = text("%s/%d.o", dir, number);
+    job->deps = text("%s/%d.d", dir, number);
+    job->messages = text("%s/%d.messages", dir, number);
+    list_add_all(&argv, &t->cc);
+    add_flags(&argv, t, clang);
+    list_add_all(&argv, &t->cflags);
+    list_add_words(&argv, "-c -MD -MF");
+    list_add(&argv, job->deps);
+    list_add(&argv, "-o");
+    list_add(&argv, job->object);
+    list_add(&argv, job->source);
+    int fd = open(job->messages, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0)
+        die(STATUS_FAILED, "%s: %s", job->messages, strerror(errno));
+    job->pid = start(argv.at, NULL, -1, fd);
+    close(fd);
+}
+
+/* Adds the files that a makefile rule "target: file file \" names. */
+static void read_deps(const char *path, struct list *deps)
+{
+    char *at = read_file(path, NULL);
+    at = at ? strstr(at, ": ") : NULL;
+    for (at = at ? at + 2 : NULL; at && *at;) {
+        char name[4096];
+        size_t n = 0;
+        while (isspace((unsigned char)*at) || (*at == '\\' && at[1] == '\n'))
+            at++;
+        for (; *at && !isspace((unsigned char)*at) && n < sizeof name - 1; at++) {
+            if ((*at == '\\' && (at[1] == ' ' || at[1] == '#' || at[1] == '\\')) || (*at == '$' && at[1] == '$'))
+                at++;
+            else if (*at == '\\' && at[1] == '\n')
+                break;
+            name[n++] = *at;
+        }
+        name[n] = 0;
+        if (n)
+            list_add(deps, absolute(name));
+    }
+}
+
+static bool finish_job(struct job *job, struct list *deps)
+{
+    bool ok = wait_for(job->pid) == 0;
+    char *messages = read_file(job->messages, NULL);
+    diagnose(messages ? messages : "");
+    read_deps(job->deps, deps);
+    return ok;
+}
+
+static bool compile_all(struct job *jobs, int n, const struct toolchain *t, const char *dir, struct list *deps)
+{
+    bool clang = is_clang(t), ok = true;
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    int at_once = processors > 0 && processors < 64 ? (int)processors : 1, started = 0;
+    for (int i = 0; i < n; i++) {
+        while (started < n && started < i + at_once) {
+            start_job(&jobs[started], t, dir, started, clang);
+            started++;
+        }
+        ok &= finish_job(&jobs[i], deps);
+    }
+    return ok;
+}
+
+/* The objects of the second kind become an archive: the linker takes what is missing. */
+static bool make_archive(struct job *jobs, int n, const char *archive)
+{
+    struct list argv = {0};
+    list_add_words(&argv, "ar rcs");
+    list_add(&argv, archive);
+    for (int i = 0; i < n; i++)
+        list_add(&argv, jobs[i].object);
+    return n == 0 || call(argv.at, NULL) == 0;
+}
+
+static bool link_all(struct job *jobs, const struct toolchain *t, const struct program *p, const char *dir)
+{
+    struct list argv = {0};
+    char *archive = text("%s/rest.a", dir);
+    int status;
+    list_add_all(&argv, &t->cc);
+    list_add_words(&argv, t->race ? "-pthread -fsanitize=thread -o" : "-pthread -o");
+    list_add(&argv, text("%s/out/%s", dir, p->name));
+    list_add_all(&argv, &t->ldflags);
+    for (int i = 0; i < p->sources.n; i++)
+        list_add(&argv, jobs[i].object);
+    if (!make_archive(jobs + p->sources.n, p->library.n, archive))
+        return false;
+    if (p->library.n)
+        list_add(&argv, archive);
+    list_add(&argv, t->library);
+    list_add_all(&argv, &t->ldlibs);
+    list_add(&argv, "-lm");
+    char *messages = output_of(argv.at, &status);
+    if (status != 0 && strstr(messages, "undefined reference to `rn_main'"))
+        say("%s: the program defines neither rn_main nor main", p->sources.at[0]);
+    else
+        diagnose(messages);
+    return status == 0;
+}
+
+bool compile(const struct toolchain *t, const struct program *p, const char *dir, struct list *deps)
+{
+    int n = p->sources.n + p->library.n;
+    struct job *jobs = calloc((size_t)n, sizeof *jobs);
+    if (!jobs)
+        die(STATUS_FAILED, "out of memory");
+    for (int i = 0; i < n; i++)
+        jobs[i].source = i < p->sources.n ? p->sources.at[i] : p->library.at[i - p->sources.n];
+    if (make_dirs(text("%s/out", dir)) < 0)
+        die(STATUS_FAILED, "%s: %s", dir, strerror(errno));
+    bool ok = compile_all(jobs, n, t, dir, deps) && link_all(jobs, t, p, dir);
+    free(jobs);
+    return ok;
+}

@@ -1,0 +1,98 @@
+/* runnel: to C what the `go` command is to Go.  This file: which command, version and help. */
+#include "tool.h"
+#include <stdio.h>
+#include <string.h>
+
+static int command_version(int argc, char **argv);
+static int command_help(int argc, char **argv);
+
+static const struct command {
+    const char *name, *arguments, *what, *more;
+    int (*run)(int argc, char **argv);
+} commands[] = {
+    {"run", "[-race] FILE.c... [ARGUMENT...]", "compile, link and run a program",
+     "The arguments after the files are the program's; \"--\" ends the files, for arguments that end in .c.\n"
+     "The program is kept in a cache: the next run of the same files starts at once.\n"
+     "Its exit status is the program's own.\n"
+     "  -race  report data races (ThreadSanitizer; needs clang)\n"
+     "CC, CPPFLAGS, CFLAGS, LDFLAGS and LDLIBS are respected; RUNNEL_PROCS=N limits the program to N processors.\n",
+     command_run},
+    {"build", "[-race] [-o FILE] FILE.c...", "compile and link a program",
+     "  -o FILE  the program's name; without it the first file's, without .c\n"
+     "  -race    report data races when it runs (needs clang)\n",
+     command_build},
+    {"test", "[-race] [-run PATTERN]", "build and run the tests",
+     "Every *_test.c in and below this directory is a test program (see runnel/test.h); the other .c files\n"
+     "beside it are linked to it as far as it needs them.  Prints TAP.\n"
+     "  -run PATTERN  only tests whose name contains it, or matches it as a regular expression\n"
+     "  -race         report data races (needs clang)\n"
+     "In runnel's own source tree: runnel's tests; -full also with the sanitizers and in the debug build.\n",
+     command_test},
+    {"new", "DIR", "make a new project", "A program, a test, a CMakeLists.txt that uses the installed library.\n",
+     command_new},
+    {"version", "", "print the version", "", command_version},
+    {"help", "[COMMAND]", "say how it is used", "", command_help},
+};
+enum { COMMANDS = sizeof commands / sizeof *commands };
+
+static const struct command *find(const char *name)
+{
+    for (int i = 0; i < COMMANDS; i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static int command_version(int argc, char **argv)
+{
+    if (argc > 1)
+        die(STATUS_USAGE, "version: unknown argument %s", argv[1]);
+#if defined(__x86_64__)
+    const char *machine = "x86_64";
+#elif defined(__aarch64__)
+    const char *machine = "aarch64";
+#endif
+    printf("runnel %s linux/%s\n", RN_VERSION, machine);
+    return STATUS_OK;
+}
+
+static void overview(void)
+{
+    printf("runnel runs C programs that use goroutines and channels.\n\nusage: runnel COMMAND [ARGUMENT...]\n\n");
+    for (int i = 0; i < COMMANDS; i++)
+        printf("  %-8s %-32s %s\n", commands[i].name, commands[i].arguments, commands[i].what);
+    printf("\n\"runnel help COMMAND\" tells more; runnel(1) tells it all.\n");
+}
+
+static int command_help(int argc, char **argv)
+{
+    if (argc < 2) {
+        overview();
+        return STATUS_OK;
+    }
+    const struct command *c = find(argv[1]);
+    if (!c)
+        die(STATUS_USAGE, "unknown command %s (see: runnel help)", argv[1]);
+    printf("usage: runnel %s %s\n\n%c%s.\n%s", c->name, c->arguments, c->what[0] - 'a' + 'A', c->what + 1, c->more);
+    return STATUS_OK;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) {
+        overview();
+        return STATUS_USAGE;
+    }
+    if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)
+        argv[1] = "help";
+    if (strcmp(argv[1], "--version") == 0)
+        argv[1] = "version";
+    const struct command *c = find(argv[1]);
+    if (!c && argv[1][0] == '-')
+        die(STATUS_USAGE, "unknown option %s (see: runnel help)", argv[1]);
+    if (!c)
+        die(STATUS_USAGE, "unknown command %s (see: runnel help)", argv[1]);
+    if (argc > 2 && (strcmp(argv[2], "--help") == 0 || strcmp(argv[2], "-h") == 0))
+        return command_help(2, argv);
+    return c->run(argc - 1, argv + 1);
+}

@@ -1,0 +1,99 @@
+/* The tests of runnel itself: each tier is a CMake preset, built in build/<preset>.  Its file
+ * tests.list names the programs (see cmake/RunnelTests.cmake). */
+#define _GNU_SOURCE 1
+#include "tool.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct tier {
+    const char *preset;
+    const char *only; /* the kind of tests that run in it; NULL: all programs that are no scripts */
+    bool scripts;     /* and those too */
+};
+static const struct tier quick = {"release", NULL, true}, race = {"tsan", NULL, false};
+static const struct tier full[] = {
+    {"release", NULL, true}, {"debug", NULL, false},    {"asan", NULL, false},
+    {"tsan", NULL, false},   {"fault", "fault", false},
+};
+
+/* Runs cmake; what it says is shown only when it fails. */
+static bool cmake(const char *root, const char *arguments)
+{
+    struct list argv = {0};
+    int status;
+    list_add_words(&argv, text("env -u CC -u CFLAGS -u CPPFLAGS -u LDFLAGS -C '%s' cmake %s", root, arguments));
+    char *said = output_of(argv.at, &status);
+    if (status != 0)
+        fputs(said, stderr);
+    return status == 0;
+}
+
+static bool build(const char *root, const struct tier *tier)
+{
+    if (access(text("%s/build/%s/build.ninja", root, tier->preset), R_OK) < 0 &&
+        !cmake(root, text("--preset %s", tier->preset)))
+        return false;
+    return cmake(root, text("--build build/%s --target tests", tier->preset));
+}
+
+/* One line of tests.list, "kind/name path"; false when the tier or the pattern leaves it out. */
+static bool choose(char *line, const struct tier *tier, const char *pattern, struct tap_program *p)
+{
+    char *path = strchr(line, ' ');
+    if (!path)
+        return false;
+    *path++ = 0;
+    bool script = ends_with(path, ".sh"), named = pattern && strstr(line, pattern);
+    if (script && (!tier->scripts || (pattern && !named)))
+        return false;
+    if (tier->only && strncmp(line, tier->only, strlen(tier->only)) != 0)
+        return false;
+    if (!tier->scripts && strncmp(line, "model/", 6) == 0)
+        return false;
+    *p = (struct tap_program){.label = tier == &quick ? line : text("%s %s", tier->preset, line)};
+    list_add(&p->argv, path);
+    if (pattern && !named) {
+        list_add(&p->argv, "--run");
+        list_add(&p->argv, pattern);
+    }
+    return true;
+}
+
+static void run_tier(const char *root, const struct tier *tier, const char *pattern, struct tap_totals *totals)
+{
+    if (!build(root, tier)) {
+        tap_point(totals, false, text("build of %s", tier->preset), "see the messages above");
+        return;
+    }
+    char *list = read_file(text("%s/build/%s/tests.list", root, tier->preset), NULL);
+    struct tap_program *programs = NULL;
+    int n = 0;
+    setenv("RUNNEL_TIER", tier->preset, 1);
+    for (char *line; list && (line = strsep(&list, "\n"));) {
+        programs = realloc(programs, (size_t)(n + 1) * sizeof *programs);
+        if (!programs)
+            die(STATUS_FAILED, "out of memory");
+        n += choose(line, tier, pattern, &programs[n]);
+        if (n > 0)
+            programs[n - 1].dir = root;
+    }
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    tap_run(programs, n, processors > 0 && processors < 64 ? (int)processors : 1, totals);
+}
+
+int test_project(const char *root, bool all, bool with_race, const char *pattern)
+{
+    struct tap_totals totals = {0};
+    setenv("RUNNEL_ROOT", root, 1);
+    setenv("RUNNEL", text("%s/runnel", root), 1);
+    tap_begin();
+    if (all)
+        for (size_t i = 0; i < sizeof full / sizeof *full; i++)
+            run_tier(root, &full[i], pattern, &totals);
+    else
+        run_tier(root, with_race ? &race : &quick, pattern, &totals);
+    tap_end(&totals);
+    return totals.failed ? STATUS_FAILED : STATUS_OK;
+}

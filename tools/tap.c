@@ -1,0 +1,128 @@
+/* Running test programs, several at a time, and making one TAP document of what they print.
+ *
+ * A program prints TAP itself; its results are numbered anew and get its label.  A program that ends
+ * with a failure that it did not report, or before its plan was done, is one more failed result. */
+#define _GNU_SOURCE 1
+#include "tool.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+struct running {
+    pid_t pid;
+    int out; /* a memory file with its stdout and stderr */
+};
+
+/* What one program's output has amounted to. */
+struct tally {
+    int planned, seen, failed; /* planned: -1 before the plan */
+};
+
+void tap_begin(void)
+{
+    puts("TAP version 14");
+}
+
+static void count(struct tap_totals *totals, bool ok, const char *name)
+{
+    const char *skip = strstr(name, "# SKIP");
+    totals->number++;
+    totals->failed += !ok;
+    totals->passed += ok && !skip;
+    totals->skipped += ok && skip;
+}
+
+void tap_point(struct tap_totals *totals, bool ok, const char *name, const char *why)
+{
+    count(totals, ok, name);
+    printf("%s %d - %s\n", ok ? "ok" : "not ok", totals->number, name);
+    if (why)
+        printf("  ---\n  failures: |\n    %s\n  ...\n", why);
+    fflush(stdout);
+}
+
+/* "ok 3 - name" or "not ok 3 - name": where the name begins; NULL for any other line. */
+static const char *result_name(const char *line, bool *ok)
+{
+    *ok = strncmp(line, "ok ", 3) == 0;
+    if (!*ok && strncmp(line, "not ok ", 7) != 0)
+        return NULL;
+    line += *ok ? 3 : 7;
+    line += strspn(line, "0123456789");
+    line += strspn(line, " ");
+    return strncmp(line, "- ", 2) == 0 ? line + 2 : line;
+}
+
+static void pass_on(const char *line, const char *label, struct tally *tally, struct tap_totals *totals)
+{
+    bool ok;
+    int planned;
+    const char *name = result_name(line, &ok);
+    if (name) {
+        tally->seen++;
+        tally->failed += !ok;
+        char *full = text("%s: %s", label, name);
+        tap_point(totals, ok, full, NULL);
+        free(full);
+    } else if (sscanf(line, "1..%d", &planned) == 1) {
+        tally->planned = planned;
+    } else if (strncmp(line, "TAP version", 11) != 0 && *line) {
+        /* A block that belongs to a result stays as it is; anything else is a comment. */
+        printf("%s%s\n", *line == ' ' || *line == '#' ? "" : "# ", line);
+    }
+}
+
+static void finish(const struct tap_program *p, struct running *r, struct tap_totals *totals)
+{
+    struct tally tally = {.planned = -1};
+    int status = wait_for(r->pid);
+    char *path = text("/proc/self/fd/%d", r->out), *all = read_file(path, NULL), *at = all;
+    for (char *line; at && (line = strsep(&at, "\n"));)
+        pass_on(line, p->label, &tally, totals);
+    char *name = text("%s: the program", p->label), *why = NULL;
+    if (status != 0 && !(status == 1 && tally.failed))
+        why = text("%s ended with status %d", p->argv.at[0], status);
+    else if (tally.planned != tally.seen)
+        why = text("%s printed %d results, planned were %d", p->argv.at[0], tally.seen, tally.planned);
+    if (why)
+        tap_point(totals, false, name, why);
+    free(why);
+    free(name);
+    free(all);
+    free(path);
+    close(r->out);
+}
+
+static void begin(const struct tap_program *p, struct running *r)
+{
+    r->out = memfd_create("tap", MFD_CLOEXEC);
+    if (r->out < 0)
+        die(STATUS_FAILED, "memfd_create: %s", strerror(errno));
+    r->pid = start(p->argv.at, p->dir, r->out, r->out);
+}
+
+void tap_run(const struct tap_program *programs, int n, int at_once, struct tap_totals *totals)
+{
+    struct running *running = calloc((size_t)n + 1, sizeof *running);
+    if (!running)
+        die(STATUS_FAILED, "out of memory");
+    int started = 0;
+    for (int i = 0; i < n; i++) {
+        for (; started < n && started < i + at_once; started++)
+            begin(&programs[started], &running[started]);
+        finish(&programs[i], &running[i], totals);
+    }
+    free(running);
+}
+
+void tap_end(const struct tap_totals *totals)
+{
+    printf("1..%d\n# %d passed, %d failed", totals->number, totals->passed, totals->failed);
+    if (totals->skipped)
+        printf(", %d skipped", totals->skipped);
+    putchar('\n');
+    fflush(stdout);
+}

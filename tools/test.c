@@ -1,0 +1,125 @@
+/* runnel test: the tests of a project, or, in runnel's own source tree, those of runnel. */
+#define _GNU_SOURCE 1
+#include "tool.h"
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct options {
+    bool race, full;
+    const char *pattern;
+};
+
+static void take_options(int argc, char **argv, struct options *o)
+{
+    for (int i = 1; i < argc; i++) {
+        const char *option = argv[i] + (strncmp(argv[i], "--", 2) == 0);
+        if (strcmp(option, "-race") == 0)
+            o->race = true;
+        else if (strcmp(option, "-full") == 0)
+            o->full = true;
+        else if (strcmp(option, "-run") == 0 && i + 1 < argc)
+            o->pattern = argv[++i];
+        else if (strncmp(option, "-run=", 5) == 0)
+            o->pattern = option + 5;
+        else if (strcmp(option, "-run") == 0)
+            die(STATUS_USAGE, "test: -run needs a pattern (see: runnel help test)");
+        else
+            die(STATUS_USAGE, "test: unknown %s %s (see: runnel help test)",
+                argv[i][0] == '-' ? "option" : "argument", argv[i]);
+    }
+}
+
+static bool is_build_dir(const char *name)
+{
+    return strcmp(name, "build") == 0 || strncmp(name, "build-", 6) == 0;
+}
+
+/* Adds the .c files in and below dir that are tests, or with `beside` those in dir that are not. */
+static void find_files(const char *dir, bool beside, struct list *found)
+{
+    struct dirent **entries;
+    int n = scandir(dir, &entries, NULL, alphasort);
+    for (int i = 0; i < n; i++) {
+        const char *name = entries[i]->d_name;
+        struct stat st;
+        char *path = strcmp(dir, ".") == 0 ? text("%s", name) : text("%s/%s", dir, name);
+        if (name[0] == '.' || lstat(path, &st) < 0)
+            continue;
+        if (S_ISDIR(st.st_mode) && !beside && !is_build_dir(name))
+            find_files(path, false, found);
+        else if (!S_ISDIR(st.st_mode) && ends_with(name, ".c") && ends_with(name, "_test.c") != beside)
+            list_add(found, path);
+    }
+}
+
+static bool build_test(const struct toolchain *t, const char *source, struct tap_program *made)
+{
+    struct program p = {0};
+    char *dir = dir_name(source);
+    list_add(&p.sources, source);
+    find_files(dir, true, &p.library);
+    p.name = text("%.*s", (int)strlen(base_name(source)) - 2, base_name(source));
+    char *path = cached(t, &p);
+    if (!path)
+        return false;
+    *made = (struct tap_program){.label = text("%.*s", (int)strlen(source) - 2, source), .dir = dir};
+    list_add(&made->argv, path);
+    return true;
+}
+
+static int test_here(const struct options *o, const struct list *sources)
+{
+    struct tap_program *programs = calloc((size_t)sources->n, sizeof *programs);
+    struct tap_totals totals = {0};
+    struct toolchain t;
+    int n = 0;
+    toolchain_find(&t, o->race);
+    tap_begin();
+    for (int i = 0; i < sources->n; i++) {
+        if (!build_test(&t, sources->at[i], &programs[n])) {
+            tap_point(&totals, false, sources->at[i], text("%s:1: does not compile", sources->at[i]));
+            continue;
+        }
+        if (o->pattern) {
+            list_add(&programs[n].argv, "--run");
+            list_add(&programs[n].argv, o->pattern);
+        }
+        n++;
+    }
+    tap_run(programs, n, 1, &totals);
+    tap_end(&totals);
+    free(programs);
+    return totals.failed ? STATUS_FAILED : STATUS_OK;
+}
+
+/* Is the working directory in the source tree that this command was built from? */
+static bool in_tree(const char *root)
+{
+    char cwd[PATH_MAX], real[PATH_MAX];
+    if (!root || !realpath(root, real) || !getcwd(cwd, sizeof cwd))
+        return false;
+    size_t n = strlen(real);
+    return strncmp(cwd, real, n) == 0 && (cwd[n] == 0 || cwd[n] == '/');
+}
+
+int command_test(int argc, char **argv)
+{
+    struct options o = {0};
+    struct list sources = {0};
+    char *root = source_tree();
+    take_options(argc, argv, &o);
+    find_files(".", false, &sources);
+    if (in_tree(root) && sources.n == 0)
+        return test_project(root, o.full, o.race, o.pattern);
+    if (o.full)
+        die(STATUS_USAGE, "test: -full is for runnel's own source tree");
+    if (sources.n == 0)
+        die(STATUS_FAILED, "test: no *_test.c in or below this directory");
+    return test_here(&o, &sources);
+}

@@ -1,0 +1,99 @@
+/* Where the compiler and the library are.
+ *
+ * The command finds its surroundings from its own place: in a build tree (the file `source-tree`
+ * lies beside it) it uses the headers of the sources and the library next to it; installed as
+ * <prefix>/bin/runnel it uses <prefix>/include and <prefix>/lib. */
+#define _GNU_SOURCE 1
+#include "tool.h"
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char *own_dir(void)
+{
+    char path[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (n < 0)
+        die(STATUS_FAILED, "can't find myself: /proc is not mounted");
+    path[n] = 0;
+    return dir_name(path);
+}
+
+char *source_tree(void)
+{
+    char *mark = text("%s/source-tree", own_dir());
+    char *root = read_file(mark, NULL);
+    free(mark);
+    return root;
+}
+
+static char *need(char *path, const char *what)
+{
+    if (access(path, R_OK) < 0)
+        die(STATUS_FAILED, "%s is missing: %s", what, path);
+    return path;
+}
+
+static void find_library(struct toolchain *t)
+{
+    char *dir = own_dir();
+    t->root = source_tree();
+    if (t->root) {
+        t->include = text("%s/include", t->root);
+        t->library = t->race ? text("%s/../tsan/librunnel.a", dir) : text("%s/librunnel.a", dir);
+    } else {
+        t->include = text("%s/../%s", dir, RN_INCLUDEDIR);
+        t->library = t->race ? text("%s/../%s/runnel/tsan/librunnel.a", dir, RN_LIBDIR)
+                             : text("%s/../%s/librunnel.a", dir, RN_LIBDIR);
+    }
+    if (t->race && access(t->library, R_OK) < 0)
+        die(STATUS_FAILED, "there is no race-detecting library here; in runnel's source tree ./runnel builds it");
+    char *header = text("%s/runnel.h", t->include);
+    free(need(header, "runnel's header"));
+    need(t->library, "the library");
+}
+
+static void find_compiler(struct toolchain *t)
+{
+    static const char *const usual[] = {"cc", "gcc", "clang"};
+    const char *cc = getenv("CC");
+    if (t->race) {
+        /* gcc 12's runtime dies at 8128 fibers. */
+        list_add(&t->cc, cc && strstr(cc, "clang") ? cc : "clang");
+    } else if (cc && *cc) {
+        list_add_words(&t->cc, cc);
+    } else {
+        for (int i = 0; i < 3 && t->cc.n == 0; i++)
+            if (find_program(usual[i]))
+                list_add(&t->cc, usual[i]);
+    }
+    char *path = t->cc.n ? find_program(t->cc.at[0]) : NULL;
+    if (!path && t->race)
+        die(STATUS_NO_COMPILER, "-race needs clang, which is not installed (apt-get install clang)");
+    if (!path && cc && *cc)
+        die(STATUS_NO_COMPILER, "the compiler that CC names is not installed: %s", cc);
+    if (!path)
+        die(STATUS_NO_COMPILER, "no C compiler is installed (apt-get install gcc libc6-dev)");
+    t->cc.at[0] = path;
+}
+
+static void add_environment(struct list *l, const char *name)
+{
+    const char *value = getenv(name);
+    if (value)
+        list_add_words(l, value);
+}
+
+void toolchain_find(struct toolchain *t, bool race)
+{
+    *t = (struct toolchain){.race = race};
+    find_library(t);
+    find_compiler(t);
+    add_environment(&t->cflags, "CPPFLAGS");
+    add_environment(&t->cflags, "CFLAGS");
+    add_environment(&t->ldflags, "LDFLAGS");
+    add_environment(&t->ldlibs, "LDLIBS");
+}
