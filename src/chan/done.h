@@ -42,6 +42,8 @@ struct rn_done {
     rn_lock lock;             /* RN_RANK_DONE; a parent's before its child's */
     uint32_t refs;            /* guarded by lock; 0: the slot is free */
     struct rn_list waiters;   /* guarded by lock; empty once fired */
+    uint32_t index;           /* of the slot; never changes */
+    int32_t cause;            /* src/context's; guarded by lock */
 };
 
 /* Chunks of slots; an entry is written once and then stays. */

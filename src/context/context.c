@@ -1,0 +1,508 @@
+/* Contexts: the tree, its ends, and what is asked of it.
+ *
+ * A context is a slot of chan/done.h, which has the handle's generation, the lock, the count of
+ * references and the waiters.  Here is the rest.
+ *
+ * References to a slot: one of its maker (until ctx_cancel), one of each slot whose parent it is, one
+ * of each ctx_retain, and one of each function here that works on it without its lock.
+ *
+ * What always holds while nobody has the locks:
+ *  - A slot that is not done, and has a parent that can cancel it, is in that one's children.
+ *  - A done slot stays in its parent's children until it has no children itself.  So when a done
+ *    slot has no children, everything that was ever below it is done, and whoever cancels may return.
+ *    (Two who cancel at different heights at once therefore help each other instead of returning
+ *    early.)
+ *  - A done slot gets no new children: who makes one finds the parent done under its lock.
+ *  - parent, kind, when, values, key, value do not change while the slot is referenced.
+ *
+ * Lock order: TIMERS, then a parent's lock, then its child's; never two of one height.  Whom a cancel
+ * wakes is collected and readied last, with no lock held.  A timer is stopped with no lock of this
+ * file held, as its expiry takes them.
+ *
+ * Tried and rejected: one lock for each tree (a server's requests all hang under one root), and
+ * recursion (a chain of contexts can be longer than a goroutine's stack is deep).
+ */
+#include "chan/chan.h"
+#include "chan/done.h"
+#include "context/context.h"
+#include <runnel/context.h>
+#include <runnel/time.h>
+
+/* What a cancel leaves to be done when no lock is held. */
+struct todo {
+    struct rn_ready_list wake;
+    struct rn_list late; /* of AFTER whose function could not be started for want of memory */
+};
+
+static struct rn_ctx *ctx_at(struct rn_node *n)
+{
+    return rn_container(n, struct rn_ctx, sibling);
+}
+
+/* 0, or the error of a done context; its lock is held. */
+static int err_locked(const struct rn_ctx *c)
+{
+    uint64_t word = rn_load_relaxed(&c->done.word); /* written under the lock */
+    return !(word & RN_DONE_FIRED) ? 0 : word & RN_DONE_TIMED_OUT ? RN_ETIMEOUT : RN_ECANCELED;
+}
+
+/* ---- the end of a slot --------------------------------------------------------------------------- */
+
+/* Drops a reference, with c locked, and unlocks.  The last one frees the slot, and with it a
+ * reference to its parent, and so on up. */
+static void unref_unlock(struct rn_ctx *c)
+{
+    while (rn__done_unref_unlock(&c->done)) {
+        struct rn_ctx *parent = c->parent;
+        /* Whoever canceled c has stopped its timer, but an expiry may still be in its last steps. */
+        if (c->timed)
+            rn__timer_stop(&c->timer);
+        rn_chan_free(c->chan);
+        rn__done_free(&c->done);
+        if (!parent)
+            return;
+        c = parent;
+        rn__ctx_lock(c);
+    }
+}
+
+static void unref(struct rn_ctx *c)
+{
+    rn__ctx_lock(c);
+    unref_unlock(c);
+}
+
+static void unlink_locked(struct rn_ctx *parent, struct rn_ctx *c)
+{
+    if (c->linked) {
+        c->linked = false;
+        rn_list_remove(&parent->children, &c->sibling);
+    }
+}
+
+/* c is done and has no children. */
+static void unlink_from_parent(struct rn_ctx *c)
+{
+    struct rn_ctx *parent = c->parent;
+    if (!parent)
+        return;
+    rn__ctx_lock(parent);
+    unlink_locked(parent, c);
+    rn__ctx_unlock(parent);
+}
+
+/* ---- cancel -------------------------------------------------------------------------------------- */
+
+/* Marks c done; its lock is held and it was not done.  Returns what settle needs. */
+static void *fire_locked(struct rn_ctx *c, int err, int cause, struct todo *todo)
+{
+    c->done.cause = cause;
+    rn__done_fire_locked(&c->done, err, &todo->wake);
+    return c->chan;
+}
+
+/* What follows fire_locked, without locks but with a reference. */
+static void settle(struct rn_ctx *c, void *chan)
+{
+    if (chan)
+        rn_chan_close((chan(rn_unit))chan);
+    if (c->timed)
+        rn__timer_stop(&c->timer);
+}
+
+/* A child of cur that is an AFTER: starts its function, and gives it back.  Both are locked; c is
+ * not any more afterwards. */
+static void start_after_locked(struct rn_ctx *cur, struct rn_ctx *c, struct todo *todo)
+{
+    void (*f)(void *) = (void (*)(void *))rn_load_relaxed(&c->key); /* never changes */
+    void *arg = (void *)rn_load_relaxed(&c->value);
+    unlink_locked(cur, c);
+    if (rn__spawn(f, arg, &todo->wake) != 0) {
+        rn_list_push(&todo->late, &c->sibling);
+        rn__ctx_unlock(c);
+    } else if (rn__done_unref_unlock(&c->done)) {
+        rn__done_free(&c->done);
+        cur->done.refs--; /* not the last: whoever cancels has one */
+    }
+}
+
+/* cur is done and locked.  Cancels its children, and takes out those that have nothing below them
+ * and nothing to settle.  Returns the first that has, with a reference, and in *chan and *fresh
+ * what settle needs; NULL when no children are left. */
+static struct rn_ctx *cancel_children_locked(struct rn_ctx *cur, struct todo *todo, void **chan, bool *fresh)
+{
+    int err = err_locked(cur);
+    for (struct rn_node *n; (n = cur->children.first) != NULL;) {
+        struct rn_ctx *c = ctx_at(n);
+        __builtin_prefetch(n->next);
+        rn__ctx_lock(c);
+        if (c->kind == RN_CTX_AFTER) {
+            start_after_locked(cur, c, todo);
+            continue;
+        }
+        *fresh = !err_locked(c);
+        *chan = *fresh ? fire_locked(c, err, cur->done.cause, todo) : NULL;
+        if (!rn_list_empty(&c->children) || *chan || c->timed) {
+            c->done.refs++;
+            rn__ctx_unlock(c);
+            return c;
+        }
+        unlink_locked(cur, c);
+        rn__ctx_unlock(c);
+    }
+    return NULL;
+}
+
+/* Cancels everything below top, which is done and referenced by the caller.  Walks down to the first
+ * that has children, and up again when it has none left; each one on the way has a reference of ours. */
+static void cancel_below(struct rn_ctx *top, struct todo *todo)
+{
+    for (struct rn_ctx *cur = top;;) {
+        void *chan;
+        bool fresh;
+        rn__ctx_lock(cur);
+        struct rn_ctx *down = cancel_children_locked(cur, todo, &chan, &fresh);
+        rn__ctx_unlock(cur);
+        if (down) {
+            if (fresh)
+                settle(down, chan);
+            cur = down;
+            continue;
+        }
+        if (cur == top)
+            return;
+        struct rn_ctx *up = cur->parent;
+        unlink_from_parent(cur);
+        unref(cur);
+        cur = up;
+    }
+}
+
+/* Runs in a goroutine: the function of an AFTER, which is referenced. */
+static void run_late(void *slot)
+{
+    struct rn_ctx *c = slot;
+    void (*f)(void *) = (void (*)(void *))rn_load_relaxed(&c->key); /* never changes */
+    void *arg = (void *)rn_load_relaxed(&c->value);
+    unref(c);
+    f(arg);
+}
+
+static rn_time fire_late(struct rn_timer_entry *e, rn_time now, struct rn_ready_list *wake)
+{
+    return rn__spawn(run_late, rn_container(e, struct rn_ctx, timer), wake) ? now + RN_MILLISECOND : 0;
+}
+
+static void finish(struct todo *todo)
+{
+    for (struct rn_node *n; (n = rn_list_pop(&todo->late)) != NULL;) {
+        struct rn_ctx *c = ctx_at(n);
+        c->timed = true;
+        c->timer = (struct rn_timer_entry){.fire = fire_late};
+        rn__timer_start(&c->timer, rn__now() + RN_MILLISECOND);
+    }
+    if (todo->wake.n)
+        rn__ready_all(&todo->wake);
+}
+
+/* Cancels c and everything below it.  c is locked, is unlocked here, and the caller has a reference. */
+static void cancel_unlock(struct rn_ctx *c, int err, int cause)
+{
+    struct todo todo = {0};
+    bool fresh = !err_locked(c);
+    void *chan = fresh ? fire_locked(c, err, cause, &todo) : NULL;
+    bool leaf = rn_list_empty(&c->children);
+    rn__ctx_unlock(c);
+    if (fresh)
+        settle(c, chan);
+    if (!leaf)
+        cancel_below(c, &todo);
+    unlink_from_parent(c);
+    finish(&todo);
+}
+
+void rn_ctx_cancel(rn_context *ctx)
+{
+    struct rn_done *d = rn__done_never(ctx) ? NULL : rn__done_lock(ctx);
+    if (!d)
+        return;
+    struct rn_ctx *c = rn__ctx_of(d);
+    if (c->let_go)
+        c->done.refs++;
+    c->let_go = true; /* the maker's reference is ours from here */
+    cancel_unlock(c, RN_ECANCELED, RN_ECANCELED);
+    unref(c);
+}
+
+void rn_ctx_cancel_cause(rn_context *ctx, int cause)
+{
+    struct rn_done *d = rn__done_never(ctx) ? NULL : rn__done_lock(ctx);
+    if (!d)
+        return;
+    d->refs++;
+    cancel_unlock(rn__ctx_of(d), RN_ECANCELED, cause ? cause : RN_ECANCELED);
+    unref(rn__ctx_of(d));
+}
+
+/* ---- deadlines ------------------------------------------------------------------------------------- */
+
+/* Runs in a goroutine: the end, by its deadline, of a context that has something below it. */
+static void expire(void *ctx)
+{
+    struct rn_done *d = rn__done_lock(ctx);
+    if (!d)
+        return;
+    struct rn_ctx *c = rn__ctx_of(d);
+    c->done.refs++;
+    cancel_unlock(c, RN_ETIMEOUT, c->late_cause);
+    unref(c);
+}
+
+/* A context with nothing below it, and no channel to close, ends here.  False: not so. */
+static bool expire_leaf(struct rn_ctx *c, struct rn_ready_list *wake)
+{
+    struct todo todo = {.wake = *wake};
+    struct rn_ctx *parent = c->parent;
+    if (parent)
+        rn__ctx_lock(parent);
+    rn__ctx_lock(c);
+    bool fresh = !err_locked(c), leaf = rn_list_empty(&c->children) && !c->chan;
+    if (fresh && leaf) {
+        fire_locked(c, RN_ETIMEOUT, c->late_cause, &todo);
+        if (parent)
+            unlink_locked(parent, c);
+    }
+    rn__ctx_unlock(c);
+    if (parent)
+        rn__ctx_unlock(parent);
+    *wake = todo.wake;
+    return !fresh || leaf;
+}
+
+/* With the lock of the timers held.  c is alive: who frees it stops its timer before. */
+static rn_time fire_deadline(struct rn_timer_entry *e, rn_time now, struct rn_ready_list *wake)
+{
+    struct rn_ctx *c = rn_container(e, struct rn_ctx, timer);
+    if (expire_leaf(c, wake))
+        return 0;
+    return rn__spawn(expire, rn__done_handle(&c->done), wake) ? now + RN_MILLISECOND : 0;
+}
+
+/* ---- making ---------------------------------------------------------------------------------------- */
+
+static struct rn_ctx *ctx_new(enum rn_ctx_kind kind)
+{
+    struct rn_ctx *c = rn__ctx_of(rn__done_alloc());
+    if (!c)
+        rn_panic("context: out of memory");
+    /* Pairs with the acquire fence in still: who reads a value from below also reads the generation
+     * that was written before it, and knows that its handle is stale. */
+    rn_fence_release();
+    c->children = (struct rn_list){0};
+    c->parent = NULL;
+    rn_store_relaxed(&c->values, NULL);
+    rn_store_relaxed(&c->when, INT64_MAX);
+    rn_store_relaxed(&c->key, 0);
+    rn_store_relaxed(&c->value, 0);
+    c->chan = NULL;
+    c->kind = kind;
+    c->linked = c->let_go = c->timed = false;
+    c->late_cause = RN_ETIMEOUT;
+    c->retained = 0;
+    return c;
+}
+
+/* Makes p, which is locked, the parent of c, which nobody else knows yet. */
+static void adopt_locked(struct rn_ctx *p, struct rn_ctx *c)
+{
+    c->parent = p;
+    p->done.refs++;
+    /* relaxed: never change while referenced. */
+    rn_store_relaxed(&c->values, rn_load_relaxed(&p->key) ? p : rn_load_relaxed(&p->values));
+}
+
+/* c, which nobody else knows yet, is done from the start. */
+static void born_done(struct rn_ctx *c, int err, int cause)
+{
+    struct rn_ready_list nobody = {0};
+    c->done.cause = cause;
+    rn__done_fire_locked(&c->done, err, &nobody);
+}
+
+/* From here on a cancel of p finds c. */
+static void link_locked(struct rn_ctx *p, struct rn_ctx *c)
+{
+    c->linked = true;
+    rn_list_push(&p->children, &c->sibling);
+}
+
+/* Puts c below parent; `when` is its own deadline, the parent's counts when that is earlier.  c is
+ * timed afterwards when it needs a timer.  Returns the error of a parent that is done; c is then, too. */
+static int attach(struct rn_ctx *c, rn_context *parent, rn_time when)
+{
+    struct rn_done *d = rn__done_never(parent) ? NULL : rn__done_lock(parent);
+    struct rn_ctx *p = rn__ctx_of(d);
+    rn_time limit = p ? rn_load_relaxed(&p->when) : INT64_MAX; /* never changes while referenced */
+    int err = p ? err_locked(p) : rn__done_never(parent) ? 0 : RN_ECANCELED;
+    rn_store_relaxed(&c->when, when < limit ? when : limit);
+    c->timed = !err && when < limit;
+    if (c->timed)
+        c->timer = (struct rn_timer_entry){.fire = fire_deadline};
+    if (err)
+        born_done(c, err, p ? p->done.cause : RN_ECANCELED);
+    if (!p)
+        return err;
+    adopt_locked(p, c);
+    if (!err)
+        link_locked(p, c);
+    rn__ctx_unlock(p);
+    return err;
+}
+
+static void arm(struct rn_ctx *c, rn_time when)
+{
+    if (when <= rn__now()) {
+        rn__ctx_lock(c);
+        cancel_unlock(c, RN_ETIMEOUT, c->late_cause);
+        return;
+    }
+    rn__timer_start(&c->timer, when);
+    if (!c->parent)
+        return;
+    /* A cancel of the parent meanwhile may have stopped the timer before it was started. */
+    rn__ctx_lock(c);
+    int err = err_locked(c);
+    rn__ctx_unlock(c);
+    if (err)
+        rn__timer_stop(&c->timer);
+}
+
+rn_context *rn_ctx_background(void)
+{
+    return (rn_context *)(uintptr_t)1;
+}
+
+rn_context *rn_ctx_with_cancel(rn_context *parent)
+{
+    struct rn_ctx *c = ctx_new(RN_CTX_PLAIN);
+    attach(c, parent, INT64_MAX);
+    return rn__done_handle(&c->done);
+}
+
+rn_context *rn_ctx_with_deadline_cause(rn_context *parent, rn_time when, int cause)
+{
+    struct rn_ctx *c = ctx_new(RN_CTX_PLAIN);
+    c->late_cause = cause ? cause : RN_ETIMEOUT;
+    attach(c, parent, when);
+    if (c->timed)
+        arm(c, when);
+    return rn__done_handle(&c->done);
+}
+
+rn_context *rn_ctx_with_deadline(rn_context *parent, rn_time when)
+{
+    return rn_ctx_with_deadline_cause(parent, when, RN_ETIMEOUT);
+}
+
+rn_context *rn_ctx_with_timeout_cause(rn_context *parent, rn_duration d, int cause)
+{
+    return rn_ctx_with_deadline_cause(parent, rn_time_add(rn__now(), d), cause);
+}
+
+rn_context *rn_ctx_with_timeout(rn_context *parent, rn_duration d)
+{
+    return rn_ctx_with_timeout_cause(parent, d, RN_ETIMEOUT);
+}
+
+rn_context *rn_ctx_with_value(rn_context *parent, const void *key, void *value)
+{
+    if (!key)
+        rn_panic("nil key");
+    struct rn_ctx *c = ctx_new(RN_CTX_PLAIN);
+    /* relaxed: published by whatever hands the handle on. */
+    rn_store_relaxed(&c->key, (uintptr_t)key);
+    rn_store_relaxed(&c->value, (uintptr_t)value);
+    attach(c, parent, INT64_MAX);
+    return rn__done_handle(&c->done);
+}
+
+rn_context *rn_ctx_without_cancel(rn_context *parent)
+{
+    struct rn_ctx *c = ctx_new(RN_CTX_PLAIN);
+    struct rn_done *d = rn__done_never(parent) ? NULL : rn__done_lock(parent);
+    if (d) {
+        adopt_locked(rn__ctx_of(d), c);
+        rn__ctx_unlock(rn__ctx_of(d));
+    }
+    return rn__done_handle(&c->done);
+}
+
+rn_context *rn_ctx_retain(rn_context *ctx)
+{
+    struct rn_done *d = rn__done_never(ctx) ? NULL : rn__done_lock(ctx);
+    if (d) {
+        d->refs++;
+        rn__ctx_of(d)->retained++;
+        rn__ctx_unlock(rn__ctx_of(d));
+    }
+    return ctx;
+}
+
+void rn_ctx_release(rn_context *ctx)
+{
+    struct rn_done *d = rn__done_never(ctx) ? NULL : rn__done_lock(ctx);
+    if (!d)
+        return;
+    struct rn_ctx *c = rn__ctx_of(d);
+    if (c->retained == 0) {
+        rn__ctx_unlock(c);
+        rn_panic("ctx_release without ctx_retain");
+    }
+    c->retained--;
+    unref_unlock(c);
+}
+
+/* ---- after_func ------------------------------------------------------------------------------------- */
+
+/* Handles of those that need no slot: it will never run, and it has been started. */
+static char never_runs, has_run;
+
+rn_ctx_after *rn__ctx_after_func(rn_context *ctx, void (*f)(void *), void *arg)
+{
+    if (!f)
+        rn_fatal("go of nil func value");
+    if (rn__done_never(ctx))
+        return (rn_ctx_after *)(void *)&never_runs;
+    struct rn_ctx *c = ctx_new(RN_CTX_AFTER);
+    /* relaxed: published by the lock of the parent. */
+    rn_store_relaxed(&c->key, (uintptr_t)f);
+    rn_store_relaxed(&c->value, (uintptr_t)arg);
+    rn_ctx_after *handle = (rn_ctx_after *)(void *)rn__done_handle(&c->done);
+    if (attach(c, ctx, INT64_MAX) == 0)
+        return handle;
+    unref(c);
+    if (rn__spawn(f, arg, NULL) != 0)
+        rn_panic("context: out of memory");
+    return (rn_ctx_after *)(void *)&has_run;
+}
+
+bool rn_ctx_after_stop(rn_ctx_after *a)
+{
+    void *handle = a;
+    if (!a || handle == &never_runs || handle == &has_run)
+        return handle == &never_runs;
+    struct rn_done *d = rn__done_lock(handle);
+    if (!d)
+        return false;
+    struct rn_ctx *c = rn__ctx_of(d), *parent = c->parent; /* an AFTER with a slot has a parent */
+    c->done.refs++;
+    rn__ctx_unlock(c);
+    rn__ctx_lock(parent);
+    bool stopped = c->linked;
+    unlink_locked(parent, c);
+    rn__ctx_unlock(parent);
+    if (stopped)
+        unref(c);
+    unref(c);
+    return stopped;
+}

@@ -1,0 +1,141 @@
+/* What is asked of a context, and waits for its end.
+ *
+ * Questions about what never changes (deadline, values) take no lock: slots are never given back, so
+ * they read, and then look whether the slot's generation is still the handle's.  If so, the context
+ * was there all the time, and so was everything above it, which it keeps.
+ */
+#include "chan/chan.h"
+#include "chan/done.h"
+#include "context/context.h"
+#include <runnel/context.h>
+#include <runnel/time.h>
+
+int rn_ctx_err(const rn_context *ctx)
+{
+    return rn__done_err(ctx);
+}
+
+int rn_ctx_cause(const rn_context *ctx)
+{
+    if (rn__done_never(ctx))
+        return 0;
+    struct rn_done *d = rn__done_lock(ctx);
+    if (!d)
+        return RN_ECANCELED;
+    int cause = rn_load_relaxed(&d->word) & RN_DONE_FIRED ? d->cause : 0; /* changes under the lock */
+    rn_lock_release(&d->lock);
+    return cause;
+}
+
+/* Whether the slot is still that of ctx, after something was read from it. */
+static bool still(const struct rn_done *d, const rn_context *ctx)
+{
+    /* Pairs with the release fence in ctx_new. */
+    rn_fence_acquire();
+    return (rn_load_relaxed(&d->word) ^ (uintptr_t)ctx) >> RN_DONE_GEN_SHIFT == 0;
+}
+
+bool rn_ctx_deadline(const rn_context *ctx, rn_time *when)
+{
+    if (rn__done_never(ctx))
+        return false;
+    struct rn_ctx *c = rn__ctx_of(rn__done_slot(ctx));
+    rn_time limit = rn_load_relaxed(&c->when); /* checked by still */
+    if (limit == INT64_MAX || !still(&c->done, ctx))
+        return false;
+    if (when)
+        *when = limit;
+    return true;
+}
+
+void *rn_ctx_value(const rn_context *ctx, const void *key)
+{
+    if (rn__done_never(ctx) || !key)
+        return NULL;
+    struct rn_ctx *c = rn__ctx_of(rn__done_slot(ctx));
+    /* relaxed: each round is checked by still before it counts. */
+    for (struct rn_ctx *at = c; at; at = rn_load_relaxed(&at->values)) {
+        uintptr_t found = rn_load_relaxed(&at->key), value = rn_load_relaxed(&at->value);
+        if (!still(&c->done, ctx))
+            return NULL;
+        if (found == (uintptr_t)key)
+            return (void *)value;
+    }
+    return NULL;
+}
+
+size_t rn_num_contexts(void)
+{
+    return rn__done_live();
+}
+
+/* ---- waiting ----------------------------------------------------------------------------------------- */
+
+int rn_ctx_wait(const rn_context *ctx)
+{
+    struct rn_waiter w = {.g = rn__self()};
+    if (rn__done_add(ctx, &w))
+        rn__park(RN_WAIT_CONTEXT, ctx);
+    return rn__done_err(ctx);
+}
+
+int rn_sleep_ctx(const rn_context *ctx, rn_duration d)
+{
+    if (d <= 0 || rn__done_never(ctx)) {
+        rn_sleep(d);
+        return rn__done_err(ctx);
+    }
+    rn_atomic(uint32_t) claim = 0;
+    struct rn_waiter done = {.g = rn__self(), .claim = &claim};
+    struct rn_timeout t = {.w = {.g = done.g, .claim = &claim}};
+    if (!rn__done_add(ctx, &done))
+        return rn__done_err(ctx);
+    rn__timeout_start(&t, rn_time_add(rn__now(), d));
+    if (rn__park(RN_WAIT_SLEEP, ctx) == &done) {
+        rn__timeout_stop(&t);
+        return rn__done_err(ctx);
+    }
+    rn__done_remove(ctx, &done);
+    return 0;
+}
+
+/* ---- ctx_done ---------------------------------------------------------------------------------------- */
+
+/* One closed channel for all contexts that are gone. */
+static void *closed_chan(void)
+{
+    static rn_lock lock;
+    static struct rn_chan chan;
+    static bool made;
+    rn_lock_take(&lock, RN_RANK_SYNC);
+    if (!made) {
+        rn__chan_init(&chan, 0, 0, NULL);
+        (rn_chan_close)(&chan);
+        made = true;
+    }
+    rn_lock_release(&lock);
+    return &chan;
+}
+
+void *rn__ctx_done(rn_context *ctx)
+{
+    if (rn__done_never(ctx))
+        return NULL;
+    for (void *mine = NULL;; mine = rn_chan_make(rn_unit, 0)) {
+        struct rn_done *d = rn__done_lock(ctx);
+        struct rn_ctx *c = rn__ctx_of(d);
+        /* relaxed: changes under the lock. */
+        bool fired = !d || (rn_load_relaxed(&d->word) & RN_DONE_FIRED);
+        void *chan = d ? c->chan : NULL;
+        if (!chan && !fired && mine) {
+            chan = c->chan = mine;
+            mine = NULL;
+        }
+        if (d)
+            rn_lock_release(&d->lock);
+        if (!chan && !fired)
+            continue;
+        rn_chan_free(mine);
+        return chan ? chan : closed_chan();
+    }
+}
