@@ -6,30 +6,18 @@
 static const char *own_text(int err)
 {
     switch (err) {
-    case RN_OK:
-        return "no error";
-    case RN_ECANCELED:
-        return "context canceled";
-    case RN_ETIMEOUT:
-        return "context deadline exceeded";
-    case RN_ECLOSED:
-        return "channel closed";
-    case RN_EAGAIN:
-        return "operation would block";
-    case RN_ENOMEM:
-        return "out of memory";
-    case RN_EINVAL:
-        return "invalid argument";
-    case RN_EPANIC:
-        return "goroutine panicked";
-    case RN_ENOTFOUND:
-        return "not found";
-    case RN_EBUSY:
-        return "already in use";
-    case RN_EEOF:
-        return "end of input";
-    default:
-        return NULL;
+    case RN_OK: return "no error";
+    case RN_ECANCELED: return "context canceled";
+    case RN_ETIMEOUT: return "context deadline exceeded";
+    case RN_ECLOSED: return "channel closed";
+    case RN_EAGAIN: return "operation would block";
+    case RN_ENOMEM: return "out of memory";
+    case RN_EINVAL: return "invalid argument";
+    case RN_EPANIC: return "goroutine panicked";
+    case RN_ENOTFOUND: return "not found";
+    case RN_EBUSY: return "already in use";
+    case RN_EEOF: return "end of input";
+    default: return NULL;
     }
 }
 

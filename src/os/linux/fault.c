@@ -149,7 +149,8 @@ bool rn_os_signal_handlers(uint64_t ours)
         struct sigaction a;
         if (cannot_wake(s) || (ours >> (s - 1) & 1) || sigaction(s, NULL, &a))
             continue;
-        if ((a.sa_flags & SA_SIGINFO) ? a.sa_sigaction != on_signal : a.sa_handler != SIG_DFL && a.sa_handler != SIG_IGN)
+        if ((a.sa_flags & SA_SIGINFO) ? a.sa_sigaction != on_signal
+                                      : a.sa_handler != SIG_DFL && a.sa_handler != SIG_IGN)
             return true;
     }
     return false;

@@ -14,7 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
-int rn_os_futex_wait(rn_atomic(uint32_t) *word, uint32_t seen, rn_time deadline)
+int rn_os_futex_wait(rn_atomic(uint32_t) * word, uint32_t seen, rn_time deadline)
 {
     struct timespec until, *limit = NULL;
     if (deadline != INT64_MAX) {
@@ -24,12 +24,12 @@ int rn_os_futex_wait(rn_atomic(uint32_t) *word, uint32_t seen, rn_time deadline)
     }
     /* The kernel compares *word with seen under its own lock: a change and a wake after the caller's
      * load are not missed. */
-    long r = syscall(SYS_futex, word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, seen, limit, NULL,
-                     FUTEX_BITSET_MATCH_ANY);
+    long r =
+        syscall(SYS_futex, word, FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG, seen, limit, NULL, FUTEX_BITSET_MATCH_ANY);
     return r < 0 && errno == ETIMEDOUT ? -ETIMEDOUT : 0;
 }
 
-void rn_os_futex_wake(rn_atomic(uint32_t) *word, int n)
+void rn_os_futex_wake(rn_atomic(uint32_t) * word, int n)
 {
     syscall(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, n, NULL, NULL, 0);
 }
