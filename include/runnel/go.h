@@ -170,7 +170,8 @@ RN_PUBLIC void rn_set_name(const char *name);
 
 /* defer(f, arg): f(arg) runs when the enclosing scope is left, by its end, return, break, goto, a
  * panic or rn_exit_goroutine; last deferred, first run.  arg is evaluated now; it is a pointer or
- * an integer.  Not left by longjmp. */
+ * an integer.  Not left by longjmp.  A function that defers is never inlined, since a recovered
+ * panic returns from it: it can't be always_inline. */
 struct rn_defer {
     struct rn_defer *up;
     struct rn_defer **top;
@@ -181,11 +182,28 @@ struct rn_defer {
 #define RN__DEFER(name, f, a)                                                               \
     __attribute__((cleanup(rn__defer_leave), unused)) struct rn_defer name;                 \
     RN__DEFER_CHECK(f, a);                                                                  \
-    rn__defer_enter(&name, (void (*)(void *))(f), (void *)(uintptr_t)(a))
+    rn__defer_enter(&name, (void (*)(void *))(f), (void *)(uintptr_t)(a));                   \
+    RN__NOT_INLINED()
+/* Keeps the compiler from inlining or copying the function that this stands in, at no cost: gcc and
+ * clang do neither with a function whose label's address is kept.  (C++ would put the variable into
+ * the inline function's group, where it may not name a label.) */
 #ifdef __cplusplus
 #define RN__DEFER_CHECK(f, a) ((void)0)
+#define RN__NOT_INLINED()                                   \
+    __extension__({                                         \
+        __label__ rn_here_;                                 \
+    rn_here_:                                               \
+        __asm__ volatile("" : : "r"(&&rn_here_));           \
+    })
 #else
 #define RN__DEFER_CHECK(f, a) ((void)sizeof(((f)(a)), 0))
+#define RN__NOT_INLINED()                                   \
+    __extension__({                                         \
+        __label__ rn_here_;                                 \
+        static const void *const rn_at_ = &&rn_here_;       \
+    rn_here_:                                               \
+        __asm__ volatile("" : : "m"(rn_at_));               \
+    })
 #endif
 
 RN_PUBLIC void rn__defer_enter(struct rn_defer *d, void (*f)(void *), void *arg);
@@ -204,13 +222,23 @@ RN_PUBLIC RN_NORETURN void rn_panic(const char *format, ...) RN_PRINTF(1, 2);
 /* A panic that carries a value for rn_recover_value; text is copied. */
 RN_PUBLIC RN_NORETURN void rn_panic_value(void *value, const char *text);
 
+/* The two below, in a function whose frame is at cfa: that tells who calls. */
+RN_PUBLIC const char *rn__recover(void *cfa);
+RN_PUBLIC bool rn__recover_value(void *cfa, void **value);
+
 /* Directly in a deferred function: stops the panic that runs it and returns its text, which lives
  * until the goroutine panics again or ends; NULL when there is no panic or the caller was not
  * deferred.  When the deferred call returns, the function that deferred it returns to its caller,
  * with the value 0 where it has one. */
-RN_PUBLIC const char *rn_recover(void);
+static inline __attribute__((always_inline)) const char *rn_recover(void)
+{
+    return rn__recover(__builtin_dwarf_cfa());
+}
 /* As rn_recover; returns whether it recovered, and stores the value of rn_panic_value (else NULL). */
-RN_PUBLIC bool rn_recover_value(void **value);
+static inline __attribute__((always_inline)) bool rn_recover_value(void **value)
+{
+    return rn__recover_value(__builtin_dwarf_cfa(), value);
+}
 
 /* Prints "fatal error: <text>" and the listing, status 2.  Can't be recovered. */
 RN_PUBLIC RN_NORETURN void rn_fatal(const char *format, ...) RN_PRINTF(1, 2);

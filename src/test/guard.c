@@ -16,13 +16,12 @@ void rn_test_guard_caught(void *arg)
 {
     struct rn_test_guard *guard = arg;
     struct rn_g *g = rn__self();
-    struct rn_panic *panic = g->panic;
     const char *text = rn_recover();
     if (!text)
         return;
     snprintf(guard->text, sizeof guard->text, "%s", text);
     guard->caught = true;
-    g->panic = panic->up;
+    rn__panic_left(g);
     _longjmp(guard->back, 1);
 }
 
