@@ -1,0 +1,60 @@
+/* runnel/flight.h: many who want the same thing at the same time share one call.
+ *
+ *     static rn_flight lookups;                                // all-zero is valid
+ *     static int lookup(void *arg, void **result);             // 0, or a negative error
+ *
+ *     void *addr;
+ *     int err = flight_do(&lookups, name, lookup, &query, &addr, NULL);
+ *
+ * The first caller with a key runs the function; those who come with an equal key before it has
+ * ended wait, and get the same result and error.  Later ones start anew: this is not a cache.  All who
+ * share a result hold the same pointer; who frees it is theirs to settle (`shared` tells that others
+ * have it too).  When the function panics, or ends its goroutine, so do those who share the call.
+ *
+ * From goroutines and plain threads; not from signal handlers.
+ * Happens before: the end of the call before the return of each flight_do that shares it.
+ * (golang.org/x/sync/singleflight.)
+ */
+#ifndef RUNNEL_FLIGHT_H
+#define RUNNEL_FLIGHT_H
+
+#include <runnel/sync_type.h>
+
+enum { RN_FLIGHT_BUCKETS = 16 };
+struct rn_flight_call;
+
+typedef struct rn_flight {
+    struct rn_waitq rn_lock;
+    struct rn_flight_call *rn_calls[RN_FLIGHT_BUCKETS];
+} rn_flight;
+
+#ifdef __cplusplus
+#define RN_FLIGHT_INIT {}
+#else
+#define RN_FLIGHT_INIT {.rn_calls = {NULL}}
+#endif
+
+/* Returns 0 or a negative error, and stores the result. */
+typedef int rn_flight_fn(void *arg, void **result);
+
+RN_EXTERN_C_BEGIN
+
+/* Returns what f(arg, &result) returned, here or in the call that was shared; result and shared may
+ * be NULL.  key is any NUL-terminated text; it must stay as it is until the return. */
+RN_PUBLIC int rn_flight_do(rn_flight *f, const char *key, rn_flight_fn *fn, void *arg, void **result, bool *shared);
+/* The same, but waits for another's call no longer than until ctx is done: RN_ECANCELED or RN_ETIMEOUT.
+ * A call of its own is not interrupted. */
+RN_PUBLIC int rn_flight_do_ctx(rn_context *ctx, rn_flight *f, const char *key, rn_flight_fn *fn, void *arg,
+                               void **result, bool *shared);
+/* Later callers with this key start anew, even while a call is under way. */
+RN_PUBLIC void rn_flight_forget(rn_flight *f, const char *key);
+
+RN_EXTERN_C_END
+
+#ifndef RN_NO_SHORT_NAMES
+#define flight_do rn_flight_do
+#define flight_do_ctx rn_flight_do_ctx
+#define flight_forget rn_flight_forget
+#endif
+
+#endif

@@ -1,0 +1,69 @@
+/* runnel/rwmutex.h: a lock that many readers share, or one writer holds.
+ *
+ *     static rn_rwmutex mu;                // all-zero is valid; so is RN_RWMUTEX_INIT
+ *
+ *     rwmutex_rlock(&mu);   … read …   rwmutex_runlock(&mu);
+ *     rwmutex_lock(&mu);    … write …  rwmutex_unlock(&mu);
+ *
+ * A writer that waits stops new readers, so that readers can't keep it out for ever; when it unlocks,
+ * all readers that wait by then go next, together.  So a goroutine must not take a second read lock
+ * while it holds one: with a writer in between that is a deadlock (and reported when nobody else
+ * runs).  A read lock can't be turned into a write lock.  Like a mutex it belongs to no goroutine and
+ * must not be copied once used.
+ *
+ * From goroutines and plain threads; not from signal handlers.
+ * Happens before: an unlock before every later rlock or lock returns; a runlock before the next lock
+ * returns.  (Go, sync.RWMutex.)
+ */
+#ifndef RUNNEL_RWMUTEX_H
+#define RUNNEL_RWMUTEX_H
+
+#include <runnel/sync_type.h>
+
+typedef struct rn_rwmutex {
+    rn_atomic(uint32_t) rn_state;
+    uint32_t rn_reserved;
+    struct rn_waitq rn_writers;
+    struct rn_node *rn_reader_first, *rn_reader_last;
+} rn_rwmutex;
+
+#define RN_RWMUTEX_INIT {0, 0, RN_WAITQ_INIT, NULL, NULL}
+
+RN_EXTERN_C_BEGIN
+
+/* Takes the read lock; waits while a writer holds m or waits for it. */
+RN_PUBLIC void rn_rwmutex_rlock(rn_rwmutex *m);
+/* Gives a read lock back.  When there is none: fatal error "sync: RUnlock of unlocked RWMutex". */
+RN_PUBLIC void rn_rwmutex_runlock(rn_rwmutex *m);
+/* Takes the write lock; waits until all readers and writers before it are gone. */
+RN_PUBLIC void rn_rwmutex_lock(rn_rwmutex *m);
+/* Gives the write lock back.  When it is not held: fatal error "sync: Unlock of unlocked RWMutex". */
+RN_PUBLIC void rn_rwmutex_unlock(rn_rwmutex *m);
+
+/* Never wait; return whether they took the lock. */
+RN_PUBLIC RN_MUST_USE bool rn_rwmutex_try_rlock(rn_rwmutex *m);
+RN_PUBLIC RN_MUST_USE bool rn_rwmutex_try_lock(rn_rwmutex *m);
+
+/* As rlock and lock, but give up when ctx is done: 0 with the lock, or RN_ECANCELED or RN_ETIMEOUT
+ * without.  A writer that gives up lets in the readers that it held back. */
+RN_PUBLIC RN_MUST_USE int rn_rwmutex_rlock_ctx(rn_context *ctx, rn_rwmutex *m);
+RN_PUBLIC RN_MUST_USE int rn_rwmutex_lock_ctx(rn_context *ctx, rn_rwmutex *m);
+
+/* Says that nobody uses m any more; see rn_mutex_destroy. */
+RN_PUBLIC void rn_rwmutex_destroy(rn_rwmutex *m);
+
+RN_EXTERN_C_END
+
+#ifndef RN_NO_SHORT_NAMES
+#define rwmutex_rlock rn_rwmutex_rlock
+#define rwmutex_runlock rn_rwmutex_runlock
+#define rwmutex_lock rn_rwmutex_lock
+#define rwmutex_unlock rn_rwmutex_unlock
+#define rwmutex_try_rlock rn_rwmutex_try_rlock
+#define rwmutex_try_lock rn_rwmutex_try_lock
+#define rwmutex_rlock_ctx rn_rwmutex_rlock_ctx
+#define rwmutex_lock_ctx rn_rwmutex_lock_ctx
+#define rwmutex_destroy rn_rwmutex_destroy
+#endif
+
+#endif

@@ -1,0 +1,341 @@
+/* RWMutex: a word that counts the readers, and two queues.
+ *
+ *     bit 0      WRITER   a writer holds it; then there are no readers
+ *     bit 1      QUEUED   somebody may wait: nobody goes in or lets go by the short way
+ *     bits 2-31  readers that hold it
+ *
+ *     transition                        by whom                          where
+ *     n -> n+1 readers                  rlock, try_rlock; not QUEUED     no lock
+ *     0 -> WRITER                       lock, try_lock; not QUEUED       no lock
+ *     n -> n-1 readers                  runlock; not QUEUED, or n > 1    no lock; its last access
+ *     WRITER -> 0                       unlock; not QUEUED               no lock; its last access
+ *     any -> QUEUED added               who is about to queue            queue's lock
+ *     QUEUED, last reader or WRITER     the one who lets go: it grants   queue's lock
+ *       -> the next holders
+ *     QUEUED dropped                    who holds it, queues being empty queue's lock
+ *
+ * One lock (rn_writers' own) guards both queues.  Waiting is first come, first served in phases: a
+ * writer that lets go grants all readers that wait by then, together, and the last of these grants the
+ * first writer.  What is granted is written into the word by the one who grants; who is woken holds it
+ * already.  While a writer waits QUEUED is set, so new readers queue: it cannot be kept out.
+ *
+ * No wake-up is lost and no memory is touched after its release for the reasons in mutex.c: while
+ * QUEUED is set the last holder lets go only under the lock, and if it then finds nobody it first
+ * drops QUEUED while it still holds, lets the lock go, and takes the short way.
+ *
+ * A reader waits only behind a writer (one that holds, or one that waits).  Whoever takes the last
+ * waiting writer out because its context is done therefore grants the waiting readers, unless a
+ * writer holds.
+ *
+ * From Go's sync/rwmutex.go: the order of service.  Go counts readers with an addition that is taken
+ * back; here it is a compare-and-swap, so that the word is never wrong, and a context can end a wait.
+ */
+#include <runnel/rwmutex.h>
+
+#include "chan/wait.h"
+#include "sync/waitq.h"
+
+enum { WRITER = 1, QUEUED = 2, READER = 4 };
+
+static struct rn_waitq *queue_of(rn_rwmutex *m)
+{
+    return &m->rn_writers;
+}
+
+static void check(rn_rwmutex *m)
+{
+    rn__waitq_check(queue_of(m), "rwmutex");
+}
+
+/* ---- the queue of readers (guarded by the same lock) ------------------------------------------- */
+
+static void readers_push(rn_rwmutex *m, struct rn_waiter *w)
+{
+    struct rn_list l = {m->rn_reader_first, m->rn_reader_last};
+    w->queued = true;
+    rn_list_push(&l, &w->node);
+    m->rn_reader_first = l.first;
+    m->rn_reader_last = l.last;
+}
+
+static void readers_remove(rn_rwmutex *m, struct rn_waiter *w)
+{
+    if (!w->queued)
+        return;
+    struct rn_list l = {m->rn_reader_first, m->rn_reader_last};
+    w->queued = false;
+    rn_list_remove(&l, &w->node);
+    m->rn_reader_first = l.first;
+    m->rn_reader_last = l.last;
+}
+
+/* Takes out all waiting readers; returns how many could still be woken. */
+static uint32_t readers_pop_all(rn_rwmutex *m, struct rn_ready_list *wake)
+{
+    uint32_t n = 0;
+    while (m->rn_reader_first) {
+        struct rn_waiter *w = rn_container(m->rn_reader_first, struct rn_waiter, node);
+        readers_remove(m, w);
+        if (!rn__waiter_claim(w))
+            continue;
+        w->ok = true;
+        w->g->woken_by = w;
+        rn__ready_add(wake, w->g);
+        n++;
+    }
+    return n;
+}
+
+static bool nobody_waits(const rn_rwmutex *m)
+{
+    return !m->rn_reader_first && !m->rn_writers.rn_first;
+}
+
+/* ---- letting go -------------------------------------------------------------------------------- */
+
+/* Grants the readers that wait; false when there are none. */
+static bool grant_readers_locked(rn_rwmutex *m, struct rn_ready_list *wake)
+{
+    uint32_t n = readers_pop_all(m, wake);
+    if (n)
+        /* release: pairs with the acquire of the next to lock; what is granted goes through ready. */
+        rn_store_release(&m->rn_state, n * READER | QUEUED);
+    return n != 0;
+}
+
+static bool grant_writer_locked(rn_rwmutex *m, struct rn_ready_list *wake)
+{
+    struct rn_waiter *w = rn__waitq_pop(queue_of(m));
+    if (!w)
+        return false;
+    w->ok = true;
+    rn__ready_add(wake, w->g);
+    /* release: as above. */
+    rn_store_release(&m->rn_state, WRITER | QUEUED);
+    return true;
+}
+
+/* With the lock, QUEUED set, the caller the only holder (`held` is WRITER or READER): passes the
+ * mutex on.  False: nobody waits; QUEUED is gone and the caller holds as before. */
+static bool pass_on_locked(rn_rwmutex *m, uint32_t held, struct rn_ready_list *wake)
+{
+    if (held == WRITER && grant_readers_locked(m, wake))
+        return true;
+    if (grant_writer_locked(m, wake) || grant_readers_locked(m, wake))
+        return true;
+    /* relaxed: still held, and nobody else changes the word of a single holder with QUEUED set. */
+    rn_store_relaxed(&m->rn_state, held);
+    return false;
+}
+
+/* The only holder lets go though QUEUED is set.  False: try the short way again. */
+static bool pass_on(rn_rwmutex *m, uint32_t held)
+{
+    struct rn_ready_list wake = {0};
+    rn__waitq_lock(queue_of(m));
+    /* acquire: pairs with the release of the other readers; whom we wake comes after them. */
+    bool passed = rn_load_acquire(&m->rn_state) == (held | QUEUED) && pass_on_locked(m, held, &wake);
+    rn__waitq_unlock(queue_of(m));
+    if (wake.n)
+        rn__ready_all(&wake);
+    return passed;
+}
+
+void rn_rwmutex_runlock(rn_rwmutex *m)
+{
+    check(m);
+    uint32_t s = rn_load_relaxed(&m->rn_state); /* relaxed: a guess for the swap */
+    for (;;) {
+        if (s < READER)
+            rn_fatal("sync: RUnlock of unlocked RWMutex");
+        if ((s & QUEUED) && s < 2 * READER) {
+            if (pass_on(m, READER))
+                return;
+            s = rn_load_relaxed(&m->rn_state); /* relaxed: as above */
+            /* release: pairs with the acquire of the next writer. */
+        } else if (rn_cas_release(&m->rn_state, &s, s - READER)) {
+            return;
+        }
+    }
+}
+
+void rn_rwmutex_unlock(rn_rwmutex *m)
+{
+    check(m);
+    uint32_t s = WRITER;
+    /* release: pairs with the acquire of whoever locks next. */
+    while (!rn_cas_release(&m->rn_state, &s, 0)) {
+        if (!(s & WRITER))
+            rn_fatal("sync: Unlock of unlocked RWMutex");
+        if (s == (WRITER | QUEUED) && pass_on(m, WRITER))
+            return;
+        s = WRITER;
+    }
+}
+
+/* ---- reading ------------------------------------------------------------------------------------ */
+
+static bool rlock_short(rn_rwmutex *m)
+{
+    uint32_t s = rn_load_relaxed(&m->rn_state); /* relaxed: a guess for the swap */
+    while (!(s & (WRITER | QUEUED)))
+        /* acquire: pairs with the release in unlock. */
+        if (rn_cas_acquire(&m->rn_state, &s, s + READER))
+            return true;
+    return false;
+}
+
+/* With the lock: joins the readers unless a writer holds or waits; else w is queued (NULL: not). */
+static bool rlock_locked(rn_rwmutex *m, struct rn_waiter *w)
+{
+    uint32_t s = rn_load_relaxed(&m->rn_state); /* relaxed: a guess for the swaps */
+    for (;;) {
+        if (!(s & WRITER) && rn__waitq_empty(queue_of(m))) {
+            uint32_t next = (nobody_waits(m) ? s & ~(uint32_t)QUEUED : s) + READER;
+            /* acquire: pairs with the release in unlock and pass_on_locked. */
+            if (rn_cas_acquire(&m->rn_state, &s, next))
+                return true;
+        } else if (!w) {
+            return false;
+        } else if ((s & QUEUED) || rn_cas_relaxed(&m->rn_state, &s, s | QUEUED)) {
+            /* relaxed: the holder reads the queues only under the lock. */
+            readers_push(m, w);
+            return false;
+        }
+    }
+}
+
+static int rlock_slow(rn_context *ctx, rn_rwmutex *m)
+{
+    rn_atomic(uint32_t) claim = 0;
+    struct rn_waiter w = {.g = rn__self(), .claim = ctx ? &claim : NULL, .of = m};
+    rn__waitq_lock(queue_of(m));
+    bool ours = rlock_locked(m, &w);
+    rn__waitq_unlock(queue_of(m));
+    if (ours)
+        return 0;
+    if (!ctx) {
+        rn__park(RN_WAIT_RWMUTEX_R, m);
+        return 0;
+    }
+    int err = rn__wait_ctx(&w, ctx, RN_WAIT_RWMUTEX_R, m);
+    if (err) {
+        rn__waitq_lock(queue_of(m));
+        readers_remove(m, &w);
+        rn__waitq_unlock(queue_of(m));
+    }
+    return err;
+}
+
+void rn_rwmutex_rlock(rn_rwmutex *m)
+{
+    check(m);
+    if (!rlock_short(m))
+        rlock_slow(NULL, m);
+}
+
+int rn_rwmutex_rlock_ctx(rn_context *ctx, rn_rwmutex *m)
+{
+    check(m);
+    return rlock_short(m) ? 0 : rlock_slow(ctx, m);
+}
+
+bool rn_rwmutex_try_rlock(rn_rwmutex *m)
+{
+    check(m);
+    if (rlock_short(m))
+        return true;
+    /* QUEUED may be left from waiters that are gone. */
+    rn__waitq_lock(queue_of(m));
+    bool ours = rlock_locked(m, NULL);
+    rn__waitq_unlock(queue_of(m));
+    return ours;
+}
+
+/* ---- writing ------------------------------------------------------------------------------------ */
+
+static bool lock_short(rn_rwmutex *m)
+{
+    uint32_t free = 0;
+    /* acquire: pairs with the release in unlock and runlock. */
+    return rn_cas_acquire(&m->rn_state, &free, WRITER);
+}
+
+/* With the lock: takes the mutex, or queues w. */
+static bool lock_locked(rn_rwmutex *m, struct rn_waiter *w)
+{
+    uint32_t s = 0;
+    /* acquire: as in lock_short. */
+    while (!rn_cas_acquire(&m->rn_state, &s, WRITER)) {
+        /* relaxed: the holder reads the queues only under the lock. */
+        if (s && ((s & QUEUED) || rn_cas_relaxed(&m->rn_state, &s, s | QUEUED))) {
+            rn__waitq_push(queue_of(m), w);
+            return false;
+        }
+        s = 0;
+    }
+    return true;
+}
+
+/* A writer's context is done.  Readers that it held back go in, if no other writer does so. */
+static void lock_abandon(rn_rwmutex *m, struct rn_waiter *w)
+{
+    struct rn_ready_list wake = {0};
+    rn__waitq_lock(queue_of(m));
+    rn__waitq_remove(queue_of(m), w);
+    /* relaxed: WRITER does not change while QUEUED is set and we have the lock. */
+    if (rn__waitq_empty(queue_of(m)) && !(rn_load_relaxed(&m->rn_state) & WRITER)) {
+        uint32_t n = readers_pop_all(m, &wake);
+        /* acq_rel: acquire pairs with the unlock of the last writer, whom the readers come after. */
+        if (n)
+            rn_add_acq_rel(&m->rn_state, n * READER);
+    }
+    rn__waitq_unlock(queue_of(m));
+    if (wake.n)
+        rn__ready_all(&wake);
+}
+
+static int lock_slow(rn_context *ctx, rn_rwmutex *m)
+{
+    rn_atomic(uint32_t) claim = 0;
+    struct rn_waiter w = {.g = rn__self(), .claim = ctx ? &claim : NULL, .of = m};
+    rn__waitq_lock(queue_of(m));
+    bool ours = lock_locked(m, &w);
+    rn__waitq_unlock(queue_of(m));
+    if (ours)
+        return 0;
+    if (!ctx) {
+        rn__park(RN_WAIT_RWMUTEX_W, m);
+        return 0;
+    }
+    int err = rn__wait_ctx(&w, ctx, RN_WAIT_RWMUTEX_W, m);
+    if (err)
+        lock_abandon(m, &w);
+    return err;
+}
+
+void rn_rwmutex_lock(rn_rwmutex *m)
+{
+    check(m);
+    if (!lock_short(m))
+        lock_slow(NULL, m);
+}
+
+int rn_rwmutex_lock_ctx(rn_context *ctx, rn_rwmutex *m)
+{
+    check(m);
+    return lock_short(m) ? 0 : lock_slow(ctx, m);
+}
+
+bool rn_rwmutex_try_lock(rn_rwmutex *m)
+{
+    check(m);
+    return lock_short(m);
+}
+
+void rn_rwmutex_destroy(rn_rwmutex *m)
+{
+    /* relaxed: a report of misuse needs no order. */
+    rn__waitq_destroy(queue_of(m), "rwmutex", rn_load_relaxed(&m->rn_state) >= READER ||
+                                                  (rn_load_relaxed(&m->rn_state) & WRITER));
+}

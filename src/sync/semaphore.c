@@ -1,0 +1,124 @@
+/* Weighted semaphore: sizes, and a queue, all under one lock.
+ *
+ * What always holds, with the lock free: the first waiter does not fit into what is left.  So whoever
+ * gives units back, or leaves the front of the queue, lets in those who fit now, in order, up to the
+ * first who does not.  What a waiter is given is counted as used by the one who lets it in.
+ * (golang.org/x/sync/semaphore, for the rules.)
+ */
+#include <runnel/semaphore.h>
+
+#include "chan/wait.h"
+#include "sync/waitq.h"
+
+struct request {
+    struct rn_waiter w;
+    rn_atomic(uint32_t) claim;
+    int64_t n;
+};
+
+static struct rn_ready_list let_in_locked(rn_semaphore *s)
+{
+    struct rn_ready_list wake = {0};
+    struct rn_waiter *w;
+    while ((w = rn__waitq_first(&s->rn_queue)) != NULL) {
+        const struct request *r = rn_container(w, struct request, w);
+        if (r->n > s->rn_size - s->rn_used)
+            break;
+        rn__waitq_remove(&s->rn_queue, w);
+        if (!rn__waiter_claim(w))
+            continue;
+        s->rn_used += r->n;
+        w->ok = true;
+        w->g->woken_by = w;
+        rn__ready_add(&wake, w->g);
+    }
+    return wake;
+}
+
+static void unlock_and_wake(rn_semaphore *s, struct rn_ready_list *wake)
+{
+    rn__waitq_unlock(&s->rn_queue);
+    if (wake->n)
+        rn__ready_all(wake);
+}
+
+/* With the lock. */
+static bool take_locked(rn_semaphore *s, int64_t n)
+{
+    if (n > s->rn_size - s->rn_used || !rn__waitq_empty(&s->rn_queue))
+        return false;
+    s->rn_used += n;
+    return true;
+}
+
+static void check(rn_semaphore *s, int64_t n)
+{
+    rn__waitq_check(&s->rn_queue, "semaphore");
+    if (n < 0)
+        rn_panic("semaphore: negative weight");
+}
+
+bool rn_sem_try_acquire(rn_semaphore *s, int64_t n)
+{
+    check(s, n);
+    rn__waitq_lock(&s->rn_queue);
+    bool taken = take_locked(s, n);
+    rn__waitq_unlock(&s->rn_queue);
+    return taken;
+}
+
+/* ctx is done first: gives up the place in the queue, which may let others in. */
+static void leave(rn_semaphore *s, struct request *r)
+{
+    struct rn_ready_list wake = {0};
+    rn__waitq_lock(&s->rn_queue);
+    if (rn__waitq_remove(&s->rn_queue, &r->w))
+        wake = let_in_locked(s);
+    unlock_and_wake(s, &wake);
+}
+
+int rn_sem_acquire(rn_context *ctx, rn_semaphore *s, int64_t n)
+{
+    check(s, n);
+    int err = ctx ? rn__done_err(ctx) : 0;
+    if (err)
+        return err;
+    struct request r = {.w = {.g = NULL, .of = s}, .n = n};
+    rn__waitq_lock(&s->rn_queue);
+    bool taken = take_locked(s, n);
+    /* Who wants more than there ever is waits beside the queue, so as not to hold up the others. */
+    bool never = n > s->rn_size;
+    if (!taken) {
+        r.w.g = rn__self();
+        r.w.claim = &r.claim;
+        if (!never)
+            rn__waitq_push(&s->rn_queue, &r.w);
+    }
+    rn__waitq_unlock(&s->rn_queue);
+    if (taken)
+        return 0;
+    err = rn__wait_ctx(&r.w, ctx, RN_WAIT_SEMAPHORE, s);
+    if (err && !never)
+        leave(s, &r);
+    return err;
+}
+
+void rn_sem_release(rn_semaphore *s, int64_t n)
+{
+    check(s, n);
+    rn__waitq_lock(&s->rn_queue);
+    bool enough = n <= s->rn_used;
+    struct rn_ready_list wake = {0};
+    if (enough) {
+        s->rn_used -= n;
+        wake = let_in_locked(s);
+    }
+    unlock_and_wake(s, &wake);
+    if (!enough)
+        rn_panic("semaphore: released more than held");
+}
+
+void rn_sem_destroy(rn_semaphore *s)
+{
+    rn__waitq_destroy(&s->rn_queue, "semaphore", s->rn_used != 0);
+}

@@ -1,0 +1,165 @@
+/* Waitgroup: a counter, and a bit that says whether somebody waits.
+ *
+ *     bits 32-63  the counter, signed
+ *     bit  0      WAITED: whoever brings the counter to zero must look at the queue
+ *
+ *     transition                     by whom                       where
+ *     counter += n                   add                           no lock; its last access unless it
+ *                                                                  brings it to zero with WAITED set
+ *     WAITED added, counter > 0      who is about to queue         queue's lock
+ *     0|WAITED -> 0                  who brought it to zero        queue's lock, with the queue emptied
+ *
+ * A waiter sets WAITED and joins the queue under one hold of the queue's lock, by a swap that fails
+ * when the counter has become zero; so whoever makes it zero either comes first, or sees WAITED and
+ * then, under the lock, the waiter.
+ *
+ * The memory may be freed once all waits have returned: a wait returns only when it has seen 0 without
+ * WAITED (then the adder has made its last access), or when it was woken, which the adder does after
+ * its last access.  A waiter whose context is done leaves WAITED as it is, and when the counter is zero
+ * it waits for the adder that is on its way to the queue.
+ *
+ * From Go's sync/waitgroup.go, for the rules of misuse and their words; Go counts waiters in the word.
+ */
+#include <runnel/waitgroup.h>
+
+#include "chan/wait.h"
+#include "sync/waitq.h"
+
+static const uint64_t WAITED = 1;
+
+static int32_t count_of(uint64_t state)
+{
+    return (int32_t)(uint32_t)(state >> 32);
+}
+
+/* The counter has come to zero and somebody may wait. */
+static void let_go(rn_waitgroup *wg)
+{
+    struct rn_ready_list wake = {0};
+    rn__waitq_lock(&wg->rn_queue);
+    uint64_t zero = WAITED;
+    /* relaxed: what the waiters must see was acquired by the adder, and goes through ready.  It fails
+     * when an add came in between, which has panicked. */
+    rn_cas_relaxed(&wg->rn_state, &zero, 0);
+    rn__waitq_pop_all(&wg->rn_queue, &wake);
+    rn__waitq_unlock(&wg->rn_queue);
+    if (wake.n)
+        rn__ready_all(&wake);
+}
+
+void rn_wg_add(rn_waitgroup *wg, int n)
+{
+    rn__waitq_check(&wg->rn_queue, "waitgroup");
+    /* acq_rel: release pairs with the acquire in wait; acquire pairs with the release of the others who
+     * counted down, so that a waiter woken by this one comes after all. */
+    uint64_t before = rn_add_acq_rel(&wg->rn_state, (uint64_t)(int64_t)n << 32);
+    int32_t count = count_of(before + ((uint64_t)(int64_t)n << 32));
+    if (__builtin_expect(count < 0, 0))
+        rn_panic("sync: negative WaitGroup counter");
+    if (__builtin_expect(!(before & WAITED), 1))
+        return;
+    if (n > 0 && count == n)
+        rn_panic("sync: WaitGroup misuse: Add called concurrently with Wait");
+    if (count == 0)
+        let_go(wg);
+}
+
+void rn_wg_done(rn_waitgroup *wg)
+{
+    rn_wg_add(wg, -1);
+}
+
+/* True: all is done.  False: w is queued. */
+static bool join(rn_waitgroup *wg, struct rn_waiter *w)
+{
+    bool done = false;
+    rn__waitq_lock(&wg->rn_queue);
+    /* acquire: pairs with the release in add. */
+    uint64_t s = rn_load_acquire(&wg->rn_state);
+    while (s != 0 && !(s & WAITED))
+        /* relaxed: the adder reads the queue only under its lock; failure reads again. */
+        if (rn_cas_relaxed(&wg->rn_state, &s, s | WAITED))
+            break;
+        else
+            s = rn_load_acquire(&wg->rn_state); /* acquire: as above */
+    if (s == 0)
+        done = true;
+    else
+        rn__waitq_push(&wg->rn_queue, w);
+    rn__waitq_unlock(&wg->rn_queue);
+    return done;
+}
+
+/* A waiter's context is done.  When the counter is zero by now, the adder is on its way to the queue;
+ * it must not meet a waitgroup that is in use again, or gone, so it is awaited. */
+static void leave(rn_waitgroup *wg, struct rn_waiter *w)
+{
+    rn__waitq_lock(&wg->rn_queue);
+    rn__waitq_remove(&wg->rn_queue, w);
+    /* relaxed: WAITED at zero is only changed under the lock. */
+    bool closing = rn_load_relaxed(&wg->rn_state) == WAITED;
+    if (closing) {
+        w->claim = NULL;
+        rn__waitq_push(&wg->rn_queue, w);
+    }
+    rn__waitq_unlock(&wg->rn_queue);
+    if (closing)
+        rn__park(RN_WAIT_WAITGROUP, wg);
+}
+
+static int wait_slow(rn_context *ctx, rn_waitgroup *wg)
+{
+    rn_atomic(uint32_t) claim = 0;
+    struct rn_waiter w = {.g = rn__self(), .claim = ctx ? &claim : NULL, .of = wg};
+    if (join(wg, &w))
+        return 0;
+    int err = 0;
+    if (ctx)
+        err = rn__wait_ctx(&w, ctx, RN_WAIT_WAITGROUP, wg);
+    else
+        rn__park(RN_WAIT_WAITGROUP, wg);
+    if (err) {
+        leave(wg, &w);
+        return err;
+    }
+    /* relaxed: a check for misuse; what the adders published came through ready. */
+    if (rn_load_relaxed(&wg->rn_state) != 0)
+        rn_panic("sync: WaitGroup is reused before previous Wait has returned");
+    return 0;
+}
+
+void rn_wg_wait(rn_waitgroup *wg)
+{
+    rn__waitq_check(&wg->rn_queue, "waitgroup");
+    /* acquire: pairs with the release in add. */
+    if (rn_load_acquire(&wg->rn_state) != 0)
+        wait_slow(NULL, wg);
+}
+
+int rn_wg_wait_ctx(rn_context *ctx, rn_waitgroup *wg)
+{
+    rn__waitq_check(&wg->rn_queue, "waitgroup");
+    /* acquire: pairs with the release in add. */
+    return rn_load_acquire(&wg->rn_state) == 0 ? 0 : wait_slow(ctx, wg);
+}
+
+bool rn__wg_ended(void *wg, enum rn_ended how, intptr_t result, struct rn_panic *panic)
+{
+    (void)result, (void)panic;
+    if (how == RN_ENDED_PANIC)
+        return false;
+    rn_wg_add(wg, -1);
+    return true;
+}
+
+void rn__wg_go_failed(rn_waitgroup *wg, int err)
+{
+    rn_wg_add(wg, -1);
+    rn_panic("wg_go: %s", rn_strerror(err));
+}
+
+void rn_wg_destroy(rn_waitgroup *wg)
+{
+    /* relaxed: a report of misuse needs no order. */
+    rn__waitq_destroy(&wg->rn_queue, "waitgroup", rn_load_relaxed(&wg->rn_state) != 0);
+}
