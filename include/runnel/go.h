@@ -102,7 +102,8 @@ struct rn_go_call {
 
 /* An upper bound of what the arguments can take on the stack: 16 bytes each, or a struct's size
  * rounded up.  Arrays and functions decay in the comma operator. */
-#define RN__ARG_BYTES(x) (sizeof((void)0, (x)) <= 16 ? 16 : (sizeof((void)0, (x)) + 15) / 16 * 16)
+#define RN__ARG_BYTES(x) (RN__DECAYED(x) <= 16 ? 16 : (RN__DECAYED(x) + 15) / 16 * 16)
+#define RN__DECAYED(x) sizeof(__typeof__(((void)0, (x)))) /* by way of the type: clang warns otherwise */
 #define RN__ARGS_BYTES(...) \
     RN__SUM_PICK(0, ##__VA_ARGS__, RN__SUM_16, RN__SUM_15, RN__SUM_14, RN__SUM_13, RN__SUM_12, \
                  RN__SUM_11, RN__SUM_10, RN__SUM_9, RN__SUM_8, RN__SUM_7, RN__SUM_6, RN__SUM_5, \
