@@ -16,9 +16,9 @@ endif()
 
 add_library(runnel_flags INTERFACE)
 target_compile_features(runnel_flags INTERFACE c_std_11)
-# Frame pointers and unwind tables: backtraces of goroutines need them.
+# Unwind tables: panics and backtraces of goroutines need them.
 target_compile_options(runnel_flags INTERFACE
-    $<$<COMPILE_LANGUAGE:C>:-std=gnu11 -Wall -Wextra -fno-omit-frame-pointer -fasynchronous-unwind-tables>)
+    $<$<COMPILE_LANGUAGE:C>:-std=gnu11 -Wall -Wextra -fasynchronous-unwind-tables>)
 target_link_options(runnel_flags INTERFACE -pthread)
 target_compile_options(runnel_flags INTERFACE $<$<COMPILE_LANGUAGE:C>:-pthread>)
 if(RUNNEL_WERROR)

@@ -4,7 +4,7 @@
  *                         First line: the program's directory and name; then one line per file that
  *                         the compiler read, headers included: hash of its contents, and path.
  *     programs/<hash>/    the executable
- *     work-XXXXXX/        a compilation under way
+ *     work-<any>/          a compilation under way
  *
  * A manifest is good while every file in it has the contents that it had.  Everything appears by
  * rename, so that several commands may work at the same time, and an interrupted one leaves nothing

@@ -16,15 +16,14 @@
 /* The layout of an atomic is that of its value; only C code touches it. */
 #define rn_atomic(T) T
 #define RN_STATIC_ASSERT(c, text) static_assert(c, text)
-#define RN_NORETURN [[noreturn]]
 #else
 #define RN_EXTERN_C_BEGIN
 #define RN_EXTERN_C_END
 #define rn_atomic(T) _Atomic(T)
 #define RN_STATIC_ASSERT(c, text) _Static_assert(c, text)
-#define RN_NORETURN _Noreturn
 #endif
 
+#define RN_NORETURN __attribute__((noreturn))
 #define RN_PUBLIC __attribute__((visibility("default")))
 #define RN_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define RN_MUST_USE __attribute__((warn_unused_result))
@@ -50,11 +49,18 @@ typedef int64_t rn_time;
 #define RN_HOUR (60 * RN_MINUTE)
 
 /* The element of a channel that carries no data, only its occurrence. */
+#if defined(__cplusplus) && defined(__clang__)
+#pragma clang diagnostic push
+#pragma clang diagnostic ignored "-Wextern-c-compat" /* its size is 0 in both languages */
+#endif
 typedef struct rn_unit {
 #ifdef __cplusplus
     char rn_nothing[0];
 #endif
 } rn_unit;
+#if defined(__cplusplus) && defined(__clang__)
+#pragma clang diagnostic pop
+#endif
 
 /* Errors.  A function that can fail returns 0, or one of these, or the negative of an errno
  * value (-ENOENT); never errno itself, since a goroutine may go on on another thread. */

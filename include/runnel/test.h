@@ -28,7 +28,7 @@
 #include <runnel/base.h>
 #include <runnel/go.h>
 #include <setjmp.h>
-#ifdef __cplusplus
+#if defined(__cplusplus) && __has_include(<runnel/cxx.h>)
 #include <runnel/cxx.h>
 #endif
 
