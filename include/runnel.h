@@ -10,6 +10,9 @@
 #if __has_include(<runnel/time.h>)
 #include <runnel/time.h>
 #endif
+#if __has_include(<runnel/timer.h>)
+#include <runnel/timer.h>
+#endif
 #if __has_include(<runnel/sync.h>)
 #include <runnel/sync.h>
 #endif

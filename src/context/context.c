@@ -31,7 +31,7 @@
 /* What a cancel leaves to be done when no lock is held. */
 struct todo {
     struct rn_ready_list wake;
-    struct rn_list late; /* of AFTER whose function could not be started for want of memory */
+    struct rn_list after; /* of AFTER, each with its maker's reference: functions to start */
 };
 
 static struct rn_ctx *ctx_at(struct rn_node *n)
@@ -110,22 +110,6 @@ static void settle(struct rn_ctx *c, void *chan)
         rn__timer_stop(&c->timer);
 }
 
-/* A child of cur that is an AFTER: starts its function, and gives it back.  Both are locked; c is
- * not any more afterwards. */
-static void start_after_locked(struct rn_ctx *cur, struct rn_ctx *c, struct todo *todo)
-{
-    void (*f)(void *) = (void (*)(void *))rn_load_relaxed(&c->key); /* never changes */
-    void *arg = (void *)rn_load_relaxed(&c->value);
-    unlink_locked(cur, c);
-    if (rn__spawn(f, arg, &todo->wake) != 0) {
-        rn_list_push(&todo->late, &c->sibling);
-        rn__ctx_unlock(c);
-    } else if (rn__done_unref_unlock(&c->done)) {
-        rn__done_free(&c->done);
-        cur->done.refs--; /* not the last: whoever cancels has one */
-    }
-}
-
 /* cur is done and locked.  Cancels its children, and takes out those that have nothing below them
  * and nothing to settle.  Returns the first that has, with a reference, and in *chan and *fresh
  * what settle needs; NULL when no children are left. */
@@ -137,7 +121,9 @@ static struct rn_ctx *cancel_children_locked(struct rn_ctx *cur, struct todo *to
         __builtin_prefetch(n->next);
         rn__ctx_lock(c);
         if (c->kind == RN_CTX_AFTER) {
-            start_after_locked(cur, c, todo);
+            unlink_locked(cur, c);
+            rn_list_push(&todo->after, &c->sibling);
+            rn__ctx_unlock(c);
             continue;
         }
         *fresh = !err_locked(c);
@@ -178,31 +164,38 @@ static void cancel_below(struct rn_ctx *top, struct todo *todo)
     }
 }
 
-/* Runs in a goroutine: the function of an AFTER, which is referenced. */
-static void run_late(void *slot)
+/* The function of an AFTER, which is given back. */
+static void run_after(void *slot)
 {
     struct rn_ctx *c = slot;
-    void (*f)(void *) = (void (*)(void *))rn_load_relaxed(&c->key); /* never changes */
+    /* relaxed: never change while referenced. */
+    void (*f)(void *) = (void (*)(void *))rn_load_relaxed(&c->key);
     void *arg = (void *)rn_load_relaxed(&c->value);
     unref(c);
     f(arg);
 }
 
-static rn_time fire_late(struct rn_timer_entry *e, rn_time now, struct rn_ready_list *wake)
+static rn_time fire_after(struct rn_timer_entry *e, rn_time now, struct rn_ready_list *wake)
 {
-    return rn__spawn(run_late, rn_container(e, struct rn_ctx, timer), wake) ? now + RN_MILLISECOND : 0;
+    return rn__spawn(run_after, rn_container(e, struct rn_ctx, timer), wake) ? now + RN_MILLISECOND : 0;
+}
+
+/* Without memory for a goroutine it is tried again every millisecond, rather than lost. */
+static void start_after(struct rn_ctx *c)
+{
+    if (rn__spawn(run_after, c, NULL) == 0)
+        return;
+    c->timed = true;
+    c->timer = (struct rn_timer_entry){.fire = fire_after};
+    rn__timer_start(&c->timer, rn__now() + RN_MILLISECOND);
 }
 
 static void finish(struct todo *todo)
 {
-    for (struct rn_node *n; (n = rn_list_pop(&todo->late)) != NULL;) {
-        struct rn_ctx *c = ctx_at(n);
-        c->timed = true;
-        c->timer = (struct rn_timer_entry){.fire = fire_late};
-        rn__timer_start(&c->timer, rn__now() + RN_MILLISECOND);
-    }
     if (todo->wake.n)
         rn__ready_all(&todo->wake);
+    for (struct rn_node *n; (n = rn_list_pop(&todo->after)) != NULL;)
+        start_after(ctx_at(n));
 }
 
 /* Cancels c and everything below it.  c is locked, is unlocked here, and the caller has a reference. */
