@@ -117,7 +117,7 @@ static void judge(const struct rn_test *t, const struct options *o, struct rn_re
 /* The reports are lines whose first byte is their kind. */
 static const char *find_report(const struct rn_text *reports, char kind, size_t *len)
 {
-    const char *at = reports->at, *end = at + reports->len;
+    const char *at = reports->at, *end = at ? at + reports->len : at;
     while (at < end) {
         const char *newline = memchr(at, '\n', (size_t)(end - at));
         if (!newline)

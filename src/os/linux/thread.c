@@ -78,14 +78,16 @@ static bool read_stat(int dir, const char *tid, char *text, size_t size)
 
 #ifdef RN_TSAN
 /* ThreadSanitizer's own thread has no name, but it blocks every signal, as a user's rarely does:
- * field 32 of stat is the mask of the first 31, of which KILL and STOP can't be blocked. */
+ * field 32 of stat is the mask of the first 31.  KILL and STOP can't be blocked, and clang's leaves
+ * SYS open. */
 static bool is_sanitizers(const char *after_name)
 {
     enum { BLOCKED = 32, STATE = 3 };
+    const unsigned long open = 1UL << (SIGKILL - 1) | 1UL << (SIGSTOP - 1) | 1UL << (SIGSYS - 1);
     const char *at = after_name + 1;
     for (int field = STATE; field < BLOCKED && at; field++)
         at = strchr(at + 1, ' ');
-    return at && strtoul(at, NULL, 10) == (0x7fffffffUL & ~(1UL << (SIGKILL - 1)) & ~(1UL << (SIGSTOP - 1)));
+    return at && (strtoul(at, NULL, 10) | open) == 0x7fffffffUL;
 }
 #else
 static bool is_sanitizers(const char *after_name)
