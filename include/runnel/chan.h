@@ -34,9 +34,10 @@
 
 struct rn_chan_of;
 
-#define rn_chan(T) __typeof__(__typeof__(T)(*)(struct rn_chan_of *)) *
-#define rn_chan_recv_only(T) __typeof__(__typeof__(T)(*)(struct rn_chan_of *)) const *
-#define rn_chan_send_only(T) __typeof__(__typeof__(T)(*)(struct rn_chan_of *)) volatile *
+#define rn_chan(T) __typeof__(RN__CHAN_TARGET(T) *)
+#define rn_chan_recv_only(T) __typeof__(RN__CHAN_TARGET(T) const *)
+#define rn_chan_send_only(T) __typeof__(RN__CHAN_TARGET(T) volatile *)
+#define RN__CHAN_TARGET(T) __typeof__(__typeof__(T)(*)(struct rn_chan_of *))
 
 /* The element type of a channel expression, which is not evaluated. */
 #define RN_ELEM(c) __typeof__((*(c))((struct rn_chan_of *)0))

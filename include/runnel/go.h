@@ -47,12 +47,12 @@ struct rn_go_call {
  * many that have not started yet are queued.  f == NULL is fatal.  From goroutines, and from plain
  * threads while rn_run is under way.
  * Happens before: everything before go happens before the start of f.  (Go spec, "Go statements".) */
-#define rn_go(f, ...) rn__go_with_chain((void *)(f), 0, f, ##__VA_ARGS__)
+#define rn_go(f, ...) ((void)rn__go_with_chain((void *)(f), 0, f, ##__VA_ARGS__))
 /* As go; returns 0, or RN_ENOMEM when there is no memory or stack for it. */
 #define rn_go_try(f, ...)                                                                   \
     ({                                                                                      \
         struct rn_go_call rn_call_ = {.entry = (void *)(f), .try_ = true};                      \
-        rn__go_with_chain(&rn_call_, 1, f, ##__VA_ARGS__);                                  \
+        (void)rn__go_with_chain(&rn_call_, 1, f, ##__VA_ARGS__);                            \
         rn_call_.err;                                                                       \
     })
 /* go with options: rn_go_with((.name = "reader", .stack = 256 << 10), f, args…). */
@@ -60,7 +60,7 @@ struct rn_go_call {
     ({                                                                                      \
         struct rn_go_call rn_call_ = {RN__STRIP options};                                   \
         rn_call_.entry = (void *)(f);                                                           \
-        rn__go_with_chain(&rn_call_, 1, f, ##__VA_ARGS__);                                  \
+        (void)rn__go_with_chain(&rn_call_, 1, f, ##__VA_ARGS__);                            \
         rn_call_.err;                                                                       \
     })
 #define RN__STRIP(...) __VA_ARGS__
@@ -73,16 +73,17 @@ struct rn_go_call {
     ({                                                                                      \
         struct rn_go_call rn_call_ = {.entry = (void *)(f)};                                    \
         rn__run_prepare(&rn_call_);                                                         \
-        rn__go_with_chain(&rn_call_, 1, f, ##__VA_ARGS__);                                  \
+        bool rn_void_ = rn__go_with_chain(&rn_call_, 1, f, ##__VA_ARGS__);                  \
         int rn_status_ = rn__run_wait(&rn_call_);                                           \
-        RN__RETURNS_VOID(f, ##__VA_ARGS__) ? 0 : rn_status_;                                \
+        rn_void_ ? 0 : rn_status_;                                                          \
     })
 
 /* The call goes through f's own type to an assembly routine that keeps the argument registers and
  * a bounded piece of the stack; f (or a struct rn_go_call) travels in the static-chain register. */
 #define rn__go_with_chain(chain, kind, f, ...)                                              \
     ({                                                                                      \
-        RN_STATIC_ASSERT(RN__RETURNS_SCALAR(f, ##__VA_ARGS__),                              \
+        typedef __typeof__((f)(__VA_ARGS__)) rn_result_;                                    \
+        RN_STATIC_ASSERT(RN__IS_SCALAR(rn_result_),                                         \
                          "go: the function must return void or a scalar, not a struct");    \
         RN_STATIC_ASSERT(RN__ARGS_BYTES(__VA_ARGS__) <= 256,                                \
                          "go: the arguments take more than 256 bytes; pass a pointer");     \
@@ -91,14 +92,12 @@ struct rn_go_call {
         __asm__("" : "+r"(rn_entry_)); /* the optimiser must not know whom it calls */      \
         (void)__builtin_call_with_static_chain(                                             \
             ((__typeof__(&*(f)))rn_entry_)(__VA_ARGS__), (void *)(chain));                  \
+        RN__IS_VOID(rn_result_);                                                            \
     })
-#define RN__RETURNS_SCALAR(f, ...)                                                          \
-    (__builtin_classify_type(RN__RESULT(f, ##__VA_ARGS__)) != 12 && \
-     __builtin_classify_type(RN__RESULT(f, ##__VA_ARGS__)) != 13)
-#define RN__RESULT(f, ...) \
-    __builtin_choose_expr(RN__RETURNS_VOID(f, ##__VA_ARGS__), 0, (f)(__VA_ARGS__))
-#define RN__RETURNS_VOID(f, ...) \
-    __builtin_types_compatible_p(__typeof__((f)(__VA_ARGS__)), void)
+#define RN__IS_VOID(T) __builtin_types_compatible_p(T, void)
+/* Not a struct (12) or union (13). */
+#define RN__IS_SCALAR(T) (RN__CLASS(T) != 12 && RN__CLASS(T) != 13)
+#define RN__CLASS(T) __builtin_classify_type(*__builtin_choose_expr(RN__IS_VOID(T), (int *)0, (T *)0))
 
 /* An upper bound of what the arguments can take on the stack: 16 bytes each, or a struct's size
  * rounded up.  Arrays and functions decay in the comma operator. */

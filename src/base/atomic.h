@@ -14,6 +14,7 @@
 #ifndef RN_BASE_ATOMIC_H
 #define RN_BASE_ATOMIC_H
 
+#include "base/sanitizers.h"
 #include <runnel/base.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -64,13 +65,6 @@
 #define rn_and_acq_rel(p, v) atomic_fetch_and_explicit((p), (v), memory_order_acq_rel)
 
 #define rn_fence_compiler() atomic_signal_fence(memory_order_seq_cst)
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define RN_TSAN 1
-#endif
-#elif defined(__SANITIZE_THREAD__)
-#define RN_TSAN 1
-#endif
 #ifdef RN_TSAN
 /* ThreadSanitizer does not model fences: a read-modify-write of one shared word orders at least as
  * much for it, and is a full fence on every machine that TSan runs on. */

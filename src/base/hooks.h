@@ -21,4 +21,8 @@ struct rn_hooks {
 };
 extern struct rn_hooks rn__hooks;
 
+/* In src/debug; a run begins and ends with these.  The only names of it that lower layers know. */
+void rn__debug_start(void);
+void rn__debug_stop(void);
+
 #endif

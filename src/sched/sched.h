@@ -24,6 +24,7 @@
 #define RN_SCHED_SCHED_H
 
 #include "base/list.h"
+#include "base/wheel.h"
 #include "os/lock.h"
 #include "os/os.h"
 #include <runnel/go.h>
@@ -86,6 +87,7 @@ static inline bool rn__waiter_claim(struct rn_waiter *w)
 /* ---- goroutine ------------------------------------------------------------------------------ */
 
 enum rn_kind { RN_G_GOROUTINE, RN_G_THREAD };
+enum { RN_G_OWN_STACK = 1, RN_G_GUARDED = 2 }; /* flags: a stack of its own size; the guard is in place */
 enum rn_status { RN_G_FREE, RN_G_RUNNABLE, RN_G_RUNNING, RN_G_WAITING, RN_G_DEAD };
 
 /* A goroutine's record.  Owned by whoever runs it; readable by a dump at any time, so the fields
@@ -106,6 +108,7 @@ struct rn_g {
 
     struct rn_defer *defers;     /* newest first */
     struct rn_panic *panic;      /* newest first; NULL when not panicking */
+    struct rn_panic *last_panic; /* the last that was recovered, whose text the program may still hold */
 
     char *stack_lo, *stack_hi;   /* usable bytes; lo - page is the guard */
     struct rn_m *pinned;         /* rn_pin: the only thread that may run it */
@@ -161,6 +164,16 @@ static inline void rn__ready_add(struct rn_ready_list *l, struct rn_g *g)
  * hold a lock. */
 int rn__spawn(void (*f)(void *), void *arg, struct rn_ready_list *list);
 
+/* Ends the running goroutine, whose deferred calls have run.  Asks its `ended` callback first, but
+ * for RN_ENDED_PANIC, where the caller has asked already. */
+_Noreturn void rn__g_finish(enum rn_ended how, intptr_t result);
+
+/* Calls f for every goroutine and every plain thread that is known.  Records may change meanwhile:
+ * for a program that dies, or that can bear it. */
+void rn__g_each(void (*f)(struct rn_g *g, void *arg), void *arg);
+/* The goroutine whose stack, its guard included, holds addr; NULL if none.  Async-signal-safe. */
+struct rn_g *rn__g_of_address(const void *addr);
+
 /* ---- choices -------------------------------------------------------------------------------- */
 
 /* Everything that a run's course depends on goes through these three (and pick in sched/choice.h):
@@ -180,11 +193,9 @@ rn_time rn__coarse_now(void);
  * block, park, call user code or touch timers; it may take locks of higher rank.  It adds whom it
  * wakes to `wake` (after claiming), and returns the next deadline, or 0 when it is done. */
 struct rn_timer_entry {
-    struct rn_node node;
-    rn_time when;
+    struct rn_wheel_entry wheel; /* first; wheel.when is the deadline */
     rn_time (*fire)(struct rn_timer_entry *t, rn_time now, struct rn_ready_list *wake);
     rn_atomic(struct rn_p *) p; /* whose timers it is in; NULL when in none */
-    uint32_t slot;
     /* A timer whose firing nobody can notice (a channel timer on whose channel nobody waits) does
      * not hold back the deadlock report: NULL means that it always counts. */
     bool (*awaited)(struct rn_timer_entry *t);
@@ -193,8 +204,7 @@ struct rn_timer_entry {
 void rn__timer_start(struct rn_timer_entry *t, rn_time when);
 /* Stops it: true when it was pending.  When it returns, fire is not running and will not run. */
 bool rn__timer_stop(struct rn_timer_entry *t);
-/* Stops if pending, and starts again; true when it was pending.  under() (may be NULL) runs between
- * the two, with the lock of the timers held. */
+/* Stops if pending, and starts again; true when it was pending. */
 bool rn__timer_reset(struct rn_timer_entry *t, rn_time when);
 
 /* A wait with a deadline: on the stack beside a waiter; fire claims w and readies it with
@@ -208,17 +218,25 @@ void rn__timeout_stop(struct rn_timeout *t);
 
 /* ---- the rest ------------------------------------------------------------------------------- */
 
-/* The panic that is under way in this goroutine. */
+/* A panic that is under way in a goroutine, or rn_exit_goroutine; see panic.c. */
 struct rn_panic {
     struct rn_panic *up;      /* the one that it replaced */
-    char *text;               /* malloc'ed */
+    char *text;               /* part of this block */
     void *value;
     struct rn_defer *running; /* the deferred call that runs now */
-    bool recovered, aborted, is_exit; /* is_exit: rn_exit_goroutine */
-    void *trace[32];          /* where it was raised */
+    bool recovered, is_exit;  /* is_exit: rn_exit_goroutine */
+    bool on_stack;            /* there was no memory for a block */
+    uint32_t room;            /* bytes for text */
+    uintptr_t frame;          /* of the function that runs the deferred calls */
+    uintptr_t call;           /* the CFA of the deferred call that runs now */
+    void *trace[32];          /* where it was raised; filled in before `ended` is asked */
     int trace_n;
     uint64_t g;
 };
+
+void rn__panic_free(struct rn_panic *p); /* one, not the chain; NULL is nothing */
+/* A recovered panic's deferred call is being left by a jump: forgets the panic. */
+void rn__panic_left(struct rn_g *g);
 
 /* Misuse: panics with the text. */
 #define rn__misuse(...) rn_panic(__VA_ARGS__)
@@ -226,6 +244,4 @@ struct rn_panic {
 /* A word that counts what could wake the program from outside: descriptors waited on, signal
  * channels.  Above 0, no deadlock is reported. */
 extern rn_atomic(int64_t) rn__external_wakers;
-
-/* Events for src/debug (which includes all layers and is included by none): see base/hooks.h. */
 #endif

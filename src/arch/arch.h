@@ -1,0 +1,79 @@
+/* What a processor must supply: the context switch, the capture of a call's arguments, and the
+ * thread's own pointer.  src/arch/<cpu>/ implements it in assembly.
+ */
+#ifndef RN_ARCH_ARCH_H
+#define RN_ARCH_ARCH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct rn_g;
+struct rn_m;
+
+/* Offsets in struct rn_g that the assembly knows; asserted in sched/spawn.c. */
+#define RN_G_SP 0
+#define RN_G_ON_CPU 8
+
+/* Saves the callee-saved registers and floating-point control words on from's stack, stores its
+ * stack pointer in from->sp, goes over to to's stack, and then, after the last use of from's,
+ * clears from->on_cpu with release order.  Returns when somebody switches back to from. */
+void rn__arch_switch(struct rn_g *from, struct rn_g *to);
+
+#if defined(__x86_64__)
+/* The argument registers of the System V ABI at the call of a go entry. */
+struct rn_captured {
+    uint64_t integer[6]; /* rdi rsi rdx rcx r8 r9 */
+    uint8_t vector[8][16];
+    uint64_t fp_control; /* mxcsr, x87 control word << 32 */
+};
+#elif defined(__aarch64__)
+struct rn_captured {
+    uint64_t integer[8]; /* x0 … x7 */
+    uint8_t vector[8][16];
+    uint64_t fp_control; /* fpcr */
+    uint64_t pad;
+};
+#else
+#error "runnel has no port to this processor; see src/arch/arch.h"
+#endif
+
+/* Called by the go entries: chain is the function (kind 0) or a struct rn_go_call (kind 1); stack
+ * points at the caller's stack arguments, of which stack_bytes are to be kept; pc is where go was
+ * called. */
+void rn__go_captured(void *chain, uint32_t kind, const struct rn_captured *args, const void *stack,
+                     uint32_t stack_bytes, void *pc);
+
+/* Lays out a new stack below `top` so that the first switch to the returned stack pointer calls
+ * rn__g_begin, then f with the captured arguments, then rn__g_end with its result. */
+void *rn__arch_prepare(char *top, void *f, const struct rn_captured *args, const void *stack, uint32_t stack_bytes);
+
+/* The current floating-point control words, as in rn_captured. */
+uint64_t rn__arch_fp_control(void);
+
+/* In sched: called on the new goroutine's stack. */
+void rn__g_begin(void);
+_Noreturn void rn__g_end(intptr_t result);
+
+/* The worker thread that runs this, NULL on a thread that never entered the library.  Volatile: a
+ * goroutine may be on another thread after every park, so the value must not be kept by the compiler. */
+extern __thread struct rn_m *rn__tls_m __attribute__((visibility("hidden"), tls_model("initial-exec")));
+
+static inline struct rn_m *rn__m(void)
+{
+    struct rn_m *m;
+#if defined(__x86_64__)
+    __asm__ volatile("movq rn__tls_m@gottpoff(%%rip), %0\n\tmovq %%fs:(%0), %0" : "=r"(m) : : "memory");
+#elif defined(__aarch64__)
+    uint64_t tp;
+    __asm__ volatile("adrp %0, :gottprel:rn__tls_m\n\t"
+                     "ldr %0, [%0, :gottprel_lo12:rn__tls_m]\n\t"
+                     "mrs %1, tpidr_el0\n\t"
+                     "ldr %0, [%1, %0]"
+                     : "=&r"(m), "=&r"(tp)
+                     :
+                     : "memory");
+#endif
+    return m;
+}
+
+#endif

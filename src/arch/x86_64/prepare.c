@@ -1,0 +1,30 @@
+/* x86-64: the first frame of a new goroutine; the layout is that of switch.S. */
+#include "arch/arch.h"
+#include <string.h>
+
+_Static_assert(sizeof(struct rn_captured) == 184, "switch.S knows this layout");
+
+void rn__arch_entry(void);
+
+struct first_frame {
+    uint64_t fp_control;
+    uint64_t saved[6]; /* r15 r14 r13 r12 rbx rbp */
+    void (*ret)(void);
+    struct rn_captured args;
+    void *f;
+};
+_Static_assert(sizeof(struct first_frame) == 64 + 192, "switch.S knows this layout");
+
+void *rn__arch_prepare(char *top, void *f, const struct rn_captured *args, const void *stack, uint32_t stack_bytes)
+{
+    char *stack_args = top - stack_bytes;
+    if (stack_bytes)
+        memcpy(stack_args, stack, stack_bytes);
+    struct first_frame *frame = (struct first_frame *)(void *)(stack_args - sizeof *frame);
+    frame->fp_control = args->fp_control;
+    memset(frame->saved, 0, sizeof frame->saved);
+    frame->ret = rn__arch_entry;
+    frame->args = *args;
+    frame->f = f;
+    return frame;
+}

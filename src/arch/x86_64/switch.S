@@ -1,0 +1,199 @@
+/* x86-64: the context switch and the start of a goroutine.  See arch.h for the contract.
+ *
+ * A goroutine that is switched away has on its stack, from its saved stack pointer up:
+ *     +0   mxcsr (4 bytes), x87 control word (2), unused (2)
+ *     +8   r15   +16 r14   +24 r13   +32 r12   +40 rbx   +48 rbp   +56 return address
+ * src/arch/unwind.c walks from this.  The control words are loaded only when their control bits
+ * differ from what the thread has: ldmxcsr costs more than all the rest.
+ */
+#define ON_CPU 8
+#define MXCSR_CONTROL 0xffc0
+
+        .text
+        .globl  rn__arch_switch
+        .hidden rn__arch_switch
+        .type   rn__arch_switch, @function
+        .p2align 5
+rn__arch_switch:
+        .cfi_startproc
+        endbr64
+        pushq   %rbp
+        .cfi_adjust_cfa_offset 8
+        .cfi_rel_offset %rbp, 0
+        pushq   %rbx
+        .cfi_adjust_cfa_offset 8
+        .cfi_rel_offset %rbx, 0
+        pushq   %r12
+        .cfi_adjust_cfa_offset 8
+        .cfi_rel_offset %r12, 0
+        pushq   %r13
+        .cfi_adjust_cfa_offset 8
+        .cfi_rel_offset %r13, 0
+        pushq   %r14
+        .cfi_adjust_cfa_offset 8
+        .cfi_rel_offset %r14, 0
+        pushq   %r15
+        .cfi_adjust_cfa_offset 8
+        .cfi_rel_offset %r15, 0
+        subq    $8, %rsp
+        .cfi_adjust_cfa_offset 8
+        stmxcsr (%rsp)
+        fnstcw  4(%rsp)
+        movl    (%rsp), %edx
+        movzwl  4(%rsp), %ecx
+        movq    %rsp, (%rdi)
+        movq    (%rsi), %rsp
+        /* release: the stores above are before it (TSO).  Pairs with the acquire in whoever
+         * resumes from (sched: rn__may_resume). */
+        movl    $0, ON_CPU(%rdi)
+        xorl    (%rsp), %edx
+        testl   $MXCSR_CONTROL, %edx
+        jne     2f
+1:      cmpw    4(%rsp), %cx
+        jne     3f
+4:      addq    $8, %rsp
+        .cfi_adjust_cfa_offset -8
+        popq    %r15
+        .cfi_adjust_cfa_offset -8
+        .cfi_restore %r15
+        popq    %r14
+        .cfi_adjust_cfa_offset -8
+        .cfi_restore %r14
+        popq    %r13
+        .cfi_adjust_cfa_offset -8
+        .cfi_restore %r13
+        popq    %r12
+        .cfi_adjust_cfa_offset -8
+        .cfi_restore %r12
+        popq    %rbx
+        .cfi_adjust_cfa_offset -8
+        .cfi_restore %rbx
+        popq    %rbp
+        .cfi_adjust_cfa_offset -8
+        .cfi_restore %rbp
+        ret
+        .cfi_adjust_cfa_offset 56
+        .cfi_rel_offset %r15, 8
+        .cfi_rel_offset %r14, 16
+        .cfi_rel_offset %r13, 24
+        .cfi_rel_offset %r12, 32
+        .cfi_rel_offset %rbx, 40
+        .cfi_rel_offset %rbp, 48
+2:      ldmxcsr (%rsp)
+        jmp     1b
+3:      fldcw   4(%rsp)
+        jmp     4b
+        .cfi_endproc
+        .size   rn__arch_switch, . - rn__arch_switch
+
+/* The first switch to a goroutine returns here, with rsp at the captured arguments: 6 integer
+ * registers, 8 vector registers, fp_control, and then the function; above them its stack arguments.
+ * A backtrace ends here: the return address is undefined. */
+        .globl  rn__arch_entry
+        .hidden rn__arch_entry
+        .type   rn__arch_entry, @function
+        .p2align 4
+        .cfi_startproc
+        .cfi_undefined %rip
+        .cfi_def_cfa %rsp, 8
+        nop                     /* a return address points past the call: keep the lookup in here */
+rn__arch_entry:
+        endbr64
+        call    rn__g_begin
+        movq    0(%rsp), %rdi
+        movq    8(%rsp), %rsi
+        movq    16(%rsp), %rdx
+        movq    24(%rsp), %rcx
+        movq    32(%rsp), %r8
+        movq    40(%rsp), %r9
+        movups  48(%rsp), %xmm0
+        movups  64(%rsp), %xmm1
+        movups  80(%rsp), %xmm2
+        movups  96(%rsp), %xmm3
+        movups  112(%rsp), %xmm4
+        movups  128(%rsp), %xmm5
+        movups  144(%rsp), %xmm6
+        movups  160(%rsp), %xmm7
+        movq    184(%rsp), %r11
+        movl    $8, %eax        /* vector registers in use, should the function be variadic */
+        xorl    %ebp, %ebp
+        addq    $192, %rsp
+        call    *%r11
+        movq    %rax, %rdi
+        call    rn__g_end
+        ud2
+        .cfi_endproc
+        .size   rn__arch_entry, . - rn__arch_entry
+
+/* The go entries: called through the started function's own type, with the function (or a struct
+ * rn_go_call) in the static-chain register r10. */
+        .macro  GO_ENTRY name, kind, bytes
+        .globl  \name
+        .hidden \name
+        .type   \name, @function
+        .p2align 4
+\name:
+        .cfi_startproc
+        endbr64
+        subq    $184, %rsp
+        .cfi_adjust_cfa_offset 184
+        movl    $\kind, %eax
+        movl    $\bytes, %r11d
+        jmp     .Lcapture
+        .cfi_endproc
+        .size   \name, . - \name
+        .endm
+
+        GO_ENTRY rn__go_entry_f, 0, 64
+        GO_ENTRY rn__go_entry_call, 1, 64
+        GO_ENTRY rn__go_entry_f_large, 0, 256
+        GO_ENTRY rn__go_entry_call_large, 1, 256
+
+        .p2align 4
+        .cfi_startproc
+        .cfi_adjust_cfa_offset 184
+.Lcapture:
+        movq    %rdi, 0(%rsp)
+        movq    %rsi, 8(%rsp)
+        movq    %rdx, 16(%rsp)
+        movq    %rcx, 24(%rsp)
+        movq    %r8, 32(%rsp)
+        movq    %r9, 40(%rsp)
+        movups  %xmm0, 48(%rsp)
+        movups  %xmm1, 64(%rsp)
+        movups  %xmm2, 80(%rsp)
+        movups  %xmm3, 96(%rsp)
+        movups  %xmm4, 112(%rsp)
+        movups  %xmm5, 128(%rsp)
+        movups  %xmm6, 144(%rsp)
+        movups  %xmm7, 160(%rsp)
+        stmxcsr 176(%rsp)
+        fnstcw  180(%rsp)
+        movq    %r10, %rdi
+        movl    %eax, %esi
+        movq    %rsp, %rdx
+        leaq    192(%rsp), %rcx
+        movl    %r11d, %r8d
+        movq    184(%rsp), %r9
+        call    rn__go_captured
+        addq    $184, %rsp
+        .cfi_adjust_cfa_offset -184
+        xorl    %eax, %eax
+        ret
+        .cfi_endproc
+
+        .globl  rn__arch_fp_control
+        .hidden rn__arch_fp_control
+        .type   rn__arch_fp_control, @function
+rn__arch_fp_control:
+        .cfi_startproc
+        endbr64
+        movq    $0, -8(%rsp)
+        stmxcsr -8(%rsp)
+        fnstcw  -4(%rsp)
+        movq    -8(%rsp), %rax
+        ret
+        .cfi_endproc
+        .size   rn__arch_fp_control, . - rn__arch_fp_control
+
+        .section .note.GNU-stack, "", @progbits

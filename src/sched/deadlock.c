@@ -1,0 +1,58 @@
+/* Is everybody asleep for ever?  Asked by the last worker that goes to sleep (idle.c).
+ *
+ * A program is deadlocked when no goroutine runs or is runnable, and nothing outside can make one so:
+ * no timer that somebody would notice, no descriptor or signal that somebody waits for, no thread that
+ * is not ours (but for those that wait in the library themselves), and no signal handler that user
+ * code installed.  A blocked call holds its thread, so its worker is not asleep.
+ *
+ * The cheap questions come first; /proc is read only when all of them say yes. */
+#include "base/alloc.h"
+#include "base/hooks.h"
+#include "sched/choice.h"
+#include <signal.h>
+
+rn_atomic(int64_t) rn__external_wakers;
+
+/* Threads of ours: workers, the monitor, and plain threads that wait in the library. */
+static int own_threads(int *tids, int max)
+{
+    struct rn_sched *s = &rn__sched;
+    int n = 0;
+    tids[n++] = s->monitor_tid;
+    rn_lock_take(&s->lock, RN_RANK_SCHED);
+    for (struct rn_m *m = s->all_m; m && n < max; m = m->all_link)
+        if (!m->external || rn_load_relaxed(&m->g0.status) == RN_G_WAITING) /* relaxed: it sleeps or it does not count */
+            tids[n++] = m->tid;
+    rn_lock_release(&s->lock);
+    return n;
+}
+
+static bool strangers(void)
+{
+    uint32_t max = rn__sched.m_n + 1024;
+    int *tids = rn__malloc(max * sizeof *tids);
+    if (!tids)
+        return true;
+    int n = rn_os_other_threads(tids, own_threads(tids, (int)max));
+    rn__free(tids);
+    return n != 0;
+}
+
+static _Noreturn void report(void)
+{
+    if (rn_num_goroutines() == 0)
+        rn_fatal("no goroutines (main called rn_exit_goroutine) - deadlock!");
+    rn_fatal("all goroutines are asleep - deadlock!");
+}
+
+bool rn__ask_deadlock(void)
+{
+    /* acquire: pairs with whoever counts a waker before it lets a goroutine wait for it. */
+    if (rn_load_acquire(&rn__external_wakers) != 0)
+        return false;
+    if (rn__timers_first() != INT64_MAX && rn__timers_awaited())
+        return false;
+    if (strangers() || rn_os_signal_handlers(UINT64_C(1) << (SIGQUIT - 1)))
+        return true;
+    report();
+}

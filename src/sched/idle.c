@@ -1,0 +1,376 @@
+/* Idle workers and how they are woken.
+ *
+ * A worker that finds nothing makes its processor idle, joins the idle workers, executes a heavy
+ * fence, looks at every queue once more, and only then sleeps. Whoever queues work executes a light
+ * fence and reads idle_p_n and spinning_n (rn__wake_idle). Either the worker's last look sees the work,
+ * or the one who queued it sees the idle processor: no wake-up is lost.
+ *
+ * spinning_n counts workers that look for work and have not found any. While it is not 0 nobody is woken,
+ * since a spinning worker will look at everything once more after it has stopped counting itself. A
+ * spinning worker that finds work and was the last wakes another: there may be more. (Go, proc.go,
+ * "Worker thread parking/unparking".)
+ *
+ * One idle worker is the poller: it sleeps in rn_os_poll_wait, until the first timer of all. It is
+ * woken by descriptors, by rn__timer_start for an earlier deadline, and when work comes and no other
+ * worker sleeps.
+ *
+ * Under sched.lock: idle_p, idle_m, poller, m->given, and the change of a processor's worker when it is idle.
+ * Model test: tests/model/idle.c.
+ */
+#include "sched/choice.h"
+#include <errno.h>
+
+/* ---- processors ---------------------------------------------------------------------------------- */
+
+void rn__idle_p_put_locked(struct rn_p *p)
+{
+    struct rn_sched *s = &rn__sched;
+    p->idle_link = s->idle_p;
+    s->idle_p = p;
+    /* relaxed: ordered by the fences of the protocol above. */
+    rn_store_relaxed(&s->idle_p_n, rn_load_relaxed(&s->idle_p_n) + 1);
+}
+
+static struct rn_p *idle_p_get_locked(void)
+{
+    struct rn_sched *s = &rn__sched;
+    struct rn_p *p = s->idle_p;
+    if (p) {
+        s->idle_p = p->idle_link;
+        rn_store_relaxed(&s->idle_p_n, rn_load_relaxed(&s->idle_p_n) - 1); /* relaxed: as above */
+        if (s->monitor_asleep)
+            rn__monitor_wake_locked();
+    }
+    return p;
+}
+
+struct rn_p *rn__idle_p_get(void)
+{
+    if (rn_load_relaxed(&rn__sched.idle_p_n) == 0) /* relaxed: the caller queues itself if not */
+        return NULL;
+    rn_lock_take(&rn__sched.lock, RN_RANK_SCHED);
+    struct rn_p *p = idle_p_get_locked();
+    rn_lock_release(&rn__sched.lock);
+    return p;
+}
+
+static void attach(struct rn_m *m, struct rn_p *p)
+{
+    m->p = p;
+    rn_store_relaxed(&p->m, m); /* relaxed: p is in our hands; the monitor takes it as a hint */
+}
+
+/* ---- fewer and more processors --------------------------------------------------------------------- */
+
+/* Processors that rn_set_procs has taken out of use; under sched.lock. */
+static struct rn_p *retired;
+
+/* m's processor is one too many: what it has to run goes to the others.  Its timers stay, and are
+ * looked at like all. */
+void rn__retire_p(struct rn_m *m)
+{
+    struct rn_p *p = m->p;
+    for (struct rn_g *g; (g = rn__choose_next(p)) != NULL;)
+        rn__push_global(g, g, 1);
+    if (m->hint) {
+        rn__push_global(m->hint, m->hint, 1);
+        m->hint = NULL;
+    }
+    m->p = NULL;
+    rn_lock_take(&rn__sched.lock, RN_RANK_SCHED);
+    rn_store_relaxed(&p->m, NULL); /* relaxed: under the lock */
+    p->idle_link = retired;
+    retired = p;
+    rn_lock_release(&rn__sched.lock);
+    rn__wake_idle();
+}
+
+void rn__retired_forget(void)
+{
+    retired = NULL;
+}
+
+void rn__unretire_locked(void)
+{
+    struct rn_p *list = retired;
+    retired = NULL;
+    while (list) {
+        struct rn_p *p = list;
+        list = p->idle_link;
+        if (p->id < rn__sched.procs) {
+            rn__idle_p_put_locked(p);
+        } else {
+            p->idle_link = retired;
+            retired = p;
+        }
+    }
+}
+
+/* ---- workers ------------------------------------------------------------------------------------- */
+
+static void idle_m_remove_locked(struct rn_m *m)
+{
+    struct rn_sched *s = &rn__sched;
+    if (s->poller == m) {
+        s->poller = NULL;
+        /* relaxed: nobody sleeps there now; a deadline published late costs one wake-up. */
+        rn_store_relaxed(&s->poll_until, INT64_MIN);
+        return;
+    }
+    for (struct rn_m **at = &s->idle_m; *at; at = &(*at)->idle_link)
+        if (*at == m) {
+            *at = m->idle_link;
+            s->idle_m_n--;
+            return;
+        }
+}
+
+/* Wakes m, which sleeps as `polling` says (read with the lock held). */
+static void worker_notify(struct rn_m *m, bool polling)
+{
+    /* release: pairs with the acquire in sleep_on_wake; publishes m->given. */
+    rn_store_release(&m->wake, 1);
+    if (polling)
+        rn_os_poll_wake();
+    else
+        rn_os_futex_wake(&m->wake, 1);
+}
+
+void rn__workers_wake_all(void)
+{
+    struct rn_sched *s = &rn__sched;
+    for (struct rn_m *m = s->all_m; m; m = m->all_link)
+        if (!m->external) {
+            rn_store_release(&m->wake, 1); /* pairs with the acquire in sleep_on_wake */
+            rn_os_futex_wake(&m->wake, 1);
+        }
+    rn_os_poll_wake();
+}
+
+/* Gives p to an idle worker, or to a new one; unlocks. */
+static void give_unlock(struct rn_p *p, bool spinning)
+{
+    struct rn_sched *s = &rn__sched;
+    struct rn_m *m = s->idle_m ? s->idle_m : s->poller;
+    if (!m) {
+        rn_lock_release(&s->lock);
+        rn__worker_start(p, spinning);
+        return;
+    }
+    idle_m_remove_locked(m);
+    m->given = p;
+    m->spinning = spinning;
+    bool polling = m->polling;
+    rn_lock_release(&s->lock);
+    worker_notify(m, polling);
+}
+
+static void spinning_less(void)
+{
+    /* acq_rel: before the last look at the queues; see the head. */
+    rn_sub_acq_rel(&rn__sched.spinning_n, 1);
+}
+
+void rn__wake_idle_slow(void)
+{
+    uint32_t none = 0;
+    /* acq_rel: one waker at a time; the rest rely on the worker that it wakes. */
+    if (!rn_cas_acq_rel(&rn__sched.spinning_n, &none, 1))
+        return;
+    rn_lock_take(&rn__sched.lock, RN_RANK_SCHED);
+    struct rn_p *p = idle_p_get_locked();
+    if (p) {
+        give_unlock(p, true);
+        return;
+    }
+    rn_lock_release(&rn__sched.lock);
+    spinning_less();
+}
+
+void rn__hand_off(struct rn_p *p)
+{
+    struct rn_sched *s = &rn__sched;
+    bool work = rn__p_has_work(p) || rn_load_relaxed(&s->global_n) != 0;
+    rn_lock_take(&s->lock, RN_RANK_SCHED);
+    /* Somebody must sleep for the timers; and with no work the last idle worker asks about deadlock. */
+    if (work || !s->poller || rn_load_relaxed(&s->idle_p_n) + 1 == s->procs) {
+        give_unlock(p, false);
+        return;
+    }
+    rn__idle_p_put_locked(p);
+    rn_lock_release(&s->lock);
+    rn_os_fence_heavy(); /* as in rn__idle: pairs with the light fence in rn__wake_idle */
+    if (rn__p_has_work(p) || rn_load_relaxed(&s->global_n) != 0)
+        rn__wake_idle();
+}
+
+/* ---- sleeping ------------------------------------------------------------------------------------ */
+
+static bool work_somewhere(void)
+{
+    struct rn_sched *s = &rn__sched;
+    if (rn_load_relaxed(&s->global_n) != 0) /* relaxed, all: after the heavy fence */
+        return true;
+    for (uint32_t i = 0; i < s->procs_made; i++)
+        if (rn_runq_length(&rn__procs[i].runq) != 0)
+            return true;
+    return false;
+}
+
+/* Sleeps until m->wake, or `until`. */
+static void sleep_on_wake(struct rn_m *m, rn_time until)
+{
+    /* acquire: pairs with the release in worker_notify. */
+    while (rn_load_acquire(&m->wake) == 0)
+        if (rn_os_futex_wait(&m->wake, 0, until) == -ETIMEDOUT)
+            return;
+}
+
+static void sleep_in_poller(struct rn_m *m, rn_time until)
+{
+    enum { OVERDUE_NAP = 500 }; /* µs; every processor is busy, and the monitor sees to the timer */
+    struct rn_sched *s = &rn__sched;
+    rn_time first = rn__timers_first(), now = rn__choose_now();
+    if (first <= now)
+        first = now + OVERDUE_NAP * RN_MICROSECOND;
+    if (first < until)
+        until = first;
+    /* relaxed: a timer that was started meanwhile saw INT64_MAX or this, and wakes us if it is
+     * before; see rn__idle. */
+    rn_store_relaxed(&s->poll_until, until);
+    if (rn_load_acquire(&m->wake) == 0) /* acquire: as in sleep_on_wake */
+        rn__poll(&m->events, until);
+    rn_store_relaxed(&s->coarse, rn__choose_now()); /* relaxed: a moment */
+}
+
+/* Takes what it was given, or, when it may, an idle processor.  True when m is not idle any more:
+ * it has a processor, or the run ends.  With the lock. */
+static bool wake_up_locked(struct rn_m *m, bool may_take)
+{
+    struct rn_p *p = m->given;
+    /* relaxed: m->given was read under the lock that guards it; if NULL, nobody has to wake m. */
+    rn_store_relaxed(&m->wake, 0);
+    if (!p && may_take && (p = idle_p_get_locked()) != NULL) {
+        m->spinning = true;
+        rn_add_acq_rel(&rn__sched.spinning_n, 1); /* acq_rel: see the head */
+    }
+    if (!p && !rn_load_relaxed(&rn__sched.stopping))
+        return false;
+    idle_m_remove_locked(m);
+    m->given = NULL;
+    m->polling = false;
+    if (p)
+        attach(m, p);
+    return true;
+}
+
+static bool wake_up(struct rn_m *m, bool may_take)
+{
+    rn_lock_take(&rn__sched.lock, RN_RANK_SCHED);
+    bool awake = wake_up_locked(m, may_take);
+    rn_lock_release(&rn__sched.lock);
+    return awake;
+}
+
+/* Everybody sleeps: for ever?  Returns until when to sleep before asking again. */
+static rn_time ask_deadlock(void)
+{
+    enum { ASK_AGAIN = 100 }; /* ms: threads that are not ours may have gone by then */
+    struct rn_sched *s = &rn__sched;
+    rn_lock_take(&s->lock, RN_RANK_SCHED);
+    bool asleep = s->idle_m_n + (s->poller != NULL) + s->pinned_n == s->m_n && !s->global_first;
+    rn_lock_release(&s->lock);
+    return asleep && rn__ask_deadlock() ? rn__choose_now() + ASK_AGAIN * RN_MILLISECOND : INT64_MAX;
+}
+
+static void join_idle_locked(struct rn_m *m)
+{
+    struct rn_sched *s = &rn__sched;
+    m->polling = !s->poller;
+    if (m->polling) {
+        s->poller = m;
+        /* relaxed: before the heavy fence, which pairs with the light one in timers.c. */
+        rn_store_relaxed(&s->poll_until, INT64_MAX);
+    } else {
+        m->idle_link = s->idle_m;
+        s->idle_m = m;
+        s->idle_m_n++;
+    }
+}
+
+/* Among the idle already: sleeps until it has a processor, or the run ends. */
+static void sleep_idle(struct rn_m *m)
+{
+    for (;;) {
+        rn_os_fence_heavy(); /* pairs with the light fence in rn__wake_idle and timers.c */
+        if (wake_up(m, work_somewhere()))
+            return;
+        rn_time until = ask_deadlock();
+        if (!m->polling) {
+            sleep_on_wake(m, until);
+            if (wake_up(m, false))
+                return;
+            continue;
+        }
+        sleep_in_poller(m, until);
+        bool work = m->events.first || rn__timers_first() <= rn__choose_now();
+        bool awake = wake_up(m, work);
+        if (m->events.first)
+            rn__queue_list(m, &m->events);
+        if (awake)
+            return;
+    }
+}
+
+void rn__idle(struct rn_m *m)
+{
+    struct rn_sched *s = &rn__sched;
+    struct rn_p *p = m->p;
+    rn_lock_take(&s->lock, RN_RANK_SCHED);
+    if (s->global_first || rn_load_relaxed(&s->stopping)) {
+        rn_lock_release(&s->lock);
+        return;
+    }
+    m->p = NULL;
+    rn_store_relaxed(&p->m, NULL); /* relaxed: p goes into the idle list under the lock */
+    rn__idle_p_put_locked(p);
+    join_idle_locked(m);
+    bool spinning = m->spinning;
+    m->spinning = false;
+    rn_lock_release(&s->lock);
+    if (spinning)
+        spinning_less();
+    sleep_idle(m);
+}
+
+void rn__idle_without(struct rn_m *m)
+{
+    rn_lock_take(&rn__sched.lock, RN_RANK_SCHED);
+    join_idle_locked(m);
+    rn_lock_release(&rn__sched.lock);
+    sleep_idle(m);
+}
+
+/* A worker to whom only its pinned goroutine may come: not among the idle, it waits for its
+ * processor from whoever takes that goroutine out of a queue. */
+void rn__sleep_pinned(struct rn_m *m)
+{
+    struct rn_sched *s = &rn__sched;
+    rn_lock_take(&s->lock, RN_RANK_SCHED);
+    s->pinned_n++;
+    rn_lock_release(&s->lock);
+    rn_time until = m->given ? 0 : ask_deadlock();
+    sleep_on_wake(m, until);
+    rn_lock_take(&s->lock, RN_RANK_SCHED);
+    s->pinned_n--;
+    (void)wake_up_locked(m, false);
+    rn_lock_release(&s->lock);
+}
+
+void rn__give_pinned(struct rn_m *m, struct rn_p *p)
+{
+    rn_lock_take(&rn__sched.lock, RN_RANK_SCHED);
+    m->given = p;
+    rn_lock_release(&rn__sched.lock);
+    worker_notify(m, false);
+}

@@ -1,0 +1,191 @@
+/* What a worker does when no goroutine runs on it: its loop, on its thread's own stack (g0). */
+#include "sched/choice.h"
+#include "sched/fiber.h"
+
+enum {
+    GLOBAL_EVERY = 61,    /* resumptions between looks at the global queue while others wait (Go) */
+    SPIN_ROUNDS = 40,     /* looks at everybody's queue before sleeping: about 20 µs */
+    SPIN_PAUSES = 40,     /* between two looks */
+};
+
+static struct rn_g *after_timers(struct rn_m *m, struct rn_p *timers)
+{
+    /* relaxed: a hint; the lock decides. */
+    rn_time next = rn_load_relaxed(&timers->timers_next);
+    if (next == INT64_MAX)
+        return NULL;
+    rn_time now = rn__choose_now();
+    if (next > now || !rn__timers_run(m, timers, now))
+        return NULL;
+    return rn__choose_next(m->p);
+}
+
+/* One look at everybody, from a random start. */
+static struct rn_g *steal_once(struct rn_m *m)
+{
+    struct rn_p *p = m->p;
+    uint32_t n = rn__sched.procs_made, start = (uint32_t)(rn__choose_random(m) % n);
+    for (uint32_t i = 0; i < n; i++) {
+        struct rn_p *victim = &rn__procs[(start + i) % n];
+        if (victim == p)
+            continue;
+        if (rn_runq_steal_from(&victim->runq, &p->runq))
+            return rn_runq_pop(&p->runq);
+        struct rn_g *g = after_timers(m, victim);
+        if (g)
+            return g;
+    }
+    return rn__pop_global(p);
+}
+
+/* A goroutine in `next` was meant to run when its waker parks.  When the waker computes instead, an
+ * idle worker takes it: it borrows the processor for a moment (own.h). */
+static struct rn_g *steal_next(struct rn_p *self)
+{
+    for (uint32_t i = 0; i < rn__sched.procs_made; i++) {
+        struct rn_p *victim = &rn__procs[i];
+        struct rn_m *owner = rn_load_relaxed(&victim->m); /* relaxed: checked again once taken */
+        if (victim == self || !owner || !rn_load_relaxed(&victim->next) || !rn_own_take(&owner->own))
+            continue;
+        struct rn_g *g = NULL;
+        if (owner->p == victim) {
+            g = rn_load_relaxed(&victim->next);
+            rn_store_relaxed(&victim->next, NULL); /* relaxed: published by rn_own_give_up */
+        }
+        rn_own_give_up(&owner->own);
+        if (g)
+            return g;
+    }
+    return NULL;
+}
+
+static bool may_spin(struct rn_m *m)
+{
+    struct rn_sched *s = &rn__sched;
+    if (m->spinning)
+        return true;
+    if (s->procs == 1)
+        return false;
+    /* relaxed: a limit on waste, not on meaning: at most half of the busy processors' number spins. */
+    if (2 * rn_load_relaxed(&s->spinning_n) >= s->procs - rn_load_relaxed(&s->idle_p_n))
+        return false;
+    m->spinning = true;
+    rn_add_acq_rel(&s->spinning_n, 1); /* acq_rel: see idle.c */
+    return true;
+}
+
+static struct rn_g *spin(struct rn_m *m)
+{
+    for (int round = 0; round < SPIN_ROUNDS && !rn_load_relaxed(&rn__sched.stopping); round++) {
+        struct rn_g *g = steal_once(m);
+        if (g)
+            return g;
+        for (int i = 0; i < SPIN_PAUSES; i++)
+            rn_cpu_pause();
+    }
+    return steal_next(m->p);
+}
+
+/* The next goroutine for m, which has a processor; NULL: look again (it may have slept). */
+static struct rn_g *find(struct rn_m *m)
+{
+    struct rn_p *p = m->p;
+    struct rn_g *g;
+    if ((g = after_timers(m, p)) != NULL)
+        return g;
+    if (m->loop_tick++ % GLOBAL_EVERY == 0 && (g = rn__pop_global(p)) != NULL)
+        return g;
+    if ((g = rn__choose_next(p)) != NULL || (g = rn__pop_global(p)) != NULL)
+        return g;
+    if ((g = rn__poll_now(m)) != NULL)
+        return g;
+    if (may_spin(m) && (g = spin(m)) != NULL)
+        return g;
+    rn__idle(m);
+    return NULL;
+}
+
+static void put_dead_away(struct rn_m *m)
+{
+    struct rn_g *g = m->dead;
+    if (!g)
+        return;
+    m->dead = NULL;
+    rn__fiber_destroy(g);
+    rn__g_put(m->p, g);
+}
+
+/* This worker is for its pinned goroutine alone: gives its processor away until that can run. */
+static struct rn_g *wait_pinned(struct rn_m *m)
+{
+    struct rn_p *p = m->p;
+    struct rn_g *hint = m->hint;
+    m->hint = NULL;
+    if (p) {
+        if (hint)
+            rn__push_next(p, hint);
+        m->p = NULL;
+        rn_store_relaxed(&p->m, NULL); /* relaxed: p is in our hands until the hand-off */
+        rn__hand_off(p);
+    }
+    rn__sleep_pinned(m);
+    return m->p ? m->locked : NULL;
+}
+
+/* g is pinned to another worker: that one gets our processor, and we wait for another. */
+static void pass_to_pinned(struct rn_m *m, struct rn_g *g)
+{
+    struct rn_p *p = m->p;
+    m->p = NULL;
+    rn_store_relaxed(&p->m, NULL); /* relaxed: as above */
+    rn__give_pinned(g->pinned, p);
+}
+
+static void stop_spinning(struct rn_m *m)
+{
+    if (!m->spinning)
+        return;
+    m->spinning = false;
+    /* acq_rel: see idle.c.  The last one wakes another: there may be more work. */
+    if (rn_sub_acq_rel(&rn__sched.spinning_n, 1) == 1)
+        rn__wake_idle();
+}
+
+static void resume(struct rn_m *m, struct rn_g *g)
+{
+    stop_spinning(m);
+    if (g->pinned && g->pinned != m) {
+        pass_to_pinned(m, g);
+        return;
+    }
+    /* acquire: pairs with the release in rn__arch_switch.  Its thread is a few instructions from
+     * done, unless the kernel has put that thread away. */
+    for (unsigned spins = 0; rn_load_acquire(&g->on_cpu) != 0; spins++)
+        if (spins < 1000)
+            rn_cpu_pause();
+        else
+            rn_os_yield();
+    rn__switch_to(m, &m->g0, g);
+}
+
+void rn__loop(struct rn_m *m)
+{
+    while (!rn_load_relaxed(&rn__sched.stopping)) { /* relaxed: rn__stop wakes every sleeper */
+        put_dead_away(m);
+        if (m->p && m->p->id >= rn__sched.procs)
+            rn__retire_p(m);
+        struct rn_g *g = NULL;
+        if (m->locked) {
+            g = wait_pinned(m);
+        } else if (!m->p) {
+            rn__idle_without(m);
+        } else if ((g = m->hint) != NULL) {
+            m->hint = NULL;
+        } else {
+            g = find(m);
+        }
+        if (g)
+            resume(m, g);
+    }
+    put_dead_away(m);
+}

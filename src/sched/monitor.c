@@ -1,0 +1,146 @@
+/* The monitor: a thread without a processor that takes processors away from goroutines which keep
+ * them too long while others wait (SEMANTICS 4; Go's sysmon).
+ *
+ * User code in C can't be interrupted, and need not be: the goroutine keeps its thread and goes on
+ * without a processor, and queues for one when it next enters the runtime. How long is too long:
+ *  - a thread that used no processor time since the last look is blocked in the kernel: at once;
+ *  - one that computes: 10 ms (Go's time slice), or 1 ms when a timer is overdue.
+ *
+ * It looks every 20 µs at first; after 50 looks without work for it the pause doubles up to 10 ms, or
+ * to 1 ms while timers are pending. With every processor idle it sleeps until one is not. */
+#include "sched/choice.h"
+
+enum {
+    PAUSE_MIN = 20,      /* µs */
+    PAUSE_MAX = 10000,   /* µs */
+    PAUSE_TIMERS = 1000, /* µs */
+    LOOKS = 50,
+    SLICE = 10,          /* ms */
+    SLICE_TIMER = 1,     /* ms */
+};
+
+static bool others_wait(struct rn_p *p, rn_time now, bool *timer)
+{
+    /* relaxed, all: hints; a wrong one costs a hand-off or a later look. */
+    *timer = rn_load_relaxed(&p->timers_next) <= now;
+    if (*timer || rn__p_has_work(p))
+        return true;
+    return rn_load_relaxed(&rn__sched.global_n) != 0 && rn_load_relaxed(&rn__sched.idle_p_n) == 0;
+}
+
+/* Takes p from its worker and gives it to another. */
+static bool retake(struct rn_p *p)
+{
+    struct rn_m *m = rn_load_relaxed(&p->m); /* relaxed: workers' records stay; checked below */
+    if (!m || !rn_own_take(&m->own))
+        return false;
+    bool ours = m->p == p;
+    if (ours) {
+        m->p = NULL;
+        rn_store_relaxed(&p->m, NULL); /* relaxed: p is in our hands until the hand-off */
+    }
+    rn_own_give_up(&m->own);
+    if (ours)
+        rn__hand_off(p);
+    return ours;
+}
+
+static void note(struct rn_p *p, uint32_t tick, rn_time now)
+{
+    p->seen_tick = tick;
+    p->seen_at = now;
+    p->seen_cpu = -1;
+}
+
+/* One processor; true when it was taken. */
+static bool look_at(struct rn_p *p, rn_time now)
+{
+    struct rn_m *m = rn_load_relaxed(&p->m); /* relaxed: as in retake */
+    uint32_t tick = rn_load_relaxed(&p->tick);
+    bool timer;
+    if (!m || tick != p->seen_tick) {
+        note(p, tick, now);
+        return false;
+    }
+    rn_duration stuck = now - p->seen_at;
+    if (rn_load_relaxed(&m->own.inside) || !others_wait(p, now, &timer))
+        return false;
+    int64_t cpu = rn_os_thread_cpu(m->thread), used = cpu - p->seen_cpu;
+    bool blocked = p->seen_cpu >= 0 && cpu >= 0 && used == 0;
+    p->seen_cpu = cpu;
+    if (!blocked && stuck < (timer ? SLICE_TIMER : SLICE) * RN_MILLISECOND)
+        return false;
+    note(p, tick, now);
+    return retake(p);
+}
+
+void rn__monitor_wake_locked(void)
+{
+    rn__sched.monitor_asleep = false;
+    /* release: pairs with the acquire in sleep_while_idle. */
+    rn_store_release(&rn__sched.monitor_word, 0);
+    rn_os_futex_wake(&rn__sched.monitor_word, 1);
+}
+
+/* With every processor idle: until one is taken, or the run ends. */
+static bool sleep_while_idle(void)
+{
+    struct rn_sched *s = &rn__sched;
+    rn_lock_take(&s->lock, RN_RANK_SCHED);
+    bool idle = rn_load_relaxed(&s->idle_p_n) >= s->procs && !rn_load_relaxed(&s->stopping);
+    if (idle) {
+        s->monitor_asleep = true;
+        rn_store_relaxed(&s->monitor_word, 1); /* relaxed: under the lock */
+    }
+    rn_lock_release(&s->lock);
+    /* acquire: pairs with the release in rn__monitor_wake_locked. */
+    while (idle && rn_load_acquire(&s->monitor_word) == 1)
+        rn_os_futex_wait(&s->monitor_word, 1, INT64_MAX);
+    return idle;
+}
+
+/* Descriptors, when every worker has been busy for long. */
+static void poll_if_nobody_does(rn_time now)
+{
+    enum { EVERY = 10 }; /* ms */
+    struct rn_sched *s = &rn__sched;
+    /* relaxed, all: hints. */
+    if (rn_load_relaxed(&rn__external_wakers) == 0 || rn_load_relaxed(&s->poll_until) != INT64_MIN ||
+        now - rn_load_relaxed(&s->polled_at) < EVERY * RN_MILLISECOND)
+        return;
+    struct rn_ready_list wake = {0};
+    rn__poll(&wake, 0);
+    rn__ready_all(&wake);
+}
+
+static uint32_t next_pause(uint32_t pause, uint32_t looks, rn_time now)
+{
+    if (looks <= LOOKS)
+        return PAUSE_MIN;
+    pause *= 2;
+    uint32_t max = PAUSE_MAX;
+    rn_time first = rn__timers_first();
+    if (first != INT64_MAX && first - now < PAUSE_MAX * RN_MICROSECOND)
+        max = PAUSE_TIMERS;
+    return pause < max ? pause : max;
+}
+
+void *rn__monitor(void *arg)
+{
+    (void)arg;
+    struct rn_sched *s = &rn__sched;
+    uint32_t pause = PAUSE_MIN, looks = 0;
+    s->monitor_tid = rn_os_thread_id();
+    while (!rn_load_acquire(&s->stopping)) { /* acquire: pairs with the release in rn__stop */
+        rn_os_nap(pause * RN_MICROSECOND);
+        rn_time now = rn__choose_now();
+        rn_store_relaxed(&s->coarse, now); /* relaxed: a moment */
+        bool took = false;
+        for (uint32_t i = 0; i < s->procs_made; i++)
+            took |= look_at(&rn__procs[i], now);
+        poll_if_nobody_does(now);
+        looks = took || sleep_while_idle() ? 0 : looks + 1;
+        pause = next_pause(pause, looks, now);
+    }
+    return NULL;
+}

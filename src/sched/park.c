@@ -1,0 +1,308 @@
+/* Park, ready, yield: how goroutines leave the processor and come back.
+ *
+ * What always holds:
+ *  - g->on_cpu is 1 from before the switch to g until after the last use of its stack by the switch
+ *    away (arch/ clears it).  A goroutine may be in a run queue while it is 1: its waker does not ask
+ *    whether it has gone yet.  Whoever takes it from a queue resumes it only when it is 0.
+ *  - Nobody waits for on_cpu on a goroutine's stack, only in the loop on g0: two threads, each on its
+ *    way out of the goroutine that the other wants, would wait for each other for ever.
+ *  - The thread that switches to a goroutine is inside (own.h); the goroutine leaves on its behalf.
+ *  - `link`, `status` and `sp` belong to whoever has the goroutine: its thread, its waiters' queue
+ *    (until rn__ready), its run queue.
+ *
+ * Tried and rejected: a state machine with a compare-and-swap in park and in ready (a waker sees
+ * PARKING and leaves a token): two locked instructions a wake-up where this has none.
+ */
+#include "sched/choice.h"
+#include "sched/fiber.h"
+#include <limits.h>
+
+static inline bool may_resume(struct rn_g *g, struct rn_m *m)
+{
+    /* acquire: pairs with the release in rn__arch_switch; the stack is complete. */
+    return rn_load_acquire(&g->on_cpu) == 0 && (!g->pinned || g->pinned == m);
+}
+
+void rn__switch_to(struct rn_m *m, struct rn_g *from, struct rn_g *to)
+{
+    m->g = to;
+    /* relaxed, all four: for this thread's later reads and for reports. */
+    rn_store_relaxed(&to->on_cpu, 1);
+    rn_store_relaxed(&to->m, m);
+    rn_store_relaxed(&to->status, RN_G_RUNNING);
+    if (m->p)
+        rn_store_relaxed(&m->p->tick, rn_load_relaxed(&m->p->tick) + 1);
+    rn__fiber_before_switch(from, to);
+    rn__arch_switch(from, to);
+    rn__fiber_after_switch(from);
+}
+
+void rn__to_loop(struct rn_m *m, struct rn_g *g, struct rn_g *hint)
+{
+    m->hint = hint;
+    rn__switch_to(m, g, &m->g0);
+}
+
+/* The owner's next goroutine: the one just woken, but not for ever while others wait. */
+struct rn_g *rn__next_local(struct rn_p *p)
+{
+    enum { STREAK = 32 };
+    struct rn_g *next = rn_load_relaxed(&p->next); /* relaxed: only the owner writes it */
+    if (!next || p->streak >= STREAK) {
+        struct rn_g *g = rn_runq_pop(&p->runq);
+        p->streak = 0;
+        if (g)
+            return g;
+    }
+    if (next) {
+        rn_store_relaxed(&p->next, NULL);
+        p->streak++;
+    }
+    return next;
+}
+
+/* Puts g, the running goroutine, away for another one, or for the loop when there is none at hand.
+ * m is inside; when this returns, g runs again and has left, perhaps on another thread. */
+static void switch_away(struct rn_m *m, struct rn_g *g)
+{
+    enum { LOOP_EVERY = 64 }; /* the loop looks at timers and the global queue */
+    struct rn_p *p = m->p;
+    struct rn_g *next = NULL;
+    if (p && !g->pinned && rn_load_relaxed(&p->tick) % LOOP_EVERY != 0)
+        next = rn__choose_next(p);
+    if (next == g) {
+        rn__leave(m);
+        return;
+    }
+    if (next && may_resume(next, m))
+        rn__switch_to(m, g, next);
+    else
+        rn__to_loop(m, g, next);
+    rn__leave(rn__m());
+}
+
+/* A goroutine that has no processor any more: takes an idle one, or queues for one. */
+static struct rn_m *enter_without(struct rn_m *m)
+{
+    struct rn_p *p = rn__idle_p_get();
+    if (p) {
+        m->p = p;
+        rn_store_relaxed(&p->m, m); /* relaxed: p is in our hands */
+        return m;
+    }
+    struct rn_g *g = m->g;
+    rn_store_relaxed(&g->status, RN_G_RUNNABLE); /* relaxed: for reports */
+    rn__push_global(g, g, 1);
+    rn__to_loop(m, g, NULL);
+    return rn__m();
+}
+
+/* The monitor looks at this worker's processor, or the run ends. */
+static void enter_slow(struct rn_m *m)
+{
+    do {
+        rn_own_leave(&m->own);
+        rn_lock_take(&m->own.lock, RN_RANK_REVOKE);
+        rn_lock_release(&m->own.lock);
+        /* relaxed: set before revoke, which the lock has published. */
+        if (rn_load_relaxed(&rn__sched.stopping) && !m->external) {
+            rn_store_relaxed(&m->own.inside, 1); /* relaxed: nobody takes any more */
+            rn__to_loop(m, m->g, NULL);          /* for ever */
+        }
+    } while (!rn_own_try_enter(&m->own));
+}
+
+struct rn_m *rn__enter_any(struct rn_m *m)
+{
+    if (__builtin_expect(!rn_own_try_enter(&m->own), 0))
+        enter_slow(m);
+    return m;
+}
+
+struct rn_m *rn__enter(void)
+{
+    struct rn_m *m = rn__m();
+    if (__builtin_expect(!m, 0))
+        m = rn__adopt();
+    rn__enter_any(m);
+    while (__builtin_expect(!m->p, 0) && !m->external)
+        m = enter_without(m);
+    return m;
+}
+
+static struct rn_waiter *park_thread(struct rn_m *m)
+{
+    /* acquire: pairs with the release in ready_thread; publishes woken_by and the value. */
+    while (rn_load_acquire(&m->wake) == 0)
+        rn_os_futex_wait(&m->wake, 0, INT64_MAX);
+    rn_store_relaxed(&m->wake, 0); /* relaxed: the next waker is ordered after the next wait's lock */
+    rn_store_relaxed(&m->g->status, RN_G_RUNNING);
+    return m->g->woken_by;
+}
+
+static void ready_thread(struct rn_g *g)
+{
+    struct rn_m *m = rn_load_relaxed(&g->m);
+    /* release: pairs with the acquire in park_thread. */
+    rn_store_release(&m->wake, 1);
+    rn_os_futex_wake(&m->wake, 1);
+}
+
+struct rn_waiter *rn__park(enum rn_wait why, const void *what)
+{
+    struct rn_m *m = rn__m();
+    if (!m)
+        m = rn__adopt();
+    struct rn_g *g = m->g;
+    /* relaxed: for reports.  The waker may already have made g runnable; resuming it sets RUNNING. */
+    rn_store_relaxed(&g->waiting, (uint8_t)why);
+    rn_store_relaxed(&g->waiting_for, what);
+    rn_store_relaxed(&g->waiting_since, rn__coarse_now());
+    rn_store_relaxed(&g->status, RN_G_WAITING);
+    if (g->kind == RN_G_THREAD)
+        return park_thread(m);
+    switch_away(rn__enter_any(m), g);
+    rn__fiber_acquire(g);
+    return g->woken_by;
+}
+
+static inline void queue_ready(struct rn_g *g, bool next)
+{
+    rn__fiber_release(g);
+    struct rn_m *m = rn__enter();
+    /* relaxed: for reports. */
+    rn_store_relaxed(&g->status, RN_G_RUNNABLE);
+    if (!m->p)
+        rn__push_global(g, g, 1);
+    else if (next)
+        rn__push_next(m->p, g);
+    else
+        rn__push_last(m->p, g);
+    rn__wake_idle();
+    rn__leave(m);
+}
+
+void rn__ready(struct rn_g *g)
+{
+    if (g->kind == RN_G_THREAD)
+        ready_thread(g);
+    else
+        queue_ready(g, true);
+}
+
+void rn__ready_last(struct rn_g *g)
+{
+    if (g->kind == RN_G_THREAD)
+        ready_thread(g);
+    else
+        queue_ready(g, false);
+}
+
+/* Queues the goroutines of a list; wakes its threads.  m is inside. */
+void rn__queue_list(struct rn_m *m, struct rn_ready_list *l)
+{
+    for (struct rn_g *g = l->first, *after; g; g = after) {
+        after = g->link;
+        rn__fiber_release(g);
+        if (g->kind == RN_G_THREAD) {
+            ready_thread(g);
+            continue;
+        }
+        rn_store_relaxed(&g->status, RN_G_RUNNABLE); /* relaxed: for reports */
+        if (m->p)
+            rn__push_last(m->p, g);
+        else
+            rn__push_global(g, g, 1);
+    }
+    *l = (struct rn_ready_list){0};
+    rn__wake_idle();
+}
+
+void rn__ready_all(struct rn_ready_list *l)
+{
+    if (!l->first)
+        return;
+    struct rn_m *m = rn__enter();
+    rn__queue_list(m, l);
+    rn__leave(m);
+}
+
+void rn_yield(void)
+{
+    struct rn_m *m = rn__m();
+    if (!m || m->g->kind == RN_G_THREAD) {
+        rn_os_yield();
+        return;
+    }
+    m = rn__enter();
+    struct rn_g *g = m->g;
+    rn_store_relaxed(&g->status, RN_G_RUNNABLE); /* relaxed: for reports */
+    rn__push_last(m->p, g);
+    rn__wake_idle();
+    switch_away(m, g);
+}
+
+/* The spawner of very many goes behind all that it has started. */
+void rn__yield_global(struct rn_m *m)
+{
+    struct rn_g *g = m->g;
+    rn_store_relaxed(&g->status, RN_G_RUNNABLE); /* relaxed: for reports */
+    rn__push_global(g, g, 1);
+    rn__to_loop(m, g, NULL);
+    rn__leave(rn__m());
+}
+
+struct rn_g *rn__self(void)
+{
+    struct rn_m *m = rn__m();
+    return m ? m->g : rn__adopt()->g;
+}
+
+struct rn_g *rn__self_or_null(void)
+{
+    struct rn_m *m = rn__m();
+    return m ? m->g : NULL;
+}
+
+void rn_pin(void)
+{
+    struct rn_m *m = rn__enter();
+    struct rn_g *g = m->g;
+    if (g->kind == RN_G_GOROUTINE && g->pins++ == 0) {
+        g->pinned = m;
+        m->locked = g;
+    }
+    rn__leave(m);
+}
+
+void rn_unpin(void)
+{
+    struct rn_m *m = rn__enter();
+    struct rn_g *g = m->g;
+    rn__leave(m);
+    if (g->kind != RN_G_GOROUTINE)
+        return;
+    if (g->pins == 0)
+        rn__misuse("rn_unpin without rn_pin");
+    if (--g->pins == 0) {
+        g->pinned = NULL;
+        m->locked = NULL;
+    }
+}
+
+void rn_blocking_enter(void)
+{
+    struct rn_m *m = rn__enter();
+    struct rn_p *p = m->p;
+    if (p) {
+        m->p = NULL;
+        rn_store_relaxed(&p->m, NULL); /* relaxed: p is in our hands until the hand-off */
+        rn__hand_off(p);
+    }
+    rn__leave(m);
+}
+
+void rn_blocking_leave(void)
+{
+    rn__leave(rn__enter());
+}

@@ -1,0 +1,29 @@
+/* The poller as the scheduler sees it.  Who waits for which descriptor is known to the layer that
+ * registered it (src/net), which says here how an event becomes goroutines. */
+#include "sched/choice.h"
+
+void (*rn__poll_event)(uint64_t tag, uint32_t ready, struct rn_ready_list *wake);
+
+void rn__poll(struct rn_ready_list *wake, rn_time until)
+{
+    enum { EVENTS = 128 };
+    struct rn_os_event events[EVENTS];
+    int n = rn_os_poll_wait(events, EVENTS, until);
+    for (int i = 0; i < n; i++)
+        if (rn__poll_event)
+            rn__poll_event(events[i].tag, events[i].ready, wake);
+    rn_store_relaxed(&rn__sched.polled_at, rn__choose_now()); /* relaxed: a moment */
+}
+
+struct rn_g *rn__poll_now(struct rn_m *m)
+{
+    /* relaxed, both: hints; the poller that sleeps will see what this misses. */
+    if (rn_load_relaxed(&rn__external_wakers) == 0 || rn_load_relaxed(&rn__sched.poll_until) != INT64_MIN)
+        return NULL;
+    struct rn_ready_list wake = {0};
+    rn__poll(&wake, 0);
+    if (!wake.first)
+        return NULL;
+    rn__queue_list(m, &wake);
+    return rn__choose_next(m->p);
+}

@@ -1,0 +1,202 @@
+/* The scheduler's own structures; only src/sched (and src/debug, which reads) includes this.
+ *
+ * Ownership:
+ *  - A processor (P) belongs to the worker (M) in p->m, and is touched only inside (own.h), but for
+ *    the fields marked "any".  A P without a worker is idle (in sched.idle_p, under sched.lock) or in the
+ *    hands of the one who just took it.
+ *  - A worker's loop runs on its thread's own stack, as the pseudo goroutine g0, always inside.
+ *  - A plain thread that calls in has a struct rn_m of its own (external), with no processor.
+ *
+ * Idle workers sleep on m->wake; one of them, sched.poller, sleeps in the poller instead, until the
+ * first deadline of all timers.  sched.lock guards the idle lists and the global queue.
+ */
+#ifndef RN_SCHED_RT_H
+#define RN_SCHED_RT_H
+
+#include "arch/arch.h"
+#include "base/wheel.h"
+#include "sched/own.h"
+#include "sched/runq.h"
+#include "sched/sched.h"
+
+enum { RN_PROCS_MAX = 256, RN_WORKERS_MAX = 10000, RN_STACK_DEFAULT = 64 << 10, RN_MAIN_STACK = 8 << 20 };
+
+struct rn_p {
+    uint32_t id;
+    uint32_t streak;                  /* goroutines taken from `next` in a row */
+    rn_atomic(struct rn_m *) m;       /* any reads; written by sched.lock's holder or the taker */
+    rn_atomic(uint32_t) tick;         /* any reads; goroutines resumed */
+    rn_atomic(struct rn_g *) next;    /* the goroutine just woken; any reads, only the owner writes */
+    struct rn_runq runq;              /* any: as runq.h says */
+
+    struct rn_g *free;                /* goroutine records with stacks */
+    uint32_t free_n;
+    uint64_t id_next, id_end;         /* goroutine ids to hand out */
+    rn_atomic(int64_t) live;          /* any reads: started here minus ended here */
+
+    rn_lock timers_lock;              /* guards wheel */
+    struct rn_wheel wheel;
+    rn_atomic(int64_t) timers_next;   /* any: a moment not after the first deadline */
+    struct rn_p *idle_link;
+
+    /* the monitor's notes */
+    uint32_t seen_tick;
+    rn_time seen_at;
+    int64_t seen_cpu;
+} __attribute__((aligned(128)));
+
+struct rn_m {
+    struct rn_g g0;                   /* the loop's own context; or an external thread's goroutine */
+    struct rn_g *g;                   /* what runs here now; &g0 in the loop */
+    struct rn_p *p;                   /* inside only, or by the taker */
+    struct rn_own own;
+    uint64_t random[2];
+    rn_atomic(uint32_t) wake;         /* futex: 1 = go on */
+    bool external, spinning, polling;
+    struct rn_p *given;               /* under sched.lock: the processor to go on with */
+    struct rn_g *locked;              /* rn_pin: the only goroutine that runs here */
+    struct rn_g *dead;                /* it has just ended here; the loop puts its record away */
+    struct rn_g *hint;                /* the loop's next goroutine, chosen by park */
+    uint32_t loop_tick;
+    struct rn_ready_list events;      /* whom the poller's last answer wakes */
+    struct rn_m *idle_link;
+    struct rn_m *all_link;
+    pthread_t thread;
+    int tid;
+    bool joinable;
+};
+
+struct rn_sched {
+    rn_lock lock;
+    /* Under lock; counts are readable by any. */
+    struct rn_p *idle_p;
+    rn_atomic(uint32_t) idle_p_n;
+    struct rn_m *idle_m;
+    uint32_t idle_m_n, m_n;           /* workers that sleep, and that exist (with the first) */
+    uint32_t pinned_n;                /* workers that sleep for their pinned goroutine */
+    struct rn_m *poller;              /* the worker in rn_os_poll_wait, or NULL */
+    struct rn_g *global_first, *global_last;
+    rn_atomic(uint32_t) global_n;
+    struct rn_m *all_m;               /* workers and external threads */
+
+    rn_atomic(uint32_t) spinning_n;   /* workers that look for work; any */
+    rn_atomic(int64_t) poll_until;    /* the poller's deadline; any */
+    rn_atomic(int64_t) polled_at;
+    rn_atomic(int64_t) coarse;
+    rn_atomic(uint32_t) stopping;
+    rn_atomic(uint64_t) next_id;
+
+    uint32_t procs;                   /* processors in use */
+    uint32_t procs_made;              /* and that ever were in this run */
+    uint32_t procs_wanted;            /* rn_set_procs, 0: by the environment and the machine */
+    size_t stack_default;
+    bool running, exiting;            /* a run is under way; main has called rn_exit_goroutine */
+    rn_atomic(uint32_t) monitor_word; /* futex: 1 = sleeps */
+    bool monitor_asleep;              /* under lock */
+    pthread_t monitor;
+    int monitor_tid;
+    int main_status;
+    struct rn_g *main;
+    struct rn_go_call *main_call;
+};
+
+extern struct rn_sched rn__sched;
+extern struct rn_p rn__procs[RN_PROCS_MAX];
+
+/* ---- inside and outside ---------------------------------------------------------------------- */
+
+/* A goroutine enters the runtime: afterwards it has a processor, though perhaps another thread than
+ * before (it queued for one).  A plain thread gets its record; it never has a processor. */
+struct rn_m *rn__enter(void);
+/* The same without the processor: for a goroutine that is on its way out. */
+struct rn_m *rn__enter_any(struct rn_m *m);
+static inline void rn__leave(struct rn_m *m) { rn_own_leave(&m->own); }
+struct rn_m *rn__adopt(void); /* a plain thread's first call; never NULL */
+
+/* ---- park.c ------------------------------------------------------------------------------------ */
+
+void rn__switch_to(struct rn_m *m, struct rn_g *from, struct rn_g *to);
+/* Puts the running goroutine away for the loop, which goes on with hint or looks for work. */
+void rn__to_loop(struct rn_m *m, struct rn_g *g, struct rn_g *hint);
+struct rn_g *rn__next_local(struct rn_p *p);
+void rn__queue_list(struct rn_m *m, struct rn_ready_list *l);
+void rn__yield_global(struct rn_m *m);
+
+/* ---- queue.c ------------------------------------------------------------------------------------ */
+
+void rn__push_next(struct rn_p *p, struct rn_g *g);
+void rn__push_last(struct rn_p *p, struct rn_g *g);
+void rn__push_global(struct rn_g *first, struct rn_g *last, uint32_t n);
+struct rn_g *rn__pop_global(struct rn_p *p); /* moves a fair share to p's queue */
+bool rn__p_has_work(struct rn_p *p);
+
+/* ---- idle.c ------------------------------------------------------------------------------------- */
+
+/* After work was queued: wakes a worker when a processor is idle and nobody is looking. */
+static inline void rn__wake_idle(void);
+void rn__wake_idle_slow(void);
+/* Gives a processor that was taken, or is being left, to some worker, or makes it idle. */
+void rn__hand_off(struct rn_p *p);
+struct rn_p *rn__idle_p_get(void);
+void rn__idle_p_put_locked(struct rn_p *p);
+/* The worker has a processor and nothing to run: sleeps, and comes back with a processor. */
+void rn__idle(struct rn_m *m);
+/* The worker has no processor: sleeps until it is given one. */
+void rn__idle_without(struct rn_m *m);
+void rn__sleep_pinned(struct rn_m *m);
+void rn__give_pinned(struct rn_m *m, struct rn_p *p);
+void rn__workers_wake_all(void);
+/* rn_set_procs: m gives up its processor, which is one too many; those that are wanted again. */
+void rn__retire_p(struct rn_m *m);
+void rn__unretire_locked(void);
+void rn__retired_forget(void);
+
+/* ---- poll.c ------------------------------------------------------------------------------------- */
+
+/* Waits for descriptors; adds whom they wake. */
+void rn__poll(struct rn_ready_list *wake, rn_time until);
+struct rn_g *rn__poll_now(struct rn_m *m);
+
+/* ---- start.c, loop.c ---------------------------------------------------------------------------- */
+
+void rn__loop(struct rn_m *m);
+void rn__worker_start(struct rn_p *p, bool spinning);
+
+/* ---- timers.c ----------------------------------------------------------------------------------- */
+
+void rn__p_init(struct rn_p *p, uint32_t id);
+/* Fires what is due in timers, whosever they are, and queues whom it woke with m, which is inside.
+ * Returns how many fired. */
+uint32_t rn__timers_run(struct rn_m *m, struct rn_p *timers, rn_time now);
+rn_time rn__timers_first(void); /* over all processors */
+bool rn__timers_awaited(void);
+
+/* ---- start.c ------------------------------------------------------------------------------------ */
+
+void rn__main_ended(enum rn_ended how, int status);
+void rn__threads_each(void (*f)(struct rn_g *, void *), void *arg);
+
+/* ---- stack.c ------------------------------------------------------------------------------------ */
+
+struct rn_g *rn__g_get(struct rn_p *p, size_t stack); /* p may be NULL; NULL: no memory */
+void rn__g_put(struct rn_p *p, struct rn_g *g);
+void rn__g_release_all(void);
+
+/* ---- monitor.c, deadlock.c ---------------------------------------------------------------------- */
+
+void *rn__monitor(void *arg);
+void rn__monitor_wake_locked(void);
+/* Every worker sleeps.  Reports a deadlock if there is one, and does not return; true when
+ * somebody whom we don't know could still wake the program: ask again later. */
+bool rn__ask_deadlock(void);
+
+static inline void rn__wake_idle(void)
+{
+    /* relaxed loads after the caller's push: ordered by the light fence, which pairs with the heavy
+     * fence in rn__idle between "this processor is idle" and its last look at the queues. */
+    rn_fence_light();
+    if (__builtin_expect(rn_load_relaxed(&rn__sched.idle_p_n) != 0, 0) && rn_load_relaxed(&rn__sched.spinning_n) == 0)
+        rn__wake_idle_slow();
+}
+
+#endif

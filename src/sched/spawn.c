@@ -1,0 +1,200 @@
+/* The beginning and the end of a goroutine.
+ *
+ * A new goroutine gets a record with a stack (stack.c), on which its first frame is laid out, and
+ * goes into its starter's `next` slot: the newest runs first.  When the ring overflows, half of it
+ * moves to the global queue and the starter goes behind it: what it has started runs, ends and
+ * gives its stack back before more is started, so that a million short goroutines need a few
+ * hundred stacks.  (Go has no such rule; it pays with 2.7 GB at a million.)
+ */
+#include "sched/choice.h"
+#include "sched/fiber.h"
+#include <stdio.h>
+#include <string.h>
+
+_Static_assert(offsetof(struct rn_g, sp) == RN_G_SP && offsetof(struct rn_g, on_cpu) == RN_G_ON_CPU,
+               "the assembly in src/arch knows these");
+
+void rn__go_entry_f(void);
+void rn__go_entry_call(void);
+void rn__go_entry_f_large(void);
+void rn__go_entry_call_large(void);
+void (*const rn__go_entries[4])(void) = {rn__go_entry_f, rn__go_entry_call, rn__go_entry_f_large, rn__go_entry_call_large};
+
+static uint64_t new_id(struct rn_p *p)
+{
+    enum { IDS = 64 };
+    if (!p)
+        return rn_add_relaxed(&rn__sched.next_id, 1); /* relaxed: only its being unique matters */
+    if (p->id_next == p->id_end) {
+        p->id_next = rn_add_relaxed(&rn__sched.next_id, IDS); /* relaxed: as above */
+        p->id_end = p->id_next + IDS;
+    }
+    return p->id_next++;
+}
+
+static void count_live(struct rn_p *p, int64_t n)
+{
+    /* relaxed: a statistic; processor 0's also counts for plain threads, hence the addition. */
+    rn_add_relaxed(&(p ? p : &rn__procs[0])->live, n);
+}
+
+size_t rn_num_goroutines(void)
+{
+    int64_t n = 0;
+    for (uint32_t i = 0; i < rn__sched.procs_made; i++)
+        n += rn_load_relaxed(&rn__procs[i].live); /* relaxed: a statistic */
+    return n > 0 ? (size_t)n : 0;
+}
+
+/* Fills in a record that was just taken. */
+static void describe(struct rn_g *g, struct rn_p *p, const struct rn_go_call *call, void *entry, void *pc)
+{
+    struct rn_g *self = rn__m()->g;
+    g->id = new_id(p);
+    g->entry = entry;
+    g->started_at = pc;
+    g->started_by = self->id;
+    g->name = call ? call->name : NULL;
+    g->ended = call ? call->ended : NULL;
+    g->owner = call ? call->owner : NULL;
+    g->defers = NULL;
+    g->panic = NULL;
+    g->pinned = NULL;
+    g->pins = 0;
+    rn_store_relaxed(&g->waiting, RN_WAIT_NONE);   /* relaxed: rn__ready's queue publishes it */
+    rn_store_relaxed(&g->status, RN_G_RUNNABLE);
+}
+
+/* m is inside; the goroutine is ready to be queued.  NULL when there is no memory. */
+static struct rn_g *make(struct rn_m *m, const struct rn_go_call *call, void *entry, const struct rn_captured *args,
+                         const void *stack, uint32_t stack_bytes, void *pc)
+{
+    struct rn_g *g = rn__g_get(m->p, call ? call->stack : 0);
+    if (!g)
+        return NULL;
+    describe(g, m->p, call, entry, pc);
+    g->sp = rn__arch_prepare(g->stack_hi, entry, args, stack, stack_bytes);
+    count_live(m->p, 1);
+    rn__fiber_release(g);
+    return g;
+}
+
+/* Queues a new goroutine; true when its starter should let others go first. */
+static bool queue_new(struct rn_m *m, struct rn_g *g)
+{
+    bool full = false;
+    if (m->p) {
+        full = rn_runq_length(&m->p->runq) >= RN_RUNQ_SIZE;
+        rn__push_next(m->p, g);
+    } else {
+        rn__push_global(g, g, 1);
+    }
+    rn__wake_idle();
+    return full && !m->g->pinned;
+}
+
+static void no_memory(struct rn_go_call *call)
+{
+    if (!call || !call->try_)
+        rn_panic("go: out of memory for a goroutine's stack");
+    call->err = RN_ENOMEM;
+}
+
+void rn__go_captured(void *chain, uint32_t kind, const struct rn_captured *args, const void *stack,
+                     uint32_t stack_bytes, void *pc)
+{
+    struct rn_go_call *call = kind ? chain : NULL;
+    void *entry = call ? call->entry : chain;
+    if (!entry)
+        rn_fatal("go of nil func value");
+    struct rn_m *m = rn__enter();
+    if (!rn__sched.running) {
+        rn__leave(m);
+        rn_panic("go: the runtime is not running (see rn_run)");
+    }
+    struct rn_g *g = make(m, call, entry, args, stack, stack_bytes, pc);
+    if (!g) {
+        rn__leave(m);
+        no_memory(call);
+        return;
+    }
+    if (call && call == rn__sched.main_call)
+        rn__sched.main = g;
+    if (queue_new(m, g))
+        rn__yield_global(m);
+    else
+        rn__leave(m);
+}
+
+int rn__spawn(void (*f)(void *), void *arg, struct rn_ready_list *list)
+{
+    struct rn_captured args = {.integer[0] = (uint64_t)(uintptr_t)arg, .fp_control = rn__arch_fp_control()};
+    /* With a list the caller may be in the loop, or hold a lock: it is inside already. */
+    struct rn_m *m = list ? rn__m() : rn__enter();
+    struct rn_g *g = make(m, NULL, (void *)f, &args, NULL, 0, __builtin_return_address(0));
+    if (g && list)
+        rn__ready_add(list, g);
+    else if (g)
+        (void)queue_new(m, g);
+    if (!list)
+        rn__leave(m);
+    return g ? 0 : RN_ENOMEM;
+}
+
+void rn__g_begin(void)
+{
+    struct rn_m *m = rn__m();
+    rn__fiber_after_switch(m->g);
+    rn__fiber_acquire(m->g);
+    rn__leave(m);
+}
+
+void rn__g_end(intptr_t result)
+{
+    rn__g_finish(RN_ENDED_RETURN, result);
+}
+
+static void drop_panics(struct rn_g *g)
+{
+    while (g->panic) {
+        struct rn_panic *p = g->panic;
+        g->panic = p->up;
+        rn__panic_free(p);
+    }
+    rn__panic_free(g->last_panic);
+    g->last_panic = NULL;
+}
+
+void rn__g_finish(enum rn_ended how, intptr_t result)
+{
+    struct rn_g *g = rn__self();
+    if (g->ended && how != RN_ENDED_PANIC)
+        g->ended(g->owner, how, result, NULL);
+    if (g->panic || g->last_panic)
+        drop_panics(g);
+    if (g == rn__sched.main)
+        rn__main_ended(how, (int)result);
+    struct rn_m *m = rn__enter_any(rn__m());
+    count_live(m->p, -1);
+    if (m->locked == g)
+        m->locked = NULL;
+    g->pinned = NULL;
+    /* relaxed: for reports and rn__fiber_before_switch. */
+    rn_store_relaxed(&g->status, RN_G_DEAD);
+    struct rn_p *p = m->p;
+    struct rn_g *next = NULL;
+#ifndef RN_FIBER_TSAN
+    /* Its record may be put away while it still runs on its stack: nobody else gets at p's list
+     * before the switch, and p_spill keeps the newest. */
+    if (p && !(g->flags & RN_G_OWN_STACK) && rn_load_relaxed(&p->tick) % 64 != 0)
+        next = rn__choose_next(p);
+    if (next && rn_load_acquire(&next->on_cpu) == 0 && !next->pinned) {
+        rn__g_put(p, g);
+        rn_store_relaxed(&g->status, RN_G_DEAD);
+        rn__switch_to(m, g, next);
+    }
+#endif
+    m->dead = g;
+    rn__to_loop(m, g, next);
+    __builtin_unreachable();
+}

@@ -1,0 +1,257 @@
+/* Goroutine records and their stacks.
+ *
+ * Both are made in chunks of 256, in one mapping: records first, then one stack each, of the default
+ * size, the lowest page of it the guard.  Record i of a chunk has stack i, always: a free record
+ * keeps its stack.  Chunks stay until the run ends, so a record's memory is a record for ever.
+ *
+ *     | 256 records | guard, stack 0 | guard, stack 1 | …
+ *
+ * A free record is in the list of a processor (touched inside only) or in the pool (under its lock).
+ * Past POOL_KEEP records the pool gives stack pages back to the system.  A goroutine with a size of
+ * its own has a mapping of its own, unmapped when it has ended.
+ *
+ * Memory of a parked goroutine: its record (256 B), one page of stack, and 128 B of page tables at
+ * 64 KiB a stack.
+ */
+#include "base/alloc.h"
+#include "sched/fiber.h"
+#include "sched/rt.h"
+#include <string.h>
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#else
+#define VALGRIND_STACK_REGISTER(lo, hi) ((void)(lo), (void)(hi), 0)
+#endif
+
+enum {
+    CHUNK = 256,          /* records in a chunk */
+    CHUNKS_MAX = 1 << 16, /* 16 M goroutines */
+    MOVE = 64,            /* records between a processor and the pool at a time */
+    P_KEEP = 512,         /* free records with a processor */
+    POOL_KEEP = 4096,     /* free records in the pool whose stacks keep their pages */
+};
+
+_Static_assert(sizeof(struct rn_g) <= 256, "a million goroutines are to take a quarter GiB");
+
+struct chunk {
+    struct rn_g *records;
+    char *stacks;
+    size_t bytes;
+};
+
+static struct {
+    rn_lock lock; /* rank STACKS: guards all but the entries of made chunks */
+    struct chunk chunks[CHUNKS_MAX];
+    rn_atomic(uint32_t) chunks_n; /* any reads */
+    size_t stack;                 /* bytes a stack, guard included */
+    struct rn_g *free;
+    rn_atomic(uint32_t) free_n; /* any reads */
+} pool;
+
+static void record_init(struct rn_g *g, uint32_t index, char *stack)
+{
+    *g = (struct rn_g){.kind = RN_G_GOROUTINE, .index = index};
+    g->stack_lo = stack + rn_os_page;
+    g->stack_hi = stack + pool.stack;
+}
+
+/* With the lock held; false when there is no memory. */
+static bool chunk_make(void)
+{
+    uint32_t n = rn_load_relaxed(&pool.chunks_n); /* relaxed: under the lock */
+    if (n == 0)
+        pool.stack = rn__sched.stack_default;
+    size_t records = (CHUNK * sizeof(struct rn_g) + rn_os_page - 1) & ~(rn_os_page - 1);
+    size_t bytes = records + CHUNK * pool.stack;
+    char *p = n < CHUNKS_MAX ? rn_os_map(bytes, rn_os_page) : NULL;
+    if (!p)
+        return false;
+    pool.chunks[n] = (struct chunk){(struct rn_g *)(void *)p, p + records, bytes};
+    for (uint32_t i = CHUNK; i-- > 0;) {
+        struct rn_g *g = &pool.chunks[n].records[i];
+        record_init(g, n * CHUNK + i, p + records + i * pool.stack);
+        g->link = pool.free;
+        pool.free = g;
+    }
+    rn_add_relaxed(&pool.free_n, CHUNK); /* relaxed, as all on free_n: a hint outside the lock */
+    /* release: pairs with the acquires in rn__g_each and rn__g_of_address. */
+    rn_store_release(&pool.chunks_n, n + 1);
+    return true;
+}
+
+/* Takes up to n records out of the pool as a chain; NULL when there is no memory. */
+static struct rn_g *pool_take(uint32_t n, uint32_t *taken)
+{
+    struct rn_g *chain = NULL;
+    rn_lock_take(&pool.lock, RN_RANK_STACKS);
+    if (pool.free || chunk_make()) {
+        for (*taken = 0; *taken < n && pool.free; ++*taken) {
+            struct rn_g *g = pool.free;
+            pool.free = g->link;
+            g->link = chain;
+            chain = g;
+        }
+        rn_sub_relaxed(&pool.free_n, *taken);
+    }
+    rn_lock_release(&pool.lock);
+    return chain;
+}
+
+static void pool_give(struct rn_g *first, struct rn_g *last, uint32_t n)
+{
+    last->link = NULL;
+    if (rn_load_relaxed(&pool.free_n) > POOL_KEEP)
+        for (struct rn_g *g = first; g; g = g->link)
+            rn_os_discard(g->stack_lo, (size_t)(g->stack_hi - g->stack_lo));
+    rn_lock_take(&pool.lock, RN_RANK_STACKS);
+    last->link = pool.free;
+    pool.free = first;
+    rn_add_relaxed(&pool.free_n, n);
+    rn_lock_release(&pool.lock);
+}
+
+/* A stack of its own size for g; false when there is no memory. */
+static bool own_stack(struct rn_g *g, size_t bytes)
+{
+    bytes = (bytes + rn_os_page - 1) & ~(rn_os_page - 1);
+    char *stack = rn_os_map(bytes + rn_os_page, rn_os_page);
+    if (!stack)
+        return false;
+    rn_os_guard(stack);
+    (void)VALGRIND_STACK_REGISTER(stack, stack + rn_os_page + bytes);
+    g->stack_lo = stack + rn_os_page;
+    g->stack_hi = g->stack_lo + bytes;
+    g->flags |= RN_G_OWN_STACK;
+    return true;
+}
+
+static void own_stack_drop(struct rn_g *g)
+{
+    rn_os_unmap(g->stack_lo - rn_os_page, (size_t)(g->stack_hi - g->stack_lo) + rn_os_page);
+    struct chunk *c = &pool.chunks[g->index / CHUNK];
+    g->stack_lo = c->stacks + (g->index % CHUNK) * pool.stack + rn_os_page;
+    g->stack_hi = g->stack_lo - rn_os_page + pool.stack;
+    g->flags &= (uint8_t)~RN_G_OWN_STACK;
+}
+
+static void guard(struct rn_g *g)
+{
+    if (g->flags & RN_G_GUARDED)
+        return;
+    g->flags |= RN_G_GUARDED;
+    rn_os_guard(g->stack_lo - rn_os_page);
+    (void)VALGRIND_STACK_REGISTER(g->stack_lo, g->stack_hi);
+#ifdef RN_FIBER_ASAN
+    __lsan_register_root_region(g->stack_lo, (size_t)(g->stack_hi - g->stack_lo));
+#endif
+}
+
+struct rn_g *rn__g_get(struct rn_p *p, size_t stack)
+{
+    struct rn_g *g;
+    uint32_t n = 1;
+    if (p && p->free) {
+        g = p->free;
+    } else {
+        g = pool_take(p ? MOVE : 1, &n);
+        if (!g)
+            return NULL;
+        if (p)
+            p->free_n = n;
+    }
+    if (p) {
+        p->free = g->link;
+        p->free_n--;
+    }
+    if (__builtin_expect(!(g->flags & RN_G_GUARDED), 0))
+        guard(g);
+    if (__builtin_expect(stack > (size_t)(g->stack_hi - g->stack_lo), 0) && !own_stack(g, stack)) {
+        rn__g_put(p, g);
+        return NULL;
+    }
+    rn__fiber_create(g);
+    return g;
+}
+
+/* Half of what p has too many of goes to the pool; not the newest, on whose stack this may run. */
+static void p_spill(struct rn_p *p)
+{
+    struct rn_g *keep = p->free;
+    for (uint32_t i = 1; i < P_KEEP / 2; i++)
+        keep = keep->link;
+    struct rn_g *first = keep->link, *last = first;
+    uint32_t n = 1;
+    for (; last->link; n++)
+        last = last->link;
+    keep->link = NULL;
+    p->free_n -= n;
+    pool_give(first, last, n);
+}
+
+void rn__g_put(struct rn_p *p, struct rn_g *g)
+{
+    rn_store_relaxed(&g->status, RN_G_FREE); /* relaxed: for reports */
+    if (g->flags & RN_G_OWN_STACK)
+        own_stack_drop(g);
+    if (!p) {
+        pool_give(g, g, 1);
+        return;
+    }
+    g->link = p->free;
+    p->free = g;
+    if (++p->free_n > P_KEEP)
+        p_spill(p);
+}
+
+void rn__g_each(void (*f)(struct rn_g *g, void *arg), void *arg)
+{
+    /* acquire: pairs with the release in chunk_make. */
+    uint32_t n = rn_load_acquire(&pool.chunks_n);
+    for (uint32_t i = 0; i < n * CHUNK; i++) {
+        struct rn_g *g = &pool.chunks[i / CHUNK].records[i % CHUNK];
+        /* relaxed: a moment's view. */
+        uint8_t status = rn_load_relaxed(&g->status);
+        if (status != RN_G_FREE && status != RN_G_DEAD)
+            f(g, arg);
+    }
+    rn__threads_each(f, arg);
+}
+
+struct rn_g *rn__g_of_address(const void *addr)
+{
+    const char *a = addr;
+    /* acquire: as in rn__g_each. */
+    uint32_t n = rn_load_acquire(&pool.chunks_n);
+    for (uint32_t i = 0; i < n; i++) {
+        struct chunk *c = &pool.chunks[i];
+        if (a >= c->stacks && a < c->stacks + CHUNK * pool.stack)
+            return &c->records[(size_t)(a - c->stacks) / pool.stack];
+    }
+    struct rn_g *self = rn__self_or_null();
+    if (self && self->stack_lo && a >= self->stack_lo - rn_os_page && a < self->stack_hi)
+        return self;
+    return NULL;
+}
+
+void rn__g_release_all(void)
+{
+    uint32_t n = rn_load_relaxed(&pool.chunks_n); /* relaxed: no other thread is left */
+    rn_store_relaxed(&pool.chunks_n, 0);
+    for (uint32_t i = 0; i < n * CHUNK; i++) {
+        struct rn_g *g = &pool.chunks[i / CHUNK].records[i % CHUNK];
+        uint8_t status = rn_load_relaxed(&g->status);
+        if (status != RN_G_FREE && status != RN_G_DEAD)
+            rn__fiber_destroy(g);
+        if (g->flags & RN_G_OWN_STACK)
+            own_stack_drop(g);
+#ifdef RN_FIBER_ASAN
+        if (g->flags & RN_G_GUARDED)
+            __lsan_unregister_root_region(g->stack_lo, (size_t)(g->stack_hi - g->stack_lo));
+        __asan_unpoison_memory_region(g->stack_lo, (size_t)(g->stack_hi - g->stack_lo));
+#endif
+    }
+    for (uint32_t i = 0; i < n; i++)
+        rn_os_unmap(pool.chunks[i].records, pool.chunks[i].bytes);
+    pool.free = NULL;
+    rn_store_relaxed(&pool.free_n, 0);
+}

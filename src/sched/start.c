@@ -1,0 +1,398 @@
+/* A run: from rn_run to its end; the threads that take part in it.
+ *
+ * The thread that calls rn_run is the first worker.  Others are started when there is a processor for
+ * them and none sleeps.  When the main goroutine returns, `stopping` is set: every worker leaves its
+ * loop, and a goroutine that next enters the runtime goes no further; rn_run joins them all and
+ * gives everything back.  A program whose main the library brought ends by exit instead, at once.
+ *
+ * Environment: RUNNEL_PROCS (1 … 256), RUNNEL_STACK (bytes, with k or m; 16k … 1g).
+ */
+#define _GNU_SOURCE /* pthread_getattr_np */
+#include "base/alloc.h"
+#include "base/hooks.h"
+#include "sched/choice.h"
+#include "sched/fiber.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct rn_sched rn__sched;
+struct rn_p rn__procs[RN_PROCS_MAX];
+__thread struct rn_m *rn__tls_m;
+
+static pthread_key_t external_key;
+static pthread_once_t external_once = PTHREAD_ONCE_INIT;
+/* Records of plain threads that have ended; under sched.lock.  A waker may still look at one. */
+static struct rn_m *external_free;
+
+/* ---- threads ------------------------------------------------------------------------------------- */
+
+static void bounds_of_this_stack(struct rn_g *g)
+{
+    pthread_attr_t a;
+    void *lo;
+    size_t size;
+    if (pthread_getattr_np(pthread_self(), &a) != 0)
+        return;
+    if (pthread_attr_getstack(&a, &lo, &size) == 0) {
+        g->stack_lo = lo;
+        g->stack_hi = (char *)lo + size;
+    }
+    pthread_attr_destroy(&a);
+}
+
+static void m_init(struct rn_m *m, bool external)
+{
+    m->external = external;
+    m->g = &m->g0;
+    m->g0.kind = RN_G_THREAD;
+    rn_store_relaxed(&m->g0.m, m); /* relaxed, all: m is not yet known to others */
+    rn_store_relaxed(&m->g0.status, external ? RN_G_RUNNING : RN_G_FREE);
+    rn_store_relaxed(&m->own.inside, external ? 0 : 1);
+    rn_os_entropy(m->random, sizeof m->random);
+    m->random[0] |= 1;
+    m->thread = pthread_self();
+    m->tid = rn_os_thread_id();
+    bounds_of_this_stack(&m->g0);
+#ifdef RN_FIBER_TSAN
+    m->g0.fiber = __tsan_get_current_fiber();
+#endif
+    rn__tls_m = m;
+}
+
+static void all_m_add_locked(struct rn_m *m)
+{
+    m->all_link = rn__sched.all_m;
+    rn__sched.all_m = m;
+}
+
+static void all_m_remove_locked(struct rn_m *m)
+{
+    for (struct rn_m **at = &rn__sched.all_m; *at; at = &(*at)->all_link)
+        if (*at == m) {
+            *at = m->all_link;
+            return;
+        }
+}
+
+/* A plain thread ends. */
+static void external_end(void *arg)
+{
+    struct rn_m *m = arg;
+    rn_lock_take(&rn__sched.lock, RN_RANK_SCHED);
+    all_m_remove_locked(m);
+    rn_store_relaxed(&m->g0.status, RN_G_FREE); /* relaxed: for reports */
+    m->all_link = external_free;
+    external_free = m;
+    rn_lock_release(&rn__sched.lock);
+    rn__tls_m = NULL;
+}
+
+static void external_key_make(void)
+{
+    rn_os_init();
+    if (pthread_key_create(&external_key, external_end) != 0)
+        rn_fatal("no thread-specific key is left for the runtime");
+}
+
+struct rn_m *rn__adopt(void)
+{
+    pthread_once(&external_once, external_key_make);
+    rn_lock_take(&rn__sched.lock, RN_RANK_SCHED);
+    struct rn_m *m = external_free;
+    if (m)
+        external_free = m->all_link;
+    rn_lock_release(&rn__sched.lock);
+    if (!m)
+        m = rn__aligned_alloc(128, sizeof *m);
+    if (!m) {
+        static const char text[] = "fatal error: out of memory for a thread's record\n";
+        rn_os_write_stderr(text, sizeof text - 1);
+        abort();
+    }
+    memset(m, 0, sizeof *m);
+    m_init(m, true);
+    m->g0.id = rn_add_relaxed(&rn__sched.next_id, 1); /* relaxed: only its being unique matters */
+    pthread_setspecific(external_key, m);
+    rn_lock_take(&rn__sched.lock, RN_RANK_SCHED);
+    all_m_add_locked(m);
+    rn_lock_release(&rn__sched.lock);
+    return m;
+}
+
+void rn__threads_each(void (*f)(struct rn_g *, void *), void *arg)
+{
+    for (struct rn_m *m = rn__sched.all_m; m; m = m->all_link)
+        if (m->external)
+            f(&m->g0, arg);
+}
+
+static void *worker(void *arg)
+{
+    struct rn_m *m = arg;
+    m_init(m, false);
+    rn_os_altstack_set();
+    rn__loop(m);
+    rn_os_altstack_drop();
+    rn__tls_m = NULL;
+    return NULL;
+}
+
+static struct rn_m *worker_record(struct rn_p *p, bool spinning)
+{
+    struct rn_m *m = rn__aligned_alloc(128, sizeof *m);
+    if (!m)
+        return NULL;
+    memset(m, 0, sizeof *m);
+    m->p = p;
+    m->spinning = spinning;
+    rn_store_relaxed(&m->own.inside, 1); /* relaxed: nobody knows m yet */
+    m->g0.kind = RN_G_THREAD;
+    return m;
+}
+
+/* A worker for p.  When no thread can be had, p becomes idle: the workers that exist go on. */
+void rn__worker_start(struct rn_p *p, bool spinning)
+{
+    struct rn_sched *s = &rn__sched;
+    struct rn_m *m = worker_record(p, spinning);
+    rn_lock_take(&s->lock, RN_RANK_SCHED);
+    bool may = m && s->m_n < RN_WORKERS_MAX && !rn_load_relaxed(&s->stopping);
+    if (may) {
+        s->m_n++;
+        all_m_add_locked(m);
+        rn_store_relaxed(&p->m, m); /* relaxed: under the lock */
+        m->joinable = rn_os_thread_start(&m->thread, worker, m, "runnel") == 0;
+        if (!m->joinable) {
+            s->m_n--;
+            all_m_remove_locked(m);
+            rn_store_relaxed(&p->m, NULL);
+            may = false;
+        }
+    }
+    if (!may)
+        rn__idle_p_put_locked(p);
+    rn_lock_release(&s->lock);
+    if (may)
+        return;
+    if (spinning)
+        rn_sub_acq_rel(&s->spinning_n, 1); /* acq_rel: see idle.c */
+    rn__free(m);
+}
+
+/* ---- settings ------------------------------------------------------------------------------------ */
+
+static _Noreturn void bad_setting(const char *name, const char *value, const char *wanted)
+{
+    fprintf(stderr, "runnel: %s=%s: want %s\n", name, value, wanted);
+    exit(2);
+}
+
+static uint32_t procs_from_environment(void)
+{
+    const char *text = getenv("RUNNEL_PROCS");
+    if (!text)
+        return (uint32_t)rn_os_processors();
+    char *end;
+    long n = strtol(text, &end, 10);
+    if (end == text || *end || n < 1 || n > RN_PROCS_MAX)
+        bad_setting("RUNNEL_PROCS", text, "a whole number from 1 to 256");
+    return (uint32_t)n;
+}
+
+static size_t stack_from_environment(void)
+{
+    const char *text = getenv("RUNNEL_STACK");
+    if (!text)
+        return RN_STACK_DEFAULT;
+    char *end;
+    unsigned long long n = strtoull(text, &end, 10);
+    unsigned shift = *end == 'k' || *end == 'K' ? 10 : *end == 'm' || *end == 'M' ? 20 : 0;
+    end += shift != 0;
+    if (end == text || *end || *text == '-' || n > (UINT64_C(1) << 30) >> shift || n << shift < 16 << 10)
+        bad_setting("RUNNEL_STACK", text, "bytes from 16k to 1024m, such as 256k");
+    return (((size_t)n << shift) + rn_os_page - 1) & ~(rn_os_page - 1);
+}
+
+int rn_procs(void)
+{
+    struct rn_sched *s = &rn__sched;
+    if (s->running)
+        return (int)s->procs;
+    rn_os_init();
+    return (int)(s->procs_wanted ? s->procs_wanted : procs_from_environment());
+}
+
+int rn_set_procs(int n)
+{
+    struct rn_sched *s = &rn__sched;
+    if (n < 1)
+        return RN_EINVAL;
+    uint32_t wanted = n > RN_PROCS_MAX ? RN_PROCS_MAX : (uint32_t)n;
+    rn_lock_take(&s->lock, RN_RANK_SCHED);
+    s->procs_wanted = wanted;
+    if (s->running) {
+        s->procs = wanted;
+        rn__unretire_locked();
+        for (; s->procs_made < wanted; s->procs_made++) {
+            rn__p_init(&rn__procs[s->procs_made], s->procs_made);
+            rn__idle_p_put_locked(&rn__procs[s->procs_made]);
+        }
+    }
+    rn_lock_release(&s->lock);
+    if (s->running)
+        rn__wake_idle();
+    return 0;
+}
+
+/* ---- a run --------------------------------------------------------------------------------------- */
+
+static struct rn_m *first; /* the record of the thread that called rn_run */
+static struct rn_m *before; /* what that thread had: its record as a plain thread, or NULL */
+bool rn__main_is_ours;
+
+static void start_processors(void)
+{
+    struct rn_sched *s = &rn__sched;
+    s->procs = s->procs_wanted ? s->procs_wanted : procs_from_environment();
+    s->stack_default = stack_from_environment();
+    s->procs_made = s->procs;
+    for (uint32_t i = 0; i < s->procs; i++)
+        rn__p_init(&rn__procs[i], i);
+    for (uint32_t i = s->procs; i-- > 1;)
+        rn__idle_p_put_locked(&rn__procs[i]);
+}
+
+static void start_first_worker(void)
+{
+    struct rn_sched *s = &rn__sched;
+    before = rn__tls_m;
+    first = worker_record(&rn__procs[0], false);
+    if (!first)
+        rn_panic("rn_run: out of memory");
+    m_init(first, false);
+    rn_store_relaxed(&rn__procs[0].m, first); /* relaxed: no other thread yet */
+    s->m_n = 1;
+    rn_lock_take(&s->lock, RN_RANK_SCHED);
+    all_m_add_locked(first);
+    rn_lock_release(&s->lock);
+}
+
+void rn__run_prepare(struct rn_go_call *call)
+{
+    struct rn_sched *s = &rn__sched;
+    struct rn_m *m = rn__m();
+    if (m && !m->external)
+        rn_panic("rn_run: called from a goroutine");
+    if (s->running)
+        rn_panic("rn_run: already running on another thread");
+    rn_os_init();
+    rn_store_relaxed(&s->next_id, 1); /* relaxed, all: no other thread yet */
+    rn_store_relaxed(&s->stopping, 0);
+    rn_store_relaxed(&s->spinning_n, 0);
+    rn_store_relaxed(&s->idle_p_n, 0);
+    rn_store_relaxed(&s->poll_until, INT64_MIN);
+    rn_store_relaxed(&s->coarse, rn__choose_now());
+    s->idle_p = NULL;
+    rn__retired_forget();
+    s->exiting = false;
+    s->main_status = 0;
+    s->main_call = call;
+    call->stack = RN_MAIN_STACK;
+    start_processors();
+    if (rn_os_poll_open() != 0)
+        rn_panic("rn_run: no descriptor for the poller");
+    start_first_worker();
+    rn__debug_start();
+    s->running = true;
+    /* The main goroutine is started from here, in the macro, by this worker. */
+}
+
+static void start_monitor(void)
+{
+    if (rn_os_thread_start(&rn__sched.monitor, rn__monitor, NULL, "runnel-monitor") != 0)
+        rn_fatal("rn_run: no thread for the monitor");
+}
+
+/* Every worker leaves its loop; those in user code when they next enter the runtime. */
+static void stop_workers(void)
+{
+    struct rn_sched *s = &rn__sched;
+    rn_lock_take(&s->lock, RN_RANK_SCHED);
+    rn_store_release(&s->stopping, 1); /* pairs with the acquire in rn__monitor */
+    if (s->monitor_asleep)
+        rn__monitor_wake_locked();
+    for (struct rn_m *m = s->all_m; m; m = m->all_link)
+        if (!m->external)
+            rn_store_relaxed(&m->own.revoke, 1); /* relaxed: it is seen sooner or later */
+    rn__workers_wake_all();
+    rn_lock_release(&s->lock);
+}
+
+static struct rn_m *take_a_worker(void)
+{
+    rn_lock_take(&rn__sched.lock, RN_RANK_SCHED);
+    struct rn_m *m = rn__sched.all_m;
+    while (m && (m->external || m == first))
+        m = m->all_link;
+    if (m)
+        all_m_remove_locked(m);
+    rn_lock_release(&rn__sched.lock);
+    return m;
+}
+
+static void join_workers(void)
+{
+    struct rn_m *m;
+    pthread_join(rn__sched.monitor, NULL);
+    while ((m = take_a_worker()) != NULL) {
+        pthread_join(m->thread, NULL);
+        rn__free(m);
+    }
+}
+
+static void forget_the_run(void)
+{
+    struct rn_sched *s = &rn__sched;
+    all_m_remove_locked(first);
+    rn__free(first);
+    first = NULL;
+    rn__tls_m = before;
+    rn__g_release_all();
+    rn_os_poll_close();
+    s->idle_m = NULL;
+    s->idle_m_n = s->m_n = s->pinned_n = 0;
+    s->poller = NULL;
+    s->global_first = s->global_last = NULL;
+    rn_store_relaxed(&s->global_n, 0); /* relaxed: no other thread is left */
+    s->main = NULL;
+    s->procs_made = 0;
+}
+
+int rn__run_wait(struct rn_go_call *call)
+{
+    (void)call;
+    start_monitor();
+    rn_os_altstack_set();
+    rn__loop(first);
+    stop_workers();
+    join_workers();
+    rn_os_altstack_drop();
+    rn__sched.running = false;
+    rn__debug_stop();
+    forget_the_run();
+    return rn__sched.main_status;
+}
+
+void rn__main_ended(enum rn_ended how, int status)
+{
+    struct rn_sched *s = &rn__sched;
+    if (how != RN_ENDED_RETURN) {
+        s->exiting = true;
+        return;
+    }
+    if (rn__main_is_ours)
+        exit(status);
+    s->main_status = status;
+    stop_workers();
+}

@@ -1,0 +1,186 @@
+/* Timers: every processor has a timing wheel (base/wheel.h) under a lock of its own.
+ *
+ * What always holds, with p->timers_lock held:
+ *  - an entry's `p` is p exactly while it is in p's wheel or its fire runs; so a stop that takes the
+ *    lock and finds p unchanged removes it, and one that reads NULL knows that fire is over;
+ *  - p->timers_next is not after the first deadline.
+ *
+ * Who sees to it that a timer fires in time: the owner of p, each time it looks for work and every
+ * 64 switches; a worker that looks for work, for every processor; the sleeping poller, whose
+ * deadline is the first of all timers (rn__timer_start wakes it when a new one comes before); and the
+ * monitor, when p's goroutine computes for long. */
+#include "sched/rt.h"
+#include "sched/choice.h"
+
+static inline void publish_next(struct rn_p *p)
+{
+    /* relaxed: ordered before the load of poll_until by rn__timer_started's light fence. */
+    rn_store_relaxed(&p->timers_next, rn_wheel_next(&p->wheel));
+}
+
+static struct rn_p *home(struct rn_m *m)
+{
+    return m->p ? m->p : &rn__procs[0];
+}
+
+/* The poller may sleep past a deadline that is new. */
+static void started(rn_time when)
+{
+    /* pairs with the heavy fence in rn__idle: either it sees timers_next, or this sees poll_until. */
+    rn_fence_light();
+    if (__builtin_expect(when < rn_load_relaxed(&rn__sched.poll_until), 0))
+        rn_os_poll_wake();
+}
+
+static void add_locked(struct rn_p *p, struct rn_timer_entry *t, rn_time when)
+{
+    t->wheel.when = when;
+    rn_wheel_add(&p->wheel, &t->wheel);
+    /* release: pairs with the acquire in rn__timer_stop. */
+    rn_store_release(&t->p, p);
+    if (when < rn_load_relaxed(&p->timers_next))
+        rn_store_relaxed(&p->timers_next, when); /* relaxed: as in publish_next */
+}
+
+void rn__timer_start(struct rn_timer_entry *t, rn_time when)
+{
+    struct rn_m *m = rn__enter();
+    struct rn_p *p = home(m);
+    rn_lock_take(&p->timers_lock, RN_RANK_TIMERS);
+    add_locked(p, t, when);
+    rn_lock_release(&p->timers_lock);
+    started(when);
+    rn__leave(m);
+}
+
+/* Locks the timers that t is in; NULL, and nothing locked, when in none. */
+static struct rn_p *lock_timers_of(struct rn_timer_entry *t)
+{
+    for (;;) {
+        /* acquire: pairs with the releases in add_locked and fire_one. */
+        struct rn_p *p = rn_load_acquire(&t->p);
+        if (!p)
+            return NULL;
+        rn_lock_take(&p->timers_lock, RN_RANK_TIMERS);
+        if (rn_load_relaxed(&t->p) == p) /* relaxed: under the lock that guards it */
+            return p;
+        rn_lock_release(&p->timers_lock);
+    }
+}
+
+bool rn__timer_stop(struct rn_timer_entry *t)
+{
+    struct rn_p *p = lock_timers_of(t);
+    if (!p)
+        return false;
+    rn_wheel_remove(&p->wheel, &t->wheel);
+    rn_store_relaxed(&t->p, NULL); /* relaxed: the caller is the only one who reads it now */
+    rn_lock_release(&p->timers_lock);
+    return true;
+}
+
+bool rn__timer_reset(struct rn_timer_entry *t, rn_time when)
+{
+    struct rn_p *p = lock_timers_of(t);
+    if (!p) {
+        rn__timer_start(t, when);
+        return false;
+    }
+    rn_wheel_remove(&p->wheel, &t->wheel);
+    add_locked(p, t, when);
+    rn_lock_release(&p->timers_lock);
+    started(when);
+    return true;
+}
+
+static void fire_one(struct rn_p *p, struct rn_timer_entry *t, rn_time now, struct rn_ready_list *wake)
+{
+    rn_time again = t->fire(t, now, wake);
+    if (again)
+        add_locked(p, t, again);
+    /* A goroutine that was woken by t is not queued before the lock is dropped, so t still exists. */
+    else
+        rn_store_release(&t->p, NULL); /* pairs with the acquire in lock_timers_of */
+}
+
+uint32_t rn__timers_run(struct rn_m *m, struct rn_p *p, rn_time now)
+{
+    enum { BATCH = 128 }; /* fired under one hold of the lock */
+    uint32_t fired = 0, n;
+    do {
+        struct rn_ready_list wake = {0};
+        n = 0;
+        rn_lock_take(&p->timers_lock, RN_RANK_TIMERS);
+        for (struct rn_wheel_entry *e; n < BATCH && (e = rn_wheel_expire(&p->wheel, now)) != NULL; n++)
+            fire_one(p, rn_container(e, struct rn_timer_entry, wheel), now, &wake);
+        publish_next(p);
+        rn_lock_release(&p->timers_lock);
+        if (wake.first)
+            rn__queue_list(m, &wake);
+        fired += n;
+    } while (n == BATCH);
+    return fired;
+}
+
+rn_time rn__timers_first(void)
+{
+    rn_time first = INT64_MAX;
+    for (uint32_t i = 0; i < rn__sched.procs_made; i++) {
+        /* relaxed: after the caller's heavy fence, which pairs with the light one in `started`. */
+        rn_time next = rn_load_relaxed(&rn__procs[i].timers_next);
+        if (next < first)
+            first = next;
+    }
+    return first;
+}
+
+static bool is_awaited(struct rn_wheel_entry *e, void *arg)
+{
+    (void)arg;
+    struct rn_timer_entry *t = rn_container(e, struct rn_timer_entry, wheel);
+    return !t->awaited || t->awaited(t);
+}
+
+bool rn__timers_awaited(void)
+{
+    bool awaited = false;
+    for (uint32_t i = 0; i < rn__sched.procs_made && !awaited; i++) {
+        struct rn_p *p = &rn__procs[i];
+        rn_lock_take(&p->timers_lock, RN_RANK_TIMERS);
+        awaited = rn_wheel_any(&p->wheel, is_awaited, NULL);
+        rn_lock_release(&p->timers_lock);
+    }
+    return awaited;
+}
+
+/* ---- a wait with a deadline -------------------------------------------------------------------- */
+
+static rn_time timeout_fire(struct rn_timer_entry *e, rn_time now, struct rn_ready_list *wake)
+{
+    (void)now;
+    struct rn_timeout *t = rn_container(e, struct rn_timeout, entry);
+    if (rn__waiter_claim(&t->w)) {
+        t->w.ok = false;
+        t->w.g->woken_by = &t->w;
+        rn__ready_add(wake, t->w.g);
+    }
+    return 0;
+}
+
+void rn__timeout_start(struct rn_timeout *t, rn_time when)
+{
+    t->entry = (struct rn_timer_entry){.fire = timeout_fire};
+    rn__timer_start(&t->entry, when);
+}
+
+void rn__timeout_stop(struct rn_timeout *t)
+{
+    rn__timer_stop(&t->entry);
+}
+
+void rn__p_init(struct rn_p *p, uint32_t id)
+{
+    *p = (struct rn_p){.id = id};
+    rn_wheel_init(&p->wheel, rn__choose_now());
+    rn_store_relaxed(&p->timers_next, INT64_MAX); /* relaxed: before the run begins */
+}
