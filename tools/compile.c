@@ -28,7 +28,7 @@ static void add_flags(struct list *l, const struct toolchain *t, bool clang)
 {
     list_add_words(l, "-std=gnu11 -O2 -g -Wall -Wextra -pthread -fasynchronous-unwind-tables");
     /* The place of an error in a macro is where the user wrote its name. */
-    list_add_words(l, clang ? "-fmacro-backtrace-limit=1 -fno-caret-diagnostics" : "-ftrack-macro-expansion=0");
+    list_add_words(l, clang ? "-fmacro-backtrace-limit=1" : "-ftrack-macro-expansion=0");
     if (t->race)
         list_add(l, "-fsanitize=thread");
     list_add(l, text("-I%s", t->include));

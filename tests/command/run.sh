@@ -1,0 +1,155 @@
+#!/bin/sh
+# runnel run and build: what they print, their exit status, the cache, bad input.
+. "$(dirname "$0")/../tap.sh"
+unset CC CFLAGS LDFLAGS LDLIBS
+export XDG_CACHE_HOME="$tap_dir/cache"
+work=$tap_dir/work
+mkdir -p "$work"
+cd "$work" || exit 1
+
+cat >hello.c <<'END'
+#include <runnel.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "text.h"
+static void greet(const char *who, chan_send_only(int) done)
+{
+    printf("%s %s\n", TEXT, who);
+    chan_send(done, 1);
+}
+int rn_main(int argc, char **argv)
+{
+    chan(int) done = chan_make(int, 0);
+    for (int i = 1; i < argc; i++) {
+        if (strcmp(argv[i], "abort") == 0)
+            abort();
+        go(greet, argv[i], done);
+        chan_recv(done);
+    }
+    chan_free(done);
+    return argc - 1;
+}
+END
+echo '#define TEXT "hello"' >text.h
+printf '#include <stdio.h>\nint main(void) { puts("plain"); return 0; }\n' >plain.c
+printf 'int two(void);\n#include <stdio.h>\nint main(void) { return two(); }\n' >one.c
+printf 'int two(void) { return 22; }\n' >two.c
+printf 'int rn_main(int argc, char **argv) { return argc + nothing; }\n' >broken.c
+printf 'int x;\n' >neither.c
+
+# says STATUS TEXT COMMAND…: the exit status, and (a part of) what is printed on stdout and stderr.
+says() {
+    want_status=$1 want=$2
+    shift 2
+    "$@" >out 2>&1
+    status=$?
+    cat out
+    [ $status = "$want_status" ] || { echo "status $status, expected $want_status"; return 1; }
+    case $(cat out) in *"$want"*) ;; *) echo "expected: $want"; return 1 ;; esac
+}
+# one_line STATUS TEXT COMMAND…: the same, and it is one line on stderr.
+one_line() {
+    shift_status=$1 shift_text=$2
+    shift 2
+    says "$shift_status" "$shift_text" "$@" && [ "$(wc -l <out)" = 1 ] && "$@" 2>/dev/null | { ! grep -q .; }
+}
+cached_start_is_fast() {
+    best=1000000
+    for _ in 1 2 3 4 5 6 7; do
+        begin=$(date +%s%N)
+        "$RUNNEL" run plain.c >/dev/null
+        took=$(($(date +%s%N) / 1000 - begin / 1000))
+        [ $took -lt $best ] && best=$took
+    done
+    echo "fastest of 7: $best us"
+    [ $best -lt 50000 ]
+}
+header_change_is_seen() {
+    says 1 "hello you" "$RUNNEL" run hello.c you || return 1
+    echo '#define TEXT "goodbye"' >text.h
+    says 1 "goodbye you" "$RUNNEL" run hello.c you || return 1
+    echo '#define TEXT "hello"' >text.h
+    says 1 "hello you" "$RUNNEL" run hello.c you
+}
+flags_are_part_of_the_key() {
+    printf '#include <stdio.h>\nint main(void) { printf("%%d", N); return 0; }\n' >n.c
+    CFLAGS=-DN=1 says 0 1 "$RUNNEL" run n.c && CFLAGS=-DN=2 says 0 2 "$RUNNEL" run n.c &&
+        CFLAGS='-DN="3 + 4"' says 0 7 "$RUNNEL" run n.c
+}
+at_the_same_time() {
+    for i in 1 2 3 4; do
+        XDG_CACHE_HOME="$tap_dir/shared" "$RUNNEL" run plain.c >"out.$i" 2>&1 &
+    done
+    wait
+    cat out.1 out.2 out.3 out.4
+    [ "$(cat out.1 out.2 out.3 out.4 | grep -c '^plain$')" = 4 ] && [ "$(cat out.? | wc -l)" = 4 ]
+}
+nothing_half_written() {
+    ! find "$XDG_CACHE_HOME" -name 'work-*' -o -name '*.tmp' | grep .
+}
+unwritable_cache() {
+    XDG_CACHE_HOME=/proc/nowhere TMPDIR="$tap_dir" says 0 plain "$RUNNEL" run plain.c &&
+        XDG_CACHE_HOME=/proc/nowhere TMPDIR=/proc/nowhere one_line 1 "can't write to" "$RUNNEL" run plain.c
+}
+read_only_directory() {
+    mkdir -p ro && cp plain.c ro && chmod 555 ro
+    if [ "$(id -u)" = 0 ]; then # root writes anywhere: /proc is what refuses it
+        one_line 1 "can't write /proc/plain" "$RUNNEL" build -o /proc/plain plain.c
+    else
+        (cd ro && says 0 plain "$RUNNEL" run plain.c && one_line 1 "can't write plain" "$RUNNEL" build plain.c)
+    fi
+}
+no_compiler() {
+    mkdir -p empty
+    command=$RUNNEL_ROOT/build/release/runnel
+    PATH=$work/empty one_line 127 "no C compiler is installed" "$command" run plain.c &&
+        CC=no-such-cc one_line 127 "no-such-cc" "$command" run plain.c
+}
+build_makes_a_program() {
+    "$RUNNEL" build -o prog plain.c && [ "$(./prog)" = plain ] && "$RUNNEL" build hello.c && says 1 "hello x" ./hello x
+}
+readable_errors() {
+    printf '#include <runnel.h>\nstatic void f(chan_recv_only(int) c) { chan_send(c, 1); }\nstruct s { int x; };\nstatic struct s g(void) { return (struct s){1}; }\nint rn_main(int argc, char **argv)\n{\n    (void)argv;\n    go(f, 1, 2, argc);\n    go(g);\n    return 0;\n}\n' >bad.c
+    for cc in gcc clang; do
+        command -v $cc >/dev/null || continue
+        CC=$cc "$RUNNEL" run bad.c >out 2>&1
+        [ $? = 1 ] || return 1
+        cat out
+        grep -q 'bad.c:2:.*error: "*send on a receive-only channel (chan_recv_only)' out &&
+            grep -q 'bad.c:9:.*error: "*go: the function must return void or a scalar' out || return 1
+        ! grep -qE 'expanded from|in expansion of|in definition of|rn_entry_' out || return 1
+        [ "$(wc -l <out)" -lt 30 ] || return 1
+    done
+}
+
+check "arguments reach the program, its status comes back" says 2 "hello b" "$RUNNEL" run hello.c a b
+check "a program with its own main" says 0 plain "$RUNNEL" run plain.c
+check "several files" says 22 "" "$RUNNEL" run one.c two.c
+check "-- ends the files" says 1 "hello x.c" "$RUNNEL" run hello.c -- x.c
+check "a signal shows as 128 + n" says 134 "" sh -c '"$0" run hello.c abort; exit $?' "$RUNNEL"
+check "a second run of an unchanged program starts in under 50 ms" cached_start_is_fast
+check "a changed header is seen" header_change_is_seen
+check "flags decide as well" flags_are_part_of_the_key
+check "four at the same time" at_the_same_time
+check "CC=clang" sh -c 'command -v clang >/dev/null || exit 0; [ "$(CC=clang "$0" run plain.c)" = plain ]' "$RUNNEL"
+check "build makes a program" build_makes_a_program
+check "errors in macros are readable" readable_errors
+check "a program that does not compile" says 1 "broken.c:1:" "$RUNNEL" run broken.c
+check "neither main nor rn_main" one_line 1 "neither rn_main nor main" "$RUNNEL" run neither.c
+check "a missing file" one_line 1 "runnel: missing.c: No such file or directory" "$RUNNEL" run missing.c
+check "no file" one_line 2 "no file given" "$RUNNEL" run
+check "not a C file" one_line 2 "not a .c file: hello" "$RUNNEL" run hello
+check "an unknown option" one_line 2 "unknown option --fast" "$RUNNEL" run --fast hello.c
+check "an unknown command" one_line 2 "unknown command walk" "$RUNNEL" walk
+check "a read-only directory" read_only_directory
+check "a cache that can't be written" unwritable_cache
+check "no compiler" no_compiler
+check "RUNNEL_PROCS=0" one_line 2 "RUNNEL_PROCS" env RUNNEL_PROCS=0 "$RUNNEL" run hello.c
+check "RUNNEL_PROCS=abc" one_line 2 "RUNNEL_PROCS" env RUNNEL_PROCS=abc "$RUNNEL" run hello.c
+check "nothing is left half-written" nothing_half_written
+check "version" says 0 "runnel 0.1.0 linux/" "$RUNNEL" version
+check "help" says 0 "runnel COMMAND" "$RUNNEL" help
+check "help of a command" says 0 "usage: runnel run" "$RUNNEL" help run
+check "no command" says 2 "usage" "$RUNNEL"
+finish

@@ -1,0 +1,109 @@
+#!/bin/sh
+# runnel new and runnel test outside of the source tree: a project made by `new` passes, and tests
+# that must fail do, each with its file and line.
+. "$(dirname "$0")/../tap.sh"
+unset CC CFLAGS LDFLAGS LDLIBS
+export XDG_CACHE_HOME="$tap_dir/cache"
+cd "$tap_dir" || exit 1
+
+new_project() {
+    "$RUNNEL" new my-project && cd my-project && "$RUNNEL" run main.c squares.c 3 4 | grep -x "the squares' sum is 25" &&
+        "$RUNNEL" test | tee out && grep -qx '# 1 passed, 0 failed' out
+}
+refuses_to_overwrite() {
+    "$RUNNEL" new my-project 2>out
+    [ $? = 1 ] && cat out && [ "$(wc -l <out)" = 1 ] && grep -q 'exists already' out
+}
+failures() {
+    mkdir -p bad/sub && cat >bad/sub/bad_test.c <<'END'
+#include <runnel.h>
+#include <runnel/test.h>
+#include <stdio.h>
+#include <stdlib.h>
+TEST(equal)
+{
+    printf("seen only now\n");
+    CHECK_EQ(1 + 1, 3);
+}
+TEST(required)
+{
+    REQUIRE(1 > 2);
+    FAIL("not reached");
+}
+TEST(text)
+{
+    CHECK_STR("a", "b");
+    FAIL("number %d", 7);
+}
+TEST(crash)
+{
+    abort();
+}
+TEST(stuck)
+{
+    chan_recv((chan(int))NULL);
+}
+TEST(ends)
+{
+    exit(0 * chan_cap((chan(int))NULL) + 5);
+}
+TEST_DIES(no_death, 2, "panic")
+{
+}
+TEST(no_panic)
+{
+    EXPECT_PANIC("boom", (void)0);
+    EXPECT_PANIC("boom", rn_panic("bang"));
+}
+TEST(fine)
+{
+    EXPECT_PANIC("boom", rn_panic("boom"));
+    CHECK(true);
+}
+TEST_DIES(dies_as_expected, 2, "panic: boom")
+{
+    rn_panic("boom");
+}
+TEST(passes_after_all_that)
+{
+}
+END
+    (cd bad && "$RUNNEL" test >../out 2>&1)
+    status=$?
+    cat out
+    [ $status = 1 ] && grep -qx '# 3 passed, 8 failed' out || return 1
+    for line in 'sub/bad_test.c:8: 1 + 1 is 2, expected 3 = 3' 'sub/bad_test.c:12: required, but not true: 1 > 2' \
+        'sub/bad_test.c:17: "a" is "a", expected "b" = "b"' 'sub/bad_test.c:18: number 7' \
+        'sub/bad_test.c:20: crash: ended by signal 6' 'all goroutines are asleep - deadlock!' \
+        'sub/bad_test.c:28: ends: ended with status 5, expected 0' 'seen only now' \
+        'no_death: ended with status 0, expected 2' 'expected panic "boom" from: (void)0' \
+        'panicked with "bang", expected "boom"'; do
+        grep -qF "$line" out || { echo "missing: $line"; return 1; }
+    done
+}
+pattern() {
+    cd bad && "$RUNNEL" test -run 'fine|passes' >../out && grep -qx '# 2 passed, 0 failed' ../out
+}
+timeout_is_reported() {
+    mkdir -p slow && printf '#include <runnel.h>\n#include <runnel/test.h>\nTEST(slow)\n{\n    rn_sleep(RN_HOUR);\n}\n' >slow/slow_test.c
+    cd slow && RUNNEL_TEST_TIMEOUT=1 "$RUNNEL" test >../out
+    [ $? = 1 ] && cat ../out && grep -q 'slow_test.c:3: slow took longer than 1 s' ../out && grep -q 'goroutine 1' ../out
+}
+does_not_compile() {
+    mkdir -p no && echo 'int x = y;' >no/no_test.c && cd no && "$RUNNEL" test >../out 2>&1
+    [ $? = 1 ] && cat ../out && grep -q 'no_test.c:1:' ../out && grep -qx '# 0 passed, 1 failed' ../out
+}
+no_tests() {
+    mkdir -p none && cd none && "$RUNNEL" test 2>../out
+    [ $? = 1 ] && [ "$(wc -l <../out)" = 1 ] && grep -q 'no \*_test.c' ../out
+}
+
+check "a new project runs and passes its test" new_project
+check "new refuses to overwrite" refuses_to_overwrite
+check "failures have file and line" failures
+check "-run chooses" pattern
+check "a test that hangs is ended, with its goroutines listed" timeout_is_reported
+check "a test that does not compile is a failure" does_not_compile
+check "a directory without tests" no_tests
+check "an unknown option" sh -c '"$0" test --slow 2>out; [ $? = 2 ] && [ "$(wc -l <out)" = 1 ]' "$RUNNEL"
+finish

@@ -1,0 +1,99 @@
+#!/bin/sh
+# The installed library: a user's program is built against it with pkg-config and with CMake, with
+# the static and with the shared library, and the installed command works.
+. "$(dirname "$0")/../tap.sh"
+unset CC CFLAGS LDFLAGS LDLIBS
+export XDG_CACHE_HOME="$tap_dir/cache"
+prefix=$tap_dir/prefix
+cd "$tap_dir" || exit 1
+
+install_it() {
+    cmake --build "$RUNNEL_ROOT/build/release" && cmake --install "$RUNNEL_ROOT/build/release" --prefix "$prefix"
+}
+check "the library installs" install_it
+lib=$(dirname "$(find "$prefix" -name librunnel.a | head -n 1)")
+export PKG_CONFIG_PATH="$lib/pkgconfig" LD_LIBRARY_PATH="$lib"
+
+cat >rn.c <<'END'
+#include <runnel.h>
+#include <stdio.h>
+static void send(chan_send_only(int) c, int v) { chan_send(c, v); }
+int rn_main(int argc, char **argv)
+{
+    (void)argv;
+    chan(int) c = chan_make(int, 0);
+    go(send, c, 40 + argc);
+    printf("%d\n", chan_recv(c));
+    chan_free(c);
+    return 0;
+}
+END
+cat >host.c <<'END'
+#include <runnel.h>
+#include <stdio.h>
+static int work(int n) { return n + 1; }
+int main(void)
+{
+    printf("%d\n", rn_run(work, 40));
+    return 0;
+}
+END
+cat >cxx.cc <<'END'
+#include <runnel.h>
+int main() { return rn_procs() < 1; }
+END
+
+# shellcheck disable=SC2046 # a list of words
+pkg_config() { # source how
+    case $2 in
+    static) cc -o prog "$1.c" $(pkg-config --cflags runnel) "$lib/librunnel.a" -pthread ;;
+    shared) cc -o prog "$1.c" $(pkg-config --cflags --libs runnel) && readelf -d prog | grep -q 'librunnel.so.0' ;;
+    hidden) cc -fvisibility=hidden -O2 -o prog "$1.c" $(pkg-config --cflags --libs runnel) ;;
+    nopie) cc -no-pie -fno-pie -o prog "$1.c" $(pkg-config --cflags --libs runnel) ;;
+    esac && [ "$(./prog)" = 41 ]
+}
+for how in static shared hidden nopie; do
+    for program in rn host; do
+        check "pkg-config, $how, $program" pkg_config $program $how
+    done
+done
+
+cxx() {
+    # shellcheck disable=SC2046
+    c++ -std=c++17 -o cxxprog cxx.cc $(pkg-config --cflags --libs runnel) && ./cxxprog
+}
+check "a C++ program" cxx
+
+cmake_package() {
+    mkdir -p cm && cat >cm/CMakeLists.txt <<'END'
+cmake_minimum_required(VERSION 3.20)
+project(user LANGUAGES C)
+find_package(runnel 0.1 REQUIRED)
+add_executable(shared ../rn.c)
+target_link_libraries(shared PRIVATE runnel::runnel)
+add_executable(static ../rn.c)
+target_link_libraries(static PRIVATE runnel::runnel-static)
+END
+    cmake -S cm -B cm/build -DCMAKE_PREFIX_PATH="$prefix" && cmake --build cm/build &&
+        [ "$(cm/build/shared)" = 41 ] && [ "$(cm/build/static)" = 41 ]
+}
+check "CMake's find_package" cmake_package
+
+new_project() {
+    "$prefix/bin/runnel" new demo && cd demo && cmake -S . -B build -DCMAKE_PREFIX_PATH="$prefix" &&
+        cmake --build build && [ "$(build/demo 3 4)" = "the squares' sum is 25" ] && build/squares_test
+}
+check "a project of runnel new builds with CMake" new_project
+
+installed_command() {
+    unset LD_LIBRARY_PATH
+    [ "$("$prefix/bin/runnel" run rn.c)" = 41 ] && cd demo && "$prefix/bin/runnel" test
+}
+check "the installed command runs and tests" installed_command
+
+race_is_explained() {
+    "$prefix/bin/runnel" run -race rn.c 2>said
+    [ $? = 1 ] && [ "$(wc -l <said)" = 1 ]
+}
+check "the installed command says where -race is" race_is_explained
+finish
