@@ -1,0 +1,27 @@
+/* The slow path of the internal lock.
+ *
+ * The lock does not use the futex: a futex lock needs a third state and an exchange on release to
+ * know whether to wake, which would cost every release; these locks are held for tens of
+ * nanoseconds, and only a holder that lost its processor makes anybody wait longer than a spin.
+ *
+ * Model test: tests/model/lock.c.
+ */
+#include "os/lock.h"
+#include "os/os.h"
+
+void rn__lock_slow(rn_lock *l)
+{
+    enum { SPINS = 100, YIELDS = 20 };
+    for (int round = 0;; round++) {
+        uint32_t free = 0;
+        /* relaxed: only a hint whether to try.  acquire: pairs with the release in rn_lock_release. */
+        if (rn_load_relaxed(&l->held) == 0 && rn_cas_acquire(&l->held, &free, 1))
+            return;
+        if (round < SPINS)
+            rn_cpu_pause();
+        else if (round < SPINS + YIELDS)
+            rn_os_yield();
+        else
+            rn_os_nap(50 * RN_MICROSECOND);
+    }
+}
