@@ -132,7 +132,7 @@ RN_PUBLIC void rn__run_prepare(struct rn_go_call *call);
 RN_PUBLIC int rn__run_wait(struct rn_go_call *call);
 
 /* What the program defines when it lets the library bring main.  Its value is the exit status. */
-int rn_main(int argc, char **argv);
+RN_PUBLIC int rn_main(int argc, char **argv);
 
 /* How many goroutines may run at once.  Before rn_run (or from rn_main) RUNNEL_PROCS in the
  * environment decides, else the machine: affinity and cgroup limits.  rn_set_procs changes it, at
