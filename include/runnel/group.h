@@ -10,7 +10,7 @@
  *
  * The others are not stopped by an error unless the group was made with a context, which the first
  * error cancels (runnel/context.h); runnel/scope.h does the same with a scope that cannot be left
- * early.  After group_wait the group may be used again.
+ * early.  A group is for one task: its error stays.
  *
  * From goroutines and plain threads; not from signal handlers.
  * Happens before: the end of each goroutine before group_wait returns.  (golang.org/x/sync/errgroup.)
@@ -78,7 +78,7 @@ RN_PUBLIC void rn__group_go_failed(rn_group *g, int err);
                          "group_go: the function must return int: 0, or an error");                \
         struct rn_go_call rn_call_ = {                                                             \
             .entry = (void *)(f), .ended = rn__group_ended, .owner = (g), .try_ = true};           \
-        rn__go_with_chain(&rn_call_, 1, f, ##__VA_ARGS__);                                         \
+        (void)rn__go_with_chain(&rn_call_, 1, f, ##__VA_ARGS__);                                     \
         if (__builtin_expect(rn_call_.err != 0, 0))                                                \
             rn__group_go_failed((g), rn_call_.err);                                                \
     })

@@ -84,7 +84,8 @@ bool rn_mutex_try_lock(rn_mutex *m)
 /* A holder that runs on another processor lets go in less time than a park takes. */
 static bool spin(rn_mutex *m)
 {
-    if (rn_procs() < 2)
+    const struct rn_g *self = rn__self_or_null();
+    if (self && rn__is_goroutine(self) && rn_procs() < 2)
         return false;
     for (int i = 0; i < SPINS; i++) {
         if (rn_mutex_try_lock(m))

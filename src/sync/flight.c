@@ -1,0 +1,162 @@
+/* Singleflight: calls that are under way, by key, and who shares them.
+ *
+ * A call's record lives on the stack of the one who runs it (the leader), a guest's on the guest's; so
+ * nothing is allocated.  The flight's lock guards the buckets and the guests of every call.  The
+ * leader takes its call out of the buckets and then, under the same hold, writes the outcome into each
+ * guest's record; after that nobody knows of the call any more.  A guest whose context is done takes
+ * itself out under the lock.
+ */
+#include <runnel/flight.h>
+
+#include "chan/wait.h"
+#include "sync/waitq.h"
+#include <stdio.h>
+#include <string.h>
+
+struct outcome {
+    enum rn_ended how;
+    int err;
+    void *result;
+    char text[160]; /* PANIC: the beginning of its text */
+};
+
+struct rn_flight_call {
+    struct rn_flight_call *next; /* in the bucket */
+    rn_flight *flight;
+    const char *key;
+    uint32_t hash;
+    struct rn_waitq guests;      /* its list only; guarded by the flight's lock */
+    bool shared, returned;
+    struct outcome out;
+};
+
+struct guest {
+    struct rn_waiter w;
+    rn_atomic(uint32_t) claim;
+    struct outcome out;
+};
+
+static uint32_t hash_of(const char *key)
+{
+    uint32_t h = 2166136261u; /* FNV-1a */
+    for (const unsigned char *p = (const unsigned char *)key; *p; p++)
+        h = (h ^ *p) * 16777619u;
+    return h ^ h >> 16;
+}
+
+/* With the lock: where the call with this key is linked, or the end of the bucket. */
+static struct rn_flight_call **find(rn_flight *f, const char *key, uint32_t hash)
+{
+    struct rn_flight_call **at = &f->rn_calls[hash % RN_FLIGHT_BUCKETS];
+    while (*at && ((*at)->hash != hash || strcmp((*at)->key, key) != 0))
+        at = &(*at)->next;
+    return at;
+}
+
+/* With the lock: c is not found any more, if it still was. */
+static void unlink_call(struct rn_flight_call *c)
+{
+    struct rn_flight_call **at = &c->flight->rn_calls[c->hash % RN_FLIGHT_BUCKETS];
+    while (*at && *at != c)
+        at = &(*at)->next;
+    if (*at)
+        *at = c->next;
+}
+
+static void judge(struct rn_flight_call *c)
+{
+    const struct rn_panic *p = c->returned ? NULL : rn__self()->panic;
+    c->out.how = c->returned ? RN_ENDED_RETURN : p && !p->is_exit ? RN_ENDED_PANIC : RN_ENDED_EXIT;
+    if (c->out.how == RN_ENDED_PANIC)
+        snprintf(c->out.text, sizeof c->out.text, "%s", p->text ? p->text : "");
+}
+
+/* The leader's deferred call: however it ended, all guests are told. */
+static void land(void *call)
+{
+    struct rn_flight_call *c = call;
+    struct rn_ready_list wake = {0};
+    struct rn_waiter *w;
+    judge(c);
+    rn__waitq_lock(&c->flight->rn_lock);
+    unlink_call(c);
+    while ((w = rn__waitq_pop(&c->guests)) != NULL) {
+        rn_container(w, struct guest, w)->out = c->out;
+        rn__ready_add(&wake, w->g);
+    }
+    rn__waitq_unlock(&c->flight->rn_lock);
+    if (wake.n)
+        rn__ready_all(&wake);
+}
+
+static void lead(struct rn_flight_call *c, rn_flight_fn *fn, void *arg)
+{
+    rn_defer(land, c);
+    c->out.err = fn(arg, &c->out.result);
+    c->returned = true;
+}
+
+/* With the lock dropped; g was queued with c. */
+static int follow(rn_context *ctx, struct rn_flight_call *c, rn_flight *f, struct guest *g)
+{
+    int err = rn__wait_ctx(&g->w, ctx, RN_WAIT_FLIGHT, f);
+    if (err) {
+        /* Still in the queue: then so is the call, since its leader empties it first. */
+        rn__waitq_lock(&f->rn_lock);
+        if (g->w.queued)
+            rn__waitq_remove(&c->guests, &g->w);
+        rn__waitq_unlock(&f->rn_lock);
+        return err;
+    }
+    if (g->out.how == RN_ENDED_PANIC)
+        rn_panic("%s", g->out.text);
+    if (g->out.how == RN_ENDED_EXIT)
+        rn_exit_goroutine();
+    return 0;
+}
+
+int rn_flight_do_ctx(rn_context *ctx, rn_flight *f, const char *key, rn_flight_fn *fn, void *arg, void **result,
+                     bool *shared)
+{
+    struct rn_flight_call mine = {.flight = f, .key = key, .hash = hash_of(key)};
+    struct guest g = {.w = {.g = rn__self(), .of = f}};
+    g.w.claim = &g.claim;
+    rn__waitq_check(&f->rn_lock, "flight");
+    rn__waitq_lock(&f->rn_lock);
+    struct rn_flight_call **at = find(f, key, mine.hash), *c = *at;
+    if (c) {
+        c->shared = true;
+        rn__waitq_push(&c->guests, &g.w);
+    } else {
+        *at = &mine;
+    }
+    rn__waitq_unlock(&f->rn_lock);
+    if (c) {
+        int err = follow(ctx, c, f, &g);
+        if (err)
+            return err;
+    } else {
+        lead(&mine, fn, arg);
+    }
+    const struct outcome *out = c ? &g.out : &mine.out;
+    if (result)
+        *result = out->result;
+    if (shared)
+        *shared = c || mine.shared;
+    return out->err;
+}
+
+int rn_flight_do(rn_flight *f, const char *key, rn_flight_fn *fn, void *arg, void **result, bool *shared)
+{
+    return rn_flight_do_ctx(NULL, f, key, fn, arg, result, shared);
+}
+
+void rn_flight_forget(rn_flight *f, const char *key)
+{
+    uint32_t hash = hash_of(key);
+    rn__waitq_lock(&f->rn_lock);
+    struct rn_flight_call **at = find(f, key, hash);
+    if (*at)
+        *at = (*at)->next;
+    rn__waitq_unlock(&f->rn_lock);
+}

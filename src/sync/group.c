@@ -1,0 +1,99 @@
+/* Group: a waitgroup for all, and slots for those that may run at a time.
+ *
+ * rn_slots' lock guards the counts, the queue of those who wait for a slot and the first error.  A slot
+ * that becomes free is handed to the first waiter, so rn_active stays; no one who comes later gets in
+ * between.  (golang.org/x/sync/errgroup, for the rules.)
+ */
+#include <runnel/group.h>
+
+#include "sync/waitq.h"
+
+void rn_group_limit(rn_group *g, int n)
+{
+    rn__waitq_lock(&g->rn_slots);
+    int64_t active = g->rn_active;
+    if (!active)
+        g->rn_limit = n < 0 ? 0 : (int64_t)n + 1;
+    rn__waitq_unlock(&g->rn_slots);
+    if (active)
+        rn_panic("errgroup: modify limit while %lld goroutines in the group are still active", (long long)active);
+}
+
+void rn_group_on_error(rn_group *g, void (*f)(void *arg, int err), void *arg)
+{
+    g->rn_on_error = f;
+    g->rn_on_error_arg = arg;
+}
+
+bool rn__group_enter(rn_group *g, bool wait)
+{
+    rn__waitq_check(&g->rn_slots, "group");
+    struct rn_waiter w = {.of = g};
+    rn__waitq_lock(&g->rn_slots);
+    bool room = !g->rn_limit || g->rn_active < g->rn_limit - 1;
+    if (room) {
+        g->rn_active++;
+    } else if (wait) {
+        w.g = rn__self();
+        rn__waitq_push(&g->rn_slots, &w);
+    }
+    rn__waitq_unlock(&g->rn_slots);
+    if (!room && wait)
+        rn__park(RN_WAIT_GROUP, g);
+    if (room || wait)
+        rn_wg_add(&g->rn_all, 1);
+    return room || wait;
+}
+
+/* One goroutine of g is over. */
+static void leave(rn_group *g, int err)
+{
+    rn__waitq_lock(&g->rn_slots);
+    bool first = err && !g->rn_err;
+    if (first)
+        g->rn_err = err;
+    struct rn_waiter *w = rn__waitq_pop(&g->rn_slots);
+    if (!w)
+        g->rn_active--;
+    rn__waitq_unlock(&g->rn_slots);
+    if (first && g->rn_on_error)
+        g->rn_on_error(g->rn_on_error_arg, err);
+    if (w)
+        rn__ready(w->g);
+    rn_wg_done(&g->rn_all);
+}
+
+bool rn__group_ended(void *g, enum rn_ended how, intptr_t result, struct rn_panic *panic)
+{
+    (void)panic;
+    if (how == RN_ENDED_PANIC)
+        return false;
+    leave(g, how == RN_ENDED_RETURN ? (int)result : 0);
+    return true;
+}
+
+void rn__group_go_failed(rn_group *g, int err)
+{
+    leave(g, 0);
+    rn_panic("group_go: %s", rn_strerror(err));
+}
+
+static int first_error(rn_group *g)
+{
+    rn__waitq_lock(&g->rn_slots);
+    int err = g->rn_err;
+    rn__waitq_unlock(&g->rn_slots);
+    return err;
+}
+
+int rn_group_wait(rn_group *g)
+{
+    rn_wg_wait(&g->rn_all);
+    return first_error(g);
+}
+
+int rn_group_wait_ctx(rn_context *ctx, rn_group *g)
+{
+    int err = rn_wg_wait_ctx(ctx, &g->rn_all);
+    return err ? err : first_error(g);
+}
