@@ -98,6 +98,8 @@ void rn_os_write_stderr(const char *text, size_t n);
  * program's own handlers, installed before, are kept and called for what is not ours. */
 int rn_os_faults_install(bool (*on_fault)(void *addr, void *uc, int signo), void (*on_quit)(void *uc));
 void rn_os_faults_uninstall(void);
+/* While installed: whether nobody but us handles this fault signal, so that false from on_fault means the end. */
+bool rn_os_fault_is_default(int signo);
 /* Every thread that runs goroutines calls these around its life: the alternate signal stack. */
 int rn_os_altstack_set(void);
 void rn_os_altstack_drop(void);

@@ -138,8 +138,11 @@ void rn_fatal(const char *format, ...)
 
 void rn__panic_free(struct rn_panic *p)
 {
-    if (p && !p->on_stack)
-        rn__free(p);
+    for (struct rn_panic *cause; p; p = cause) {
+        cause = p->cause;
+        if (!p->on_stack)
+            rn__free(p);
+    }
 }
 
 /* A block with room for n bytes of text and a zero; NULL: no memory. */
@@ -147,15 +150,17 @@ static struct rn_panic *block_get(struct rn_g *g, size_t n)
 {
     struct rn_panic *p = g->last_panic;
     g->last_panic = NULL;
-    if (p && p->room > n)
+    if (p && p->room > n && !p->cause)
         return p;
     rn__panic_free(p);
     uint32_t room = n < 128 ? 128 : (uint32_t)n + 1;
     p = rn__malloc(sizeof *p + room);
     if (p) {
         p->room = room;
+        p->from = NULL;
         p->text = (char *)(p + 1);
         p->on_stack = false;
+        p->cause = NULL;
     }
     return p;
 }
@@ -411,6 +416,35 @@ void rn_panic_value(void *value, const char *text)
     if (!p)
         raise_without_memory(g, value, false);
     p->value = value;
+    p->is_exit = false;
+    raise_panic(g, p);
+}
+
+void rn__panic_pass_on(struct rn_panic *cause)
+{
+    struct rn_g *g = self();
+    struct rn_panic *p = block_with(g, cause->text, strlen(cause->text));
+    if (!p)
+        raise_without_memory(g, cause->value, false);
+    p->value = cause->value;
+    p->cause = cause;
+    p->is_exit = false;
+    raise_panic(g, p);
+}
+
+void rn__panic_pass_on(struct rn_panic *other)
+{
+    struct rn_g *g = self();
+    struct rn_panic *p = block_with(g, other->text, strlen(other->text));
+    if (!p)
+        raise_without_memory(g, other->value, false);
+    struct rn_panic *first = other->from ? other->from : other;
+    if (first != other) {
+        other->from = NULL;
+        rn__panic_free(other);
+    }
+    p->from = first;
+    p->value = first->value;
     p->is_exit = false;
     raise_panic(g, p);
 }

@@ -3,6 +3,7 @@
 #ifndef RN_ARCH_AARCH64_UNWIND_REGS_H
 #define RN_ARCH_AARCH64_UNWIND_REGS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 #include <sys/ucontext.h>
@@ -81,6 +82,14 @@ static inline void rn__regs_of_saved(uintptr_t *regs, const void *sp)
         regs[RN_REG_D8 + i] = s[12 + i];
     regs[RN_REG_PC] = s[11];
     regs[RN_REG_SP] = (uintptr_t)(s + 22);
+}
+
+/* Whether what lies at a saved stack pointer is a goroutine's first frame, which nobody has switched to yet. */
+static inline bool rn__arch_not_begun(const void *sp)
+{
+    extern void rn__arch_entry(void);
+    const uintptr_t *s = sp;
+    return s[11] == (uintptr_t)rn__arch_entry;
 }
 
 #endif

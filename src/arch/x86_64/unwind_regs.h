@@ -2,6 +2,7 @@
 #ifndef RN_ARCH_X86_64_UNWIND_REGS_H
 #define RN_ARCH_X86_64_UNWIND_REGS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/ucontext.h>
 
@@ -46,9 +47,8 @@ static inline __attribute__((always_inline)) void rn__regs_here(uintptr_t *regs)
 /* Stores all registers of a signal's ucontext; returns the mask of those that are now valid. */
 static inline uint64_t rn__regs_of_context(uintptr_t *regs, const void *uc)
 {
-    static const uint8_t from[RN_REGS] = {REG_RAX, REG_RDX, REG_RCX, REG_RBX, REG_RSI, REG_RDI,
-                                          REG_RBP, REG_RSP, REG_R8,  REG_R9,  REG_R10, REG_R11,
-                                          REG_R12, REG_R13, REG_R14, REG_R15, REG_RIP};
+    /* The kernel's order (REG_R8 is 0, REG_RIP 16), which <sys/ucontext.h> names under _GNU_SOURCE only. */
+    static const uint8_t from[RN_REGS] = {13, 12, 14, 11, 9, 8, 10, 15, 0, 1, 2, 3, 4, 5, 6, 7, 16};
     const ucontext_t *u = uc;
     for (int i = 0; i < RN_REGS; i++)
         regs[i] = (uintptr_t)u->uc_mcontext.gregs[from[i]];
@@ -67,6 +67,14 @@ static inline void rn__regs_of_saved(uintptr_t *regs, const void *sp)
     regs[6] = s[6];
     regs[RN_REG_PC] = s[7];
     regs[RN_REG_SP] = (uintptr_t)(s + 8);
+}
+
+/* Whether what lies at a saved stack pointer is a goroutine's first frame, which nobody has switched to yet. */
+static inline bool rn__arch_not_begun(const void *sp)
+{
+    extern void rn__arch_entry(void);
+    const uintptr_t *s = sp;
+    return s[7] == (uintptr_t)rn__arch_entry;
 }
 
 #endif

@@ -97,8 +97,11 @@ static bool may_take(int signo, const struct sigaction *old)
 
 static int install(int i)
 {
-    struct sigaction ours = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
+    /* A fault while a fault is being reported comes to on_fault as well, which then gives up. */
+    struct sigaction ours = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART | SA_NODEFER};
     sigfillset(&ours.sa_mask);
+    sigdelset(&ours.sa_mask, SIGSEGV);
+    sigdelset(&ours.sa_mask, SIGBUS);
     if (sigaction(signals[i], NULL, &before[i]))
         return -errno;
     if (is_ours(&before[i]) || !may_take(signals[i], &before[i]))
@@ -131,6 +134,12 @@ void rn_os_faults_uninstall(void)
             sigaction(signals[i], &before[i], NULL);
         installed[i] = false;
     }
+}
+
+bool rn_os_fault_is_default(int signo)
+{
+    const struct sigaction *a = &before[index_of(signo)];
+    return !(a->sa_flags & SA_SIGINFO) && a->sa_handler == SIG_DFL;
 }
 
 /* Signals whose handlers do not wake anybody: faults, and those that libc keeps for itself. */

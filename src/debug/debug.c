@@ -1,0 +1,139 @@
+/* How src/debug takes part: the hooks, and what is printed for faults and SIGQUIT.
+ *
+ * The handlers run on the alternate signal stack, at any instruction.  They print the line that matters first,
+ * with nothing but write(2), and then the listing, which is not async-signal-safe (libdw allocates): should
+ * it fail, rn__dying on the second way in ends the program.
+ */
+#include "debug/debug.h"
+#include "arch/unwind.h"
+#include "base/hooks.h"
+#include "debug/out.h"
+#include "sched/panic.h"
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- panics ---------------------------------------------------------------------------------- */
+
+/* Lines after the first are set in, as Go does. */
+static void print_text(const char *text)
+{
+    for (const char *end; (end = strchr(text, '\n')) != NULL; text = end + 1)
+        rn__out("%.*s\n\t", (int)(end - text), text);
+    for (; strlen(text) > 1000; text += 1000)
+        rn__out("%.1000s", text);
+    rn__out("%s", text);
+}
+
+static bool raised_again(const struct rn_panic *p, const struct rn_panic *by)
+{
+    return by && p->recovered && p->value == by->value && strcmp(p->text, by->text) == 0;
+}
+
+static void print_chain(const struct rn_panic *p, const struct rn_panic *by)
+{
+    if (p->up) {
+        print_chain(p->up, p);
+        if (raised_again(p->up, p))
+            return;
+        if (!p->up->is_exit)
+            rn__out("\t");
+    }
+    if (p->is_exit)
+        return;
+    rn__out("panic: ");
+    print_text(p->text);
+    rn__out("%s\n", raised_again(p, by) ? " [recovered, repanicked]" : p->recovered ? " [recovered]" : "");
+}
+
+void rn__print_panics(struct rn_panic *newest)
+{
+    print_chain(newest, NULL);
+    rn__out_flush();
+}
+
+/* ---- faults ---------------------------------------------------------------------------------- */
+
+static void stack_overflow(struct rn_g *g, void *uc)
+{
+    size_t bytes = (size_t)(g->stack_hi - g->stack_lo);
+    rn__dying();
+    rn__out("runtime: goroutine stack exceeds %zu-byte limit\n", bytes);
+    rn__out("runtime: goroutine %llu%s%s%s needs more: start it by rn_go_with((.stack = %zu), f, ...)%s\n",
+            (unsigned long long)g->id, g->name ? " \"" : "", g->name ? g->name : "", g->name ? "\"" : "", 4 * bytes,
+            g->id == 1 ? "" : ", or set RUNNEL_STACK for all");
+    rn__out("fatal error: stack overflow\n\n");
+    rn__out_flush();
+    rn__die(g, uc);
+}
+
+static void unexpected_fault(struct rn_g *g, void *addr, void *uc, int signo)
+{
+    rn__dying();
+    rn__out("unexpected fault address %p\n", addr);
+    rn__out("fatal error: fault\n[signal %s]\n\n",
+            signo == SIGBUS ? "SIGBUS: bus error" : "SIGSEGV: segmentation violation");
+    rn__out_flush();
+    rn__dump(g, uc);
+}
+
+/* The goroutine that runs on this thread's own stack; NULL on a worker's own stack and a stranger's thread. */
+static struct rn_g *current(void)
+{
+    struct rn_g *g = rn__self_or_null();
+    return g && g->id && rn__is_goroutine(g) ? g : NULL;
+}
+
+/* True: not returned from.  False: the previous action follows, a core dump by default. */
+static bool on_fault(void *addr, void *uc, int signo)
+{
+    struct rn_g *g = current();
+    if (rn__is_dying())
+        rn__dying();
+    if (!g)
+        return false;
+    struct rn_g *of = rn__g_of_address(addr);
+    if (of && (const char *)addr < of->stack_lo)
+        stack_overflow(g, uc);
+    if (rn_os_fault_is_default(signo))
+        unexpected_fault(g, addr, uc, signo);
+    return false;
+}
+
+static void on_quit(void *uc)
+{
+    rn__dying();
+    rn__out("SIGQUIT: quit\n\n");
+    rn__out_flush();
+    rn__die(current(), uc);
+}
+
+/* ---- start and end --------------------------------------------------------------------------- */
+
+static int trace(void **pc, int n)
+{
+    struct rn_cursor c;
+    int i = 0;
+    rn_cursor_from_here(&c);
+    while (i < n && rn_cursor_step(&c) > 0)
+        pc[i++] = (void *)c.regs[RN_REG_PC]; /* NOLINT(performance-no-int-to-ptr) */
+    return i;
+}
+
+/* Panics of plain threads before any run are reported as well. */
+__attribute__((constructor)) static void hook(void)
+{
+    rn__hooks.dump = rn__dump;
+    rn__hooks.print_panics = rn__print_panics;
+    rn__hooks.trace = trace;
+}
+
+void rn__debug_start(void)
+{
+    rn_os_faults_install(on_fault, on_quit);
+}
+
+void rn__debug_stop(void)
+{
+    rn_os_faults_uninstall();
+}

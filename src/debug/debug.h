@@ -1,0 +1,11 @@
+/* What src/debug's files share. */
+#ifndef RN_DEBUG_DEBUG_H
+#define RN_DEBUG_DEBUG_H
+
+#include "sched/sched.h"
+
+/* hooks.dump, hooks.print_panics: see base/hooks.h. */
+void rn__dump(struct rn_g *current, void *uc);
+void rn__print_panics(struct rn_panic *newest);
+
+#endif

@@ -1,0 +1,291 @@
+/* The listing of all goroutines, in Go's format:
+ *
+ *     goroutine 18 [chan receive, 2 minutes]:
+ *     worker
+ *             /home/u/pool.c:31
+ *     created by main in goroutine 1
+ *             /home/u/pool.c:50
+ *
+ * The one that dies comes first, then the others by number.  Frames of the library at the inner end are left
+ * out; further out only its public functions are shown.  At most the 50 innermost and 50 outermost frames.
+ *
+ * It runs once in a program's life, on a stack of its own (libdw wants more than a goroutine has), while other
+ * threads go on: what it reads of them may change, so every stack is read within its bounds and a goroutine
+ * that runs elsewhere is only named.  Nothing here locks.
+ */
+#include "arch/unwind.h"
+#include "debug/debug.h"
+#include "debug/out.h"
+#include "debug/symbol.h"
+#include "sched/panic.h"
+#include <string.h>
+
+enum { INNER = 50, OUTER = 50, INLINED = 8, STACK = 1 << 20 };
+
+/* ---- one goroutine's frames ------------------------------------------------------------------ */
+
+struct frames {
+    uintptr_t inner[INNER];
+    uintptr_t outer[OUTER]; /* a ring: frame INNER + i is at i % OUTER */
+    size_t n;
+};
+
+static void collect(struct frames *f, struct rn_cursor *c)
+{
+    enum { LONGEST = 1 << 20 };
+    f->n = 0;
+    do {
+        uintptr_t where = rn_cursor_where(c);
+        if (f->n < INNER)
+            f->inner[f->n] = where;
+        else
+            f->outer[(f->n - INNER) % OUTER] = where;
+        f->n++;
+    } while (f->n < LONGEST && rn_cursor_step(c) > 0);
+}
+
+static void print_place(const struct rn_place *p)
+{
+    if (p->function)
+        rn__out("%.500s\n", p->function);
+    else if (p->object)
+        rn__out("%.500s+%#zx\n", p->object, (size_t)p->offset);
+    else
+        rn__out("unknown code\n");
+    if (p->file)
+        rn__out("\t%.800s:%d\n", p->file, p->line);
+}
+
+/* How much of the library's own part is shown. */
+enum show { SHOW_LEADING, SHOW_PUBLIC, SHOW_ALL };
+
+static bool is_shown(const struct rn_place *p, enum show show)
+{
+    if (show == SHOW_ALL || !rn__place_is_internal(p))
+        return true;
+    return show == SHOW_PUBLIC && p->function && strncmp(p->function, "rn_", 3) == 0 &&
+           strncmp(p->function, "rn__", 4) != 0;
+}
+
+/* Prints what is to be seen of one frame; *show changes when the program's own code is reached. */
+static bool print_frame(uintptr_t where, enum show *show)
+{
+    struct rn_place places[INLINED];
+    int n = rn__symbolize(where, places, INLINED);
+    bool shown = false;
+    for (int i = 0; i < n; i++) {
+        if (!is_shown(&places[i], *show))
+            continue;
+        print_place(&places[i]);
+        shown = true;
+        if (*show == SHOW_LEADING)
+            *show = SHOW_PUBLIC;
+    }
+    return shown;
+}
+
+static bool print_some(const struct frames *f, enum show show)
+{
+    bool shown = false;
+    size_t kept = f->n < INNER + OUTER ? f->n : INNER + OUTER;
+    for (size_t i = 0; i < kept; i++) {
+        if (f->n > kept && i == INNER)
+            rn__out("...%zu frames elided...\n", f->n - kept);
+        size_t at = f->n - kept + i;
+        shown |= print_frame(i < INNER ? f->inner[i] : f->outer[(at - INNER) % OUTER], &show);
+    }
+    return shown;
+}
+
+static void print_frames(struct rn_cursor *c)
+{
+    static struct frames f;
+    collect(&f, c);
+    if (!print_some(&f, SHOW_LEADING))
+        print_some(&f, SHOW_ALL);
+}
+
+/* Where the panics were raised that g's pass on: in goroutines of its scopes. */
+static void print_passed_on(const struct rn_g *g)
+{
+    for (const struct rn_panic *p = g->panic; p; p = p->up) {
+        static struct frames f;
+        if (!p->from)
+            continue;
+        for (f.n = 0; f.n < (size_t)p->from->trace_n && f.n < INNER; f.n++)
+            f.inner[f.n] = (uintptr_t)p->from->trace[f.n] - 1;
+        rn__out("goroutine %llu [panicked, passed on]:\n", (unsigned long long)p->from->g);
+        if (!print_some(&f, SHOW_LEADING))
+            print_some(&f, SHOW_ALL);
+        rn__out("\n");
+    }
+}
+
+/* ---- one goroutine ----------------------------------------------------------------------------- */
+
+static const char *state_text(const struct rn_g *g)
+{
+    switch (rn_load_relaxed(&g->status)) { /* relaxed, here and below: a moment's view */
+    case RN_G_WAITING:
+        return rn__wait_text((enum rn_wait)rn_load_relaxed(&g->waiting));
+    case RN_G_RUNNABLE:
+        return "runnable";
+    default:
+        return "running";
+    }
+}
+
+static void print_head(const struct rn_g *g, rn_time now)
+{
+    rn__out("goroutine %llu ", (unsigned long long)g->id);
+    if (g->name)
+        rn__out("\"%.200s\" ", g->name);
+    rn__out("[%s", state_text(g));
+    rn_duration waited = now - rn_load_relaxed(&g->waiting_since);
+    if (rn_load_relaxed(&g->status) == RN_G_WAITING && waited >= RN_MINUTE)
+        rn__out(", %lld minutes", (long long)(waited / RN_MINUTE));
+    if (g->kind == RN_G_THREAD)
+        rn__out(", plain thread");
+    else if (g->pinned)
+        rn__out(", locked to thread");
+    rn__out("]:\n");
+}
+
+static void print_creator(const struct rn_g *g)
+{
+    struct rn_place places[INLINED];
+    if (!g->started_by || !g->started_at)
+        return;
+    int n = rn__symbolize((uintptr_t)g->started_at - 1, places, INLINED), i = 0;
+    while (i < n - 1 && rn__place_is_internal(&places[i]))
+        i++;
+    rn__out("created by %.500s in goroutine %llu\n", places[i].function ? places[i].function : "unknown code",
+            (unsigned long long)g->started_by);
+    if (places[i].file)
+        rn__out("\t%.800s:%d\n", places[i].file, places[i].line);
+}
+
+/* A goroutine that has not begun has no frame but the function that it will run. */
+static bool not_begun(const struct rn_g *g)
+{
+    return g->entry && rn_load_relaxed(&g->status) == RN_G_RUNNABLE &&
+           (const char *)g->stack_hi - (const char *)g->sp < 1024 && (const char *)g->sp < g->stack_hi &&
+           rn__arch_not_begun(g->sp);
+}
+
+static void print_stack(const struct rn_g *g)
+{
+    struct rn_cursor c;
+    enum show show = SHOW_ALL;
+    /* acquire: pairs with the release in rn__arch_switch; sp and the stack are complete. */
+    if (g->kind == RN_G_THREAD || rn_load_acquire(&g->on_cpu))
+        rn__out("\tgoroutine running on other thread; stack unavailable\n");
+    else if (not_begun(g))
+        print_frame((uintptr_t)g->entry, &show);
+    else if (rn_cursor_from_saved(&c, g->sp, g->stack_lo, g->stack_hi))
+        print_frames(&c);
+    else
+        rn__out("\tstack unavailable\n");
+}
+
+/* ---- all of them --------------------------------------------------------------------------------- */
+
+struct listing {
+    struct rn_g *current; /* NULL: none */
+    struct rn_cursor here; /* its innermost frame */
+    struct rn_g **others;
+    size_t n, room;
+};
+
+static void count_one(struct rn_g *g, void *arg)
+{
+    (void)g;
+    ((struct listing *)arg)->room++;
+}
+
+static void add_one(struct rn_g *g, void *arg)
+{
+    struct listing *l = arg;
+    if (g != l->current && g->id && l->n < l->room)
+        l->others[l->n++] = g;
+}
+
+/* Shell sort: no recursion, no memory. */
+static void sort_by_id(struct rn_g **g, size_t n)
+{
+    for (size_t gap = n / 2; gap > 0; gap = gap == 2 ? 1 : gap * 5 / 11)
+        for (size_t i = gap; i < n; i++) {
+            struct rn_g *one = g[i];
+            size_t at = i;
+            for (; at >= gap && g[at - gap]->id > one->id; at -= gap)
+                g[at] = g[at - gap];
+            g[at] = one;
+        }
+}
+
+static void print_others(struct listing *l)
+{
+    rn_time now = rn__now();
+    l->n = l->room = 0;
+    rn__g_each(count_one, l);
+    if (l->room == 0)
+        return;
+    l->others = rn_os_map(l->room * sizeof *l->others, rn_os_page);
+    if (!l->others)
+        return;
+    rn__g_each(add_one, l);
+    sort_by_id(l->others, l->n);
+    for (size_t i = 0; i < l->n; i++) {
+        print_head(l->others[i], now);
+        print_stack(l->others[i]);
+        print_creator(l->others[i]);
+        rn__out("\n");
+    }
+}
+
+/* Panics that came from goroutines that have ended. */
+static void print_causes(const struct rn_panic *p)
+{
+    for (; p; p = p->up)
+        for (const struct rn_panic *cause = p->cause; cause; cause = cause->cause) {
+            enum show show = SHOW_LEADING;
+            rn__out("goroutine %llu [panicked]:\n", (unsigned long long)cause->g);
+            for (int i = 0; i < cause->trace_n; i++)
+                print_frame((uintptr_t)cause->trace[i] - 1, &show);
+            rn__out("\n");
+        }
+}
+
+static void print_listing(void *arg)
+{
+    struct listing *l = arg;
+    if (l->current) {
+        print_causes(l->current->panic);
+        print_head(l->current, rn__now());
+        print_frames(&l->here);
+        print_creator(l->current);
+        rn__out("\n");
+        print_passed_on(l->current);
+        rn__out_flush();
+    }
+    print_others(l);
+    if (!rn__symbols_have_lines())
+        rn__out("(for files and lines in this listing, install libdw1)\n");
+    rn__out_flush();
+}
+
+void rn__dump(struct rn_g *current, void *uc)
+{
+    static struct listing l;
+    l.current = current && current->id ? current : NULL;
+    if (uc && current)
+        rn_cursor_from_context(&l.here, uc, current->stack_lo, current->stack_hi);
+    else
+        rn_cursor_from_here(&l.here);
+    rn_os_init();
+    char *stack = rn_os_map(STACK, rn_os_page);
+    if (stack)
+        rn__arch_call_on(stack + STACK, print_listing, &l);
+    else
+        print_listing(&l);
+}

@@ -1,0 +1,256 @@
+/* From a code address to function, file and line, with libdw's help when it is there.
+ *
+ * The core depends on libc alone, so libdw (elfutils) is looked for when the first report is printed, and its few
+ * functions are found by name.  Their types are declared here as elfutils has had them since 0.158.
+ * Without it dladdr gives the names of exported functions, and for others "object+offset".
+ *
+ * Results are kept by address: a report of many goroutines asks for few different ones.  Nothing is
+ * ever freed; the program is about to end.
+ */
+#define _GNU_SOURCE
+#include "debug/symbol.h"
+#include "base/alloc.h"
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- libdw ----------------------------------------------------------------------------------- */
+
+typedef struct dwfl Dwfl;
+typedef struct dwfl_module Dwfl_Module;
+typedef struct dwfl_line Dwfl_Line;
+typedef struct dwarf_files Dwarf_Files;
+typedef struct {
+    void *addr, *cu, *abbrev;
+    long padding;
+} Dwarf_Die;
+typedef struct {
+    unsigned code, form;
+    unsigned char *value;
+    void *cu;
+} Dwarf_Attribute;
+typedef struct {
+    int (*find_elf)(Dwfl_Module *, void **, const char *, uint64_t, char **, void **);
+    int (*find_debuginfo)(Dwfl_Module *, void **, const char *, uint64_t, const char *, const char *, uint32_t,
+                          char **);
+    int (*section_address)(void);
+    char **debuginfo_path;
+} Dwfl_Callbacks;
+
+enum { TAG_SUBPROGRAM = 0x2e, TAG_INLINED = 0x1d, AT_CALL_FILE = 0x58, AT_CALL_LINE = 0x59 };
+
+static struct {
+    Dwfl *(*begin)(const Dwfl_Callbacks *);
+    int (*linux_proc_report)(Dwfl *, pid_t);
+    int (*report_end)(Dwfl *, void *, void *);
+    Dwfl_Module *(*addrmodule)(Dwfl *, uint64_t);
+    const char *(*module_addrname)(Dwfl_Module *, uint64_t);
+    Dwfl_Line *(*module_getsrc)(Dwfl_Module *, uint64_t);
+    const char *(*lineinfo)(Dwfl_Line *, uint64_t *, int *, int *, uint64_t *, uint64_t *);
+    Dwarf_Die *(*module_addrdie)(Dwfl_Module *, uint64_t, uint64_t *);
+    int (*getscopes)(Dwarf_Die *, uint64_t, Dwarf_Die **);
+    int (*getscopes_die)(Dwarf_Die *, Dwarf_Die **);
+    const char *(*diename)(Dwarf_Die *);
+    int (*tag)(Dwarf_Die *);
+    Dwarf_Attribute *(*attr)(Dwarf_Die *, unsigned, Dwarf_Attribute *);
+    int (*formudata)(Dwarf_Attribute *, uint64_t *);
+    int (*getsrcfiles)(Dwarf_Die *, Dwarf_Files **, size_t *);
+    const char *(*filesrc)(Dwarf_Files *, size_t, uint64_t *, uint64_t *);
+} dw;
+
+static const struct {
+    const char *name;
+    void *to;
+} wanted[] = {
+    {"dwfl_begin", &dw.begin},
+    {"dwfl_linux_proc_report", &dw.linux_proc_report},
+    {"dwfl_report_end", &dw.report_end},
+    {"dwfl_addrmodule", &dw.addrmodule},
+    {"dwfl_module_addrname", &dw.module_addrname},
+    {"dwfl_module_getsrc", &dw.module_getsrc},
+    {"dwfl_lineinfo", &dw.lineinfo},
+    {"dwfl_module_addrdie", &dw.module_addrdie},
+    {"dwarf_getscopes", &dw.getscopes},
+    {"dwarf_getscopes_die", &dw.getscopes_die},
+    {"dwarf_diename", &dw.diename},
+    {"dwarf_tag", &dw.tag},
+    {"dwarf_attr", &dw.attr},
+    {"dwarf_formudata", &dw.formudata},
+    {"dwarf_getsrcfiles", &dw.getsrcfiles},
+    {"dwarf_filesrc", &dw.filesrc},
+};
+
+static Dwfl *dwfl; /* NULL: not there */
+static bool opened;
+
+static bool load(Dwfl_Callbacks *callbacks)
+{
+    void *lib = dlopen("libdw.so.1", RTLD_NOW | RTLD_LOCAL);
+    if (!lib)
+        return false;
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+        void *f = dlsym(lib, wanted[i].name);
+        if (!f)
+            return false;
+        memcpy(wanted[i].to, &f, sizeof f);
+    }
+    *(void **)&callbacks->find_elf = dlsym(lib, "dwfl_linux_proc_find_elf");
+    *(void **)&callbacks->find_debuginfo = dlsym(lib, "dwfl_standard_find_debuginfo");
+    return callbacks->find_elf && callbacks->find_debuginfo;
+}
+
+static void open_once(void)
+{
+    static Dwfl_Callbacks callbacks;
+    if (opened)
+        return;
+    opened = true;
+    /* A dying program does not ask servers for debug information. */
+    unsetenv("DEBUGINFOD_URLS");
+    if (!load(&callbacks))
+        return;
+    Dwfl *d = dw.begin(&callbacks);
+    if (d && dw.linux_proc_report(d, getpid()) == 0 && dw.report_end(d, NULL, NULL) == 0)
+        dwfl = d;
+}
+
+bool rn__symbols_have_lines(void)
+{
+    open_once();
+    return dwfl != NULL;
+}
+
+/* Where an inlined call stands, in the function around it. */
+static void call_site(Dwarf_Die *cu, Dwarf_Die *inlined, struct rn_place *around)
+{
+    Dwarf_Attribute a;
+    Dwarf_Files *files;
+    uint64_t file = 0, line = 0;
+    size_t n;
+    around->file = NULL;
+    if (dw.formudata(dw.attr(inlined, AT_CALL_LINE, &a), &line) == 0)
+        around->line = (int)line;
+    if (dw.formudata(dw.attr(inlined, AT_CALL_FILE, &a), &file) == 0 && dw.getsrcfiles(cu, &files, &n) == 0 && file < n)
+        around->file = dw.filesrc(files, file, NULL, NULL);
+}
+
+/* places[0] has file and line of pc; adds names and the functions that were inlined there. */
+static int expand(Dwarf_Die *cu, uint64_t at, struct rn_place *places, int max)
+{
+    Dwarf_Die *inner, *scopes;
+    int found = 0;
+    /* The first gives scopes as the source nests them; the second, as the code does. */
+    int n = dw.getscopes(cu, at, &inner) > 0 ? dw.getscopes_die(&inner[0], &scopes) : 0;
+    for (int i = 0; i < n && found < max; i++) {
+        int tag = dw.tag(&scopes[i]);
+        if (tag != TAG_INLINED && tag != TAG_SUBPROGRAM)
+            continue;
+        places[found++].function = dw.diename(&scopes[i]);
+        if (tag == TAG_SUBPROGRAM)
+            break;
+        if (found < max) {
+            places[found] = places[found - 1];
+            places[found].function = NULL;
+            call_site(cu, &scopes[i], &places[found]);
+        }
+    }
+    return found;
+}
+
+static int by_libdw(uintptr_t pc, struct rn_place *places, int max)
+{
+    Dwfl_Module *m = dw.addrmodule(dwfl, pc);
+    if (!m)
+        return 0;
+    struct rn_place *p = &places[0];
+    Dwfl_Line *line = dw.module_getsrc(m, pc);
+    if (line)
+        p->file = dw.lineinfo(line, NULL, &p->line, NULL, NULL, NULL);
+    uint64_t bias;
+    Dwarf_Die *cu = dw.module_addrdie(m, pc, &bias);
+    int n = cu ? expand(cu, pc - bias, places, max) : 0;
+    if (n > 0 && p->function)
+        return n;
+    p->function = dw.module_addrname(m, pc);
+    return p->function ? 1 : 0;
+}
+
+/* ---- without it ------------------------------------------------------------------------------ */
+
+static void by_dladdr(uintptr_t pc, struct rn_place *p)
+{
+    Dl_info info;
+    if (!dladdr((void *)pc, &info)) /* NOLINT(performance-no-int-to-ptr) */
+        return;
+    const char *slash = info.dli_fname ? strrchr(info.dli_fname, '/') : NULL;
+    p->object = slash ? slash + 1 : info.dli_fname;
+    p->offset = pc - (uintptr_t)info.dli_fbase;
+    if (!p->function)
+        p->function = info.dli_sname;
+}
+
+/* ---- kept results ---------------------------------------------------------------------------- */
+
+enum { PLACES = 8, SLOTS = 1024 };
+struct kept {
+    struct kept *next;
+    uintptr_t pc;
+    int n;
+    struct rn_place places[PLACES];
+};
+static struct kept *slots[SLOTS];
+
+static int look_up(uintptr_t pc, struct rn_place *places)
+{
+    int n = 0;
+    memset(places, 0, PLACES * sizeof *places);
+    open_once();
+    if (dwfl)
+        n = by_libdw(pc, places, PLACES);
+    if (n == 0 || !places[0].function) {
+        by_dladdr(pc, &places[0]);
+        n = 1;
+    }
+    return n;
+}
+
+int rn__symbolize(uintptr_t pc, struct rn_place *places, int max)
+{
+    struct kept **slot = &slots[(pc * 0x9e3779b97f4a7c15ull) >> 54];
+    struct kept *k = *slot;
+    while (k && k->pc != pc)
+        k = k->next;
+    if (!k) {
+        static struct kept no_memory;
+        k = malloc(sizeof *k);
+        if (k) {
+            k->next = *slot;
+            *slot = k;
+        } else {
+            k = &no_memory;
+        }
+        k->pc = pc;
+        k->n = look_up(pc, k->places);
+    }
+    int n = k->n < max ? k->n : max;
+    memcpy(places, k->places, (size_t)n * sizeof *places);
+    return n;
+}
+
+/* ---- whose code ------------------------------------------------------------------------------ */
+
+static bool begins(const char *text, const char *with, size_t n)
+{
+    return strncmp(text, with, n) == 0;
+}
+
+bool rn__place_is_internal(const struct rn_place *p)
+{
+    static const char me[] = __FILE__, tail[] = "debug/symbol.c";
+    if (p->function && begins(p->function, "rn_", 3) && strcmp(p->function, "rn_main") != 0)
+        return true;
+    if (p->file)
+        return sizeof me > sizeof tail && begins(p->file, me, sizeof me - sizeof tail);
+    return false;
+}
