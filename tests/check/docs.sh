@@ -46,7 +46,7 @@ listings() {
 links() {
     bad=0
     for document in $documents; do
-        for link in $(grep -oE '\]\([^)#: ]+' "$document" | cut -c3-); do
+        for link in $(grep -oE '\]\([^)# ]+' "$document" | cut -c3- | grep -v '://'); do
             [ -e "$(dirname "$document")/$link" ] || { echo "$document: no $link"; bad=1; }
         done
     done

@@ -19,7 +19,7 @@ includes_ok() {
         split("go cxx", h, " "); for (i in h) header[h[i]] = "sched"
         split("time", h, " "); for (i in h) header[h[i]] = "time"
         split("chan select timer", h, " "); for (i in h) header[h[i]] = "chan"
-        split("sync sync_type mutex rwmutex waitgroup once cond pool map semaphore singleflight group", h, " ")
+        split("sync sync_type mutex rwmutex waitgroup once cond pool map semaphore flight group", h, " ")
         for (i in h) header[h[i]] = "sync"
         header["context"] = "context"; header["scope"] = "scope"; header["debug"] = "debug"; header["test"] = "test"
     }
