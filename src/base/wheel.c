@@ -1,6 +1,6 @@
 /* A hierarchical timing wheel (Varghese and Lauck, 1987, scheme 7), without a ticking hand.
  *
- * A moment is counted in ticks of 2^14 ns and read as nine digits of six bits.  An entry stands on the
+ * A moment is counted in ticks of 2^14 ns and read as seven digits of eight bits.  An entry stands on the
  * level of the highest digit in which its tick differs from the wheel's, in the slot of that digit.
  *
  * What always holds:
@@ -14,9 +14,11 @@
  * Within the slot of the present, moments are compared exactly; those found due go to the due list
  * in one pass, so that taking them out one by one does not look at the others again.
  *
- * Tried and lost: a binary or 4-ary heap (an insert and a removal cost several cache misses each at a
- * million entries, and the removal needs an index kept up to date).  Left alone: sorting a slot when it
- * becomes the present one; nobody can tell the order of timers that are 16 µs apart.
+ * Tried and lost: digits of six bits.  The wheel has 14 KiB instead of 43, but a timer of milliseconds
+ * to a second moves twice instead of once: 320 instead of 210 ns to expire one of a million, nearly
+ * all of it cache misses.  Not tried: a heap, whose insert and removal take several misses each at
+ * that size.  Left alone: sorting a slot when it becomes the present one; nobody can tell the order
+ * of timers that are 16 µs apart.
  */
 #include "base/wheel.h"
 #include <string.h>
@@ -42,11 +44,14 @@ static void put(struct rn_wheel *w, struct rn_wheel_entry *e, uint32_t slot)
 
 static void mark_empty(struct rn_wheel *w, uint32_t slot)
 {
-    uint32_t level = slot / RN_WHEEL_SLOTS;
     if (slot == RN_WHEEL_DUE)
         return;
-    w->occupied[level] &= ~((uint64_t)1 << slot % RN_WHEEL_SLOTS);
-    if (!w->occupied[level])
+    uint32_t level = slot / RN_WHEEL_SLOTS, digit = slot % RN_WHEEL_SLOTS;
+    uint64_t *words = w->occupied[level], any = 0;
+    words[digit / 64] &= ~((uint64_t)1 << digit % 64);
+    for (int i = 0; i < RN_WHEEL_WORDS; i++)
+        any |= words[i];
+    if (!any)
         w->levels &= ~((uint32_t)1 << level);
 }
 
@@ -60,7 +65,7 @@ static void place(struct rn_wheel *w, struct rn_wheel_entry *e)
     uint32_t level = (63 - (uint32_t)__builtin_clzll(differ)) / RN_WHEEL_DIGIT;
     uint32_t digit = tick >> (level * RN_WHEEL_DIGIT) & (RN_WHEEL_SLOTS - 1);
     put(w, e, level * RN_WHEEL_SLOTS + digit);
-    w->occupied[level] |= (uint64_t)1 << digit;
+    w->occupied[level][digit / 64] |= (uint64_t)1 << digit % 64;
     w->levels |= (uint32_t)1 << level;
 }
 
@@ -68,7 +73,11 @@ static void place(struct rn_wheel *w, struct rn_wheel_entry *e)
 static uint32_t first_slot(const struct rn_wheel *w, uint64_t *start)
 {
     uint32_t level = (uint32_t)__builtin_ctz(w->levels);
-    uint32_t digit = (uint32_t)__builtin_ctzll(w->occupied[level]);
+    const uint64_t *words = w->occupied[level];
+    uint32_t word = 0;
+    while (!words[word])
+        word++;
+    uint32_t digit = word * 64 + (uint32_t)__builtin_ctzll(words[word]);
     uint32_t bits = level * RN_WHEEL_DIGIT;
     uint64_t above = w->tick >> bits >> RN_WHEEL_DIGIT << RN_WHEEL_DIGIT;
     *start = (above | digit) << bits;

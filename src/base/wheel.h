@@ -12,9 +12,10 @@
 
 enum {
     RN_WHEEL_SHIFT = 14, /* a slot of level 0 is 2^14 ns, about 16 µs */
-    RN_WHEEL_DIGIT = 6,  /* each level is 2^6 times as coarse as the one below */
+    RN_WHEEL_DIGIT = 8,  /* each level is 2^8 times as coarse as the one below */
     RN_WHEEL_SLOTS = 1 << RN_WHEEL_DIGIT,
-    RN_WHEEL_LEVELS = 9, /* 14 + 9 * 6 >= 63: every moment has a slot */
+    RN_WHEEL_LEVELS = 7, /* 14 + 7 * 8 >= 63: every moment has a slot */
+    RN_WHEEL_WORDS = RN_WHEEL_SLOTS / 64,
     RN_WHEEL_DUE = RN_WHEEL_LEVELS * RN_WHEEL_SLOTS,
 };
 
@@ -30,11 +31,12 @@ struct rn_wheel_slot {
     rn_time earliest; /* no entry is before it; exact but after removals; meaningless when empty */
 };
 
+/* About 43 KiB, of which a page or two are in use at a time. */
 struct rn_wheel {
-    uint64_t tick;                      /* entries before it are in its slot or in the due one */
-    uint32_t levels;                    /* bit l: level l has entries */
-    uint64_t occupied[RN_WHEEL_LEVELS]; /* bit s: slot s of the level has entries */
+    uint64_t tick;   /* entries before it are in its slot or in the due one */
+    uint32_t levels; /* bit l: level l has entries */
     size_t count;
+    uint64_t occupied[RN_WHEEL_LEVELS][RN_WHEEL_WORDS]; /* a bit a slot: it has entries */
     /* level by level, and at the end one list of entries found due but not yet returned */
     struct rn_wheel_slot slots[RN_WHEEL_DUE + 1];
 };
