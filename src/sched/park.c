@@ -306,3 +306,37 @@ void rn_blocking_leave(void)
 {
     rn__leave(rn__enter());
 }
+
+void rn_set_name(const char *name)
+{
+    rn__self()->name = name;
+}
+
+const char *rn__wait_text(enum rn_wait why)
+{
+    static const char *const text[RN_WAIT_COUNT] = {
+        [RN_WAIT_NONE] = "waiting",
+        [RN_WAIT_CHAN_RECV] = "chan receive",
+        [RN_WAIT_CHAN_SEND] = "chan send",
+        [RN_WAIT_CHAN_RECV_NIL] = "chan receive (nil chan)",
+        [RN_WAIT_CHAN_SEND_NIL] = "chan send (nil chan)",
+        [RN_WAIT_SELECT] = "select",
+        [RN_WAIT_SELECT_NONE] = "select (no cases)",
+        [RN_WAIT_SLEEP] = "sleep",
+        [RN_WAIT_MUTEX] = "sync.Mutex.Lock",
+        [RN_WAIT_RWMUTEX_R] = "sync.RWMutex.RLock",
+        [RN_WAIT_RWMUTEX_W] = "sync.RWMutex.Lock",
+        [RN_WAIT_WAITGROUP] = "sync.WaitGroup.Wait",
+        [RN_WAIT_ONCE] = "sync.Once.Do",
+        [RN_WAIT_COND] = "sync.Cond.Wait",
+        [RN_WAIT_SEMAPHORE] = "semaphore acquire",
+        [RN_WAIT_GROUP] = "group wait",
+        [RN_WAIT_FLIGHT] = "singleflight wait",
+        [RN_WAIT_SCOPE] = "scope end",
+        [RN_WAIT_CONTEXT] = "context done",
+        [RN_WAIT_IO] = "IO wait",
+        [RN_WAIT_SIGNAL] = "signal wait",
+        [RN_WAIT_EXTERNAL] = "waiting for the outside",
+    };
+    return why < RN_WAIT_COUNT && text[why] ? text[why] : "waiting";
+}
