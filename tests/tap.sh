@@ -1,5 +1,5 @@
 # TAP for tests that are scripts: `check NAME COMMAND…` passes when the command succeeds, and shows
-# what it printed when it fails.  Such a script ends with `finish`.
+# what it printed when it fails; it runs in a subshell.  Such a script ends with `finish`.
 #
 # RUNNEL is the command, RUNNEL_ROOT the source tree; both are guessed when a script is run by hand.
 : "${RUNNEL_ROOT:=$(cd "$(dirname "$0")/../.." && pwd -P)}"
@@ -13,7 +13,7 @@ check() {
     tap_name=$1
     shift
     tap_n=$((tap_n + 1))
-    if "$@" >"$tap_dir/said" 2>&1 </dev/null; then
+    if ("$@") >"$tap_dir/said" 2>&1 </dev/null; then
         echo "ok $tap_n - $tap_name"
     else
         echo "not ok $tap_n - $tap_name"

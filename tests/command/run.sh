@@ -103,8 +103,8 @@ read_only_directory() {
 no_compiler() {
     mkdir -p empty
     command=$RUNNEL_ROOT/build/release/runnel
-    PATH=$work/empty one_line 127 "no C compiler is installed" "$command" run plain.c &&
-        CC=no-such-cc one_line 127 "no-such-cc" "$command" run plain.c
+    one_line 127 "no C compiler is installed" env PATH="$work/empty" "$command" run plain.c &&
+        one_line 127 "no-such-cc" env CC=no-such-cc "$command" run plain.c
 }
 build_makes_a_program() {
     "$RUNNEL" build -o prog plain.c && [ "$(./prog)" = plain ] && "$RUNNEL" build hello.c && says 1 "hello x" ./hello x
