@@ -22,6 +22,7 @@ enum {
     ALL = THREADS + 1,
     EVENTS = 1200, /* in one execution; more is taken for one without end */
     SPUN = 12,     /* locations that a yield remembers */
+    PATIENCE = 2,  /* a thread reads the same old store so often in a row; then it sees a newer one */
 };
 
 struct clock {
@@ -70,6 +71,8 @@ struct op {
 struct seen {
     const volatile void *addr;
     uint64_t value;
+    int old;  /* the old store that was read last, and how often in a row */
+    int times;
 };
 
 struct thread {

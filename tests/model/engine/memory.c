@@ -210,14 +210,25 @@ static void carry(struct store *s, const struct thread *t, uint8_t order)
     clock_join(&s->vis, order & MODEL_RELEASE ? &t->vis : &t->rel_vis);
 }
 
-/* The oldest store that t may still read. */
-static int oldest(const struct location *l, const struct thread *t, bool seq_cst)
+static struct seen *seen_of(struct thread *t, const struct location *l)
 {
+    for (int k = 0; k < t->spun_n; k++)
+        if (t->spun[k].addr == l->addr)
+            return &t->spun[k];
+    return NULL;
+}
+
+/* The oldest store that t may still read.  A store becomes visible in finite time: who has read the
+ * same old one PATIENCE times in a row reads a newer one next, so that loops end. */
+static int oldest(const struct location *l, struct thread *t, bool seq_cst)
+{
+    const struct seen *again = seen_of(t, l);
+    int bored = again && again->times >= PATIENCE ? again->old + 1 : 0;
     struct clock vis = t->vis;
     if (seq_cst)
         clock_join(&vis, &fence_clock);
     for (int i = l->n - 1; i > 0; i--) {
-        if (seq_cst && i < l->seq_cst_n)
+        if (i == bored || (seq_cst && i < l->seq_cst_n))
             return i;
         for (int k = 0; k < ALL; k++)
             if (l->stores[i].seen.at[k] && l->stores[i].seen.at[k] <= vis.at[k])
@@ -236,19 +247,21 @@ uint64_t memory_newest(const volatile void *p, size_t size)
 
 /* ---- spinning ------------------------------------------------------------------------------ */
 
-static void spun(struct thread *t, const struct location *l, uint64_t value)
+/* t reads store i of l. */
+static void spun(struct thread *t, const struct location *l, int i)
 {
-    int k = 0;
-    while (k < t->spun_n && t->spun[k].addr != l->addr)
-        k++;
-    if (k == SPUN) {
+    struct seen *s = seen_of(t, l);
+    if (!s && t->spun_n == SPUN) {
         memmove(t->spun, t->spun + 1, (SPUN - 1) * sizeof *t->spun);
-        k--;
+        t->spun_n--;
     }
-    if (k >= t->spun_n)
-        t->spun_n = k + 1;
-    t->spun[k].addr = l->addr;
-    t->spun[k].value = value;
+    if (!s) {
+        s = &t->spun[t->spun_n++];
+        *s = (struct seen){.addr = l->addr, .old = -1};
+    }
+    s->value = l->stores[i].value;
+    s->times = i == l->n - 1 ? 0 : i == s->old ? s->times + 1 : 1;
+    s->old = i;
 }
 
 bool memory_changed(int t)
@@ -262,8 +275,7 @@ bool memory_changed(int t)
     return th->spun_n == 0;
 }
 
-/* A store becomes visible to others in finite time: whoever spins sees, the next time round, at
- * least what is newest now. */
+/* Whoever spins sees, the next time round, at least what is newest now. */
 void rn__model_yield(void)
 {
     struct thread *t = &threads[running];
@@ -297,7 +309,7 @@ static uint64_t read_store(struct thread *t, struct location *l, int i, uint8_t 
     gain(t, s, order);
     if (order == MODEL_SEQ_CST && l->seq_cst_n <= i)
         l->seq_cst_n = i + 1;
-    spun(t, l, s->value);
+    spun(t, l, i);
     struct op *e = event();
     e->value = s->value;
     e->from = s->event;

@@ -101,4 +101,19 @@ void model_plain(const volatile void *p, size_t size, bool write, const void *at
 #define MODEL_READ(p) (model_plain((p), sizeof *(p), false, NULL), *(p))
 #define MODEL_WRITE(p, v) (model_plain((p), sizeof *(p), true, NULL), *(p) = (v))
 
+/* Whether the compiler announces every plain access.  Where it does not (beside another sanitizer),
+ * tests that must fail and mutants are skipped, since only a data race may show them. */
+extern bool model_sees_plain;
+#if defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define MODEL_SEES_PLAIN 1
+#endif
+#endif
+#if defined(__SANITIZE_THREAD__) || defined(MODEL_SEES_PLAIN)
+__attribute__((constructor)) static void model_plain_is_seen(void)
+{
+    model_sees_plain = true;
+}
+#endif
+
 #endif

@@ -123,6 +123,7 @@ void *model_malloc(size_t n);
 void *model_calloc(size_t n, size_t size);
 void *model_realloc(void *p, size_t n);
 void *model_aligned_alloc(size_t align, size_t n);
+int model_posix_memalign(void **p, size_t align, size_t n);
 void model_free(void *p);
 void *model_memcpy(void *to, const void *from, size_t n);
 void *model_memmove(void *to, const void *from, size_t n);
@@ -136,6 +137,7 @@ void *model_memset(void *to, int byte, size_t n);
 #define calloc(n, size) model_calloc(n, size)
 #define realloc(p, n) model_realloc(p, n)
 #define aligned_alloc(align, n) model_aligned_alloc(align, n)
+#define posix_memalign(p, align, n) model_posix_memalign(p, align, n)
 #define free(p) model_free(p)
 #define memcpy(to, from, n) model_memcpy(to, from, n)
 #define memmove(to, from, n) model_memmove(to, from, n)

@@ -174,6 +174,12 @@ void *model_aligned_alloc(size_t align, size_t n)
     return heap + start;
 }
 
+int model_posix_memalign(void **p, size_t align, size_t n)
+{
+    *p = model_aligned_alloc(align, n);
+    return 0;
+}
+
 void *model_malloc(size_t n)
 {
     return model_aligned_alloc(16, n ? n : 1);
