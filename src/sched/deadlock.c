@@ -13,6 +13,13 @@
 
 rn_atomic(int64_t) rn__external_wakers;
 
+/* A plain thread that waits in the library, and that nobody has woken yet. */
+static bool sleeps(struct rn_m *m)
+{
+    /* acquire: pairs with the release in park_thread; a thread on its way back counts as running. */
+    return rn_load_acquire(&m->wake) == 0 && rn_load_relaxed(&m->g0.status) == RN_G_WAITING;
+}
+
 /* Threads of ours: workers, the monitor, and plain threads that wait in the library. */
 static int own_threads(int *tids, int max)
 {
@@ -21,7 +28,7 @@ static int own_threads(int *tids, int max)
     tids[n++] = s->monitor_tid;
     rn_lock_take(&s->lock, RN_RANK_SCHED);
     for (struct rn_m *m = s->all_m; m && n < max; m = m->all_link)
-        if (!m->external || rn_load_relaxed(&m->g0.status) == RN_G_WAITING) /* relaxed: it sleeps or it does not count */
+        if (!m->external || sleeps(m))
             tids[n++] = m->tid;
     rn_lock_release(&s->lock);
     return n;

@@ -135,8 +135,10 @@ static struct rn_waiter *park_thread(struct rn_m *m)
     /* acquire: pairs with the release in ready_thread; publishes woken_by and the value. */
     while (rn_load_acquire(&m->wake) == 0)
         rn_os_futex_wait(&m->wake, 0, INT64_MAX);
-    rn_store_relaxed(&m->wake, 0); /* relaxed: the next waker is ordered after the next wait's lock */
-    rn_store_relaxed(&m->g->status, RN_G_RUNNING);
+    rn_store_relaxed(&m->g->status, RN_G_RUNNING); /* relaxed: published by the next store */
+    /* release: pairs with own_threads' acquire (deadlock.c): who sees 0 again sees RUNNING.  The next
+     * waker is ordered after the next wait's lock. */
+    rn_store_release(&m->wake, 0);
     return m->g->woken_by;
 }
 
