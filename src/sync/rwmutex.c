@@ -123,8 +123,9 @@ static bool pass_on_locked(rn_rwmutex *m, uint32_t held, struct rn_ready_list *w
         return true;
     if (grant_writer_locked(m, wake) || grant_readers_locked(m, wake))
         return true;
-    /* relaxed: still held, and nobody else changes the word of a single holder with QUEUED set. */
-    rn_store_relaxed(&m->rn_state, held);
+    /* Nobody else changes the word of a single holder with QUEUED set.  release: a reader that joins a
+     * reader by the short way pairs with it, and so comes after the writer before both. */
+    rn_store_release(&m->rn_state, held);
     return false;
 }
 
