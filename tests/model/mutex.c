@@ -1,14 +1,8 @@
 /* Model test of rn_mutex, src/sync/mutex.c. */
 #include "os/lock.c"
 #include "sync/mutex.c"
+#include "model_no_ctx.h"
 #include "model_sched.h"
-
-/* No context is used here. */
-int rn__wait_ctx(struct rn_waiter *w, rn_context *ctx, enum rn_wait why, const void *what)
-{
-    (void)w, (void)ctx, (void)why, (void)what;
-    model_fail("rn__wait_ctx");
-}
 
 static rn_mutex mutex;
 static int cell; /* plain: what the mutex guards */
@@ -65,7 +59,7 @@ static void three(void)
 MODEL_TEST(mutex_excludes, .setup = setup, .thread = {add, add}, .finish = two);
 MODEL_TEST(mutex_excludes_slow, .setup = setup_slow, .thread = {add, add}, .finish = two);
 MODEL_TEST(mutex_again, .setup = setup, .thread = {add_twice, add}, .finish = three);
-MODEL_TEST(mutex_three, .setup = setup, .thread = {add, add, add}, .finish = three);
+MODEL_TEST(mutex_three, .setup = setup, .thread = {add, add, add}, .finish = three, .preemptions = 2);
 MODEL_MUTANT(mutex_excludes, "rn_mutex_lock", "cas_acquire");
 MODEL_MUTANT(mutex_excludes, "rn_mutex_unlock", "cas_release");
 
