@@ -50,8 +50,8 @@ static char *cache_dir(void)
     mkdir(second, 0700);
     if (is_ours(second) && usable(second))
         return second;
-    die(STATUS_FAILED, "can't write to %s or %s: set XDG_CACHE_HOME to a directory that can be written", dir ? dir : "~",
-        second);
+    die(STATUS_FAILED, "can't write to %s or %s: set XDG_CACHE_HOME to a directory that can be written",
+        dir ? dir : "~", second);
 }
 
 /* All that decides what comes out, but for the contents of files. */
@@ -151,8 +151,8 @@ static void tidy(const char *cache)
 }
 
 /* Moves the program into its place, writes the manifest, and returns the path. */
-static char *store(const char *cache, const char *manifest, const char *key, const char *work,
-                   const struct program *p, const struct list *deps, const struct timespec *began)
+static char *store(const char *cache, const char *manifest, const char *key, const char *work, const struct program *p,
+                   const struct list *deps, const struct timespec *began)
 {
     char *lines, shown[HASH_TEXT];
     size_t size;

@@ -43,8 +43,7 @@ static bool print_assertion(const char *message, size_t n)
     const char *quote = message + line - 1;
     while (quote > error && quote[-1] != '"')
         quote--;
-    fprintf(stderr, "%.*s: error: %.*s\n", (int)(error - message), message,
-            (int)(message + line - 1 - quote), quote);
+    fprintf(stderr, "%.*s: error: %.*s\n", (int)(error - message), message, (int)(message + line - 1 - quote), quote);
     if (end)
         fwrite(end + 1, 1, n - line - 1, stderr);
     return true;

@@ -30,8 +30,8 @@ static void take_options(int argc, char **argv, struct options *o)
         else if (strcmp(option, "-run") == 0)
             die(STATUS_USAGE, "test: -run needs a pattern (see: runnel help test)");
         else
-            die(STATUS_USAGE, "test: unknown %s %s (see: runnel help test)",
-                argv[i][0] == '-' ? "option" : "argument", argv[i]);
+            die(STATUS_USAGE, "test: unknown %s %s (see: runnel help test)", argv[i][0] == '-' ? "option" : "argument",
+                argv[i]);
     }
 }
 

@@ -81,11 +81,11 @@ void hash_show(const struct hash *h, char to[HASH_TEXT]);
 /* Where things are: the compiler and this installation of runnel. */
 struct toolchain {
     bool race;
-    char *root;    /* the source tree when the command stands in its build tree; else NULL */
-    char *include; /* directory of runnel.h */
-    char *library; /* librunnel.a */
-    struct list cc;      /* the compiler: its path, and arguments if CC has some */
-    struct list cflags;  /* of the user */
+    char *root;         /* the source tree when the command stands in its build tree; else NULL */
+    char *include;      /* directory of runnel.h */
+    char *library;      /* librunnel.a */
+    struct list cc;     /* the compiler: its path, and arguments if CC has some */
+    struct list cflags; /* of the user */
     struct list ldflags, ldlibs;
 };
 /* Fills it in, or dies with a line that says what is missing. */

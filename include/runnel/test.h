@@ -44,54 +44,62 @@ struct rn_test {
     const char *file;
     int line;
     void (*run)(void);
-    int status;            /* TEST_DIES: the exit status, or 128 + signal; otherwise -1 */
-    const char *says;      /* TEST_DIES: what stderr must contain */
+    int status;       /* TEST_DIES: the exit status, or 128 + signal; otherwise -1 */
+    const char *says; /* TEST_DIES: what stderr must contain */
     struct rn_test *next;
 };
 
 /* TEST(name) { … }: runs in a goroutine of a fresh runtime. */
-#define TEST(name)                                   \
-    static void name##_body(void);                   \
-    static void name##_test(void) { rn_run(name##_body); } \
-    RN__TEST_ADD(name, -1, NULL)                     \
+#define TEST(name)                 \
+    static void name##_body(void); \
+    static void name##_test(void)  \
+    {                              \
+        rn_run(name##_body);       \
+    }                              \
+    RN__TEST_ADD(name, -1, NULL)   \
     static void name##_body(void)
 
 /* TEST_PLAIN(name) { … }: runs on the main thread, with no runtime started. */
-#define TEST_PLAIN(name)             \
-    static void name##_test(void);   \
-    RN__TEST_ADD(name, -1, NULL)     \
+#define TEST_PLAIN(name)           \
+    static void name##_test(void); \
+    RN__TEST_ADD(name, -1, NULL)   \
     static void name##_test(void)
 
 /* TEST_DIES(name, status, "text") { … }: the body, in a fresh runtime, must end the process with
  * this exit status (128 + n for signal n), and stderr must contain the text.  For a body that
  * returns the status is 0.  TEST_PLAIN_DIES: without a runtime. */
-#define TEST_DIES(name, status, text)                \
-    static void name##_body(void);                   \
-    static void name##_test(void) { rn_run(name##_body); } \
-    RN__TEST_ADD(name, status, text)                 \
+#define TEST_DIES(name, status, text) \
+    static void name##_body(void);    \
+    static void name##_test(void)     \
+    {                                 \
+        rn_run(name##_body);          \
+    }                                 \
+    RN__TEST_ADD(name, status, text)  \
     static void name##_body(void)
 #define TEST_PLAIN_DIES(name, status, text) \
     static void name##_test(void);          \
     RN__TEST_ADD(name, status, text)        \
     static void name##_test(void)
 
-#define RN__TEST_ADD(name, status, text)                                                              \
+#define RN__TEST_ADD(name, status, text)                                                               \
     static struct rn_test name##_entry = {#name, __FILE__, __LINE__, name##_test, status, text, NULL}; \
-    __attribute__((constructor)) static void name##_add(void) { rn_test_add(&name##_entry); }
+    __attribute__((constructor)) static void name##_add(void)                                          \
+    {                                                                                                  \
+        rn_test_add(&name##_entry);                                                                    \
+    }
 
 /* The CHECKs record a failure and go on; REQUIRE ends the test's process.  They work in any
  * goroutine or thread of the test. */
 #define CHECK(cond) ((cond) ? (void)0 : rn_test_fail(__FILE__, __LINE__, "not true: %s", #cond))
-#define REQUIRE(cond)                                                        \
-    do {                                                                     \
-        if (!(cond)) {                                                       \
+#define REQUIRE(cond)                                                              \
+    do {                                                                           \
+        if (!(cond)) {                                                             \
             rn_test_fail(__FILE__, __LINE__, "required, but not true: %s", #cond); \
-            rn_test_abandon();                                               \
-        }                                                                    \
+            rn_test_abandon();                                                     \
+        }                                                                          \
     } while (0)
 /* Two integers or pointers are equal. */
-#define CHECK_EQ(a, b) \
-    rn_test_equal(__FILE__, __LINE__, #a, #b, (long long)(intptr_t)(a), (long long)(intptr_t)(b))
+#define CHECK_EQ(a, b) rn_test_equal(__FILE__, __LINE__, #a, #b, (long long)(intptr_t)(a), (long long)(intptr_t)(b))
 /* Two strings are equal; NULL equals only NULL. */
 #define CHECK_STR(a, b) rn_test_equal_str(__FILE__, __LINE__, #a, #b, (a), (b))
 /* Records a failure in printf's manner. */
@@ -99,15 +107,15 @@ struct rn_test {
 
 /* EXPECT_PANIC("text", statements…): they must panic with exactly this text, which is recovered.
  * Runs in the same goroutine; variables that the statements assign to are indeterminate after. */
-#define EXPECT_PANIC(text, ...)                                                   \
-    do {                                                                          \
-        struct rn_test_guard rn_guard_;                                           \
-        rn_test_guard_enter(&rn_guard_);                                          \
-        if (_setjmp(rn_guard_.back) == 0) {                                       \
-            rn_defer(rn_test_guard_caught, &rn_guard_);                           \
-            __VA_ARGS__;                                                          \
-            rn_guard_.done = true;                                                \
-        }                                                                         \
+#define EXPECT_PANIC(text, ...)                                                    \
+    do {                                                                           \
+        struct rn_test_guard rn_guard_;                                            \
+        rn_test_guard_enter(&rn_guard_);                                           \
+        if (_setjmp(rn_guard_.back) == 0) {                                        \
+            rn_defer(rn_test_guard_caught, &rn_guard_);                            \
+            __VA_ARGS__;                                                           \
+            rn_guard_.done = true;                                                 \
+        }                                                                          \
         rn_test_guard_leave(__FILE__, __LINE__, #__VA_ARGS__, (text), &rn_guard_); \
     } while (0)
 

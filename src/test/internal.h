@@ -24,7 +24,7 @@ void rn__text_free(struct rn_text *t);
 struct rn_result {
     struct rn_text reports; /* lines as rn__test_report sent them */
     struct rn_text out, err;
-    int status;             /* exit status, or 128 + signal */
+    int status; /* exit status, or 128 + signal */
     bool timed_out;
     rn_duration took;
 };
