@@ -27,6 +27,9 @@ static bool is_clang(const struct toolchain *t)
 static void add_flags(struct list *l, const struct toolchain *t, bool clang)
 {
     list_add_words(l, "-std=gnu11 -O2 -g -Wall -Wextra -pthread -fasynchronous-unwind-tables");
+    /* What newer compilers refuse by themselves: these are never meant. */
+    list_add_words(l, "-Werror=implicit-function-declaration -Werror=incompatible-pointer-types "
+                      "-Werror=int-conversion");
     /* The place of an error in a macro is where the user wrote its name. */
     list_add_words(l, clang ? "-fmacro-backtrace-limit=1" : "-ftrack-macro-expansion=0");
     if (t->race)

@@ -100,7 +100,7 @@ RN_PUBLIC void *rn__ctx_done(rn_context *ctx);
  * it back. */
 typedef struct rn_ctx_after rn_ctx_after;
 #define rn_ctx_after_func(ctx, f, a) \
-    (RN__DEFER_CHECK(f, a), rn__ctx_after_func((ctx), (void (*)(void *))(f), (void *)(uintptr_t)(a)))
+    (RN__DEFER_CHECK(f, a), rn__ctx_after_func((ctx), (void (*)(void *))(void (*)(void))(f), (void *)(uintptr_t)(a)))
 RN_PUBLIC rn_ctx_after *rn__ctx_after_func(rn_context *ctx, void (*f)(void *), void *arg);
 /* True when this call is why f will not run; false when f was started or it was stopped before.
  * Does not wait for f. */

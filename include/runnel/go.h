@@ -182,27 +182,35 @@ struct rn_defer {
 #define RN__DEFER(name, f, a)                                                               \
     __attribute__((cleanup(rn__defer_leave), unused)) struct rn_defer name;                 \
     RN__DEFER_CHECK(f, a);                                                                  \
-    rn__defer_enter(&name, (void (*)(void *))(f), (void *)(uintptr_t)(a));                   \
-    RN__NOT_INLINED()
-/* Keeps the compiler from inlining or copying the function that this stands in, at no cost: gcc and
- * clang do neither with a function whose label's address is kept.  (C++ would put the variable into
- * the inline function's group, where it may not name a label.) */
+    rn__defer_enter(&name, (void (*)(void *))(void (*)(void))(f), (void *)(uintptr_t)(a));                   \
+    RN__RETURNS_AT_ANY_POINT()
+/* Two things that the compiler must believe of a function that this stands in; neither costs an
+ * instruction.  It may not be inlined or copied: gcc and clang do neither when the address of a label is
+ * kept.  And it may return from any point after, even if it ends in a panic: else the code after calls of
+ * it would be dropped; a jump that asm might take leads to a return.  (C++ has no return without a value, and
+ * would put the variable into an inline function's group, where it may not name a label.) */
 #ifdef __cplusplus
 #define RN__DEFER_CHECK(f, a) ((void)0)
-#define RN__NOT_INLINED()                                   \
-    __extension__({                                         \
-        __label__ rn_here_;                                 \
-    rn_here_:                                               \
-        __asm__ volatile("" : : "r"(&&rn_here_));           \
+#define RN__RETURNS_AT_ANY_POINT()                \
+    __extension__({                               \
+        __label__ rn_here_;                       \
+    rn_here_:                                     \
+        __asm__ volatile("" : : "r"(&&rn_here_)); \
     })
 #else
 #define RN__DEFER_CHECK(f, a) ((void)sizeof(((f)(a)), 0))
-#define RN__NOT_INLINED()                                   \
-    __extension__({                                         \
-        __label__ rn_here_;                                 \
-        static const void *const rn_at_ = &&rn_here_;       \
-    rn_here_:                                               \
-        __asm__ volatile("" : : "m"(rn_at_));               \
+#define RN__RETURNS_AT_ANY_POINT()                                      \
+    __extension__({                                                     \
+        __label__ rn_here_, rn_out_;                                    \
+        static const void *rn_at_ = &&rn_here_;                         \
+        __asm__ goto("" : : "m"(rn_at_) : : rn_out_);                   \
+        if (0) {                                                        \
+        rn_out_:                                                        \
+            _Pragma("GCC diagnostic push")                              \
+            _Pragma("GCC diagnostic ignored \"-Wreturn-type\"") return; \
+            _Pragma("GCC diagnostic pop")                               \
+        }                                                               \
+    rn_here_:;                                                          \
     })
 #endif
 

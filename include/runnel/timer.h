@@ -69,7 +69,7 @@ RN_PUBLIC bool rn_timer_reset(rn_timer *t, rn_duration d);
  * which f itself may do.  t == NULL: it can't be stopped, and nothing need be kept (panics when there is no
  * memory).  A pending one holds back the deadlock report. */
 #define rn_after_func(t, d, f, arg) \
-    (RN__DEFER_CHECK(f, arg), rn__after_func((t), (d), (void (*)(void *))(f), (void *)(uintptr_t)(arg)))
+    (RN__DEFER_CHECK(f, arg), rn__after_func((t), (d), (void (*)(void *))(void (*)(void))(f), (void *)(uintptr_t)(arg)))
 RN_PUBLIC void rn__after_func(rn_timer *t, rn_duration d, void (*f)(void *), void *arg);
 
 /* ---- tickers ------------------------------------------------------------------------------------- */
