@@ -49,7 +49,7 @@ static inline struct rn_g *self(void)
     return __builtin_expect(m != NULL, 1) ? m->g : rn__self();
 }
 
-void rn__defer_enter(struct rn_defer *d, void (*f)(void *), void *arg)
+int rn__defer_enter(struct rn_defer *d, void (*f)(void *), void *arg)
 {
     struct rn_g *g = self();
     d->up = g->defers;
@@ -57,6 +57,9 @@ void rn__defer_enter(struct rn_defer *d, void (*f)(void *), void *arg)
     d->f = f;
     d->arg = arg;
     g->defers = d;
+    int no = 0;
+    __asm__("" : "+r"(no)); /* not even a linker that optimises may know it */
+    return no;
 }
 
 /* ---- death ----------------------------------------------------------------------------------- */
@@ -157,7 +160,6 @@ static struct rn_panic *block_get(struct rn_g *g, size_t n)
     p = rn__malloc(sizeof *p + room);
     if (p) {
         p->room = room;
-        p->from = NULL;
         p->text = (char *)(p + 1);
         p->on_stack = false;
         p->cause = NULL;
@@ -348,9 +350,10 @@ static _Noreturn void end(struct rn_g *g, struct rn_panic *p)
     if (!g->ended)
         die_of_panic(g, p);
     take_trace(p);
+    struct rn_panic *up = p->up;
     if (!g->ended(g->owner, RN_ENDED_PANIC, 0, p))
         die_of_panic(g, p);
-    g->panic = p->up; /* p is the owner's now */
+    g->panic = up; /* p is the owner's now, and may be gone */
     rn__g_finish(RN_ENDED_PANIC, 0);
 }
 
@@ -428,23 +431,6 @@ void rn__panic_pass_on(struct rn_panic *cause)
         raise_without_memory(g, cause->value, false);
     p->value = cause->value;
     p->cause = cause;
-    p->is_exit = false;
-    raise_panic(g, p);
-}
-
-void rn__panic_pass_on(struct rn_panic *other)
-{
-    struct rn_g *g = self();
-    struct rn_panic *p = block_with(g, other->text, strlen(other->text));
-    if (!p)
-        raise_without_memory(g, other->value, false);
-    struct rn_panic *first = other->from ? other->from : other;
-    if (first != other) {
-        other->from = NULL;
-        rn__panic_free(other);
-    }
-    p->from = first;
-    p->value = first->value;
     p->is_exit = false;
     raise_panic(g, p);
 }
