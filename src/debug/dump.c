@@ -105,22 +105,6 @@ static void print_frames(struct rn_cursor *c)
         print_some(&f, SHOW_ALL);
 }
 
-/* Where the panics were raised that g's pass on: in goroutines of its scopes. */
-static void print_passed_on(const struct rn_g *g)
-{
-    for (const struct rn_panic *p = g->panic; p; p = p->up) {
-        static struct frames f;
-        if (!p->from)
-            continue;
-        for (f.n = 0; f.n < (size_t)p->from->trace_n && f.n < INNER; f.n++)
-            f.inner[f.n] = (uintptr_t)p->from->trace[f.n] - 1;
-        rn__out("goroutine %llu [panicked, passed on]:\n", (unsigned long long)p->from->g);
-        if (!print_some(&f, SHOW_LEADING))
-            print_some(&f, SHOW_ALL);
-        rn__out("\n");
-    }
-}
-
 /* ---- one goroutine ----------------------------------------------------------------------------- */
 
 static const char *state_text(const struct rn_g *g)
@@ -265,7 +249,6 @@ static void print_listing(void *arg)
         print_frames(&l->here);
         print_creator(l->current);
         rn__out("\n");
-        print_passed_on(l->current);
         rn__out_flush();
     }
     print_others(l);

@@ -222,7 +222,6 @@ void rn__timeout_stop(struct rn_timeout *t);
 struct rn_panic {
     struct rn_panic *up;      /* the one that it replaced */
     struct rn_panic *cause;   /* the other goroutine's, of which this one was raised (rn__panic_pass_on) */
-    struct rn_panic *from;    /* the other goroutine's that this one passes on; owned */
     char *text;               /* part of this block */
     void *value;
     struct rn_defer *running; /* the deferred call that runs now */
@@ -237,9 +236,6 @@ struct rn_panic {
 };
 
 void rn__panic_free(struct rn_panic *p); /* one, not the chain; NULL is nothing */
-/* Panics with the text and value of p, which another goroutine raised and `ended` took over; takes
- * it.  The listing shows where that was, too. */
-_Noreturn void rn__panic_pass_on(struct rn_panic *p);
 /* Panics here with what an `ended` callback has taken over, which this takes; a report shows both traces. */
 _Noreturn void rn__panic_pass_on(struct rn_panic *p);
 /* A recovered panic's deferred call is being left by a jump: forgets the panic. */
