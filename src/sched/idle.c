@@ -12,7 +12,8 @@
  *
  * One idle worker is the poller: it sleeps in rn_os_poll_wait, until the first timer of all. It is
  * woken by descriptors, by rn__timer_start for an earlier deadline, and when work comes and no other
- * worker sleeps.
+ * worker sleeps.  It stays the poller until it has really left, which it says itself: two in
+ * rn_os_poll_wait would take each other's wake-ups.  Who became idle meanwhile takes its place.
  *
  * Under sched.lock: idle_p, idle_m, poller, m->given, and the change of a processor's worker when it is idle.
  * Model test: tests/model/idle.c.
@@ -147,17 +148,25 @@ void rn__workers_wake_all(void)
     rn_os_poll_wake();
 }
 
+/* The poller, unless it has a processor already and is about to leave. */
+static struct rn_m *sleeping_poller_locked(void)
+{
+    struct rn_m *m = rn__sched.poller;
+    return m && !m->given ? m : NULL;
+}
+
 /* Gives p to an idle worker, or to a new one; unlocks. */
 static void give_unlock(struct rn_p *p, bool spinning)
 {
     struct rn_sched *s = &rn__sched;
-    struct rn_m *m = s->idle_m ? s->idle_m : s->poller;
+    struct rn_m *m = s->idle_m ? s->idle_m : sleeping_poller_locked();
     if (!m) {
         rn_lock_release(&s->lock);
         rn__worker_start(p, spinning);
         return;
     }
-    idle_m_remove_locked(m);
+    if (m != s->poller)
+        idle_m_remove_locked(m);
     m->given = p;
     m->spinning = spinning;
     bool polling = m->polling;
@@ -193,7 +202,7 @@ void rn__hand_off(struct rn_p *p)
     bool work = rn__p_has_work(p) || rn_load_relaxed(&s->global_n) != 0;
     rn_lock_take(&s->lock, RN_RANK_SCHED);
     /* Somebody must sleep for the timers; and with no work the last idle worker asks about deadlock. */
-    if (work || !s->poller || rn_load_relaxed(&s->idle_p_n) + 1 == s->procs) {
+    if (work || !sleeping_poller_locked() || rn_load_relaxed(&s->idle_p_n) + 1 == s->procs) {
         give_unlock(p, false);
         return;
     }
@@ -264,11 +273,26 @@ static bool wake_up_locked(struct rn_m *m, bool may_take)
     return true;
 }
 
+static void poller_become_locked(struct rn_m *m)
+{
+    m->polling = true;
+    rn__sched.poller = m;
+    /* relaxed: before the heavy fence, which pairs with the light one in timers.c. */
+    rn_store_relaxed(&rn__sched.poll_until, INT64_MAX);
+}
+
 static bool wake_up(struct rn_m *m, bool may_take)
 {
-    rn_lock_take(&rn__sched.lock, RN_RANK_SCHED);
-    bool awake = wake_up_locked(m, may_take);
-    rn_lock_release(&rn__sched.lock);
+    struct rn_sched *s = &rn__sched;
+    rn_lock_take(&s->lock, RN_RANK_SCHED);
+    bool polled = m->polling, awake = wake_up_locked(m, may_take);
+    if (awake && polled && s->idle_m) {
+        worker_notify(s->idle_m, false); /* our heir */
+    } else if (!awake && !s->poller) {
+        idle_m_remove_locked(m);
+        poller_become_locked(m);
+    }
+    rn_lock_release(&s->lock);
     return awake;
 }
 
@@ -278,7 +302,7 @@ static rn_time ask_deadlock(void)
     enum { ASK_AGAIN = 100 }; /* ms: threads that are not ours may have gone by then */
     struct rn_sched *s = &rn__sched;
     rn_lock_take(&s->lock, RN_RANK_SCHED);
-    bool asleep = s->idle_m_n + (s->poller != NULL) + s->pinned_n == s->m_n && !s->global_first;
+    bool asleep = s->idle_m_n + (sleeping_poller_locked() != NULL) + s->pinned_n == s->m_n && !s->global_first;
     rn_lock_release(&s->lock);
     return asleep && rn__ask_deadlock() ? rn__choose_now() + ASK_AGAIN * RN_MILLISECOND : INT64_MAX;
 }
@@ -286,11 +310,8 @@ static rn_time ask_deadlock(void)
 static void join_idle_locked(struct rn_m *m)
 {
     struct rn_sched *s = &rn__sched;
-    m->polling = !s->poller;
-    if (m->polling) {
-        s->poller = m;
-        /* relaxed: before the heavy fence, which pairs with the light one in timers.c. */
-        rn_store_relaxed(&s->poll_until, INT64_MAX);
+    if (!s->poller) {
+        poller_become_locked(m);
     } else {
         m->idle_link = s->idle_m;
         s->idle_m = m;
