@@ -45,21 +45,23 @@ static bool strangers(void)
     return n != 0;
 }
 
-static _Noreturn void report(void)
+_Noreturn void rn__deadlock_report(void)
 {
     if (rn_num_goroutines() == 0)
         rn_fatal("no goroutines (main called rn_exit_goroutine) - deadlock!");
     rn_fatal("all goroutines are asleep - deadlock!");
 }
 
-bool rn__ask_deadlock(void)
+rn_atomic(uint32_t) rn__threads_woken;
+
+enum rn_asleep rn__ask_deadlock(void)
 {
     /* acquire: pairs with whoever counts a waker before it lets a goroutine wait for it. */
     if (rn_load_acquire(&rn__external_wakers) != 0)
-        return false;
+        return RN_ASLEEP_NO;
     if (rn__timers_first() != INT64_MAX && rn__timers_awaited())
-        return false;
+        return RN_ASLEEP_NO;
     if (strangers() || rn_os_signal_handlers(UINT64_C(1) << (SIGQUIT - 1)))
-        return true;
-    report();
+        return RN_ASLEEP_PERHAPS;
+    return RN_ASLEEP_YES;
 }

@@ -61,6 +61,12 @@ static void attach(struct rn_m *m, struct rn_p *p)
     rn_store_relaxed(&p->m, m); /* relaxed: p is in our hands; the monitor takes it as a hint */
 }
 
+static void spinning_less(void)
+{
+    /* acq_rel: before the last look at the queues; see the head. */
+    rn_sub_acq_rel(&rn__sched.spinning_n, 1);
+}
+
 /* ---- fewer and more processors --------------------------------------------------------------------- */
 
 /* Processors that rn_set_procs has taken out of use; under sched.lock. */
@@ -83,6 +89,9 @@ void rn__retire_p(struct rn_m *m)
     p->idle_link = retired;
     retired = p;
     rn_lock_release(&rn__sched.lock);
+    if (m->spinning)
+        spinning_less();
+    m->spinning = false;
     rn__wake_idle();
 }
 
@@ -112,12 +121,6 @@ void rn__unretire_locked(void)
 static void idle_m_remove_locked(struct rn_m *m)
 {
     struct rn_sched *s = &rn__sched;
-    if (s->poller == m) {
-        s->poller = NULL;
-        /* relaxed: nobody sleeps there now; a deadline published late costs one wake-up. */
-        rn_store_relaxed(&s->poll_until, INT64_MIN);
-        return;
-    }
     for (struct rn_m **at = &s->idle_m; *at; at = &(*at)->idle_link)
         if (*at == m) {
             *at = m->idle_link;
@@ -172,12 +175,6 @@ static void give_unlock(struct rn_p *p, bool spinning)
     bool polling = m->polling;
     rn_lock_release(&s->lock);
     worker_notify(m, polling);
-}
-
-static void spinning_less(void)
-{
-    /* acq_rel: before the last look at the queues; see the head. */
-    rn_sub_acq_rel(&rn__sched.spinning_n, 1);
 }
 
 void rn__wake_idle_slow(void)
@@ -256,16 +253,22 @@ static void sleep_in_poller(struct rn_m *m, rn_time until)
  * it has a processor, or the run ends.  With the lock. */
 static bool wake_up_locked(struct rn_m *m, bool may_take)
 {
+    struct rn_sched *s = &rn__sched;
     struct rn_p *p = m->given;
     /* relaxed: m->given was read under the lock that guards it; if NULL, nobody has to wake m. */
     rn_store_relaxed(&m->wake, 0);
     if (!p && may_take && (p = idle_p_get_locked()) != NULL) {
         m->spinning = true;
-        rn_add_acq_rel(&rn__sched.spinning_n, 1); /* acq_rel: see the head */
+        rn_add_acq_rel(&s->spinning_n, 1); /* acq_rel: see the head */
     }
-    if (!p && !rn_load_relaxed(&rn__sched.stopping))
+    if (!p && !rn_load_relaxed(&s->stopping))
         return false;
     idle_m_remove_locked(m);
+    if (s->poller == m) {
+        s->poller = NULL;
+        /* relaxed: nobody sleeps there now; seen late, it costs one wake-up. */
+        rn_store_relaxed(&s->poll_until, INT64_MIN);
+    }
     m->given = NULL;
     m->polling = false;
     if (p)
@@ -296,15 +299,28 @@ static bool wake_up(struct rn_m *m, bool may_take)
     return awake;
 }
 
-/* Everybody sleeps: for ever?  Returns until when to sleep before asking again. */
-static rn_time ask_deadlock(void)
+static bool all_asleep(void)
 {
-    enum { ASK_AGAIN = 100 }; /* ms: threads that are not ours may have gone by then */
     struct rn_sched *s = &rn__sched;
     rn_lock_take(&s->lock, RN_RANK_SCHED);
     bool asleep = s->idle_m_n + (sleeping_poller_locked() != NULL) + s->pinned_n == s->m_n && !s->global_first;
     rn_lock_release(&s->lock);
-    return asleep && rn__ask_deadlock() ? rn__choose_now() + ASK_AGAIN * RN_MILLISECOND : INT64_MAX;
+    return asleep;
+}
+
+/* Everybody sleeps: for ever?  Returns until when to sleep before asking again. */
+static rn_time ask_deadlock(void)
+{
+    enum { ASK_AGAIN = 100 }; /* ms: threads that are not ours may have gone by then */
+    /* acquire, both: pairs with the release in ready_thread.  A thread that was seen asleep and has since
+     * been woken changes it; one that woke a goroutine before it was seen asleep shows in all_asleep. */
+    uint32_t woken = rn_load_acquire(&rn__threads_woken);
+    if (!all_asleep())
+        return INT64_MAX;
+    enum rn_asleep found = rn__ask_deadlock();
+    if (found == RN_ASLEEP_YES && all_asleep() && rn_load_acquire(&rn__threads_woken) == woken)
+        rn__deadlock_report();
+    return found == RN_ASLEEP_NO ? INT64_MAX : rn__choose_now() + ASK_AGAIN * RN_MILLISECOND;
 }
 
 static void join_idle_locked(struct rn_m *m)
@@ -372,18 +388,26 @@ void rn__idle_without(struct rn_m *m)
     sleep_idle(m);
 }
 
+static void pinned_awake_locked(struct rn_m *m)
+{
+    rn__sched.pinned_n -= m->sleeps_pinned;
+    m->sleeps_pinned = false;
+}
+
 /* A worker to whom only its pinned goroutine may come: not among the idle, it waits for its
  * processor from whoever takes that goroutine out of a queue. */
 void rn__sleep_pinned(struct rn_m *m)
 {
     struct rn_sched *s = &rn__sched;
     rn_lock_take(&s->lock, RN_RANK_SCHED);
-    s->pinned_n++;
+    bool given = m->given != NULL;
+    if (!given)
+        s->pinned_n++;
+    m->sleeps_pinned = !given;
     rn_lock_release(&s->lock);
-    rn_time until = m->given ? 0 : ask_deadlock();
-    sleep_on_wake(m, until);
+    sleep_on_wake(m, given ? INT64_MAX : ask_deadlock());
     rn_lock_take(&s->lock, RN_RANK_SCHED);
-    s->pinned_n--;
+    pinned_awake_locked(m);
     (void)wake_up_locked(m, false);
     rn_lock_release(&s->lock);
 }
@@ -392,6 +416,7 @@ void rn__give_pinned(struct rn_m *m, struct rn_p *p)
 {
     rn_lock_take(&rn__sched.lock, RN_RANK_SCHED);
     m->given = p;
+    pinned_awake_locked(m);
     rn_lock_release(&rn__sched.lock);
     worker_notify(m, false);
 }

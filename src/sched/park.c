@@ -145,6 +145,8 @@ static struct rn_waiter *park_thread(struct rn_m *m)
 static void ready_thread(struct rn_g *g)
 {
     struct rn_m *m = rn_load_relaxed(&g->m);
+    /* release: pairs with the acquire in ask_deadlock (idle.c). */
+    rn_add_release(&rn__threads_woken, 1);
     /* release: pairs with the acquire in park_thread. */
     rn_store_release(&m->wake, 1);
     rn_os_futex_wake(&m->wake, 1);

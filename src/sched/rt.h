@@ -52,7 +52,7 @@ struct rn_m {
     struct rn_own own;
     uint64_t random[2];
     rn_atomic(uint32_t) wake;         /* futex: 1 = go on */
-    bool external, spinning, polling;
+    bool external, spinning, polling, sleeps_pinned;
     struct rn_p *given;               /* under sched.lock: the processor to go on with */
     struct rn_g *locked;              /* rn_pin: the only goroutine that runs here */
     struct rn_g *dead;                /* it has just ended here; the loop puts its record away */
@@ -186,9 +186,13 @@ void rn__g_release_all(void);
 
 void *rn__monitor(void *arg);
 void rn__monitor_wake_locked(void);
-/* Every worker sleeps.  Reports a deadlock if there is one, and does not return; true when
- * somebody whom we don't know could still wake the program: ask again later. */
-bool rn__ask_deadlock(void);
+/* Every worker sleeps: can nothing wake the program any more?  PERHAPS: somebody whom we don't know
+ * could; ask again later.  YES only counts if every worker still sleeps afterwards and no plain thread
+ * has been woken meanwhile: the threads were looked at one after the other. */
+enum rn_asleep { RN_ASLEEP_NO, RN_ASLEEP_PERHAPS, RN_ASLEEP_YES };
+enum rn_asleep rn__ask_deadlock(void);
+_Noreturn void rn__deadlock_report(void);
+extern rn_atomic(uint32_t) rn__threads_woken; /* counts rn__ready of plain threads */
 
 static inline void rn__wake_idle(void)
 {
