@@ -8,9 +8,8 @@
  *         group_go(&g, fetch, urls[i], &pages[i]);
  *     int err = group_wait(&g);                   // all have ended; the first error, or 0
  *
- * The others are not stopped by an error unless the group was made with a context, which the first
- * error cancels (runnel/context.h); runnel/scope.h does the same with a scope that cannot be left
- * early.  A group is for one task: its error stays.
+ * An error does not stop the others, but group_with_context gives them a context that it cancels.
+ * runnel/scope.h has the same as a scope that cannot be left early.  A group is for one task: its error stays.
  *
  * From goroutines and plain threads; not from signal handlers.
  * Happens before: the end of each goroutine before group_wait returns.  (golang.org/x/sync/errgroup.)
@@ -26,8 +25,8 @@ typedef struct rn_group {
     int64_t rn_limit;                 /* the limit + 1; 0: none */
     int64_t rn_active;
     int rn_err;                       /* the first error */
-    void (*rn_on_error)(void *arg, int err);
-    void *rn_on_error_arg;
+    rn_context *rn_ctx;               /* rn_group_with_context's */
+    void (*rn_cancel)(rn_context *ctx, int err, bool end);
 } rn_group;
 
 #ifdef __cplusplus
@@ -41,9 +40,10 @@ RN_EXTERN_C_BEGIN
 /* At most n goroutines of g run at a time from now on; n < 0: as many as there are.  0: none, so
  * that group_go blocks.  Panics while goroutines of g run. */
 RN_PUBLIC void rn_group_limit(rn_group *g, int n);
-/* f(arg, err) is called once, with the first error, by the goroutine that had it.  Set before the
- * first group_go.  This is how a context is canceled. */
-RN_PUBLIC void rn_group_on_error(rn_group *g, void (*f)(void *arg, int err), void *arg);
+/* Gives g a context below parent, which the first error cancels (with that error as its cause), and
+ * otherwise the return of group_wait, which ends it: it is not for the caller to end.  Before the
+ * first group_go. */
+RN_PUBLIC RN_MUST_USE rn_context *rn_group_with_context(rn_group *g, rn_context *parent);
 /* Waits for all goroutines of g; returns the first error, or 0. */
 RN_PUBLIC int rn_group_wait(rn_group *g);
 /* The same, but gives up when ctx is done: RN_ECANCELED or RN_ETIMEOUT; the goroutines go on. */
@@ -88,7 +88,7 @@ RN_EXTERN_C_END
 
 #ifndef RN_NO_SHORT_NAMES
 #define group_limit rn_group_limit
-#define group_on_error rn_group_on_error
+#define group_with_context rn_group_with_context
 #define group_wait rn_group_wait
 #define group_wait_ctx rn_group_wait_ctx
 #ifndef __cplusplus

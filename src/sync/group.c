@@ -19,12 +19,6 @@ void rn_group_limit(rn_group *g, int n)
         rn_panic("errgroup: modify limit while %lld goroutines in the group are still active", (long long)active);
 }
 
-void rn_group_on_error(rn_group *g, void (*f)(void *arg, int err), void *arg)
-{
-    g->rn_on_error = f;
-    g->rn_on_error_arg = arg;
-}
-
 bool rn__group_enter(rn_group *g, bool wait)
 {
     rn__waitq_check(&g->rn_slots, "group");
@@ -56,8 +50,8 @@ static void leave(rn_group *g, int err)
     if (!w)
         g->rn_active--;
     rn__waitq_unlock(&g->rn_slots);
-    if (first && g->rn_on_error)
-        g->rn_on_error(g->rn_on_error_arg, err);
+    if (first && g->rn_cancel)
+        g->rn_cancel(g->rn_ctx, err, false);
     if (w)
         rn__ready(w->g);
     rn_wg_done(&g->rn_all);
@@ -78,22 +72,25 @@ void rn__group_go_failed(rn_group *g, int err)
     rn_panic("group_go: %s", rn_strerror(err));
 }
 
-static int first_error(rn_group *g)
+/* All have ended. */
+static int finish(rn_group *g)
 {
     rn__waitq_lock(&g->rn_slots);
     int err = g->rn_err;
     rn__waitq_unlock(&g->rn_slots);
+    if (g->rn_cancel)
+        g->rn_cancel(g->rn_ctx, err, true);
     return err;
 }
 
 int rn_group_wait(rn_group *g)
 {
     rn_wg_wait(&g->rn_all);
-    return first_error(g);
+    return finish(g);
 }
 
 int rn_group_wait_ctx(rn_context *ctx, rn_group *g)
 {
     int err = rn_wg_wait_ctx(ctx, &g->rn_all);
-    return err ? err : first_error(g);
+    return err ? err : finish(g);
 }

@@ -1,0 +1,150 @@
+/* WaitGroup: a negative counter panics; reuse after wait; many waiters; wg_go; misuse is detected. */
+#include "sync_inside.h"
+
+static rn_waitgroup wg;
+static rn_atomic_int64 sum;
+
+static void add_to_sum(int n)
+{
+    rn_atomic_add(&sum, n);
+}
+
+TEST(waits_for_all)
+{
+    for (int round = 1; round <= 3; round++) { /* and may be used again */
+        for (int i = 0; i < 100; i++)
+            wg_go(&wg, add_to_sum, 1);
+        wg_wait(&wg);
+        CHECK_EQ(rn_atomic_load(&sum), round * 100);
+    }
+}
+
+TEST(wait_on_nothing_returns)
+{
+    wg_wait(&wg);
+}
+
+static void wait_and_count(void)
+{
+    wg_wait(&wg);
+    rn_atomic_add(&sum, 1);
+}
+
+TEST(many_waiters)
+{
+    rn_waitgroup done = RN_WAITGROUP_INIT;
+    wg_add(&wg, 2);
+    for (int i = 0; i < 50; i++)
+        wg_go(&done, wait_and_count);
+    await_waiters(&wg.rn_queue, 50);
+    wg_done(&wg);
+    CHECK_EQ(waiters(&wg.rn_queue), 50);
+    CHECK_EQ(rn_atomic_load(&sum), 0);
+    wg_done(&wg);
+    wg_wait(&done);
+    CHECK_EQ(rn_atomic_load(&sum), 50);
+}
+
+TEST(negative_counter_panics)
+{
+    EXPECT_PANIC("sync: negative WaitGroup counter", wg_done(&wg));
+}
+
+TEST(negative_counter_panics_from_above_too)
+{
+    wg_add(&wg, 2);
+    EXPECT_PANIC("sync: negative WaitGroup counter", wg_add(&wg, -3));
+}
+
+/* The instant between "the counter is zero" and "the waiters are let go" is made to last here. */
+TEST(add_concurrent_with_wait_at_zero_panics)
+{
+    wg_add(&wg, 1);
+    go(wait_and_count);
+    await_waiters(&wg.rn_queue, 1);
+    rn_sub_acq_rel(&wg.rn_state, (uint64_t)1 << 32);
+    EXPECT_PANIC("sync: WaitGroup misuse: Add called concurrently with Wait", wg_add(&wg, 1));
+}
+
+static void wait_and_expect_panic(bool *done)
+{
+    EXPECT_PANIC("sync: WaitGroup is reused before previous Wait has returned", wg_wait(&wg));
+    *done = true;
+}
+
+static void reuse_at_once(void)
+{
+    wg_done(&wg);
+    wg_add(&wg, 1);
+}
+
+TEST(reuse_before_the_wait_has_returned_panics)
+{
+    bool done = false;
+    rn_set_procs(1);
+    wg_add(&wg, 1);
+    go(wait_and_expect_panic, &done);
+    await_waiters(&wg.rn_queue, 1);
+    reuse_at_once(); /* no park in between: the waiter has not run */
+    while (!done)
+        rn_yield();
+}
+
+static void leave_by_exit(void)
+{
+    rn_exit_goroutine();
+}
+
+TEST(go_is_done_on_return_and_exit)
+{
+    wg_go(&wg, leave_by_exit);
+    wg_go(&wg, add_to_sum, 1);
+    wg_wait(&wg);
+    CHECK_EQ(rn_atomic_load(&sum), 1);
+}
+
+static void fail(void)
+{
+    rn_panic("boom");
+}
+
+TEST_DIES(go_with_a_panic_does_not_let_the_waiters_go, 2, "panic: boom")
+{
+    wg_go(&wg, fail);
+    wg_wait(&wg);
+    _exit(0);
+}
+
+static void local_round(void)
+{
+    rn_waitgroup local = RN_WAITGROUP_INIT;
+    wg_go(&local, add_to_sum, 1);
+    wg_go(&local, add_to_sum, 1);
+    wg_wait(&local);
+    memset(&local, 0xa5, sizeof local); /* whoever still touched it would be found out */
+}
+
+TEST(the_memory_is_free_when_wait_returns)
+{
+    for (int i = 0; i < 2000; i++)
+        local_round();
+    CHECK_EQ(rn_atomic_load(&sum), 4000);
+}
+
+static void *done_in_thread(void *arg)
+{
+    (void)arg;
+    wg_done(&wg);
+    return NULL;
+}
+
+TEST(plain_threads)
+{
+    pthread_t t[4];
+    wg_add(&wg, 4);
+    for (int i = 0; i < 4; i++)
+        pthread_create(&t[i], NULL, done_in_thread, NULL);
+    wg_wait(&wg);
+    for (int i = 0; i < 4; i++)
+        pthread_join(t[i], NULL);
+}
