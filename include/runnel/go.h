@@ -178,43 +178,60 @@ struct rn_defer {
     void (*f)(void *);
     void *arg;
 };
-#define rn_defer(f, arg) RN__DEFER(RN_CAT(rn_defer_, __COUNTER__), f, arg)
-#define RN__DEFER(name, f, a)                                                               \
+#define rn_defer(f, arg) RN__DEFER(RN_CAT(rn_defer_, __COUNTER__), f, arg, RN__RETURN_SCALAR)
+/* The same in a function that returns a struct or union of type T (clang and gcc 14 can't do without). */
+#define rn_defer_in(T, f, arg) RN__DEFER(RN_CAT(rn_defer_, __COUNTER__), f, arg, return (T){0})
+#define RN__DEFER(name, f, a, leave)                                                        \
     __attribute__((cleanup(rn__defer_leave), unused)) struct rn_defer name;                 \
     RN__DEFER_CHECK(f, a);                                                                  \
-    rn__defer_enter(&name, (void (*)(void *))(void (*)(void))(f), (void *)(uintptr_t)(a));                   \
-    RN__RETURNS_AT_ANY_POINT()
-/* Two things that the compiler must believe of a function that this stands in; neither costs an
- * instruction.  It may not be inlined or copied: gcc and clang do neither when the address of a label is
- * kept.  And it may return from any point after, even if it ends in a panic: else the code after calls of
- * it would be dropped; a jump that asm might take leads to a return.  (C++ has no return without a value, and
- * would put the variable into an inline function's group, where it may not name a label.) */
+    RN__MAY_RETURN(rn__defer_enter(&name, (void (*)(void *))(f), (void *)(uintptr_t)(a)), leave); \
+    RN__NOT_INLINED()
+/* The function that this stands in is not inlined or copied: gcc and clang do neither when the address of
+ * a label is kept.  Costs no instruction.  (In C++ the variable would come into an inline function's group,
+ * where it may not name a label.) */
 #ifdef __cplusplus
-#define RN__DEFER_CHECK(f, a) ((void)0)
-#define RN__RETURNS_AT_ANY_POINT()                \
+#define RN__NOT_INLINED()                         \
     __extension__({                               \
         __label__ rn_here_;                       \
     rn_here_:                                     \
         __asm__ volatile("" : : "r"(&&rn_here_)); \
     })
 #else
-#define RN__DEFER_CHECK(f, a) ((void)sizeof(((f)(a)), 0))
-#define RN__RETURNS_AT_ANY_POINT()                                      \
-    __extension__({                                                     \
-        __label__ rn_here_, rn_out_;                                    \
-        static const void *rn_at_ = &&rn_here_;                         \
-        __asm__ goto("" : : "m"(rn_at_) : : rn_out_);                   \
-        if (0) {                                                        \
-        rn_out_:                                                        \
-            _Pragma("GCC diagnostic push")                              \
-            _Pragma("GCC diagnostic ignored \"-Wreturn-type\"") return; \
-            _Pragma("GCC diagnostic pop")                               \
-        }                                                               \
-    rn_here_:;                                                          \
+#define RN__NOT_INLINED()                       \
+    __extension__({                             \
+        __label__ rn_here_;                     \
+        static const void *rn_at_ = &&rn_here_; \
+    rn_here_:                                   \
+        __asm__ volatile("" : : "m"(rn_at_));   \
     })
 #endif
+/* A function that defers may return, with a value that is not known, even if it ends in a panic or always
+ * returns the same; the compiler must not think otherwise of calls of it.  Hence a return if rn__defer_enter
+ * says so, which it never does.  (C++ has no return without a type.) */
+#ifdef __cplusplus
+#define RN__DEFER_CHECK(f, a) ((void)0)
+#define RN__MAY_RETURN(entered, leave) (void)(entered)
+#else
+#define RN__DEFER_CHECK(f, a) ((void)sizeof(((f)(a)), 0))
+#define RN__MAY_RETURN(entered, leave)                                        \
+    __extension__({                                                           \
+        int rn_unknown_ = (entered);                                          \
+        if (__builtin_expect(rn_unknown_, 0)) {                               \
+            _Pragma("GCC diagnostic push")                                    \
+            _Pragma("GCC diagnostic ignored \"-Wreturn-type\"")               \
+            _Pragma("GCC diagnostic ignored \"-Wint-conversion\"") leave;     \
+            _Pragma("GCC diagnostic pop")                                     \
+        }                                                                     \
+    })
+#if defined(__clang__) || __GNUC__ >= 14 /* these reason about what a function returns */
+#define RN__RETURN_SCALAR return rn_unknown_
+#else
+#define RN__RETURN_SCALAR return
+#endif
+#endif
 
-RN_PUBLIC void rn__defer_enter(struct rn_defer *d, void (*f)(void *), void *arg);
+/* Returns 0. */
+RN_PUBLIC int rn__defer_enter(struct rn_defer *d, void (*f)(void *), void *arg);
 
 static inline void rn__defer_leave(struct rn_defer *d)
 {
@@ -230,23 +247,16 @@ RN_PUBLIC RN_NORETURN void rn_panic(const char *format, ...) RN_PRINTF(1, 2);
 /* A panic that carries a value for rn_recover_value; text is copied. */
 RN_PUBLIC RN_NORETURN void rn_panic_value(void *value, const char *text);
 
-/* The two below, in a function whose frame is at cfa: that tells who calls. */
-RN_PUBLIC const char *rn__recover(void *cfa);
+/* Directly in a deferred function: rn_recover() stops the panic that runs it and returns its text, a
+ * const char * that lives until the goroutine panics again or ends; NULL when there is no panic or the caller
+ * was not deferred.  When the deferred call returns, the function that deferred it runs its other
+ * deferred calls and returns to its caller, with the value 0 where it has one (a struct: undefined). */
+#define rn_recover() (RN__NOT_INLINED(), rn__recover(__builtin_dwarf_cfa()))
+/* As rn_recover; returns whether it recovered, and stores the value of rn_panic_value (else NULL) in the
+ * void * that `value` points to. */
+#define rn_recover_value(value) (RN__NOT_INLINED(), rn__recover_value(__builtin_dwarf_cfa(), (value)))
+RN_PUBLIC const char *rn__recover(void *cfa); /* cfa: of the frame of the one who calls */
 RN_PUBLIC bool rn__recover_value(void *cfa, void **value);
-
-/* Directly in a deferred function: stops the panic that runs it and returns its text, which lives
- * until the goroutine panics again or ends; NULL when there is no panic or the caller was not
- * deferred.  When the deferred call returns, the function that deferred it returns to its caller,
- * with the value 0 where it has one. */
-static inline __attribute__((always_inline)) const char *rn_recover(void)
-{
-    return rn__recover(__builtin_dwarf_cfa());
-}
-/* As rn_recover; returns whether it recovered, and stores the value of rn_panic_value (else NULL). */
-static inline __attribute__((always_inline)) bool rn_recover_value(void **value)
-{
-    return rn__recover_value(__builtin_dwarf_cfa(), value);
-}
 
 /* Prints "fatal error: <text>" and the listing, status 2.  Can't be recovered. */
 RN_PUBLIC RN_NORETURN void rn_fatal(const char *format, ...) RN_PRINTF(1, 2);
@@ -256,6 +266,7 @@ RN_EXTERN_C_END
 #ifndef RN_NO_SHORT_NAMES
 #define go(f, ...) rn_go(f, ##__VA_ARGS__)
 #define defer(f, arg) rn_defer(f, arg)
+#define defer_in(T, f, arg) rn_defer_in(T, f, arg)
 #endif
 
 #endif
