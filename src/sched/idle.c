@@ -71,6 +71,7 @@ static void spinning_less(void)
 
 /* Processors that rn_set_procs has taken out of use; under sched.lock. */
 static struct rn_p *retired;
+static uint32_t retired_n;
 
 /* m's processor is one too many: what it has to run goes to the others.  Its timers stay, and are
  * looked at like all. */
@@ -88,6 +89,7 @@ void rn__retire_p(struct rn_m *m)
     rn_store_relaxed(&p->m, NULL); /* relaxed: under the lock */
     p->idle_link = retired;
     retired = p;
+    retired_n++;
     rn_lock_release(&rn__sched.lock);
     if (m->spinning)
         spinning_less();
@@ -98,12 +100,13 @@ void rn__retire_p(struct rn_m *m)
 void rn__retired_forget(void)
 {
     retired = NULL;
+    retired_n = 0;
 }
 
 void rn__unretire_locked(void)
 {
     struct rn_p *list = retired;
-    retired = NULL;
+    rn__retired_forget();
     while (list) {
         struct rn_p *p = list;
         list = p->idle_link;
@@ -112,6 +115,7 @@ void rn__unretire_locked(void)
         } else {
             p->idle_link = retired;
             retired = p;
+            retired_n++;
         }
     }
 }

@@ -99,6 +99,16 @@ static bool sleep_while_idle(void)
     return idle;
 }
 
+/* Timers and descriptors, when the worker that used to sleep for them is busy, and another could. */
+static void replace_poller(void)
+{
+    struct rn_sched *s = &rn__sched;
+    /* relaxed, all: hints.  The worker that is woken finds nothing and goes to sleep in the poller. */
+    if (rn_load_relaxed(&s->poll_until) == INT64_MIN && rn_load_relaxed(&s->idle_p_n) != 0 &&
+        (rn_load_relaxed(&rn__external_wakers) != 0 || rn__timers_first() != INT64_MAX))
+        rn__wake_idle();
+}
+
 /* Descriptors, when every worker has been busy for long. */
 static void poll_if_nobody_does(rn_time now)
 {
@@ -138,6 +148,7 @@ void *rn__monitor(void *arg)
         bool took = false;
         for (uint32_t i = 0; i < s->procs_made; i++)
             took |= look_at(&rn__procs[i], now);
+        replace_poller();
         poll_if_nobody_does(now);
         looks = took || sleep_while_idle() ? 0 : looks + 1;
         pause = next_pause(pause, looks, now);

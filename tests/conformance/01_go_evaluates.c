@@ -1,0 +1,137 @@
+/* SEMANTICS 1: go evaluates f and its arguments in the caller, then returns without waiting. */
+#include <runnel.h>
+#include <runnel/test.h>
+#include <string.h>
+
+struct pair { int a; double b; };
+struct wide { long v[9]; };
+
+static chan(int) done;
+
+static void take_all(char c, short s, int i, long l, float f, double d, struct pair p, const char *t)
+{
+    CHECK_EQ(c, 'x');
+    CHECK_EQ(s, -3);
+    CHECK_EQ(i, 7);
+    CHECK_EQ(l, 1L << 40);
+    CHECK(f == 1.5f && d == 2.25);
+    CHECK(p.a == 11 && p.b == 0.5);
+    CHECK_STR(t, "text");
+    chan_send(done, 1);
+}
+
+TEST(arguments_arrive_converted)
+{
+    done = chan_make(int, 0);
+    struct pair p = {11, 0.5};
+    char text[] = "text";
+    go(take_all, 'x', -3, 7.9, 1L << 40, 1.5, 2.25f, p, text);
+    chan_recv(done);
+    chan_free(done);
+}
+
+static void on_the_stack(long a, long b, long c, long d, long e, long f, long g, long h, struct wide w, double x)
+{
+    CHECK(a == 1 && b == 2 && c == 3 && d == 4 && e == 5 && f == 6 && g == 7 && h == 8);
+    for (int i = 0; i < 9; i++)
+        CHECK_EQ(w.v[i], 100 + i);
+    CHECK(x == 9.5);
+    chan_send(done, 1);
+}
+
+TEST(arguments_on_the_stack_arrive)
+{
+    done = chan_make(int, 0);
+    struct wide w;
+    for (int i = 0; i < 9; i++)
+        w.v[i] = 100 + i;
+    go(on_the_stack, 1, 2, 3, 4, 5, 6, 7, 8, w, 9.5);
+    w.v[0] = 0; /* what arrived is a copy */
+    chan_recv(done);
+    chan_free(done);
+}
+
+static void many_doubles(double a, double b, double c, double d, double e, double f, double g, double h, double i)
+{
+    CHECK(a == 1 && b == 2 && c == 3 && d == 4 && e == 5 && f == 6 && g == 7 && h == 8 && i == 9);
+    chan_send(done, 1);
+}
+
+TEST(nine_doubles_arrive)
+{
+    done = chan_make(int, 0);
+    go(many_doubles, 1, 2, 3, 4, 5, 6, 7, 8, 9);
+    chan_recv(done);
+    chan_free(done);
+}
+
+static int calls;
+static int counted(void) { return ++calls; }
+static void take_int(int i) { chan_send(done, i); }
+typedef void taker(int);
+static taker *pick(void) { calls += 10; return take_int; }
+
+TEST(each_is_evaluated_once_in_the_caller)
+{
+    done = chan_make(int, 1);
+    calls = 0;
+    go(take_int, counted());
+    CHECK_EQ(calls, 1);
+    CHECK_EQ(chan_recv(done), 1);
+    taker *f = pick();
+    go(f, counted());
+    CHECK_EQ(calls, 12);
+    CHECK_EQ(chan_recv(done), 12);
+    chan_free(done);
+}
+
+static int returns_int(int x) { chan_send(done, x); return x; }
+
+TEST(a_result_is_dropped)
+{
+    done = chan_make(int, 0);
+    go(returns_int, 5);
+    CHECK_EQ(chan_recv(done), 5);
+    chan_free(done);
+}
+
+static void waits(chan_recv_only(int) c) { chan_recv(c); chan_send(done, 1); }
+
+TEST(go_does_not_wait)
+{
+    done = chan_make(int, 0);
+    chan(int) c = chan_make(int, 0);
+    go(waits, c); /* would wait for ever */
+    chan_send(c, 1);
+    chan_recv(done);
+    chan_free(c);
+    chan_free(done);
+}
+
+static int shared;
+static void reads_shared(void) { CHECK_EQ(shared, 42); chan_send(done, 1); }
+
+TEST(what_came_before_go_is_seen)
+{
+    done = chan_make(int, 0);
+    shared = 42;
+    go(reads_shared);
+    chan_recv(done);
+    chan_free(done);
+}
+
+TEST_DIES(go_of_null_is_fatal, 2, "fatal error: go of nil func value")
+{
+    taker *f = NULL;
+    go(f, 1);
+}
+
+TEST(options_name_and_stack)
+{
+    done = chan_make(int, 0);
+    rn_go_with((.name = "reader", .stack = 1 << 20), take_int, 3);
+    CHECK_EQ(chan_recv(done), 3);
+    CHECK_EQ(rn_go_try(take_int, 4), 0);
+    CHECK_EQ(chan_recv(done), 4);
+    chan_free(done);
+}

@@ -1,0 +1,143 @@
+/* SEMANTICS 4: a goroutine that computes or blocks in a system call does not keep others from
+ * running, also with one processor. */
+#include <runnel.h>
+#include <runnel/test.h>
+#include <netdb.h>
+#include <time.h>
+#include <unistd.h>
+
+static rn_atomic_bool stop, up;
+
+static void compute(void)
+{
+    rn_atomic_store(&up, true);
+    while (!rn_atomic_load(&stop))
+        ;
+}
+
+static void wait_until_up(void)
+{
+    while (!rn_atomic_load(&up))
+        rn_yield();
+}
+
+static void echo(chan(int) in, chan(int) out)
+{
+    for (int v; chan_next(in, &v);)
+        chan_send(out, v);
+}
+
+static void others_go_on(void)
+{
+    chan(int) in = chan_make(int, 0), out = chan_make(int, 0);
+    go(echo, in, out);
+    for (int i = 0; i < 1000; i++) {
+        chan_send(in, i);
+        CHECK_EQ(chan_recv(out), i);
+    }
+    rn_time t = rn_now();
+    rn_sleep(RN_MILLISECOND);
+    CHECK(rn_since(t) < 500 * RN_MILLISECOND);
+    chan_close(in);
+}
+
+TEST(beside_a_loop_without_end)
+{
+    rn_set_procs(1);
+    rn_atomic_store(&stop, false);
+    rn_atomic_store(&up, false);
+    go(compute);
+    wait_until_up();
+    others_go_on();
+    rn_atomic_store(&stop, true);
+}
+
+static void sleeps(chan(int) out)
+{
+    rn_atomic_store(&up, true);
+    struct timespec t = {.tv_nsec = 200 * 1000 * 1000};
+    nanosleep(&t, NULL);
+    chan_send(out, 1);
+}
+
+TEST(beside_a_sleeping_system_call)
+{
+    rn_set_procs(1);
+    rn_atomic_store(&up, false);
+    chan(int) out = chan_make(int, 0);
+    go(sleeps, out);
+    wait_until_up();
+    rn_time t = rn_now();
+    others_go_on();
+    CHECK(rn_since(t) < 150 * RN_MILLISECOND);
+    CHECK_EQ(chan_recv(out), 1);
+    chan_free(out);
+}
+
+static void looks_up(chan(int) out)
+{
+    struct addrinfo *a = NULL;
+    int err = getaddrinfo("localhost", "80", NULL, &a);
+    if (!err)
+        freeaddrinfo(a);
+    chan_send(out, err);
+}
+
+TEST(getaddrinfo_in_many)
+{
+    rn_set_procs(1);
+    chan(int) out = chan_make(int, 0);
+    for (int i = 0; i < 20; i++)
+        go(looks_up, out);
+    others_go_on();
+    for (int i = 0; i < 20; i++)
+        chan_recv(out);
+    chan_free(out);
+}
+
+static void reads(int fd, chan(int) out)
+{
+    char c;
+    rn_blocking_enter();
+    ssize_t n = read(fd, &c, 1);
+    rn_blocking_leave();
+    chan_send(out, (int)n);
+}
+
+TEST(announced_calls_hand_off_at_once)
+{
+    rn_set_procs(1);
+    int fd[2];
+    REQUIRE(pipe(fd) == 0);
+    chan(int) out = chan_make(int, 0);
+    for (int i = 0; i < 50; i++)
+        go(reads, fd[0], out);
+    others_go_on();
+    char c[50] = {0};
+    REQUIRE(write(fd[1], c, 50) == 50);
+    for (int i = 0; i < 50; i++)
+        CHECK_EQ(chan_recv(out), 1);
+    close(fd[0]);
+    close(fd[1]);
+    chan_free(out);
+}
+
+static void burn(rn_waitgroup *wg, rn_duration d)
+{
+    for (rn_time t = rn_now(); rn_since(t) < d;)
+        ;
+    wg_done(wg);
+}
+
+TEST(timers_fire_beside_many_that_compute)
+{
+    rn_set_procs(1);
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    wg_add(&wg, 4);
+    for (int i = 0; i < 4; i++)
+        go(burn, &wg, 100 * RN_MILLISECOND);
+    rn_time t = rn_now();
+    rn_sleep(5 * RN_MILLISECOND);
+    CHECK(rn_since(t) < 380 * RN_MILLISECOND); /* in turn it would be 400 */
+    wg_wait(&wg);
+}

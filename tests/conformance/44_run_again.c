@@ -1,0 +1,175 @@
+/* SEMANTICS 44: rn_run returns, all threads are joined, nothing is left; it may be called again. */
+#include <runnel.h>
+#include <runnel/test.h>
+#include <dirent.h>
+#include <pthread.h>
+
+static int entries(const char *path)
+{
+    int n = 0;
+    DIR *d = opendir(path);
+    while (d && readdir(d))
+        n++;
+    if (d)
+        closedir(d);
+    return n;
+}
+
+static void double_it(chan(long) in, chan(long) out)
+{
+    for (long v; chan_next(in, &v);)
+        chan_send(out, 2 * v);
+}
+
+static int work(int n)
+{
+    chan(long) in = chan_make(long, 4), out = chan_make(long, 4);
+    for (int i = 0; i < 4; i++)
+        go(double_it, in, out);
+    long sum = 0;
+    for (long i = 0; i < n; i++) {
+        chan_send(in, i);
+        sum += chan_recv(out);
+    }
+    chan_close(in);
+    while (rn_num_goroutines() > 1)
+        rn_yield();
+    chan_free(in);
+    chan_free(out);
+    return (int)sum;
+}
+
+TEST_PLAIN(again_and_again)
+{
+    CHECK_EQ(rn_run(work, 10), 90);
+    int threads = entries("/proc/self/task"), files = entries("/proc/self/fd");
+    for (int i = 0; i < 50; i++) {
+        CHECK_EQ(rn_run(work, 100), 9900);
+        CHECK_EQ(entries("/proc/self/task"), threads);
+        CHECK_EQ(entries("/proc/self/fd"), files);
+    }
+}
+
+TEST_PLAIN(with_other_numbers_of_processors)
+{
+    for (int p = 1; p <= 5; p++) {
+        rn_set_procs(p);
+        CHECK_EQ(rn_procs(), p);
+        CHECK_EQ(rn_run(work, 100), 9900);
+    }
+    CHECK_EQ(rn_set_procs(0), RN_EINVAL);
+}
+
+static void change(int *sum)
+{
+    for (int p = 1; p <= 8; p++) {
+        CHECK_EQ(rn_set_procs(p % 4 + 1), 0);
+        *sum += work(50);
+    }
+}
+
+TEST_PLAIN(processors_change_during_a_run)
+{
+    int sum = 0;
+    rn_run(change, &sum);
+    CHECK_EQ(sum, 8 * 2450);
+}
+
+static void blocked(chan_recv_only(int) c)
+{
+    chan_recv(c);
+}
+
+static int leaves_many(void)
+{
+    static chan(int) c;
+    c = chan_make(int, 0);
+    for (int i = 0; i < 1000; i++)
+        go(blocked, c);
+    rn_yield();
+    return 1;
+}
+
+TEST_PLAIN(goroutines_that_are_left_go_with_the_run)
+{
+    for (int i = 0; i < 10; i++)
+        CHECK_EQ(rn_run(leaves_many), 1);
+}
+
+/* ---- plain threads beside a run (SEMANTICS 41) ---- */
+
+static chan(int) jobs, results;
+
+static void *producer(void *arg)
+{
+    (void)arg;
+    for (int i = 1; i <= 1000; i++)
+        chan_send(jobs, i);
+    return NULL;
+}
+
+static void *consumer(void *arg)
+{
+    long *sum = arg;
+    for (int v; chan_next(results, &v);)
+        *sum += v;
+    return NULL;
+}
+
+static void copy(void)
+{
+    for (int v; chan_next(jobs, &v);)
+        chan_send(results, v);
+}
+
+static void serve(void)
+{
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    for (int i = 0; i < 3; i++)
+        wg_go(&wg, copy);
+    wg_wait(&wg);
+    chan_close(results);
+}
+
+TEST_PLAIN(plain_threads_send_and_receive)
+{
+    jobs = chan_make(int, 2);
+    results = chan_make(int, 0);
+    pthread_t p[4], c[2];
+    long sum[2] = {0, 0};
+    for (int i = 0; i < 4; i++)
+        pthread_create(&p[i], NULL, producer, NULL);
+    for (int i = 0; i < 2; i++)
+        pthread_create(&c[i], NULL, consumer, &sum[i]);
+    pthread_t closer;
+    static pthread_t *producers;
+    producers = p;
+    void *close_when_done(void *arg);
+    pthread_create(&closer, NULL, close_when_done, producers);
+    rn_run(serve);
+    pthread_join(closer, NULL);
+    for (int i = 0; i < 2; i++)
+        pthread_join(c[i], NULL);
+    CHECK_EQ(sum[0] + sum[1], 4L * 500500);
+    chan_free(jobs);
+    chan_free(results);
+}
+
+void *close_when_done(void *arg)
+{
+    pthread_t *p = arg;
+    for (int i = 0; i < 4; i++)
+        pthread_join(p[i], NULL);
+    chan_close(jobs);
+    return NULL;
+}
+
+TEST(rn_run_in_a_goroutine_panics)
+{
+    EXPECT_PANIC("rn_run: called from a goroutine", (void)rn_run(work, 1));
+}
+
+TEST_PLAIN_DIES(go_without_a_run_panics, 2, "go: the runtime is not running (see rn_run)")
+{
+    go(copy);
+}
