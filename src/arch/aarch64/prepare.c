@@ -1,5 +1,6 @@
 /* aarch64: the first frame of a new goroutine; the layout is that of switch.S. */
 #include "arch/arch.h"
+#include "arch/copy_frame.h"
 #include <string.h>
 
 _Static_assert(sizeof(struct rn_captured) == 208, "switch.S knows this layout");
@@ -22,7 +23,7 @@ void *rn__arch_prepare(char *top, void *f, const struct rn_captured *args, const
 {
     char *stack_args = top - stack_bytes;
     if (stack_bytes)
-        memcpy(stack_args, stack, stack_bytes);
+        rn__copy_frame(stack_args, stack, stack_bytes);
     struct first_frame *frame = (struct first_frame *)(void *)(stack_args - sizeof *frame);
     memset(frame, 0, offsetof(struct first_frame, args));
     frame->ret = rn__arch_entry;

@@ -1,5 +1,6 @@
 /* x86-64: the first frame of a new goroutine; the layout is that of switch.S. */
 #include "arch/arch.h"
+#include "arch/copy_frame.h"
 #include <string.h>
 
 _Static_assert(sizeof(struct rn_captured) == 184, "switch.S knows this layout");
@@ -19,7 +20,7 @@ void *rn__arch_prepare(char *top, void *f, const struct rn_captured *args, const
 {
     char *stack_args = top - stack_bytes;
     if (stack_bytes)
-        memcpy(stack_args, stack, stack_bytes);
+        rn__copy_frame(stack_args, stack, stack_bytes);
     struct first_frame *frame = (struct first_frame *)(void *)(stack_args - sizeof *frame);
     frame->fp_control = args->fp_control;
     memset(frame->saved, 0, sizeof frame->saved);

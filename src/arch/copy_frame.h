@@ -1,0 +1,25 @@
+/* Copies the caller's stack arguments: a bounded piece of its frame, whatever lies there, so that the
+ * address sanitizer must not look.  n is a multiple of 8. */
+#ifndef RN_ARCH_COPY_FRAME_H
+#define RN_ARCH_COPY_FRAME_H
+
+#include "base/sanitizers.h"
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifdef RN_ASAN
+__attribute__((no_sanitize("address"), noinline)) static void rn__copy_frame(void *to, const void *from, size_t n)
+{
+    const volatile uint64_t *f = from;
+    for (uint64_t *t = to; n > 0; n -= 8)
+        *t++ = *f++;
+}
+#else
+static inline void rn__copy_frame(void *to, const void *from, size_t n)
+{
+    memcpy(to, from, n);
+}
+#endif
+
+#endif
