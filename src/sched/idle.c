@@ -312,19 +312,23 @@ static bool all_asleep(void)
     return asleep;
 }
 
+bool rn__all_asleep(void)
+{
+    struct rn_sched *s = &rn__sched;
+    rn_lock_take(&s->lock, RN_RANK_SCHED);
+    bool polling = s->poller && !s->poller->given;
+    bool asleep = s->idle_m_n + polling + s->pinned_n == s->m_n && !s->global_first;
+    /* A processor that is neither idle nor retired is on its way to a worker. */
+    asleep &= rn_load_relaxed(&s->idle_p_n) + retired_n == s->procs_made;
+    rn_lock_release(&s->lock);
+    return asleep;
+}
+
 /* Everybody sleeps: for ever?  Returns until when to sleep before asking again. */
 static rn_time ask_deadlock(void)
 {
     enum { ASK_AGAIN = 100 }; /* ms: threads that are not ours may have gone by then */
-    /* acquire, both: pairs with the release in ready_thread.  A thread that was seen asleep and has since
-     * been woken changes it; one that woke a goroutine before it was seen asleep shows in all_asleep. */
-    uint32_t woken = rn_load_acquire(&rn__threads_woken);
-    if (!all_asleep())
-        return INT64_MAX;
-    enum rn_asleep found = rn__ask_deadlock();
-    if (found == RN_ASLEEP_YES && all_asleep() && rn_load_acquire(&rn__threads_woken) == woken)
-        rn__deadlock_report();
-    return found == RN_ASLEEP_NO ? INT64_MAX : rn__choose_now() + ASK_AGAIN * RN_MILLISECOND;
+    return rn__ask_deadlock() ? rn__choose_now() + ASK_AGAIN * RN_MILLISECOND : INT64_MAX;
 }
 
 static void join_idle_locked(struct rn_m *m)

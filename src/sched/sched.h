@@ -204,8 +204,8 @@ struct rn_timer_entry {
 void rn__timer_start(struct rn_timer_entry *t, rn_time when);
 /* Stops it: true when it was pending.  When it returns, fire is not running and will not run. */
 bool rn__timer_stop(struct rn_timer_entry *t);
-/* Stops if pending, and starts again; true when it was pending. */
-bool rn__timer_reset(struct rn_timer_entry *t, rn_time when);
+/* Gives a pending one another moment; false, and nothing is done, when it is not pending. */
+bool rn__timer_move(struct rn_timer_entry *t, rn_time when);
 
 /* A wait with a deadline: on the stack beside a waiter; fire claims w and readies it with
  * woken_by = w, w->ok = false. */

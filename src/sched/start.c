@@ -374,7 +374,7 @@ int rn__run_wait(struct rn_go_call *call)
     (void)call;
     start_monitor();
     rn_os_altstack_set();
-    rn__loop(first);
+    rn__loop(rn__enter_any(first)); /* go, in the macro, has left */
     stop_workers();
     join_workers();
     rn_os_altstack_drop();

@@ -79,13 +79,11 @@ bool rn__timer_stop(struct rn_timer_entry *t)
     return true;
 }
 
-bool rn__timer_reset(struct rn_timer_entry *t, rn_time when)
+bool rn__timer_move(struct rn_timer_entry *t, rn_time when)
 {
     struct rn_p *p = lock_timers_of(t);
-    if (!p) {
-        rn__timer_start(t, when);
+    if (!p)
         return false;
-    }
     rn_wheel_remove(&p->wheel, &t->wheel);
     add_locked(p, t, when);
     rn_lock_release(&p->timers_lock);
