@@ -43,10 +43,10 @@ static void find_library(struct toolchain *t)
     t->root = source_tree();
     if (t->root) {
         t->include = text("%s/include", t->root);
-        t->library = t->race ? text("%s/../tsan/librunnel.a", dir) : text("%s/librunnel.a", dir);
+        t->library = t->race ? text("%s/../race/librunnel.a", dir) : text("%s/librunnel.a", dir);
     } else {
         t->include = text("%s/../%s", dir, RN_INCLUDEDIR);
-        t->library = t->race ? text("%s/../%s/runnel/tsan/librunnel.a", dir, RN_LIBDIR)
+        t->library = t->race ? text("%s/../%s/runnel/race/librunnel.a", dir, RN_LIBDIR)
                              : text("%s/../%s/librunnel.a", dir, RN_LIBDIR);
     }
     if (t->race && access(t->library, R_OK) < 0)

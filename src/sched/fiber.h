@@ -9,6 +9,7 @@
 
 #include "base/sanitizers.h"
 #include "sched/sched.h"
+#include <errno.h>
 
 #if defined(__has_feature) /* clang */
 #if __has_feature(thread_sanitizer)
@@ -32,6 +33,7 @@ void __tsan_destroy_fiber(void *fiber);
 void __tsan_switch_to_fiber(void *fiber, unsigned flags);
 void __tsan_acquire(void *addr);
 void __tsan_release(void *addr);
+void AnnotateBenignRaceSized(const char *file, int line, const volatile void *addr, size_t size, const char *what);
 #endif
 #ifdef RN_FIBER_ASAN
 void __sanitizer_start_switch_fiber(void **fake_stack, const void *bottom, size_t size);
@@ -40,6 +42,14 @@ void __asan_unpoison_memory_region(void const volatile *addr, size_t size);
 void __lsan_register_root_region(const void *p, size_t size);
 void __lsan_unregister_root_region(const void *p, size_t size);
 #endif
+
+/* This thread is about to run goroutines.  Its errno is used by one after the other: no race. */
+static inline void rn__fiber_thread_begin(void)
+{
+#ifdef RN_FIBER_TSAN
+    AnnotateBenignRaceSized(__FILE__, __LINE__, &errno, sizeof errno, "errno");
+#endif
+}
 
 static inline void rn__fiber_before_switch(struct rn_g *from, struct rn_g *to)
 {

@@ -41,6 +41,7 @@ static void bounds_of_this_stack(struct rn_g *g)
     pthread_attr_destroy(&a);
 }
 
+/* (A worker's m->thread is written by the one who starts it.) */
 static void m_init(struct rn_m *m, bool external)
 {
     m->external = external;
@@ -51,7 +52,7 @@ static void m_init(struct rn_m *m, bool external)
     rn_store_relaxed(&m->own.inside, external ? 0 : 1);
     rn_os_entropy(m->random, sizeof m->random);
     m->random[0] |= 1;
-    m->thread = pthread_self();
+    rn__fiber_thread_begin();
     m->tid = rn_os_thread_id();
     bounds_of_this_stack(&m->g0);
 #ifdef RN_FIBER_TSAN
@@ -112,6 +113,7 @@ struct rn_m *rn__adopt(void)
     }
     memset(m, 0, sizeof *m);
     m_init(m, true);
+    m->thread = pthread_self();
     m->g0.id = rn_add_relaxed(&rn__sched.next_id, 1); /* relaxed: only its being unique matters */
     pthread_setspecific(external_key, m);
     rn_lock_take(&rn__sched.lock, RN_RANK_SCHED);
@@ -271,6 +273,7 @@ static void start_first_worker(void)
     if (!first)
         rn_panic("rn_run: out of memory");
     m_init(first, false);
+    first->thread = pthread_self();
     rn_store_relaxed(&rn__procs[0].m, first); /* relaxed: no other thread yet */
     s->m_n = 1;
     rn_lock_take(&s->lock, RN_RANK_SCHED);
