@@ -80,14 +80,20 @@ static bool chan_awaited(struct rn_timer_entry *e)
 
 /* ---- stop and reset ---------------------------------------------------------------------------------- */
 
-/* With the lock: afterwards the entry is idle and the channel empty. */
+/* Drops what is in the channel of an entry that was stopped; true when that was something. */
+static bool drain(struct timer *t)
+{
+    /* relaxed: what fire wrote was published to rn__timer_stop, and nothing else fills it. */
+    return rn_load_relaxed(&t->chan.count) != 0 && rn__chan_drain(&t->chan) != 0;
+}
+
+/* With the lock: afterwards the entry is idle and the channel empty.  (One that was pending, and no
+ * ticker, had nothing in its channel.) */
 static bool stop_locked(struct timer *t)
 {
     bool was = rn__timer_stop(&t->entry);
-    if (!t->f && !was)
-        was = rn__chan_drain(&t->chan) != 0;
-    else if (t->period)
-        rn__chan_drain(&t->chan);
+    if (!t->f && (!was || t->period))
+        was |= drain(t);
     return was;
 }
 
@@ -113,9 +119,13 @@ static bool reset(struct timer *t, rn_duration d, rn_duration period)
 {
     rn_time when = rn_time_add(rn__now(), d);
     rn_lock_take(&t->lock, RN_RANK_SYNC);
-    bool was = stop_locked(t);
-    t->period = period;
-    rn__timer_start(&t->entry, when);
+    /* One that is pending has nothing in its channel, unless it is a ticker. */
+    bool was = !period && rn__timer_move(&t->entry, when);
+    if (!was) {
+        was = stop_locked(t);
+        t->period = period;
+        rn__timer_start(&t->entry, when);
+    }
     rn_lock_release(&t->lock);
     return was;
 }
