@@ -44,7 +44,12 @@ static void add_locked(struct rn_p *p, struct rn_timer_entry *t, rn_time when)
 
 void rn__timer_start(struct rn_timer_entry *t, rn_time when)
 {
-    struct rn_m *m = rn__enter();
+    /* Not rn__enter, which queues a goroutine that has lost its processor: this one may stand in other
+     * queues already (rn__timeout_start), and whoever wakes it from there would queue it again. */
+    struct rn_m *m = rn__m();
+    if (!m)
+        m = rn__adopt();
+    rn__enter_any(m);
     struct rn_p *p = home(m);
     rn_lock_take(&p->timers_lock, RN_RANK_TIMERS);
     add_locked(p, t, when);
