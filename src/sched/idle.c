@@ -292,10 +292,8 @@ static bool wake_up(struct rn_m *m, bool may_take)
 {
     struct rn_sched *s = &rn__sched;
     rn_lock_take(&s->lock, RN_RANK_SCHED);
-    bool polled = m->polling, awake = wake_up_locked(m, may_take);
-    if (awake && polled && s->idle_m) {
-        worker_notify(s->idle_m, false); /* our heir */
-    } else if (!awake && !s->poller) {
+    bool awake = wake_up_locked(m, may_take);
+    if (!awake && !s->poller) {
         idle_m_remove_locked(m);
         poller_become_locked(m);
     }
@@ -308,16 +306,6 @@ static bool all_asleep(void)
     struct rn_sched *s = &rn__sched;
     rn_lock_take(&s->lock, RN_RANK_SCHED);
     bool asleep = s->idle_m_n + (sleeping_poller_locked() != NULL) + s->pinned_n == s->m_n && !s->global_first;
-    rn_lock_release(&s->lock);
-    return asleep;
-}
-
-bool rn__all_asleep(void)
-{
-    struct rn_sched *s = &rn__sched;
-    rn_lock_take(&s->lock, RN_RANK_SCHED);
-    bool polling = s->poller && !s->poller->given;
-    bool asleep = s->idle_m_n + polling + s->pinned_n == s->m_n && !s->global_first;
     /* A processor that is neither idle nor retired is on its way to a worker. */
     asleep &= rn_load_relaxed(&s->idle_p_n) + retired_n == s->procs_made;
     rn_lock_release(&s->lock);
@@ -328,7 +316,15 @@ bool rn__all_asleep(void)
 static rn_time ask_deadlock(void)
 {
     enum { ASK_AGAIN = 100 }; /* ms: threads that are not ours may have gone by then */
-    return rn__ask_deadlock() ? rn__choose_now() + ASK_AGAIN * RN_MILLISECOND : INT64_MAX;
+    /* acquire, both: pairs with the release in ready_thread.  A thread that was seen asleep and has since
+     * been woken changes it; one that woke a goroutine before it was seen asleep shows in all_asleep. */
+    uint32_t woken = rn_load_acquire(&rn__threads_woken);
+    if (!all_asleep())
+        return INT64_MAX;
+    enum rn_asleep found = rn__ask_deadlock();
+    if (found == RN_ASLEEP_YES && all_asleep() && rn_load_acquire(&rn__threads_woken) == woken)
+        rn__deadlock_report();
+    return found == RN_ASLEEP_NO ? INT64_MAX : rn__choose_now() + ASK_AGAIN * RN_MILLISECOND;
 }
 
 static void join_idle_locked(struct rn_m *m)
@@ -365,6 +361,15 @@ static void sleep_idle(struct rn_m *m)
         if (awake)
             return;
     }
+}
+
+void rn__poller_replace(void)
+{
+    struct rn_sched *s = &rn__sched;
+    rn_lock_take(&s->lock, RN_RANK_SCHED);
+    if (!s->poller && s->idle_m)
+        worker_notify(s->idle_m, false); /* given nothing, it becomes the poller */
+    rn_lock_release(&s->lock);
 }
 
 void rn__idle(struct rn_m *m)

@@ -103,10 +103,10 @@ static bool sleep_while_idle(void)
 static void replace_poller(void)
 {
     struct rn_sched *s = &rn__sched;
-    /* relaxed, all: hints.  The worker that is woken finds nothing and goes to sleep in the poller. */
-    if (rn_load_relaxed(&s->poll_until) == INT64_MIN && rn_load_relaxed(&s->idle_p_n) != 0 &&
+    /* relaxed, all: hints. */
+    if (rn_load_relaxed(&s->poll_until) == INT64_MIN &&
         (rn_load_relaxed(&rn__external_wakers) != 0 || rn__timers_first() != INT64_MAX))
-        rn__wake_idle();
+        rn__poller_replace();
 }
 
 /* Descriptors, when every worker has been busy for long. */

@@ -107,6 +107,8 @@ static void enter_slow(struct rn_m *m)
         /* relaxed: set before revoke, which the lock has published. */
         if (rn_load_relaxed(&rn__sched.stopping) && !m->external) {
             rn_store_relaxed(&m->own.inside, 1); /* relaxed: nobody takes any more */
+            if (m->g == &m->g0)                  /* the first worker, before its loop */
+                return;
             rn__to_loop(m, m->g, NULL);          /* for ever */
         }
     } while (!rn_own_try_enter(&m->own));

@@ -146,6 +146,8 @@ void rn__idle_without(struct rn_m *m);
 void rn__sleep_pinned(struct rn_m *m);
 void rn__give_pinned(struct rn_m *m, struct rn_p *p);
 void rn__workers_wake_all(void);
+/* Makes a sleeping worker the poller when there is none. */
+void rn__poller_replace(void);
 /* rn_set_procs: m gives up its processor, which is one too many; those that are wanted again. */
 void rn__retire_p(struct rn_m *m);
 void rn__unretire_locked(void);
