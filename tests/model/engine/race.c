@@ -104,6 +104,8 @@ static void access_granule(struct granule *g, struct record now, const volatile 
 
 static void access_range(const volatile void *p, size_t size, struct record now)
 {
+    if (running == MAIN)
+        return; /* before or after everything else */
     uintptr_t a = (uintptr_t)p, last = a + size;
     while (a < last) {
         uintptr_t key = a >> 3, stop = (key + 1) << 3;

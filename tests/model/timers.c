@@ -1,0 +1,154 @@
+/* Model test of timers, src/sched/timers.c, and of the poller that sleeps until the first of them
+ * (idle.c): a new timer is not slept through, and a stopped one is not touched. */
+#include "model_workers.h"
+
+#include "os/lock.c"
+#include "base/wheel.c"
+#include "sched/idle.c"
+#include "sched/poll.c"
+#include "sched/queue.c"
+#include "sched/timers.c"
+
+rn_atomic(int64_t) rn__external_wakers;
+rn_atomic(uint32_t) rn__threads_woken;
+
+enum rn_asleep rn__ask_deadlock(void)
+{
+    return RN_ASLEEP_NO;
+}
+
+void rn__deadlock_report(void)
+{
+    model_fail("deadlock reported");
+}
+
+void rn__worker_start(struct rn_p *p, bool spinning)
+{
+    (void)p, (void)spinning;
+    model_fail("rn__worker_start: here every worker exists");
+}
+
+void rn__monitor_wake_locked(void)
+{
+    model_fail("rn__monitor_wake_locked");
+}
+
+void rn__queue_list(struct rn_m *m, struct rn_ready_list *l)
+{
+    (void)m, (void)l;
+    model_fail("rn__queue_list");
+}
+
+struct rn_g *rn__next_local(struct rn_p *p)
+{
+    return rn_runq_pop(&p->runq);
+}
+
+/* The callers here are in the runtime all the time. */
+struct rn_m *rn__enter_any(struct rn_m *m)
+{
+    return m;
+}
+
+struct rn_m *rn__adopt(void)
+{
+    model_fail("rn__adopt: here every thread has its record");
+}
+
+/* ---- a new timer ---------------------------------------------------------------------------- */
+
+enum { DEADLINE = 1000 * 1000 }; /* the clock starts before it */
+static struct rn_timer_entry *timer;
+static int fired, stopped; /* plain */
+static rn_atomic(uint32_t) over;
+
+static rn_time fire(struct rn_timer_entry *t, rn_time now, struct rn_ready_list *wake)
+{
+    (void)wake;
+    MODEL_CHECK(t == timer && now >= t->wheel.when);
+    fired++;
+    rn_store_release(&over, 1);
+    return 0;
+}
+
+static void setup(int workers_n)
+{
+    workers_reset(workers_n, workers_n);
+    for (int i = 0; i < workers_n; i++)
+        rn__p_init(&rn__procs[i], (uint32_t)i);
+    for (int i = 0; i < workers_n; i++)
+        rn_store_relaxed(&rn__procs[i].m, &workers[i]);
+    timer = malloc(sizeof *timer);
+    *timer = (struct rn_timer_entry){.fire = fire};
+    fired = stopped = 0;
+    rn_store_relaxed(&over, 0);
+}
+
+static void setup_two(void)
+{
+    setup(2);
+}
+
+static void starter(void)
+{
+    rn__timer_start(timer, DEADLINE);
+}
+
+/* A worker with nothing to do but timers. */
+static void worker(void)
+{
+    struct rn_m *m = rn__m();
+    while (!rn_load_acquire(&over)) {
+        for (uint32_t i = 0; i < rn__sched.procs_made; i++)
+            if (rn_load_relaxed(&rn__procs[i].timers_next) <= rn__choose_now())
+                rn__timers_run(m, &rn__procs[i], rn__choose_now());
+        if (rn_load_acquire(&over))
+            break;
+        rn__idle(m);
+        if (m->spinning)
+            rn_sub_acq_rel(&rn__sched.spinning_n, 1);
+        m->spinning = false;
+    }
+}
+
+static void fired_once(void)
+{
+    MODEL_CHECK(fired == 1 && !rn_load_relaxed(&timer->p));
+}
+
+MODEL_TEST(new_timer_is_not_slept_through, .setup = setup_two, .thread = {worker, starter}, .finish = fired_once);
+MODEL_MUTANT(new_timer_is_not_slept_through, "rn_os_fence_heavy", "fence_heavy");
+
+/* ---- stop beside fire ------------------------------------------------------------------------- */
+
+/* In processor 0, and due. */
+static void setup_due(void)
+{
+    setup(2);
+    model_m[MODEL_THREADS] = &workers[0];
+    rn__timer_start(timer, DEADLINE);
+    clock_reaches(2 * DEADLINE);
+}
+
+static void runner(void)
+{
+    rn__timers_run(rn__m(), &rn__procs[0], rn__choose_now());
+}
+
+/* When stop returns, fire is not running and will not run: the entry may be freed. */
+static void stopper(void)
+{
+    stopped = rn__timer_stop(timer);
+    int before = fired;
+    MODEL_CHECK(stopped + before == 1);
+    free(timer);
+}
+
+static void one_of_both(void)
+{
+    MODEL_CHECK(stopped + fired == 1);
+}
+
+MODEL_TEST(stop_beside_fire, .setup = setup_due, .thread = {runner, stopper}, .finish = one_of_both);
+MODEL_MUTANT(stop_beside_fire, "lock_timers_of", "load_acquire");
+MODEL_MUTANT(stop_beside_fire, "fire_one", "store_release");
