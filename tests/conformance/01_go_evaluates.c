@@ -25,7 +25,8 @@ TEST(arguments_arrive_converted)
     done = chan_make(int, 0);
     struct pair p = {11, 0.5};
     char text[] = "text";
-    go(take_all, 'x', -3, 7.9, 1L << 40, 1.5, 2.25f, p, text);
+    double seven = 7.9;
+    go(take_all, 'x', -3, seven, 1L << 40, 1.5, 2.25f, p, text);
     chan_recv(done);
     chan_free(done);
 }

@@ -11,4 +11,5 @@ static int f(void)
 TEST(go_is_a_statement)
 {
     CHECK(__builtin_types_compatible_p(__typeof__(go(f)), void));
+    CHECK_EQ(f(), 1);
 }
