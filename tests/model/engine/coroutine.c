@@ -21,8 +21,6 @@ static char stacks[ALL][STACK] __attribute__((aligned(64)));
 static void *engine_sp;
 static void (*entry[ALL])(void);
 
-/* Saves the callee-saved registers and the stack pointer in *from, and goes on at to. */
-void model_switch(void **from, void *to);
 void model_start(void);
 
 #if defined(__x86_64__)
@@ -68,20 +66,24 @@ void model_start(void)
     coroutine_suspend(&threads[t]);
 }
 
-void coroutine_make(struct thread *t, void (*f)(void))
+void *model_stack(char *stack, size_t n, void (*f)(void))
 {
-    int i = (int)(t - threads);
 #ifdef MODEL_ASAN
-    __asan_unpoison_memory_region(stacks[i], STACK);
+    __asan_unpoison_memory_region(stack, n);
 #endif
-    entry[i] = f;
-    t->stack = stacks[i];
-    void **top = (void **)(void *)(stacks[i] + STACK - 64);
+    void **top = (void **)(void *)(stack + n - 64);
     top -= FRAME;
     for (int k = 0; k < FRAME; k++)
         top[k] = NULL;
-    top[RETURN_AT] = (void *)model_start;
-    t->sp = top;
+    top[RETURN_AT] = (void *)f;
+    return top;
+}
+
+void coroutine_make(struct thread *t, void (*f)(void))
+{
+    int i = (int)(t - threads);
+    entry[i] = f;
+    t->sp = model_stack(stacks[i], STACK, model_start);
 }
 
 void coroutine_resume(struct thread *t)

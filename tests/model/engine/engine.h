@@ -77,7 +77,6 @@ struct seen {
 
 struct thread {
     void *sp;
-    char *stack;
     bool finished, started;
     struct op next; /* pending */
     uint32_t events;

@@ -96,6 +96,13 @@ struct model_token {
 void model_wait(struct model_token *t, const char *what);
 void model_post(struct model_token *t, const char *what);
 
+/* For tests of code that switches stacks itself: a thread of the model runs on whatever stack it has
+ * switched to.  model_stack lays out a stack (its end 64-byte aligned) so that the first switch to
+ * the result calls f, which must not return; model_switch saves the registers on the running stack,
+ * stores its stack pointer, and goes on at `to`. */
+void *model_stack(char *stack, size_t n, void (*f)(void));
+void model_switch(void **from, void *to);
+
 /* Plain accesses, for code that is not compiled with -fsanitize=thread. */
 void model_plain(const volatile void *p, size_t size, bool write, const void *at);
 #define MODEL_READ(p) (model_plain((p), sizeof *(p), false, NULL), *(p))

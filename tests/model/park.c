@@ -1,0 +1,339 @@
+/* Model test of park, ready, yield and the loss of a processor: src/sched/park.c with own.h, queue.c,
+ * loop.c's resume and monitor.c's retake.  Workers are model threads; goroutines have stacks of their
+ * own and really move between them, so that a stack that two threads use at once is found.
+ *
+ * The workers' search for work is the test's own, and spins: idle.c has a test of its own. */
+#include "model_workers.h"
+
+#pragma GCC diagnostic ignored "-Wunused-function"
+#include "os/lock.c"
+#include "sched/loop.c"
+#include "sched/monitor.c"
+#include "sched/park.c"
+#include "sched/queue.c"
+
+/* ---- the context switch ----------------------------------------------------------------------- */
+
+enum { GOROUTINES = 3, STACK = 32 << 10 };
+
+struct goroutine {
+    struct rn_g g;
+    void (*f)(void);
+    int ran; /* plain: times that it came to its end */
+};
+
+static struct goroutine gs[GOROUTINES];
+static char stacks[GOROUTINES][STACK] __attribute__((aligned(64)));
+static struct rn_g *leaving[MODEL_THREADS]; /* what each thread has just switched away from */
+static const struct rn_g *users[8];         /* whose stacks are in use */
+static rn_atomic(uint32_t) running_n;       /* goroutines that have not ended */
+
+__attribute__((no_sanitize_thread)) static void stack_used(const struct rn_g *g)
+{
+    int free = -1;
+    for (int i = 0; i < 8; i++) {
+        if (users[i] == g)
+            model_fail("two threads are on one stack");
+        if (!users[i])
+            free = i;
+    }
+    users[free] = g;
+}
+
+__attribute__((no_sanitize_thread)) static void stack_unused(const struct rn_g *g)
+{
+    for (int i = 0; i < 8; i++)
+        if (users[i] == g)
+            users[i] = NULL;
+}
+
+/* The end of the assembly's switch, on the new stack. */
+__attribute__((no_sanitize_thread)) static void arrived(void)
+{
+    struct rn_g *from = leaving[model_self()];
+    stack_unused(from);
+    rn_store_release(&from->on_cpu, 0);
+}
+
+__attribute__((no_sanitize_thread)) void rn__arch_switch(struct rn_g *from, struct rn_g *to)
+{
+    stack_used(to);
+    model_plain(&to->sp, sizeof to->sp, false, __builtin_return_address(0));
+    model_plain(&from->sp, sizeof from->sp, true, __builtin_return_address(0));
+    leaving[model_self()] = from;
+    model_switch(&from->sp, to->sp);
+    arrived();
+}
+
+/* ---- what is not used here, or as a caller sees it -------------------------------------------- */
+
+struct rn_m *rn__adopt(void)
+{
+    model_fail("rn__adopt: here every thread has its record");
+}
+
+void rn_panic(const char *format, ...)
+{
+    model_fail("panic: %s", format);
+}
+
+static struct rn_p *handed; /* plain, by the one who takes it away for itself */
+
+void rn__hand_off(struct rn_p *p)
+{
+    handed = p;
+}
+
+struct rn_p *rn__idle_p_get(void)
+{
+    return NULL;
+}
+
+void rn__idle(struct rn_m *m)
+{
+    (void)m;
+    rn_cpu_pause();
+}
+
+#define UNUSED(result, name, ...) \
+    result name(__VA_ARGS__)      \
+    {                             \
+        model_fail(#name);        \
+    }
+UNUSED(void, rn__idle_without, struct rn_m *m __attribute__((unused)))
+UNUSED(void, rn__sleep_pinned, struct rn_m *m __attribute__((unused)))
+UNUSED(void, rn__give_pinned, struct rn_m *m __attribute__((unused)), struct rn_p *p __attribute__((unused)))
+UNUSED(void, rn__retire_p, struct rn_m *m __attribute__((unused)))
+UNUSED(void, rn__wake_idle_slow, void)
+UNUSED(void, rn__g_put, struct rn_p *p __attribute__((unused)), struct rn_g *g __attribute__((unused)))
+UNUSED(void, rn__poll, struct rn_ready_list *l __attribute__((unused)), rn_time until __attribute__((unused)))
+UNUSED(struct rn_g *, rn__poll_now, struct rn_m *m __attribute__((unused)))
+UNUSED(rn_time, rn__timers_first, void)
+UNUSED(uint32_t, rn__timers_run, struct rn_m *m __attribute__((unused)), struct rn_p *p __attribute__((unused)),
+       rn_time now __attribute__((unused)))
+UNUSED(int, rn_os_thread_id, void)
+UNUSED(int64_t, rn_os_thread_cpu, pthread_t t __attribute__((unused)))
+
+rn_atomic(int64_t) rn__external_wakers;
+rn_atomic(uint32_t) rn__threads_woken;
+
+rn_time rn__coarse_now(void)
+{
+    return 1;
+}
+
+/* ---- goroutines and workers --------------------------------------------------------------------- */
+
+/* As rn__g_begin and rn__g_end. */
+static void g_main(void)
+{
+    arrived();
+    struct goroutine *self = (struct goroutine *)(void *)rn__m()->g;
+    rn__leave(rn__m());
+    self->f();
+    self->ran++;
+    struct rn_m *m = rn__enter();
+    rn_store_relaxed(&self->g.status, RN_G_DEAD);
+    if (rn_sub_acq_rel(&running_n, 1) == 1)
+        rn_store_release(&rn__sched.stopping, 1);
+    rn__to_loop(m, &self->g, NULL);
+    model_fail("an ended goroutine runs");
+}
+
+static void add(int i, void (*f)(void), int p)
+{
+    gs[i] = (struct goroutine){.g = {.kind = RN_G_GOROUTINE, .id = (uint64_t)i + 1}, .f = f};
+    gs[i].g.sp = model_stack(stacks[i], STACK, g_main);
+    rn_runq_push(&rn__procs[p].runq, &gs[i].g);
+    rn_add_relaxed(&running_n, 1);
+}
+
+static void reset(int workers_n, int procs_n)
+{
+    workers_reset(workers_n, procs_n);
+    rn_store_relaxed(&running_n, 0);
+    memset(users, 0, sizeof users);
+    for (int i = 0; i < workers_n; i++) {
+        users[i] = &workers[i].g0;
+        rn_store_relaxed(&workers[i].g0.on_cpu, 1);
+    }
+    handed = NULL;
+}
+
+/* A worker's loop: what park chose, its own queue, the global one, the others'. */
+static void worker_loop(struct rn_m *m)
+{
+    while (!rn_load_acquire(&rn__sched.stopping)) {
+        struct rn_g *g = m->hint;
+        m->hint = NULL;
+        if (!g && m->p)
+            g = rn__next_local(m->p);
+        if (!g && m->p)
+            g = rn__pop_global(m->p);
+        for (uint32_t i = 0; !g && m->p && i < rn__sched.procs_made; i++)
+            if (&rn__procs[i] != m->p && rn_runq_steal_from(&rn__procs[i].runq, &m->p->runq))
+                g = rn_runq_pop(&m->p->runq);
+        if (g)
+            resume(m, g);
+        else
+            rn_cpu_pause();
+    }
+}
+
+static void worker(void)
+{
+    worker_loop(rn__m());
+}
+
+static void all_ran(void)
+{
+    for (int i = 0; i < GOROUTINES; i++)
+        MODEL_CHECK(!gs[i].f || gs[i].ran == 1);
+}
+
+/* ---- one waits, the other wakes it ---------------------------------------------------------------- */
+
+/* A place where one goroutine waits for another; plain but for the lock. */
+struct place {
+    rn_lock lock;
+    bool posted;
+    struct rn_g *waits;
+    int value;
+};
+static struct place places[2];
+
+static void place_wait(struct place *p)
+{
+    struct rn_g *self = rn__self();
+    rn_lock_take(&p->lock, RN_RANK_CHAN);
+    bool posted = p->posted;
+    if (!posted)
+        p->waits = self;
+    rn_lock_release(&p->lock);
+    if (!posted)
+        rn__park(RN_WAIT_CHAN_RECV, p);
+    MODEL_CHECK(p->value == 7 && rn__self() == self);
+}
+
+static void place_post(struct place *p)
+{
+    p->value = 7;
+    rn_lock_take(&p->lock, RN_RANK_CHAN);
+    p->posted = true;
+    struct rn_g *g = p->waits;
+    rn_lock_release(&p->lock);
+    if (g)
+        rn__ready(g);
+}
+
+static void wait_0(void)
+{
+    place_wait(&places[0]);
+}
+
+static void post_0(void)
+{
+    place_post(&places[0]);
+}
+
+static void post_1_wait_0(void)
+{
+    place_post(&places[1]);
+    place_wait(&places[0]);
+}
+
+static void post_0_wait_1(void)
+{
+    place_post(&places[0]);
+    place_wait(&places[1]);
+}
+
+static void setup_of(void (*f)(void), void (*g)(void))
+{
+    reset(2, 2);
+    memset(places, 0, sizeof places);
+    memset(gs, 0, sizeof gs);
+    add(0, f, 0);
+    add(1, g, 1);
+}
+
+static void setup_wake(void)
+{
+    setup_of(wait_0, post_0);
+}
+
+static void setup_cross(void)
+{
+    setup_of(post_1_wait_0, post_0_wait_1);
+}
+
+MODEL_TEST(park_and_ready, .setup = setup_wake, .thread = {worker, worker}, .finish = all_ran, .preemptions = 4);
+/* Each is woken by the other, which is on its way out: nobody waits for ever for a stack. */
+MODEL_TEST(wake_each_other, .setup = setup_cross, .thread = {worker, worker}, .finish = all_ran, .preemptions = 4);
+MODEL_MUTANT(park_and_ready, "arrived", "store_release");
+MODEL_MUTANT(wake_each_other, "resume", "load_acquire &g->on_cpu");
+
+/* One that yields is taken by the other worker before it has left. */
+static void yields(void)
+{
+    rn_yield();
+}
+
+static void nothing(void)
+{
+}
+
+static void setup_yield(void)
+{
+    reset(2, 2);
+    memset(gs, 0, sizeof gs);
+    add(0, yields, 0);
+    add(1, nothing, 0);
+}
+
+MODEL_TEST(yield_is_stolen, .setup = setup_yield, .thread = {worker, worker}, .finish = all_ran, .preemptions = 2);
+
+/* ---- a processor is taken away -------------------------------------------------------------------- */
+
+/* The monitor takes worker 0's processor while its goroutine is in user code, and gives it to worker 1,
+ * which goes on with what was queued; the goroutine finds out when it next enters the runtime. */
+static void long_then_yield(void)
+{
+    rn_yield();
+}
+
+static void setup_retake(void)
+{
+    reset(2, 1);
+    memset(gs, 0, sizeof gs);
+    add(0, long_then_yield, 0);
+    add(1, nothing, 0);
+}
+
+static void monitor_then_worker(void)
+{
+    struct rn_m *m = rn__m();
+    if (retake(&rn__procs[0])) {
+        m->p = handed;
+        rn_store_relaxed(&m->p->m, m);
+    }
+    worker_loop(m);
+}
+
+MODEL_TEST(processor_is_retaken, .setup = setup_retake, .thread = {worker, monitor_then_worker}, .finish = all_ran,
+           .preemptions = 3);
+MODEL_MUTANT(processor_is_retaken, "rn_os_fence_heavy", "fence_heavy");
+MODEL_MUTANT(processor_is_retaken, "rn_own_leave", "store_release");
+
+/* The same while it waits for another. */
+static void setup_retake_wait(void)
+{
+    reset(2, 1);
+    memset(places, 0, sizeof places);
+    memset(gs, 0, sizeof gs);
+    add(0, wait_0, 0);
+    add(1, post_0, 0);
+}
+
+MODEL_TEST(processor_is_retaken_before_park, .setup = setup_retake_wait, .thread = {worker, monitor_then_worker},
+           .finish = all_ran, .preemptions = 2);
