@@ -128,6 +128,8 @@ struct rn_go_call {
 #endif /* !__cplusplus; see runnel/cxx.h for C++ */
 
 RN_PUBLIC extern void (*const rn__go_entries[4])(void);
+/* Starts f(arg) as `call` says; for C++, and for languages that have no macros. */
+RN_PUBLIC void rn__go_one(struct rn_go_call *call, intptr_t (*f)(void *), void *arg);
 RN_PUBLIC void rn__run_prepare(struct rn_go_call *call);
 RN_PUBLIC int rn__run_wait(struct rn_go_call *call);
 
@@ -184,7 +186,7 @@ struct rn_defer {
 #define RN__DEFER(name, f, a, leave)                                                        \
     __attribute__((cleanup(rn__defer_leave), unused)) struct rn_defer name;                 \
     RN__DEFER_CHECK(f, a);                                                                  \
-    RN__MAY_RETURN(rn__defer_enter(&name, (void (*)(void *))(f), (void *)(uintptr_t)(a)), leave); \
+    RN__MAY_RETURN(rn__defer_enter(&name, (void (*)(void *))(void (*)(void))(f), (void *)(uintptr_t)(a)), leave); \
     RN__NOT_INLINED()
 /* The function that this stands in is not inlined or copied: gcc and clang do neither when the address of
  * a label is kept.  Costs no instruction.  (In C++ the variable would come into an inline function's group,
@@ -213,20 +215,39 @@ struct rn_defer {
 #define RN__MAY_RETURN(entered, leave) (void)(entered)
 #else
 #define RN__DEFER_CHECK(f, a) ((void)sizeof(((f)(a)), 0))
-#define RN__MAY_RETURN(entered, leave)                                        \
-    __extension__({                                                           \
-        int rn_unknown_ = (entered);                                          \
-        if (__builtin_expect(rn_unknown_, 0)) {                               \
-            _Pragma("GCC diagnostic push")                                    \
-            _Pragma("GCC diagnostic ignored \"-Wreturn-type\"")               \
-            _Pragma("GCC diagnostic ignored \"-Wint-conversion\"") leave;     \
-            _Pragma("GCC diagnostic pop")                                     \
-        }                                                                     \
+#define RN__MAY_RETURN(entered, leave)                           \
+    __extension__({                                              \
+        int rn_unknown_ = (entered);                             \
+        if (__builtin_expect(rn_unknown_, 0)) {                  \
+            RN__QUIETLY(leave);                                  \
+        }                                                        \
     })
 #if defined(__clang__) || __GNUC__ >= 14 /* these reason about what a function returns */
 #define RN__RETURN_SCALAR return rn_unknown_
 #else
 #define RN__RETURN_SCALAR return
+#endif
+/* A return that does not fit the function's type, without a warning. */
+#if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 14
+#define RN__QUIETLY(leave)                                   \
+    _Pragma("GCC diagnostic push")                           \
+    _Pragma("GCC diagnostic ignored \"-Wreturn-type\"")      \
+    _Pragma("GCC diagnostic ignored \"-Wreturn-mismatch\"")  \
+    _Pragma("GCC diagnostic ignored \"-Wint-conversion\"")   \
+    leave;                                                   \
+    _Pragma("GCC diagnostic pop")
+#else
+#define RN__QUIETLY(leave)                                   \
+    _Pragma("GCC diagnostic push")                           \
+    _Pragma("GCC diagnostic ignored \"-Wreturn-type\"")      \
+    _Pragma("GCC diagnostic ignored \"-Wint-conversion\"")   \
+    leave;                                                   \
+    _Pragma("GCC diagnostic pop")
+#endif
+#ifndef __clang__ /* gcc can silence this warning in one place only if it is on */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic warning "-Wreturn-type"
+#pragma GCC diagnostic pop
 #endif
 #endif
 
@@ -241,11 +262,31 @@ static inline void rn__defer_leave(struct rn_defer *d)
 
 /* ---- panic --------------------------------------------------------------------------------- */
 
-/* Runs this goroutine's deferred calls, newest first; unless one of them recovers, the program
+/* rn_panic("text %d", …) runs this goroutine's deferred calls, newest first; unless one of them recovers, the program
  * prints "panic: <text>", every goroutine with its state and trace, and exits with status 2. */
 RN_PUBLIC RN_NORETURN void rn_panic(const char *format, ...) RN_PRINTF(1, 2);
 /* A panic that carries a value for rn_recover_value; text is copied. */
 RN_PUBLIC RN_NORETURN void rn_panic_value(void *value, const char *text);
+
+#if !defined(__cplusplus) && !defined(__clang__)
+/* gcc takes a function that never returns for one whose effects nobody sees: what it stored through a
+ * pointer would be lost when the panic is recovered.  So a panic is, for gcc, a call that returns, behind a jump
+ * that asm might take to a return; neither costs an instruction.  A function that is declared noreturn says
+ * (rn_panic)(...). */
+int rn__panic(const char *format, ...) __asm__("rn_panic") RN_PRINTF(1, 2);
+int rn__panic_value(void *value, const char *text) __asm__("rn_panic_value");
+#define RN__PANICS(call)                    \
+    __extension__({                         \
+        __label__ rn_out_;                  \
+        __asm__ goto("" : : : : rn_out_);   \
+        (void)(call);                       \
+        __builtin_unreachable();            \
+    rn_out_:                                \
+        RN__QUIETLY(return);                \
+    })
+#define rn_panic(...) RN__PANICS(rn__panic(__VA_ARGS__))
+#define rn_panic_value(value, text) RN__PANICS(rn__panic_value((value), (text)))
+#endif
 
 /* Directly in a deferred function: rn_recover() stops the panic that runs it and returns its text, a
  * const char * that lives until the goroutine panics again or ends; NULL when there is no panic or the caller
@@ -267,6 +308,10 @@ RN_EXTERN_C_END
 #define go(f, ...) rn_go(f, ##__VA_ARGS__)
 #define defer(f, arg) rn_defer(f, arg)
 #define defer_in(T, f, arg) rn_defer_in(T, f, arg)
+#endif
+
+#ifdef __cplusplus
+#include <runnel/cxx.h>
 #endif
 
 #endif

@@ -56,7 +56,8 @@ void rn__print_panics(struct rn_panic *newest)
 
 static void stack_overflow(struct rn_g *g, void *uc)
 {
-    size_t bytes = (size_t)(g->stack_hi - g->stack_lo);
+    /* What was asked for: the default size counts the guard. */
+    size_t bytes = (size_t)(g->stack_hi - g->stack_lo) + (g->flags & RN_G_OWN_STACK ? 0 : rn_os_page);
     rn__dying();
     rn__out("runtime: goroutine stack exceeds %zu-byte limit\n", bytes);
     rn__out("runtime: goroutine %llu%s%s%s needs more: start it by rn_go_with((.stack = %zu), f, ...)%s\n",
@@ -70,7 +71,7 @@ static void stack_overflow(struct rn_g *g, void *uc)
 static void unexpected_fault(struct rn_g *g, void *addr, void *uc, int signo)
 {
     rn__dying();
-    rn__out("unexpected fault address %p\n", addr);
+    rn__out("unexpected fault address %#zx\n", (size_t)addr);
     rn__out("fatal error: fault\n[signal %s]\n\n",
             signo == SIGBUS ? "SIGBUS: bus error" : "SIGSEGV: segmentation violation");
     rn__out_flush();

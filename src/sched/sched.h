@@ -28,6 +28,8 @@
 #include "os/lock.h"
 #include "os/os.h"
 #include <runnel/go.h>
+#undef rn_panic /* the library's functions that panic are compiled apart from those that recover: the plain ones do */
+#undef rn_panic_value
 
 struct rn_g;
 struct rn_m;
