@@ -126,6 +126,13 @@ void rn__go_captured(void *chain, uint32_t kind, const struct rn_captured *args,
         rn__leave(m);
 }
 
+void rn__go_one(struct rn_go_call *call, intptr_t (*f)(void *), void *arg)
+{
+    struct rn_captured args = {.integer[0] = (uint64_t)(uintptr_t)arg, .fp_control = rn__arch_fp_control()};
+    call->entry = (void *)f;
+    rn__go_captured(call, 1, &args, NULL, 0, __builtin_return_address(0));
+}
+
 int rn__spawn(void (*f)(void *), void *arg, struct rn_ready_list *list)
 {
     struct rn_captured args = {.integer[0] = (uint64_t)(uintptr_t)arg, .fp_control = rn__arch_fp_control()};

@@ -1,0 +1,147 @@
+/* runnel/cxx.h: go and its relatives for C++17 and newer, where the C macros' way (a call through
+ * the static-chain register) does not exist.  Included by the headers that need it.
+ *
+ *     rn_go([&] { … });                 // lambdas too
+ *     rn_go(worker, 3, jobs);           // decays and copies its arguments, as std::thread does
+ *
+ * The function and its arguments are moved into one allocation, which the goroutine frees when it
+ * returns.  A C++ exception that leaves the function ends the program (std::terminate); a panic and
+ * rn_exit_goroutine run deferred calls, not destructors.
+ */
+#ifndef RUNNEL_CXX_H
+#define RUNNEL_CXX_H
+
+#ifdef __cplusplus
+#include <runnel/go.h>
+#include <runnel/group.h>
+#include <runnel/scope.h>
+#include <runnel/waitgroup.h>
+#include <memory>
+#include <new>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+namespace rn_cxx {
+
+template <class... Call> struct started {
+    std::tuple<Call...> call;
+    template <class... Given> explicit started(Given &&...given) : call(std::forward<Given>(given)...) {}
+};
+
+template <class F, class... Args> using result = std::invoke_result_t<std::decay_t<F>, std::decay_t<Args>...>;
+
+template <class Started> intptr_t run(void *p)
+{
+    std::unique_ptr<Started> s(static_cast<Started *>(p));
+    auto invoke = [](auto &f, auto &...args) -> decltype(auto) { return std::move(f)(std::move(args)...); };
+    if constexpr (std::is_integral_v<decltype(std::apply(invoke, s->call))>) {
+        return static_cast<intptr_t>(std::apply(invoke, s->call));
+    } else {
+        std::apply(invoke, s->call);
+        return 0;
+    }
+}
+
+/* Starts f(args…) as `call` says; returns whether f returns void. */
+template <class F, class... Args> bool start(rn_go_call &call, F &&f, Args &&...args)
+{
+    using Started = started<std::decay_t<F>, std::decay_t<Args>...>;
+    auto *s = new (std::nothrow) Started(std::forward<F>(f), std::forward<Args>(args)...);
+    if (!s) {
+        if (!call.try_)
+            rn_panic("go: out of memory for the function's arguments");
+        call.err = RN_ENOMEM;
+        return std::is_void_v<result<F, Args...>>;
+    }
+    rn__go_one(&call, run<Started>, s);
+    if (call.err)
+        delete s;
+    return std::is_void_v<result<F, Args...>>;
+}
+
+template <class F, class... Args> void go_(F &&f, Args &&...args)
+{
+    rn_go_call call{};
+    start(call, std::forward<F>(f), std::forward<Args>(args)...);
+}
+
+template <class F, class... Args> int go_try_(F &&f, Args &&...args)
+{
+    rn_go_call call{};
+    call.try_ = true;
+    start(call, std::forward<F>(f), std::forward<Args>(args)...);
+    return call.err;
+}
+
+template <class F, class... Args> int run_main(F &&f, Args &&...args)
+{
+    rn_go_call call{};
+    rn__run_prepare(&call);
+    bool is_void = start(call, std::forward<F>(f), std::forward<Args>(args)...);
+    int status = rn__run_wait(&call);
+    return is_void ? 0 : status;
+}
+
+template <class F, class... Args> void wg_go_(rn_waitgroup *wg, F &&f, Args &&...args)
+{
+    rn_go_call call{};
+    call.ended = rn__wg_ended;
+    call.owner = wg;
+    call.try_ = true;
+    rn_wg_add(wg, 1);
+    start(call, std::forward<F>(f), std::forward<Args>(args)...);
+    if (call.err)
+        rn__wg_go_failed(wg, call.err);
+}
+
+template <class F, class... Args> bool group_go_(bool wait, rn_group *g, F &&f, Args &&...args)
+{
+    static_assert(std::is_same_v<result<F, Args...>, int>, "group_go: the function must return int: 0, or an error");
+    if (!rn__group_enter(g, wait))
+        return false;
+    rn_go_call call{};
+    call.ended = rn__group_ended;
+    call.owner = g;
+    call.try_ = true;
+    start(call, std::forward<F>(f), std::forward<Args>(args)...);
+    if (call.err)
+        rn__group_go_failed(g, call.err);
+    return true;
+}
+
+template <class F, class... Args> int scope_go_(bool wait, rn_scope *s, F &&f, Args &&...args)
+{
+    using R = result<F, Args...>;
+    static_assert(std::is_same_v<R, int> || std::is_void_v<R>,
+                  "scope_go: the function must return int (0 or an error) or void");
+    rn_go_call call = rn__scope_call(s, std::is_void_v<R>, wait);
+    if (!call.err) {
+        start(call, std::forward<F>(f), std::forward<Args>(args)...);
+        if (call.err)
+            rn__scope_not_started(&call);
+    }
+    return call.err;
+}
+
+} // namespace rn_cxx
+
+#define rn_go(f, ...) ::rn_cxx::go_(f, ##__VA_ARGS__)
+#define rn_go_try(f, ...) ::rn_cxx::go_try_(f, ##__VA_ARGS__)
+#define rn_run(f, ...) ::rn_cxx::run_main(f, ##__VA_ARGS__)
+#define rn_wg_go(wg, f, ...) ::rn_cxx::wg_go_(wg, f, ##__VA_ARGS__)
+#define rn_group_go(g, f, ...) ((void)::rn_cxx::group_go_(true, g, f, ##__VA_ARGS__))
+#define rn_group_try_go(g, f, ...) ::rn_cxx::group_go_(false, g, f, ##__VA_ARGS__)
+#define rn_scope_go(s, f, ...) ((void)::rn_cxx::scope_go_(true, s, f, ##__VA_ARGS__))
+#define rn_scope_try_go(s, f, ...) ::rn_cxx::scope_go_(false, s, f, ##__VA_ARGS__)
+
+#ifndef RN_NO_SHORT_NAMES
+#define wg_go(wg, f, ...) rn_wg_go(wg, f, ##__VA_ARGS__)
+#define group_go(g, f, ...) rn_group_go(g, f, ##__VA_ARGS__)
+#define group_try_go(g, f, ...) rn_group_try_go(g, f, ##__VA_ARGS__)
+#define scope_go(s, f, ...) rn_scope_go(s, f, ##__VA_ARGS__)
+#define scope_try_go(s, f, ...) rn_scope_try_go(s, f, ##__VA_ARGS__)
+#endif
+
+#endif
+#endif
