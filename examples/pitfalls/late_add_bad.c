@@ -1,0 +1,21 @@
+/* Pitfall: wg_add in the goroutine comes too late: wg_wait finds zero and does not wait. */
+#include <runnel.h>
+#include <stdio.h>
+
+static void work(rn_waitgroup *wg)
+{
+    rn_sleep(200 * RN_MILLISECOND); /* it takes a while to start */
+    wg_add(wg, 1);
+    puts("working");
+    wg_done(wg);
+}
+
+int rn_main(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    go(work, &wg);
+    wg_wait(&wg);
+    puts("all done?");
+    return 0;
+}

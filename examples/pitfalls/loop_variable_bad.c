@@ -1,0 +1,24 @@
+/* Pitfall: every goroutine is handed a pointer to the same loop variable, and reads it after the loop
+ * has moved on. */
+#include <runnel.h>
+#include <stdio.h>
+
+static void process(const int *item, chan_recv_only(rn_unit) start)
+{
+    chan_recv(start); /* starts a little later, as goroutines do */
+    printf("item %d\n", *item);
+}
+
+int rn_main(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    chan(rn_unit) start = chan_make(rn_unit, 0);
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    int i;
+    for (i = 0; i < 3; i++)
+        wg_go(&wg, process, &i, start);
+    chan_close(start);
+    wg_wait(&wg);
+    chan_free(start);
+    return 0;
+}

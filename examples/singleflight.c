@@ -1,0 +1,35 @@
+/* rn_flight: many who ask for the same thing at the same time share one call. */
+#include <runnel.h>
+#include <stdio.h>
+
+static rn_flight lookups;
+static rn_atomic_int calls;
+
+static int lookup(void *all_there, void **result)
+{
+    rn_atomic_add(&calls, 1);
+    wg_wait(all_there); /* slow: lasts until everybody has asked */
+    *result = "192.0.2.1";
+    return 0;
+}
+
+static void ask(rn_waitgroup *all_there, rn_atomic_int *right)
+{
+    void *address = NULL;
+    wg_done(all_there);
+    if (flight_do(&lookups, "host.example", lookup, all_there, &address, NULL) == 0 && address)
+        rn_atomic_add(right, 1);
+}
+
+int rn_main(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    rn_waitgroup all_there = RN_WAITGROUP_INIT, wg = RN_WAITGROUP_INIT;
+    rn_atomic_int right = {0};
+    wg_add(&all_there, 20);
+    for (int i = 0; i < 20; i++)
+        wg_go(&wg, ask, &all_there, &right);
+    wg_wait(&wg);
+    printf("%d answers, fewer calls: %s\n", rn_atomic_load(&right), rn_atomic_load(&calls) < 20 ? "yes" : "no");
+    return 0;
+}
