@@ -19,7 +19,7 @@
 
 typedef struct dwfl Dwfl;
 typedef struct dwfl_module Dwfl_Module;
-typedef struct dwfl_line Dwfl_Line;
+typedef struct dwarf_line Dwarf_Line;
 typedef struct dwarf_files Dwarf_Files;
 typedef struct {
     void *addr, *cu, *abbrev;
@@ -46,8 +46,11 @@ static struct {
     int (*report_end)(Dwfl *, void *, void *);
     Dwfl_Module *(*addrmodule)(Dwfl *, uint64_t);
     const char *(*module_addrname)(Dwfl_Module *, uint64_t);
-    Dwfl_Line *(*module_getsrc)(Dwfl_Module *, uint64_t);
-    const char *(*lineinfo)(Dwfl_Line *, uint64_t *, int *, int *, uint64_t *, uint64_t *);
+    Dwarf_Die *(*module_nextcu)(Dwfl_Module *, Dwarf_Die *, uint64_t *);
+    int (*haspc)(Dwarf_Die *, uint64_t);
+    Dwarf_Line *(*getsrc_die)(Dwarf_Die *, uint64_t);
+    const char *(*linesrc)(Dwarf_Line *, uint64_t *, uint64_t *);
+    int (*lineno)(Dwarf_Line *, int *);
     Dwarf_Die *(*module_addrdie)(Dwfl_Module *, uint64_t, uint64_t *);
     int (*getscopes)(Dwarf_Die *, uint64_t, Dwarf_Die **);
     int (*getscopes_die)(Dwarf_Die *, Dwarf_Die **);
@@ -68,8 +71,11 @@ static const struct {
     {"dwfl_report_end", &dw.report_end},
     {"dwfl_addrmodule", &dw.addrmodule},
     {"dwfl_module_addrname", &dw.module_addrname},
-    {"dwfl_module_getsrc", &dw.module_getsrc},
-    {"dwfl_lineinfo", &dw.lineinfo},
+    {"dwfl_module_nextcu", &dw.module_nextcu},
+    {"dwarf_haspc", &dw.haspc},
+    {"dwarf_getsrc_die", &dw.getsrc_die},
+    {"dwarf_linesrc", &dw.linesrc},
+    {"dwarf_lineno", &dw.lineno},
     {"dwfl_module_addrdie", &dw.module_addrdie},
     {"dwarf_getscopes", &dw.getscopes},
     {"dwarf_getscopes_die", &dw.getscopes_die},
@@ -158,17 +164,31 @@ static int expand(Dwarf_Die *cu, uint64_t at, struct rn_place *places, int max)
     return found;
 }
 
+/* The compilation unit that holds pc.  addrdie goes by an index of addresses that gcc writes and clang does not, and
+ * names a neighbour for what is missing in it. */
+static Dwarf_Die *unit_of(Dwfl_Module *m, uintptr_t pc, uint64_t *bias)
+{
+    Dwarf_Die *cu = dw.module_addrdie(m, pc, bias);
+    if (cu && dw.haspc(cu, pc - *bias) > 0)
+        return cu;
+    cu = NULL;
+    while ((cu = dw.module_nextcu(m, cu, bias)) != NULL)
+        if (dw.haspc(cu, pc - *bias) > 0)
+            return cu;
+    return NULL;
+}
+
 static int by_libdw(uintptr_t pc, struct rn_place *places, int max)
 {
     Dwfl_Module *m = dw.addrmodule(dwfl, pc);
     if (!m)
         return 0;
-    struct rn_place *p = &places[0];
-    Dwfl_Line *line = dw.module_getsrc(m, pc);
-    if (line)
-        p->file = dw.lineinfo(line, NULL, &p->line, NULL, NULL, NULL);
     uint64_t bias;
-    Dwarf_Die *cu = dw.module_addrdie(m, pc, &bias);
+    struct rn_place *p = &places[0];
+    Dwarf_Die *cu = unit_of(m, pc, &bias);
+    Dwarf_Line *line = cu ? dw.getsrc_die(cu, pc - bias) : NULL;
+    if (line && dw.lineno(line, &p->line) == 0)
+        p->file = dw.linesrc(line, NULL, NULL);
     int n = cu ? expand(cu, pc - bias, places, max) : 0;
     if (n > 0 && p->function)
         return n;

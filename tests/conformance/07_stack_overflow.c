@@ -1,0 +1,78 @@
+/* SEMANTICS 7: stack overflow is reported as one, with the goroutine's name and trace. */
+#include <runnel.h>
+#include <runnel/test.h>
+
+__attribute__((noinline)) static int fall(int n)
+{
+    volatile char room[300];
+    room[0] = (char)n;
+    return n < 0 ? 0 : fall(n + 1) + room[0];
+}
+
+static volatile int landed;
+
+__attribute__((noinline)) static void falls(void)
+{
+    rn_set_name("icarus");
+    landed = fall(0);
+}
+
+static void wait_for_ever(void)
+{
+    rn_sleep(RN_HOUR);
+}
+
+TEST_DIES(says_so, 2, " \"icarus\" [running]:\nfall\n\t")
+{
+    go(falls);
+    wait_for_ever();
+}
+
+TEST_DIES(says_how_large, 2, "runtime: goroutine stack exceeds 65536-byte limit\n")
+{
+    go(falls);
+    wait_for_ever();
+}
+
+TEST_DIES(says_how_large_its_own_stack_was, 2, "runtime: goroutine stack exceeds 262144-byte limit\n")
+{
+    rn_go_with((.stack = 256 << 10), falls);
+    wait_for_ever();
+}
+
+TEST_DIES(cuts_the_middle, 2, " frames elided...\nfall\n")
+{
+    go(falls);
+    wait_for_ever();
+}
+
+TEST_DIES(shows_the_outer_end, 2, "\nfalls\n\t")
+{
+    go(falls);
+    wait_for_ever();
+}
+
+TEST_DIES(main_too, 2, "fatal error: stack overflow\n\ngoroutine 1 [running]:\nfall\n")
+{
+    fall(0);
+}
+
+static void deep_enough(int *sum, chan(int) done)
+{
+    volatile char room[40 << 10];
+    for (size_t i = 0; i < sizeof room; i += 512)
+        room[i] = 1;
+    for (size_t i = 0; i < sizeof room; i += 512)
+        *sum += room[i];
+    chan_close(done);
+}
+
+TEST(forty_kibibytes_fit)
+{
+    int sum = 0;
+    chan(int) done = chan_make(int, 0);
+    go(deep_enough, &sum, done);
+    chan_recv(done);
+    CHECK_EQ(sum, 80);
+    chan_free(done);
+}

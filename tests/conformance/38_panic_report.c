@@ -1,0 +1,160 @@
+/* SEMANTICS 38 (and the format of 39): an unrecovered panic ends the program with the message, all goroutines' states
+ * and traces, status 2. */
+#include <runnel.h>
+#include <runnel/test.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static void receiver(chan(int) c)
+{
+    chan_recv(c);
+}
+
+static void sender(chan(int) c)
+{
+    chan_send(c, 1);
+}
+
+static void say(void *text)
+{
+    fputs(text, stderr);
+}
+
+static void raise_text(void *text)
+{
+    rn_panic("%s", (const char *)text);
+}
+
+TEST_DIES(prints_message_and_trace, 2, "panic: broken 7\n\ngoroutine 1 [running]:\nprints_message_and_trace_body\n\t")
+{
+    rn_panic("broken %d", 7);
+}
+
+TEST_DIES(names_the_line, 2, "38_panic_report.c:36\n")
+{
+    rn_panic("here");
+}
+
+static void fails(void)
+{
+    rn_panic("in a goroutine");
+}
+
+TEST_DIES(shows_who_started_it, 2,
+          " [running]:\nfails\n\t")
+{
+    go(fails);
+    rn_sleep(RN_HOUR);
+}
+
+TEST_DIES(created_by, 2, "\ncreated by created_by_body in goroutine 1\n\t")
+{
+    go(fails);
+    rn_sleep(RN_HOUR);
+}
+
+TEST_DIES(lists_the_others, 2, " [chan receive]:\nreceiver\n\t")
+{
+    chan(int) c = chan_make(int, 0);
+    go(receiver, c);
+    for (int i = 0; i < 100; i++)
+        rn_yield();
+    rn_panic("listing");
+}
+
+TEST_DIES(lists_senders, 2, " [chan send]:\nsender\n\t")
+{
+    chan(int) c = chan_make(int, 0), d = chan_make(int, 0);
+    go(receiver, c);
+    go(sender, d);
+    while (rn_num_goroutines() < 3)
+        rn_yield();
+    for (int i = 0; i < 100; i++)
+        for (int i = 0; i < 100; i++)
+        rn_yield();
+    rn_panic("listing");
+}
+
+TEST_DIES(both_panics, 2, "panic: first\n\tpanic: second\n\ngoroutine 1 [running]:\n")
+{
+    defer(raise_text, "second");
+    rn_panic("first");
+}
+
+static void recover_and_raise(void *text)
+{
+    (void)rn_recover();
+    rn_panic("%s", (const char *)text);
+}
+
+TEST_DIES(recovered_and_raised, 2, "panic: first [recovered]\n\tpanic: second\n\n")
+{
+    defer(recover_and_raise, "second");
+    rn_panic("first");
+}
+
+TEST_DIES(raised_again, 2, "panic: same [recovered, repanicked]\n\ngoroutine 1 [running]:\n")
+{
+    defer(recover_and_raise, "same");
+    rn_panic("same");
+}
+
+TEST_DIES(lines_are_set_in, 2, "panic: one\n\ttwo\n\n")
+{
+    rn_panic("one\ntwo");
+}
+
+TEST_DIES(deferred_calls_run_first, 2, "cleaned up\npanic: after\n")
+{
+    defer(say, "cleaned up\n");
+    rn_panic("after");
+}
+
+TEST_DIES(named, 2, "\n\ngoroutine 1 \"boss\" [running]:\n")
+{
+    rn_set_name("boss");
+    rn_panic("named");
+}
+
+TEST_DIES(fatal, 2, "fatal error: no way 3\n\ngoroutine 1 [running]:\nfatal_body\n\t")
+{
+    rn_fatal("no way %d", 3);
+}
+
+static void not_recovered(void *arg)
+{
+    (void)arg;
+    (void)rn_recover();
+}
+
+TEST_DIES(fatal_cannot_be_recovered, 2, "fatal error: final\n")
+{
+    defer(not_recovered, NULL);
+    rn_fatal("final");
+}
+
+TEST_DIES(quit_prints_the_same, 2, "SIGQUIT: quit\n\ngoroutine 1 [running]:\n")
+{
+    raise(SIGQUIT);
+}
+
+TEST_DIES(fault, 128 + SIGSEGV, "unexpected fault address 0x10\nfatal error: fault\n[signal SIGSEGV: segmentation "
+                                "violation]\n\ngoroutine 1 [running]:\nfault_body\n\t")
+{
+    int *volatile p = (int *)16;
+    *p = 1;
+}
+
+TEST_DIES(nobody_is_awake, 2,
+          "fatal error: all goroutines are asleep - deadlock!\n\ngoroutine 1 [chan receive (nil chan)]:\n"
+          "nobody_is_awake_body\n\t")
+{
+    chan(int) never = NULL;
+    chan_recv(never);
+}
+
+TEST_PLAIN_DIES(without_a_run, 2, "panic: before any run\n\n")
+{
+    rn_panic("before any run");
+}
