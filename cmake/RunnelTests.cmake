@@ -44,6 +44,7 @@ foreach(script ${scripts})
 endforeach()
 
 include(${PROJECT_SOURCE_DIR}/tests/model/model.cmake OPTIONAL)
+include(${PROJECT_SOURCE_DIR}/tests/choice/choice.cmake)
 
 get_property(list GLOBAL PROPERTY RUNNEL_TEST_LIST)
 file(GENERATE OUTPUT ${PROJECT_BINARY_DIR}/tests.list CONTENT "${list}")

@@ -2,7 +2,7 @@
  * next goroutine.  Nothing else in src/ does any of the three.
  *
  * A normal build compiles the production choices in.  A test build (RN_CHOICE_TABLE) goes through
- * rn__choice, so that one seed can decide a whole run; tests/unit/choice.c shows that it does.
+ * rn__choice, so that one seed can decide a whole run; tests/choice shows that it does.
  */
 #ifndef RN_SCHED_CHOICE_H
 #define RN_SCHED_CHOICE_H

@@ -66,7 +66,7 @@ static bool look_at(struct rn_p *p, rn_time now)
     if (rn_load_relaxed(&m->own.inside) || !others_wait(p, now, &timer))
         return false;
     int64_t cpu = rn_os_thread_cpu(m->thread), used = cpu - p->seen_cpu;
-    bool blocked = p->seen_cpu >= 0 && cpu >= 0 && used == 0;
+    bool blocked = p->seen_cpu >= 0 && cpu >= 0 && used == 0 && stuck >= PAUSE_MIN * RN_MICROSECOND;
     p->seen_cpu = cpu;
     if (!blocked && stuck < (timer ? SLICE_TIMER : SLICE) * RN_MILLISECOND)
         return false;
