@@ -246,31 +246,35 @@ void *model_memset(void *to, int byte, size_t n)
 
 /* ---- what -fsanitize=thread calls ------------------------------------------------------------ */
 
+/* The types are those that gcc has built in. */
 void __tsan_init(void);
 void __tsan_func_entry(void *pc);
-void __tsan_func_exit(void);
-void __tsan_vptr_update(void **p, void *v);
-void __tsan_vptr_read(void **p);
-void __tsan_read_range(void *p, unsigned long n);
-void __tsan_write_range(void *p, unsigned long n);
+void __tsan_func_exit(void *unused);
+void __tsan_read_range(void *p, long n);
+void __tsan_write_range(void *p, long n);
 
 void __tsan_init(void)
 {
 }
+
 void __tsan_func_entry(void *pc)
 {
     (void)pc;
 }
-void __tsan_func_exit(void)
+
+void __tsan_func_exit(void *unused)
 {
+    (void)unused;
 }
-void __tsan_read_range(void *p, unsigned long n)
+
+void __tsan_read_range(void *p, long n)
 {
-    model_plain(p, n, false, __builtin_return_address(0));
+    model_plain(p, (size_t)n, false, __builtin_return_address(0));
 }
-void __tsan_write_range(void *p, unsigned long n)
+
+void __tsan_write_range(void *p, long n)
 {
-    model_plain(p, n, true, __builtin_return_address(0));
+    model_plain(p, (size_t)n, true, __builtin_return_address(0));
 }
 
 #define HOOK(name, n, write)                                    \
