@@ -54,14 +54,21 @@ _Noreturn void rn__deadlock_report(void)
 
 rn_atomic(uint32_t) rn__threads_woken;
 
-enum rn_asleep rn__ask_deadlock(void)
+/* Will a descriptor, a signal or a timer wake somebody? */
+static bool will_be_woken(void)
 {
     /* acquire: pairs with whoever counts a waker before it lets a goroutine wait for it. */
     if (rn_load_acquire(&rn__external_wakers) != 0)
-        return RN_ASLEEP_NO;
-    if (rn__timers_first() != INT64_MAX && rn__timers_awaited())
+        return true;
+    return rn__timers_first() != INT64_MAX && rn__timers_awaited();
+}
+
+enum rn_asleep rn__ask_deadlock(void)
+{
+    if (will_be_woken())
         return RN_ASLEEP_NO;
     if (strangers() || rn_os_signal_handlers(UINT64_C(1) << (SIGQUIT - 1)))
         return RN_ASLEEP_PERHAPS;
-    return RN_ASLEEP_YES;
+    /* A plain thread may have started a timer with its last act. */
+    return will_be_woken() ? RN_ASLEEP_NO : RN_ASLEEP_YES;
 }

@@ -32,11 +32,16 @@ void rn__idle_p_put_locked(struct rn_p *p)
     rn_store_relaxed(&s->idle_p_n, rn_load_relaxed(&s->idle_p_n) + 1);
 }
 
+/* How often a processor has ceased to be idle; under sched.lock.  While it stays the same and all are
+ * idle, no goroutine has run. */
+static uint64_t idle_p_taken;
+
 static struct rn_p *idle_p_get_locked(void)
 {
     struct rn_sched *s = &rn__sched;
     struct rn_p *p = s->idle_p;
     if (p) {
+        idle_p_taken++;
         s->idle_p = p->idle_link;
         rn_store_relaxed(&s->idle_p_n, rn_load_relaxed(&s->idle_p_n) - 1); /* relaxed: as above */
         if (s->monitor_asleep)
@@ -301,13 +306,14 @@ static bool wake_up(struct rn_m *m, bool may_take)
     return awake;
 }
 
-static bool all_asleep(void)
+static bool all_asleep(uint64_t *taken)
 {
     struct rn_sched *s = &rn__sched;
     rn_lock_take(&s->lock, RN_RANK_SCHED);
     bool asleep = s->idle_m_n + (sleeping_poller_locked() != NULL) + s->pinned_n == s->m_n && !s->global_first;
     /* A processor that is neither idle nor retired is on its way to a worker. */
     asleep &= rn_load_relaxed(&s->idle_p_n) + retired_n == s->procs_made;
+    *taken = idle_p_taken;
     rn_lock_release(&s->lock);
     return asleep;
 }
@@ -316,13 +322,16 @@ static bool all_asleep(void)
 static rn_time ask_deadlock(void)
 {
     enum { ASK_AGAIN = 100 }; /* ms: threads that are not ours may have gone by then */
+    uint64_t taken, taken_since;
     /* acquire, both: pairs with the release in ready_thread.  A thread that was seen asleep and has since
-     * been woken changes it; one that woke a goroutine before it was seen asleep shows in all_asleep. */
+     * been woken changes it; one that woke a goroutine before it was seen asleep shows in all_asleep, also
+     * when that goroutine has by now run, started another thread, and sleeps again. */
     uint32_t woken = rn_load_acquire(&rn__threads_woken);
-    if (!all_asleep())
+    if (!all_asleep(&taken))
         return INT64_MAX;
     enum rn_asleep found = rn__ask_deadlock();
-    if (found == RN_ASLEEP_YES && all_asleep() && rn_load_acquire(&rn__threads_woken) == woken)
+    if (found == RN_ASLEEP_YES && all_asleep(&taken_since) && taken == taken_since &&
+        rn_load_acquire(&rn__threads_woken) == woken)
         rn__deadlock_report();
     return found == RN_ASLEEP_NO ? INT64_MAX : rn__choose_now() + ASK_AGAIN * RN_MILLISECOND;
 }
