@@ -176,17 +176,21 @@ RN_PUBLIC void rn_set_name(const char *name);
  * panic returns from it: it can't be always_inline. */
 struct rn_defer {
     struct rn_defer *up;
-    struct rn_defer **top;
     void (*f)(void *);
     void *arg;
 };
 #define rn_defer(f, arg) RN__DEFER(RN_CAT(rn_defer_, __COUNTER__), f, arg, RN__RETURN_SCALAR)
 /* The same in a function that returns a struct or union of type T (clang and gcc 14 can't do without). */
 #define rn_defer_in(T, f, arg) RN__DEFER(RN_CAT(rn_defer_, __COUNTER__), f, arg, return (T){0})
-#define RN__DEFER(name, f, a, leave)                                                        \
-    __attribute__((cleanup(rn__defer_leave), unused)) struct rn_defer name;                 \
-    RN__DEFER_CHECK(f, a);                                                                  \
-    RN__MAY_RETURN(rn__defer_enter(&name, (void (*)(void *))(void (*)(void))(f), (void *)(uintptr_t)(a)), leave); \
+/* The record is the goroutine's, for a panic; what leaving the scope needs stays in registers. */
+#define RN__DEFER(name, func, a, leave)                                                        \
+    struct rn_defer name;                                                                      \
+    name.f = (void (*)(void *))(func);                                                         \
+    name.arg = (void *)(uintptr_t)(a);                                                         \
+    RN__DEFER_CHECK(func, a);                                                                  \
+    __attribute__((cleanup(rn__defer_leave), unused)) struct rn_deferred RN_CAT(name, _kept) = \
+        {rn__defer_enter(&name), name.f, name.arg};                                            \
+    RN__MAY_RETURN(RN_CAT(name, _kept).list, leave);                                           \
     RN__NOT_INLINED()
 /* The function that this stands in is not inlined or copied: gcc and clang do neither when the address of
  * a label is kept.  Costs no instruction.  (In C++ the variable would come into an inline function's group,
@@ -207,9 +211,10 @@ struct rn_defer {
         __asm__ volatile("" : : "m"(rn_at_));   \
     })
 #endif
+#define RN__NOWHERE ((struct rn_defer *)(uintptr_t)1)
 /* A function that defers may return, with a value that is not known, even if it ends in a panic or always
  * returns the same; the compiler must not think otherwise of calls of it.  Hence a return if rn__defer_enter
- * says so, which it never does.  (C++ has no return without a type.) */
+ * says so by RN__NOWHERE, which it never does.  (C++ has no return without a type.) */
 #ifdef __cplusplus
 #define RN__DEFER_CHECK(f, a) ((void)0)
 #define RN__MAY_RETURN(entered, leave) (void)(entered)
@@ -217,7 +222,7 @@ struct rn_defer {
 #define RN__DEFER_CHECK(f, a) ((void)sizeof(((f)(a)), 0))
 #define RN__MAY_RETURN(entered, leave)                           \
     __extension__({                                              \
-        int rn_unknown_ = (entered);                             \
+        int rn_unknown_ = (entered).before == RN__NOWHERE;       \
         if (__builtin_expect(rn_unknown_, 0)) {                  \
             RN__QUIETLY(leave);                                  \
         }                                                        \
@@ -251,12 +256,21 @@ struct rn_defer {
 #endif
 #endif
 
-/* Returns 0. */
-RN_PUBLIC int rn__defer_enter(struct rn_defer *d, void (*f)(void *), void *arg);
+/* The goroutine's list of records, and what it was before. */
+struct rn_defers {
+    struct rn_defer **top, *before;
+};
+struct rn_deferred {
+    struct rn_defers list;
+    void (*f)(void *);
+    void *arg;
+};
+/* Puts d, filled in but for `up`, on the goroutine's list. */
+RN_PUBLIC struct rn_defers rn__defer_enter(struct rn_defer *d);
 
-static inline void rn__defer_leave(struct rn_defer *d)
+static inline void rn__defer_leave(struct rn_deferred *d)
 {
-    *d->top = d->up;
+    *d->list.top = d->list.before;
     d->f(d->arg);
 }
 

@@ -71,6 +71,7 @@ struct simple {
     uint8_t cfa_fp : 1;               /* CFA = fp + offset, else sp + offset */
     uint8_t unloadable : 1;
     uint8_t signed_pc : 1;            /* the return address carries an authentication code */
+    uint8_t deepest;                  /* the greatest of saved, or 1 */
     uint8_t saved[RN_SAVED];          /* saved_regs[i] is at CFA - 8 * saved[i]; 0: untouched */
 };
 enum { WORDS = (sizeof(struct simple) + 7) / 8, ENTRIES = 512 };
@@ -141,36 +142,34 @@ static inline bool plausible(const struct rn_cursor *c, uintptr_t cfa, uintptr_t
     return cfa >= sp && (cfa != sp || pc != c->regs[RN_REG_PC]);
 }
 
+/* All that a simple rule reads is within the bounds, so that it can be read without asking. */
+static inline bool in_bounds(const struct rn_cursor *c, const struct simple *s, uintptr_t cfa)
+{
+    uintptr_t low = cfa - 8 * (uintptr_t)s->deepest;
+    return low >= c->lo && cfa <= c->hi && low <= cfa && (cfa & 7) == 0;
+}
+
+/* 1 or 0 as rn_cursor_step; -1: this needs the careful way. */
 static inline int step_simple(struct rn_cursor *c, const struct simple *s)
 {
     uintptr_t cfa = c->regs[s->cfa_fp ? RN_REG_FP : RN_REG_SP] + (uintptr_t)(intptr_t)s->cfa_offset;
-    uintptr_t value[RN_SAVED], pc;
-    if (s->cfa_fp && !(c->valid >> RN_REG_FP & 1))
+    if (!in_bounds(c, s, cfa) || (c->valid & RN_SAVED_MASK) != RN_SAVED_MASK)
         return -1;
 #ifdef RN_REG_LR
-    pc = 0;
+    uintptr_t lr = s->saved[11] ? word_at(cfa - 8 * (uintptr_t)s->saved[11]) : c->regs[RN_REG_LR];
+    uintptr_t pc = s->signed_pc ? rn__strip_return_address(lr) : lr;
 #else
-    if (!peek(c, cfa - 8, &pc))
-        return -1;
-#endif
-    for (int i = 0; i < RN_SAVED; i++)
-        if (s->saved[i] && !peek(c, cfa - 8 * (uintptr_t)s->saved[i], &value[i]))
-            return -1;
-#ifdef RN_REG_LR
-    uintptr_t lr = s->saved[11] ? value[11] : c->regs[RN_REG_LR];
-    pc = s->signed_pc ? rn__strip_return_address(lr) : lr;
+    uintptr_t pc = word_at(cfa - 8);
 #endif
     if (!plausible(c, cfa, pc))
         return -1;
     if (pc == 0)
         return 0;
     for (int i = 0; i < RN_SAVED; i++)
-        if (s->saved[i]) {
-            c->regs[saved_regs[i]] = value[i];
-            c->valid |= 1ull << saved_regs[i];
-        }
+        if (s->saved[i])
+            c->regs[saved_regs[i]] = word_at(cfa - 8 * (uintptr_t)s->saved[i]);
     c->regs[RN_REG_SP] = cfa;
-    c->valid &= RN_SAVED_MASK | 1ull << RN_REG_SP;
+    c->valid = RN_SAVED_MASK | 1ull << RN_REG_SP;
     arrive(c, cfa, pc, false);
     return 1;
 }
@@ -250,7 +249,7 @@ static int saved_index(int reg)
 /* Whether the row has the simple form, and if so, packed. */
 static bool simplify(const struct rn_fde *f, const struct rn_row *row, struct simple *s)
 {
-    *s = (struct simple){.signed_pc = row->signed_pc};
+    *s = (struct simple){.signed_pc = row->signed_pc, .deepest = 1};
     if (f->signal || row->cfa_expression || (row->cfa_reg != RN_REG_SP && row->cfa_reg != RN_REG_FP))
         return false;
     if (row->cfa_offset < 0 || row->cfa_offset > INT32_MAX)
@@ -264,6 +263,7 @@ static bool simplify(const struct rn_fde *f, const struct rn_row *row, struct si
         int64_t k = -row->value[i] / 8;
         if (row->rule[i] != RN_RULE_OFFSET || row->value[i] % 8 || k < 1 || k > 255)
             return false;
+        s->deepest = k > s->deepest ? (uint8_t)k : s->deepest;
         if (at >= 0)
             s->saved[at] = (uint8_t)k;
         else if (i != RN_REG_PC || k != 1)
@@ -318,8 +318,11 @@ int rn_cursor_step(struct rn_cursor *c)
     struct simple s;
     if (c->regs[RN_REG_PC] == 0)
         return 0;
-    if (c->warm && cache_get(rn_cursor_where(c), &s) && (!s.unloadable || s.gen == generation(c)))
-        return step_simple(c, &s);
+    if (c->warm && cache_get(rn_cursor_where(c), &s) && (!s.unloadable || s.gen == generation(c))) {
+        int r = step_simple(c, &s);
+        if (r >= 0)
+            return r;
+    }
     return step_cold(c);
 }
 

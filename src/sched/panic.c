@@ -43,23 +43,20 @@
 
 struct rn_hooks rn__hooks;
 
-static inline struct rn_g *self(void)
+static inline __attribute__((always_inline)) struct rn_g *self(void)
 {
     struct rn_m *m = rn__m();
     return __builtin_expect(m != NULL, 1) ? m->g : rn__self();
 }
 
-int rn__defer_enter(struct rn_defer *d, void (*f)(void *), void *arg)
+struct rn_defers rn__defer_enter(struct rn_defer *d)
 {
     struct rn_g *g = self();
-    d->up = g->defers;
-    d->top = &g->defers;
-    d->f = f;
-    d->arg = arg;
+    struct rn_defers list = {&g->defers, g->defers};
+    d->up = list.before;
     g->defers = d;
-    int no = 0;
-    __asm__("" : "+r"(no)); /* not even a linker that optimises may know it */
-    return no;
+    __asm__("" : "+r"(list.before)); /* not even a linker that optimises may know that it is not RN__NOWHERE */
+    return list;
 }
 
 /* ---- death ----------------------------------------------------------------------------------- */
@@ -271,40 +268,53 @@ static void tsan_leave_frames(const struct rn_cursor *from, uintptr_t end)
 #endif
 
 /* The sanitizers must hear that frames go away without returning. */
-static void tell_sanitizers(const struct rn_cursor *from, uintptr_t end)
+static inline __attribute__((always_inline)) void tell_sanitizers(uintptr_t end)
 {
 #ifdef RN_FIBER_ASAN
     __asan_handle_no_return();
 #endif
 #ifdef RN_FIBER_TSAN
-    tsan_leave_frames(from, end);
+    struct rn_cursor here;
+    rn_cursor_from_here(&here);
+    tsan_leave_frames(&here, end);
 #endif
-    (void)from, (void)end;
+    (void)end;
+}
+
+/* An exit that the recovery of p would leave goes on instead, as which p then counts. */
+static void go_on_with_exit(struct rn_g *g, struct rn_panic *p)
+{
+    p->up = g->panic;
+    p->is_exit = true;
+    p->recovered = false;
+    g->panic = p;
+}
+
+/* The calls that the function whose frame ends at `end` deferred earlier. */
+static void run_remaining(struct rn_g *g, uintptr_t end)
+{
+    for (struct rn_defer *d; (d = g->defers) != NULL && address_of(d) < end;) {
+        g->defers = d->up;
+        d->f(d->arg);
+    }
 }
 
 /* After d's call has recovered p: returns from the function that deferred d.  Comes back only when an exit
- * goes on instead, as which p then counts. */
-static void recovered(struct rn_g *g, struct rn_panic *p, struct rn_defer *d)
+ * goes on instead.  Inlined, as a frame less to walk over. */
+static inline __attribute__((always_inline)) void recovered(struct rn_g *g, struct rn_panic *p, struct rn_defer *d)
 {
-    struct rn_cursor here, c;
-    rn_cursor_from_here(&here);
-    c = here;
+    struct rn_cursor c;
+    rn_cursor_from_here(&c);
     go_to_caller_of(&c, d);
     g->panic = p->up;
     if (drop_panics_below(g, c.cfa)) {
-        p->up = g->panic;
-        p->is_exit = true;
-        p->recovered = false;
-        g->panic = p;
+        go_on_with_exit(g, p);
         return;
     }
     if (!p->on_stack)
         g->last_panic = p;
-    for (struct rn_defer *more; (more = g->defers) != NULL && address_of(more) < c.cfa;) {
-        g->defers = more->up;
-        more->f(more->arg);
-    }
-    tell_sanitizers(&here, c.cfa);
+    run_remaining(g, c.cfa);
+    tell_sanitizers(c.cfa);
     rn__arch_resume(c.regs);
 }
 
@@ -343,7 +353,7 @@ static void take_trace(struct rn_panic *p)
 }
 
 /* Every deferred call has run. */
-static _Noreturn void end(struct rn_g *g, struct rn_panic *p)
+static _Noreturn __attribute__((noinline)) void end(struct rn_g *g, struct rn_panic *p)
 {
     if (p->is_exit)
         rn__g_finish(RN_ENDED_EXIT, 0);
@@ -358,7 +368,7 @@ static _Noreturn void end(struct rn_g *g, struct rn_panic *p)
 }
 
 /* Runs g's deferred calls for p. */
-static _Noreturn __attribute__((noinline)) void raise_panic(struct rn_g *g, struct rn_panic *p)
+static inline _Noreturn __attribute__((always_inline)) void raise_panic(struct rn_g *g, struct rn_panic *p)
 {
     p->frame = (uintptr_t)__builtin_frame_address(0);
     p->g = g->id;
@@ -398,8 +408,9 @@ void rn_panic(const char *format, ...)
 {
     struct rn_g *g = self();
     struct rn_panic *p;
-    if (!strchr(format, '%')) {
-        p = block_with(g, format, strlen(format));
+    const char *stop = strchrnul(format, '%');
+    if (*stop == '\0') {
+        p = block_with(g, format, (size_t)(stop - format));
     } else {
         va_list args;
         va_start(args, format);
