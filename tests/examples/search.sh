@@ -40,7 +40,7 @@ same() {
 for pattern in foo 'fo*' 'foo$' '^foo' 'o\{2\}' 'fo\?o' '\(fo\)o' 'f[aeiou]o' 'foo\|bar' '[[:alpha:]]* one' '.' '' '^$' \
     'zzz' '*' '\.' 'l[i]ne' 'x*' '[]x]oo' 'o.*t' '\bfoo\b' '\(o\)\1' 'foo
 bar'; do
-    check "as grep: '$pattern'" same -- "$pattern" tree
+    check "as grep: '$(printf %s "$pattern" | tr '\n' ' ')'" same -- "$pattern" tree
 done
 check "as grep: one file" same foo tree/last-line-open
 check "as grep: several, slashes" same foo tree// tree/a/b tree/link
