@@ -19,10 +19,11 @@ target_compile_features(runnel_flags INTERFACE c_std_11)
 # Unwind tables: panics and backtraces of goroutines need them.
 target_compile_options(runnel_flags INTERFACE
     $<$<COMPILE_LANGUAGE:C>:-std=gnu11 -Wall -Wextra -fasynchronous-unwind-tables>)
+target_compile_options(runnel_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-std=c++17 -Wall -Wextra>)
 target_link_options(runnel_flags INTERFACE -pthread)
-target_compile_options(runnel_flags INTERFACE $<$<COMPILE_LANGUAGE:C>:-pthread>)
+target_compile_options(runnel_flags INTERFACE $<$<COMPILE_LANGUAGE:C,CXX>:-pthread>)
 if(RUNNEL_WERROR)
-    target_compile_options(runnel_flags INTERFACE $<$<COMPILE_LANGUAGE:C>:-Werror>)
+    target_compile_options(runnel_flags INTERFACE $<$<COMPILE_LANGUAGE:C,CXX>:-Werror>)
 endif()
 if(RUNNEL_DEBUG)
     target_compile_definitions(runnel_flags INTERFACE RN_DEBUG=1)

@@ -34,6 +34,18 @@ foreach(kind ${kinds})
     endforeach()
 endforeach()
 
+# C++ programs, where there is a compiler for them.
+include(CheckLanguage)
+check_language(CXX)
+if(CMAKE_CXX_COMPILER)
+    enable_language(CXX)
+    file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/cxx/*.cc)
+    foreach(source ${sources})
+        get_filename_component(name ${source} NAME_WE)
+        runnel_add_test(cxx ${name} ${source})
+    endforeach()
+endif()
+
 file(GLOB scripts CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tests/*/*.sh)
 foreach(script ${scripts})
     get_filename_component(name ${script} NAME_WE)

@@ -9,7 +9,6 @@
 
 #include "base/sanitizers.h"
 #include "sched/sched.h"
-#include <errno.h>
 
 #if defined(__has_feature) /* clang */
 #if __has_feature(thread_sanitizer)
@@ -33,7 +32,6 @@ void __tsan_destroy_fiber(void *fiber);
 void __tsan_switch_to_fiber(void *fiber, unsigned flags);
 void __tsan_acquire(void *addr);
 void __tsan_release(void *addr);
-void AnnotateBenignRaceSized(const char *file, int line, const volatile void *addr, size_t size, const char *what);
 #endif
 #ifdef RN_FIBER_ASAN
 void __sanitizer_start_switch_fiber(void **fake_stack, const void *bottom, size_t size);
@@ -43,13 +41,14 @@ void __lsan_register_root_region(const void *p, size_t size);
 void __lsan_unregister_root_region(const void *p, size_t size);
 #endif
 
-/* This thread is about to run goroutines.  Its errno is used by one after the other: no race. */
+/* This thread is about to run goroutines. */
+#ifdef RN_FIBER_TSAN
+void rn__fiber_thread_begin(void);
+#else
 static inline void rn__fiber_thread_begin(void)
 {
-#ifdef RN_FIBER_TSAN
-    AnnotateBenignRaceSized(__FILE__, __LINE__, &errno, sizeof errno, "errno");
-#endif
 }
+#endif
 
 static inline void rn__fiber_before_switch(struct rn_g *from, struct rn_g *to)
 {
