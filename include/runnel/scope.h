@@ -72,19 +72,19 @@ RN_PUBLIC void rn_scope_limit(rn_scope *s, long n);
 /* The same, but never waits: RN_EAGAIN when the scope is at its limit (the arguments are not evaluated
  * then), else 0. */
 #define rn_scope_try_go(s, f, ...) RN__SCOPE_GO(s, false, f, ##__VA_ARGS__)
-#define RN__SCOPE_GO(s, wait, f, ...)                                                                    \
-    ({                                                                                                   \
-        typedef __typeof__((f)(__VA_ARGS__)) rn_sresult_;                                                \
-        RN_STATIC_ASSERT(__builtin_types_compatible_p(rn_sresult_, int) || RN__IS_VOID(rn_sresult_),     \
-                         "scope_go: the function must return int (0 or an error) or void");              \
-        struct rn_go_call rn_scall_ = rn__scope_call((s), RN__IS_VOID(rn_sresult_), (wait));             \
-        if (!rn_scall_.err) {                                                                            \
-            rn_scall_.entry = (void *)(f);                                                               \
-            (void)rn__go_with_chain(&rn_scall_, 1, f, ##__VA_ARGS__);                                    \
-            if (rn_scall_.err)                                                                           \
-                rn__scope_not_started(&rn_scall_);                                                       \
-        }                                                                                                \
-        rn_scall_.err;                                                                                   \
+#define RN__SCOPE_GO(s, wait, f, ...)                                                                \
+    ({                                                                                               \
+        typedef __typeof__((f)(__VA_ARGS__)) rn_sresult_;                                            \
+        RN_STATIC_ASSERT(__builtin_types_compatible_p(rn_sresult_, int) || RN__IS_VOID(rn_sresult_), \
+                         "scope_go: the function must return int (0 or an error) or void");          \
+        struct rn_go_call rn_scall_ = rn__scope_call((s), RN__IS_VOID(rn_sresult_), (wait));         \
+        if (!rn_scall_.err) {                                                                        \
+            rn_scall_.entry = (void *)(f);                                                           \
+            (void)rn__go_with_chain(&rn_scall_, 1, f, ##__VA_ARGS__);                                \
+            if (rn_scall_.err)                                                                       \
+                rn__scope_not_started(&rn_scall_);                                                   \
+        }                                                                                            \
+        rn_scall_.err;                                                                               \
     })
 #endif
 RN_PUBLIC struct rn_go_call rn__scope_call(rn_scope *s, bool is_void, bool wait);
@@ -92,10 +92,10 @@ RN_PUBLIC void rn__scope_not_started(struct rn_go_call *call); /* clears err */
 
 /* How often scope_supervise starts a function again. */
 struct rn_restart {
-    int most;               /* that many times within `within`; then it gives up.  < 0: without end */
-    rn_duration within;     /* 0: the whole time */
-    rn_duration wait;       /* before the first new start; twice that before the next, and so on … */
-    rn_duration wait_most;  /* … up to this; it starts over after `within` without a failure */
+    int most;              /* that many times within `within`; then it gives up.  < 0: without end */
+    rn_duration within;    /* 0: the whole time */
+    rn_duration wait;      /* before the first new start; twice that before the next, and so on … */
+    rn_duration wait_most; /* … up to this; it starts over after `within` without a failure */
 };
 /* 5 times within 10 s, waiting 10 ms to 1 s. */
 RN_PUBLIC extern const struct rn_restart rn_restart_default;
@@ -105,7 +105,7 @@ RN_PUBLIC extern const struct rn_restart rn_restart_default;
  * error (RN_EPANIC for a panic).  Ends when f returns 0 (or, if void, returns), or fails when the
  * scope is canceled.  Takes one place of the limit.  arg is a pointer or an integer. */
 #ifndef __cplusplus
-#define rn_scope_supervise(s, how, f, arg)                                                               \
+#define rn_scope_supervise(s, how, f, arg)                                                                   \
     (RN__DEFER_CHECK(f, arg), rn__scope_supervise((s), (how), (void (*)(void))(f), (void *)(uintptr_t)(arg), \
                                                   RN__IS_VOID(__typeof__((f)(arg)))))
 #endif

@@ -28,11 +28,11 @@
 
 enum {
     RN_DONE_INDEX_BITS = 27,
-    RN_DONE_CHUNK_BITS = 10,                                  /* slots in a chunk */
+    RN_DONE_CHUNK_BITS = 10, /* slots in a chunk */
     RN_DONE_CHUNKS = 1 << (RN_DONE_INDEX_BITS - RN_DONE_CHUNK_BITS),
     RN_DONE_GEN_SHIFT = RN_DONE_INDEX_BITS + 1,
-    RN_DONE_SLOT = 192,                                       /* bytes; src/context needs as much */
-    RN_DONE_FIRED = 1,                                        /* bits of word */
+    RN_DONE_SLOT = 192, /* bytes; src/context needs as much */
+    RN_DONE_FIRED = 1,  /* bits of word */
     RN_DONE_TIMED_OUT = 2,
 };
 

@@ -21,10 +21,10 @@ struct timer {
     struct rn_chan chan; /* unless f */
     rn_time value;       /* the channel's one element */
     rn_lock lock;
-    bool owned;          /* by rn_after or rn_tick: freed by chan_free */
-    bool heap;           /* of after_func without a timer: freed by its goroutine */
-    rn_duration period;  /* of a ticker; else 0 */
-    void (*f)(void *);   /* of after_func */
+    bool owned;         /* by rn_after or rn_tick: freed by chan_free */
+    bool heap;          /* of after_func without a timer: freed by its goroutine */
+    rn_duration period; /* of a ticker; else 0 */
+    void (*f)(void *);  /* of after_func */
     void *arg;
 };
 
@@ -99,8 +99,7 @@ static bool stop_locked(struct timer *t)
 
 static void init(struct timer *t, rn_duration d, rn_duration period)
 {
-    *t = (struct timer){.entry = {.fire = period ? fire_tick : fire_once, .awaited = chan_awaited},
-                        .period = period};
+    *t = (struct timer){.entry = {.fire = period ? fire_tick : fire_once, .awaited = chan_awaited}, .period = period};
     rn__chan_init(&t->chan, sizeof(rn_time), 1, &t->value);
     t->chan.timer = true;
     rn__timer_start(&t->entry, rn_time_add(rn__now(), d));

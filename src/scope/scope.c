@@ -22,15 +22,15 @@
 #include <string.h>
 
 struct scope {
-    rn_lock lock;        /* RN_RANK_SCOPE; guards all but ctx and policy */
-    uint8_t policy;      /* enum rn_scope_policy */
+    rn_lock lock;   /* RN_RANK_SCOPE; guards all but ctx and policy */
+    uint8_t policy; /* enum rn_scope_policy */
     bool ended, succeeded;
     rn_context *ctx;
-    long live, limit;    /* limit 0: none */
+    long live, limit; /* limit 0: none */
     struct rn_list waiters;
     struct rn_waiter *joiner;
-    struct rn_panic *panic; /* of the first that panicked; ours */
-    int first;           /* error */
+    struct rn_panic *panic;      /* of the first that panicked; ours */
+    int first;                   /* error */
     size_t errors_n, kept, room; /* errors so far, in the array, and how many it holds */
     int *errors;
 };

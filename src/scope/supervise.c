@@ -17,9 +17,9 @@ struct charge {
     void (*f)(void);
     void *arg;
     bool is_void, panicked;
-    int fails;          /* since `since` */
-    rn_time since;      /* the first failure of those that count together */
-    rn_duration wait;   /* before the next start */
+    int fails;        /* since `since` */
+    rn_time since;    /* the first failure of those that count together */
+    rn_duration wait; /* before the next start */
 };
 
 static void catch_panic(struct charge *c)
@@ -75,8 +75,8 @@ void rn__scope_supervise(rn_scope *s, const struct rn_restart *how, void (*f)(vo
     call.entry = (void *)supervise;
     call.err = c ? 0 : RN_ENOMEM;
     if (c) {
-        *c = (struct charge){.ctx = rn_scope_context(s), .how = how ? *how : rn_restart_default,
-                             .f = f, .arg = arg, .is_void = is_void};
+        *c = (struct charge){
+            .ctx = rn_scope_context(s), .how = how ? *how : rn_restart_default, .f = f, .arg = arg, .is_void = is_void};
         (void)rn__go_with_chain(&call, 1, supervise, c);
     }
     if (!call.err)

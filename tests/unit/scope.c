@@ -11,7 +11,8 @@ static void note_begin(void)
 {
     int now = ++running, seen = most;
     begun++;
-    while (now > seen && !__atomic_compare_exchange_n((int *)&most, &seen, now, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+    while (now > seen &&
+           !__atomic_compare_exchange_n((int *)&most, &seen, now, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
         ;
 }
 
