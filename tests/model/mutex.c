@@ -82,6 +82,17 @@ static void as_many(void)
 MODEL_TEST(mutex_try, .setup = setup, .thread = {add, try_add}, .finish = as_many);
 MODEL_MUTANT(mutex_try, "rn_mutex_try_lock", "cas_acquire");
 
+/* Beside a waiter: the mutex is let go with the queue in use. */
+static void as_many_of_three(void)
+{
+    MODEL_CHECK(cell == 2 + got[2]);
+    is_free();
+}
+
+MODEL_TEST(mutex_try_beside_waiter, .setup = setup, .thread = {add, add, try_add}, .finish = as_many_of_three,
+           .preemptions = 2);
+MODEL_MUTANT(mutex_try_beside_waiter, "release_locked", "store_release");
+
 /* The last one to let go of an object that the mutex guards frees it: nobody touches it after that. */
 struct object {
     rn_mutex mutex;
