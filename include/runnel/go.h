@@ -183,15 +183,20 @@ struct rn_defer {
 /* The same in a function that returns a struct or union of type T (clang and gcc 14 can't do without). */
 #define rn_defer_in(T, f, arg) RN__DEFER(RN_CAT(rn_defer_, __COUNTER__), f, arg, return (T){0})
 /* The record is the goroutine's, for a panic; what leaving the scope needs stays in registers. */
-#define RN__DEFER(name, func, a, leave)                                                        \
-    struct rn_defer name;                                                                      \
-    name.f = (void (*)(void *))(func);                                                         \
-    name.arg = (void *)(uintptr_t)(a);                                                         \
-    RN__DEFER_CHECK(func, a);                                                                  \
-    __attribute__((cleanup(rn__defer_leave), unused)) struct rn_deferred RN_CAT(name, _kept) = \
-        {rn__defer_enter(&name), name.f, name.arg};                                            \
-    RN__MAY_RETURN(RN_CAT(name, _kept).list, leave);                                           \
+#define RN__DEFER(name, func, a, leave)                \
+    RN__AT_END(name, func, a);                         \
+    RN__DEFER_CHECK(func, a);                          \
+    RN__MAY_RETURN(RN_CAT(name, _kept).list, leave);   \
     RN__NOT_INLINED()
+/* A deferred call that never recovers, so that the function around it needs none of what follows. */
+#define RN__AT_END(name, func, a)                                                              \
+    struct rn_defer name;                                                                      \
+    name.f = (void (*)(void *))(void (*)(void))(func);                                         \
+    name.arg = (void *)(uintptr_t)(a);                                                         \
+    __attribute__((cleanup(rn__defer_leave), unused)) struct rn_deferred RN_CAT(name, _kept) = \
+    {                                                                                          \
+        rn__defer_enter(&name), name.f, name.arg                                               \
+    }
 /* The function that this stands in is not inlined or copied: gcc and clang do neither when the address of
  * a label is kept.  Costs no instruction.  (In C++ the variable would come into an inline function's group,
  * where it may not name a label.) */
@@ -303,7 +308,7 @@ int rn__panic_value(void *value, const char *text) __asm__("rn_panic_value");
 #endif
 
 /* Directly in a deferred function: rn_recover() stops the panic that runs it and returns its text, a
- * const char * that lives until the goroutine panics again or ends; NULL when there is no panic or the caller
+ * const char * that lives until the goroutine panics or recovers again, or ends; NULL when there is no panic or the caller
  * was not deferred.  When the deferred call returns, the function that deferred it runs its other
  * deferred calls and returns to its caller, with the value 0 where it has one (a struct: undefined). */
 #define rn_recover() (RN__NOT_INLINED(), rn__recover(__builtin_dwarf_cfa()))

@@ -39,18 +39,12 @@ RN_EXTERN_C_BEGIN
 RN_PUBLIC bool rn__once_begin(rn_once *o);
 RN_PUBLIC void rn__once_end(rn_once *o);
 
-/* A deferred call that never recovers, so that it costs the function around it nothing (rn_defer keeps
- * it from being inlined). */
-#define RN__ONCE_AT_END(name, f, a)                                                           \
-    __attribute__((cleanup(rn__defer_leave), unused)) struct rn_defer name;                   \
-    (void)rn__defer_enter(&name, (void (*)(void *))(void (*)(void))(f), (a))
-
 /* once_do(&o, f, args…): calls f(args…) unless some once_do on o has; returns when it is done. */
 #define rn_once_do(o, f, ...)                                                                 \
     ({                                                                                        \
         rn_once *rn_once_ = (o);                                                              \
         if (rn__once_first(rn_once_)) {                                                       \
-            RN__ONCE_AT_END(rn_ended_, rn__once_end, rn_once_);                               \
+            RN__AT_END(rn_ended_, rn__once_end, rn_once_);                               \
             (void)(f)(__VA_ARGS__);                                                           \
         }                                                                                     \
     })
@@ -68,8 +62,8 @@ RN_PUBLIC void rn__once_end(rn_once *o);
     ({                                                                                        \
         __typeof__(v) rn_value_ = (v);                                                        \
         if (rn__once_first(&rn_value_->rn_call)) {                                            \
-            RN__ONCE_AT_END(rn_ended_, rn__once_end, &rn_value_->rn_call);                    \
-            RN__ONCE_AT_END(rn_noted_, rn__once_value_note, &rn_value_->rn_panicked);         \
+            RN__AT_END(rn_ended_, rn__once_end, &rn_value_->rn_call);                    \
+            RN__AT_END(rn_noted_, rn__once_value_note, &rn_value_->rn_panicked);         \
             rn_value_->rn_result = (f)(__VA_ARGS__);                                          \
             rn_value_->rn_panicked.rn_returned = true;                                        \
         }                                                                                     \

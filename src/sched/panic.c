@@ -311,8 +311,8 @@ static inline __attribute__((always_inline)) void recovered(struct rn_g *g, stru
         go_on_with_exit(g, p);
         return;
     }
-    if (!p->on_stack)
-        g->last_panic = p;
+    rn__panic_free(g->last_panic);
+    g->last_panic = p->on_stack ? NULL : p;
     run_remaining(g, c.cfa);
     tell_sanitizers(c.cfa);
     rn__arch_resume(c.regs);
