@@ -54,7 +54,7 @@ RN_PUBLIC void rn__wg_go_failed(rn_waitgroup *wg, int err);
         struct rn_go_call rn_call_ = {                                                            \
             .entry = (void *)(f), .ended = rn__wg_ended, .owner = rn_wg_, .try_ = true};          \
         rn_wg_add(rn_wg_, 1);                                                                     \
-        rn__go_with_chain(&rn_call_, 1, f, ##__VA_ARGS__);                                        \
+        (void)rn__go_with_chain(&rn_call_, 1, f, ##__VA_ARGS__);                                    \
         if (__builtin_expect(rn_call_.err != 0, 0))                                               \
             rn__wg_go_failed(rn_wg_, rn_call_.err);                                               \
     })
