@@ -139,6 +139,8 @@ static struct survey survey(const struct rn_case *cases, size_t n)
     struct survey s = {.fallback = -1, .timeout = -1};
     for (size_t i = n; i-- > 0;) { /* backwards: of several defaults the first stays */
         const struct rn_case *k = &cases[i];
+        if (is_channel(k))
+            rn__chan_check(k->chan);
         if (k->kind == RN_CASE_DEFAULT)
             s.fallback = (int)i;
         else if (k->kind != RN_CASE_TIMEOUT)

@@ -7,22 +7,27 @@ struct request {
     chan_send_only(long) reply;
 };
 
-static void serve(chan_recv_only(struct request) in)
+static void serve(chan_recv_only(struct request) in, chan(rn_unit) done)
 {
     for (struct request r; chan_next(in, &r);)
         chan_send(r.reply, (long)r.n * r.n);
+    chan_send(done, RN_UNIT);
 }
 
 TEST(channels_travel_through_channels)
 {
     chan(struct request) in = chan_make(struct request, 0);
     chan(long) reply = chan_make(long, 1);
-    go(serve, in);
+    chan(rn_unit) done = chan_make(rn_unit, 0);
+    go(serve, in, done);
     for (int i = 0; i < 100; i++) {
         chan_send(in, ((struct request){i, reply}));
         CHECK_EQ(chan_recv(reply), (long)i * i);
     }
     chan_close(in);
+    chan_recv(done);
+    chan_free(in);
+    chan_free(done);
     chan(chan(long)) of = chan_make(chan(long), 1);
     chan_send(of, reply);
     CHECK(chan_recv(of) == reply);
