@@ -172,6 +172,9 @@ void rn__p_init(struct rn_p *p, uint32_t id);
 uint32_t rn__timers_run(struct rn_m *m, struct rn_p *timers, rn_time now);
 rn_time rn__timers_first(void); /* over all processors */
 bool rn__timers_awaited(void);
+/* At a run's end, before its stacks go: makes every entry idle.  Those that outlive the run (a
+ * context's, a timer of the host program) will not fire; stopping them stays harmless. */
+void rn__timers_forget(void);
 
 /* ---- start.c ------------------------------------------------------------------------------------ */
 

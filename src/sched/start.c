@@ -362,6 +362,7 @@ static void forget_the_run(void)
     rn__free(first);
     first = NULL;
     rn__tls_m = before;
+    rn__timers_forget();
     rn__g_release_all();
     rn_os_poll_close();
     s->idle_m = NULL;

@@ -11,6 +11,7 @@
  * monitor, when p's goroutine computes for long. */
 #include "sched/rt.h"
 #include "sched/choice.h"
+#include <string.h>
 
 static inline void publish_next(struct rn_p *p)
 {
@@ -181,9 +182,30 @@ void rn__timeout_stop(struct rn_timeout *t)
     rn__timer_stop(&t->entry);
 }
 
+/* ---- a run's beginning and end --------------------------------------------------------------------- */
+
+/* Timers that plain threads set before the run stay, and fire in it. */
 void rn__p_init(struct rn_p *p, uint32_t id)
 {
-    *p = (struct rn_p){.id = id};
-    rn_wheel_init(&p->wheel, rn__choose_now());
-    rn_store_relaxed(&p->timers_next, INT64_MAX); /* relaxed: before the run begins */
+    enum { AFTER_WHEEL = offsetof(struct rn_p, timers_next) };
+    memset(p, 0, offsetof(struct rn_p, timers_lock));
+    memset((char *)p + AFTER_WHEEL, 0, sizeof *p - AFTER_WHEEL);
+    p->id = id;
+    rn_lock_take(&p->timers_lock, RN_RANK_TIMERS);
+    if (p->wheel.count == 0)
+        rn_wheel_init(&p->wheel, rn__choose_now());
+    publish_next(p);
+    rn_lock_release(&p->timers_lock);
+}
+
+void rn__timers_forget(void)
+{
+    for (uint32_t i = 0; i < rn__sched.procs_made; i++) {
+        struct rn_p *p = &rn__procs[i];
+        rn_lock_take(&p->timers_lock, RN_RANK_TIMERS);
+        for (struct rn_wheel_entry *e; (e = rn_wheel_expire(&p->wheel, INT64_MAX)) != NULL;)
+            rn_store_release(&rn_container(e, struct rn_timer_entry, wheel)->p, NULL); /* as in fire_one */
+        rn_wheel_init(&p->wheel, rn__choose_now());
+        rn_lock_release(&p->timers_lock);
+    }
 }

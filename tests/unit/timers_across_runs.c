@@ -1,0 +1,82 @@
+/* Timers and deadlines that are set before a run, or outlive one. */
+#include <runnel.h>
+#include <runnel/test.h>
+
+static rn_context *deadline;
+static rn_timer timer;
+
+static void see_deadline(void)
+{
+    CHECK_EQ(ctx_wait(deadline), RN_ETIMEOUT);
+}
+
+TEST_PLAIN(a_deadline_set_before_the_run)
+{
+    deadline = ctx_with_timeout(NULL, 2 * RN_MILLISECOND);
+    rn_run(see_deadline);
+    ctx_cancel(deadline);
+    CHECK_EQ(rn_num_contexts(), 0);
+}
+
+TEST_PLAIN(without_a_run)
+{
+    rn_context *ctx = ctx_with_timeout(NULL, RN_HOUR);
+    rn_timer_init(&timer, RN_HOUR);
+    CHECK(rn_timer_reset(&timer, RN_MINUTE));
+    CHECK(rn_timer_stop(&timer));
+    rn_timer_destroy(&timer);
+    ctx_cancel(ctx);
+    CHECK_EQ(rn_num_contexts(), 0);
+}
+
+static void leave_behind(void)
+{
+    deadline = ctx_with_timeout(NULL, RN_HOUR);
+    rn_timer_init(&timer, RN_HOUR);
+}
+
+/* What the last run left is stopped among timers of this one, which must not suffer. */
+static void clean_up(void)
+{
+    rn_timer own[50];
+    rn_duration d = RN_MILLISECOND;
+    for (int i = 0; i < 50; i++)
+        rn_timer_init(&own[i], i % 2 ? d : RN_HOUR);
+    ctx_cancel(deadline);
+    CHECK_EQ(ctx_err(deadline), RN_ECANCELED);
+    CHECK(!rn_timer_stop(&timer)); /* forgotten with its run */
+    rn_timer_reset(&timer, d);
+    chan_recv(rn_timer_chan(&timer));
+    rn_timer_destroy(&timer);
+    for (int i = 1; i < 50; i += 2)
+        chan_recv(rn_timer_chan(&own[i]));
+    for (int i = 0; i < 50; i++)
+        rn_timer_destroy(&own[i]);
+}
+
+TEST_PLAIN(what_a_run_leaves_behind)
+{
+    for (int i = 0; i < 20; i++) {
+        rn_run(leave_behind);
+        rn_run(clean_up);
+    }
+    CHECK_EQ(rn_num_contexts(), 0);
+}
+
+static void sleep_long(void)
+{
+    rn_sleep(RN_HOUR);
+}
+
+static void leave_sleepers(void)
+{
+    for (int i = 0; i < 100; i++)
+        go(sleep_long);
+    rn_sleep(RN_MILLISECOND);
+}
+
+TEST_PLAIN(sleepers_end_with_their_run)
+{
+    for (int i = 0; i < 20; i++)
+        rn_run(leave_sleepers);
+}
