@@ -92,9 +92,9 @@ static void get(uint64_t seed, int turns)
     for (int i = 0; i < turns; i++) {
         rn_context *ctx = soon(next_random(&seed));
         mutex_lock(&mu);
-        while (queued == 0)
-            if (i % 2 == 0 || cond_wait_ctx(ctx, &not_empty, &mu) != 0)
-                cond_wait_ctx(NULL, &not_empty, &mu) == 0 ? (void)0 : FAIL("no context, and yet an error");
+        for (rn_context *until = i % 2 ? ctx : NULL; queued == 0;)
+            if (cond_wait_ctx(until, &not_empty, &mu) != 0)
+                until = NULL;
         queued--;
         got_n++;
         cond_signal(&not_full);
