@@ -9,7 +9,8 @@ function(runnel_add_test kind name)
     set(target test-${kind}-${name})
     add_executable(${target} EXCLUDE_FROM_ALL ${ARGN})
     target_link_libraries(${target} PRIVATE runnel_flags runnel_static)
-    target_include_directories(${target} PRIVATE ${PROJECT_SOURCE_DIR}/src)
+    # Not for C++: its own headers would find src/debug before theirs.
+    target_include_directories(${target} PRIVATE $<$<COMPILE_LANGUAGE:C>:${PROJECT_SOURCE_DIR}/src>)
     runnel_register_test(${kind} ${name} ${target})
 endfunction()
 

@@ -87,7 +87,8 @@ static bool sleep_while_idle(void)
 {
     struct rn_sched *s = &rn__sched;
     rn_lock_take(&s->lock, RN_RANK_SCHED);
-    bool idle = rn_load_relaxed(&s->idle_p_n) >= s->procs && !rn_load_relaxed(&s->stopping);
+    bool idle = rn_load_relaxed(&s->idle_p_n) >= s->procs && !rn_load_relaxed(&s->stopping) &&
+                !rn_load_relaxed(&s->worker_wanted); /* relaxed, all: changed under the lock */
     if (idle) {
         s->monitor_asleep = true;
         rn_store_relaxed(&s->monitor_word, 1); /* relaxed: under the lock */
@@ -149,6 +150,10 @@ void *rn__monitor(void *arg)
         for (uint32_t i = 0; i < s->procs_made; i++)
             took |= look_at(&rn__procs[i], now);
         replace_poller();
+        if (rn_load_relaxed(&s->worker_wanted)) { /* relaxed: a hint */
+            rn_store_relaxed(&s->worker_wanted, 0);
+            rn__wake_idle();
+        }
         poll_if_nobody_does(now);
         looks = took || sleep_while_idle() ? 0 : looks + 1;
         pause = next_pause(pause, looks, now);

@@ -81,15 +81,21 @@ static void switch_away(struct rn_m *m, struct rn_g *g)
     rn__leave(rn__m());
 }
 
-/* A goroutine that has no processor any more: takes an idle one, or queues for one. */
-static struct rn_m *enter_without(struct rn_m *m)
+static struct rn_m *take_idle_p(struct rn_m *m)
 {
     struct rn_p *p = rn__idle_p_get();
     if (p) {
         m->p = p;
         rn_store_relaxed(&p->m, m); /* relaxed: p is in our hands */
-        return m;
     }
+    return m;
+}
+
+/* A goroutine that has no processor any more: takes an idle one, or queues for one. */
+static struct rn_m *enter_without(struct rn_m *m)
+{
+    if (take_idle_p(m)->p)
+        return m;
     struct rn_g *g = m->g;
     rn_store_relaxed(&g->status, RN_G_RUNNABLE); /* relaxed: for reports */
     rn__push_global(g, g, 1);
@@ -121,6 +127,18 @@ struct rn_m *rn__enter_any(struct rn_m *m)
     return m;
 }
 
+struct rn_m *rn__enter_here(void)
+{
+    struct rn_m *m = rn__m();
+    if (__builtin_expect(!m, 0))
+        m = rn__adopt();
+    if (__builtin_expect(!rn_own_try_enter(&m->own), 0))
+        enter_slow(m);
+    if (__builtin_expect(!m->p, 0) && !m->external)
+        return take_idle_p(m);
+    return m;
+}
+
 struct rn_m *rn__enter(void)
 {
     struct rn_m *m = rn__m();
@@ -137,6 +155,7 @@ static struct rn_waiter *park_thread(struct rn_m *m)
     /* acquire: pairs with the release in ready_thread; publishes woken_by and the value. */
     while (rn_load_acquire(&m->wake) == 0)
         rn_os_futex_wait(&m->wake, 0, INT64_MAX);
+    rn__fiber_acquire(m->g);
     rn_store_relaxed(&m->g->status, RN_G_RUNNING); /* relaxed: published by the next store */
     /* release: pairs with own_threads' acquire (deadlock.c): who sees 0 again sees RUNNING.  The next
      * waker is ordered after the next wait's lock. */
@@ -147,6 +166,7 @@ static struct rn_waiter *park_thread(struct rn_m *m)
 static void ready_thread(struct rn_g *g)
 {
     struct rn_m *m = rn_load_relaxed(&g->m);
+    rn__fiber_release(g);
     /* release: pairs with the acquire in ask_deadlock (idle.c). */
     rn_add_release(&rn__threads_woken, 1);
     /* release: pairs with the acquire in park_thread. */
@@ -175,7 +195,7 @@ struct rn_waiter *rn__park(enum rn_wait why, const void *what)
 static inline void queue_ready(struct rn_g *g, bool next)
 {
     rn__fiber_release(g);
-    struct rn_m *m = rn__enter();
+    struct rn_m *m = rn__enter_here();
     /* relaxed: for reports. */
     rn_store_relaxed(&g->status, RN_G_RUNNABLE);
     if (!m->p)
@@ -228,7 +248,7 @@ void rn__ready_all(struct rn_ready_list *l)
 {
     if (!l->first)
         return;
-    struct rn_m *m = rn__enter();
+    struct rn_m *m = rn__enter_here();
     rn__queue_list(m, l);
     rn__leave(m);
 }

@@ -84,6 +84,7 @@ struct rn_sched {
     rn_atomic(int64_t) polled_at;
     rn_atomic(int64_t) coarse;
     rn_atomic(uint32_t) stopping;
+    rn_atomic(uint32_t) worker_wanted; /* no thread could be had for work; the monitor tries again */
     rn_atomic(uint64_t) next_id;
 
     uint32_t procs;                   /* processors in use */
@@ -108,6 +109,10 @@ extern struct rn_p rn__procs[RN_PROCS_MAX];
 /* A goroutine enters the runtime: afterwards it has a processor, though perhaps another thread than
  * before (it queued for one).  A plain thread gets its record; it never has a processor. */
 struct rn_m *rn__enter(void);
+/* The same for one that must not be queued now, since it may stand in other queues already (a waiter
+ * that wakes somebody else or starts a timer before it parks: whoever wakes it would queue it again).
+ * It comes without a processor when it has lost its own and none is idle. */
+struct rn_m *rn__enter_here(void);
 /* The same without the processor: for a goroutine that is on its way out. */
 struct rn_m *rn__enter_any(struct rn_m *m);
 static inline void rn__leave(struct rn_m *m) { rn_own_leave(&m->own); }

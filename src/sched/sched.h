@@ -136,7 +136,8 @@ static inline bool rn__is_goroutine(const struct rn_g *g) { return g->kind == RN
 
 /* Waits until rn__ready(self).  Returns self's woken_by.  `what` is for reports only. */
 struct rn_waiter *rn__park(enum rn_wait why, const void *what);
-/* Makes g runnable, to run next on this processor (hand-over). */
+/* Makes g runnable, to run next on this processor (hand-over).  Never parks the caller, who may stand
+ * in a queue already. */
 void rn__ready(struct rn_g *g);
 /* Makes g runnable, behind what is queued. */
 void rn__ready_last(struct rn_g *g);

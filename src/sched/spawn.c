@@ -137,7 +137,7 @@ int rn__spawn(void (*f)(void *), void *arg, struct rn_ready_list *list)
 {
     struct rn_captured args = {.integer[0] = (uint64_t)(uintptr_t)arg, .fp_control = rn__arch_fp_control()};
     /* With a list the caller may be in the loop, or hold a lock: it is inside already. */
-    struct rn_m *m = list ? rn__m() : rn__enter();
+    struct rn_m *m = list ? rn__m() : rn__enter_here();
     struct rn_g *g = make(m, NULL, (void *)f, &args, NULL, 0, __builtin_return_address(0));
     if (g && list)
         rn__ready_add(list, g);
@@ -186,6 +186,7 @@ void rn__g_finish(enum rn_ended how, intptr_t result)
     if (m->locked == g)
         m->locked = NULL;
     g->pinned = NULL;
+    rn__fiber_release(g); /* to the next goroutine on this stack */
     /* relaxed: for reports and rn__fiber_before_switch. */
     rn_store_relaxed(&g->status, RN_G_DEAD);
     struct rn_p *p = m->p;

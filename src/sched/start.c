@@ -53,7 +53,7 @@ static void m_init(struct rn_m *m, bool external)
     rn_store_relaxed(&m->own.inside, external ? 0 : 1);
     rn_os_entropy(m->random, sizeof m->random);
     m->random[0] |= 1;
-    rn__fiber_thread_begin();
+    rn__fiber_thread_begin(m);
     m->tid = rn_os_thread_id();
     bounds_of_this_stack(&m->g0);
 #ifdef RN_FIBER_TSAN
@@ -173,8 +173,12 @@ void rn__worker_start(struct rn_p *p, bool spinning)
             may = false;
         }
     }
-    if (!may)
+    if (!may) {
         rn__idle_p_put_locked(p);
+        rn_store_relaxed(&s->worker_wanted, 1); /* relaxed: the monitor sees it sooner or later */
+        if (s->monitor_asleep)
+            rn__monitor_wake_locked();
+    }
     rn_lock_release(&s->lock);
     if (may)
         return;
@@ -294,6 +298,7 @@ void rn__run_prepare(struct rn_go_call *call)
     rn_store_relaxed(&s->next_id, 1); /* relaxed, all: no other thread yet */
     rn_store_relaxed(&s->stopping, 0);
     rn_store_relaxed(&s->spinning_n, 0);
+    rn_store_relaxed(&s->worker_wanted, 0);
     rn_store_relaxed(&s->idle_p_n, 0);
     rn_store_relaxed(&s->poll_until, INT64_MIN);
     rn_store_relaxed(&s->coarse, rn__choose_now());

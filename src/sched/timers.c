@@ -11,7 +11,10 @@
  * monitor, when p's goroutine computes for long. */
 #include "sched/rt.h"
 #include "sched/choice.h"
+#include "sched/fiber.h"
 #include <string.h>
+
+static rn_time timeout_fire(struct rn_timer_entry *e, rn_time now, struct rn_ready_list *wake);
 
 static inline void publish_next(struct rn_p *p)
 {
@@ -35,6 +38,7 @@ static void started(rn_time when)
 
 static void add_locked(struct rn_p *p, struct rn_timer_entry *t, rn_time when)
 {
+    rn__fiber_publish(t);
     t->wheel.when = when;
     rn_wheel_add(&p->wheel, &t->wheel);
     /* release: pairs with the acquire in rn__timer_stop. */
@@ -45,12 +49,7 @@ static void add_locked(struct rn_p *p, struct rn_timer_entry *t, rn_time when)
 
 void rn__timer_start(struct rn_timer_entry *t, rn_time when)
 {
-    /* Not rn__enter, which queues a goroutine that has lost its processor: this one may stand in other
-     * queues already (rn__timeout_start), and whoever wakes it from there would queue it again. */
-    struct rn_m *m = rn__m();
-    if (!m)
-        m = rn__adopt();
-    rn__enter_any(m);
+    struct rn_m *m = rn__enter_here();
     struct rn_p *p = home(m);
     rn_lock_take(&p->timers_lock, RN_RANK_TIMERS);
     add_locked(p, t, when);
@@ -77,6 +76,7 @@ static struct rn_p *lock_timers_of(struct rn_timer_entry *t)
 bool rn__timer_stop(struct rn_timer_entry *t)
 {
     struct rn_p *p = lock_timers_of(t);
+    rn__fiber_see(t);
     if (!p)
         return false;
     rn_wheel_remove(&p->wheel, &t->wheel);
@@ -99,6 +99,8 @@ bool rn__timer_move(struct rn_timer_entry *t, rn_time when)
 
 static void fire_one(struct rn_p *p, struct rn_timer_entry *t, rn_time now, struct rn_ready_list *wake)
 {
+    if (t->fire != timeout_fire) /* which is of this layer: a sleep orders nothing */
+        rn__fiber_see(t);
     rn_time again = t->fire(t, now, wake);
     if (again)
         add_locked(p, t, again);
@@ -142,6 +144,7 @@ static bool is_awaited(struct rn_wheel_entry *e, void *arg)
 {
     (void)arg;
     struct rn_timer_entry *t = rn_container(e, struct rn_timer_entry, wheel);
+    rn__fiber_see(t);
     return !t->awaited || t->awaited(t);
 }
 
