@@ -13,7 +13,8 @@ static void fetch(const char *url, int *status)
 int rn_main(int argc, char **argv)
 {
     (void)argc, (void)argv;
-    static const char *const url[] = {"https://api.example.com", "https://example.org/get", "https://example.net/posts/1"};
+    static const char *const url[] = {"https://api.example.com", "https://example.org/get",
+                                      "https://example.net/posts/1"};
     enum { N = sizeof url / sizeof *url };
     int status[N] = {0};
 

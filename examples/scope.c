@@ -1,11 +1,10 @@
+/* Structured concurrency: checksums of files, at most 8 at a time.  A scope cannot be left before every
+ * goroutine started in it has ended, by return, break or panic alike; the first one to fail cancels the
+ * others.  Pointers to the parent's variables are therefore safe to hand to children. */
 #include <runnel.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-
-/* Structured concurrency: a scope cannot be left before every goroutine started in it has
- * ended, by return, break or panic alike; the first one to fail cancels the others.  Pointers
- * to the parent's variables are therefore safe to hand to children. */
 
 /* FNV-1a of a file's bytes. */
 static int checksum(rn_context *ctx, const char *path, uint64_t *out)
@@ -29,10 +28,10 @@ int rn_main(int argc, char **argv)
     uint64_t sum[argc];
     rn_scope s;
     scope_begin(&s, ctx_background());
-    scope_limit(&s, 8);                          /* at most 8 at a time: back-pressure */
+    scope_limit(&s, 8); /* at most 8 at a time: back-pressure */
     for (int i = 1; i < argc; i++)
         scope_go(&s, checksum, scope_context(&s), argv[i], &sum[i]);
-    int err = scope_end(&s);                     /* joins; 0 or the first error */
+    int err = scope_end(&s); /* joins; 0 or the first error */
     if (err) {
         fprintf(stderr, "%s\n", rn_strerror(err));
         return 1;

@@ -30,8 +30,8 @@
 #include <unistd.h>
 
 enum {
-    CHUNK = 96 * 1024, /* bytes read at a time; whether they are binary is judged for each chunk */
-    HELD = 4096,       /* files between feed and print */
+    CHUNK = 96 * 1024,         /* bytes read at a time; whether they are binary is judged for each chunk */
+    HELD = 4096,               /* files between feed and print */
     WORKERS_PER_PROCESSOR = 4, /* more than one, so that a slow disk has several reads to do */
     WORKER_STACK = 256 * 1024, /* regexec takes more stack than the default leaves */
 };
@@ -41,9 +41,9 @@ enum {
 struct node {
     char *path;
     bool is_dir;
-    bool unnamed;       /* the only argument, and a file: its lines carry no path, as with grep */
-    int err;            /* errno of opening or reading it, or 0 */
-    rn_waitgroup ready; /* 1 until it is listed or searched */
+    bool unnamed;        /* the only argument, and a file: its lines carry no path, as with grep */
+    int err;             /* errno of opening or reading it, or 0 */
+    rn_waitgroup ready;  /* 1 until it is listed or searched */
     struct node **child; /* of a directory: sorted by path */
     size_t children;
     char *text; /* of a file: its matching lines, ready to print */

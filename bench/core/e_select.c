@@ -38,13 +38,13 @@ static void ping_pong(void)
     chan_free(e.done);
 }
 
-static void rotate(chan(long) *c)
+static void rotate(chan(long) c[8])
 {
     for (long i = 0; i < N; i++)
         chan_send(c[i & 7], i);
 }
 
-#define EIGHT(c, p) \
+#define EIGHT(c, p)                                                                                     \
     on_recv((c)[0], p), on_recv((c)[1], p), on_recv((c)[2], p), on_recv((c)[3], p), on_recv((c)[4], p), \
         on_recv((c)[5], p), on_recv((c)[6], p), on_recv((c)[7], p)
 

@@ -51,8 +51,8 @@ static inline void stat_report(const char *name, const char *unit, const struct 
     memcpy(sorted, s->at, (size_t)n * sizeof *sorted);
     qsort(sorted, (size_t)n, sizeof *sorted, stat_compare);
     double median = n % 2 ? sorted[n / 2] : (sorted[n / 2 - 1] + sorted[n / 2]) / 2;
-    printf("RESULT %-34s unit=%s first=%.4g min=%.4g med=%.4g max=%.4g n=%d\n", name, unit, s->at[0], sorted[0],
-           median, sorted[n - 1], n);
+    printf("RESULT %-34s unit=%s first=%.4g min=%.4g med=%.4g max=%.4g n=%d\n", name, unit, s->at[0], sorted[0], median,
+           sorted[n - 1], n);
     fflush(stdout);
 }
 
