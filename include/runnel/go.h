@@ -178,6 +178,7 @@ struct rn_defer {
     struct rn_defer *up;
     void (*f)(void *);
     void *arg;
+    void *frame; /* with AddressSanitizer, which may keep this record elsewhere: the CFA of its function */
 };
 #define rn_defer(f, arg) RN__DEFER(RN_CAT(rn_defer_, __COUNTER__), f, arg, RN__RETURN_SCALAR)
 /* The same in a function that returns a struct or union of type T (clang and gcc 14 can't do without). */
@@ -193,10 +194,21 @@ struct rn_defer {
     struct rn_defer name;                                                                      \
     name.f = (void (*)(void *))(void (*)(void))(func);                                         \
     name.arg = (void *)(uintptr_t)(a);                                                         \
+    RN__NOTE_FRAME(name);                                                                      \
     __attribute__((cleanup(rn__defer_leave), unused)) struct rn_deferred RN_CAT(name, _kept) = \
     {                                                                                          \
         rn__defer_enter(&name), name.f, name.arg                                               \
     }
+#define RN__NOTE_FRAME(d) ((void)0)
+#if defined(__SANITIZE_ADDRESS__)
+#undef RN__NOTE_FRAME
+#define RN__NOTE_FRAME(d) ((d).frame = __builtin_dwarf_cfa())
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#undef RN__NOTE_FRAME
+#define RN__NOTE_FRAME(d) ((d).frame = __builtin_dwarf_cfa())
+#endif
+#endif
 /* The function that this stands in is not inlined or copied: gcc and clang do neither when the address of
  * a label is kept.  Costs no instruction.  (In C++ the variable would come into an inline function's group,
  * where it may not name a label.) */

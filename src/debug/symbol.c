@@ -11,6 +11,7 @@
 #include "debug/symbol.h"
 #include "base/alloc.h"
 #include <dlfcn.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -38,7 +39,7 @@ typedef struct {
     char **debuginfo_path;
 } Dwfl_Callbacks;
 
-enum { TAG_SUBPROGRAM = 0x2e, TAG_INLINED = 0x1d, AT_CALL_FILE = 0x58, AT_CALL_LINE = 0x59 };
+enum { TAG_SUBPROGRAM = 0x2e, TAG_INLINED = 0x1d, AT_COMP_DIR = 0x1b, AT_CALL_FILE = 0x58, AT_CALL_LINE = 0x59 };
 
 static struct {
     Dwfl *(*begin)(const Dwfl_Callbacks *);
@@ -58,6 +59,7 @@ static struct {
     int (*tag)(Dwarf_Die *);
     Dwarf_Attribute *(*attr)(Dwarf_Die *, unsigned, Dwarf_Attribute *);
     int (*formudata)(Dwarf_Attribute *, uint64_t *);
+    const char *(*formstring)(Dwarf_Attribute *);
     int (*getsrcfiles)(Dwarf_Die *, Dwarf_Files **, size_t *);
     const char *(*filesrc)(Dwarf_Files *, size_t, uint64_t *, uint64_t *);
 } dw;
@@ -83,6 +85,7 @@ static const struct {
     {"dwarf_tag", &dw.tag},
     {"dwarf_attr", &dw.attr},
     {"dwarf_formudata", &dw.formudata},
+    {"dwarf_formstring", &dw.formstring},
     {"dwarf_getsrcfiles", &dw.getsrcfiles},
     {"dwarf_filesrc", &dw.filesrc},
 };
@@ -127,6 +130,17 @@ bool rn__symbols_have_lines(void)
     return dwfl != NULL;
 }
 
+/* The whole path of a file that is named relative to where its unit was compiled. */
+static const char *whole(Dwarf_Die *cu, const char *file)
+{
+    Dwarf_Attribute a;
+    const char *dir = file && *file != '/' ? dw.formstring(dw.attr(cu, AT_COMP_DIR, &a)) : NULL;
+    char *path = NULL;
+    if (!dir || asprintf(&path, "%s/%s", dir, file) < 0)
+        return file;
+    return path;
+}
+
 /* Where an inlined call stands, in the function around it. */
 static void call_site(Dwarf_Die *cu, Dwarf_Die *inlined, struct rn_place *around)
 {
@@ -138,7 +152,7 @@ static void call_site(Dwarf_Die *cu, Dwarf_Die *inlined, struct rn_place *around
     if (dw.formudata(dw.attr(inlined, AT_CALL_LINE, &a), &line) == 0)
         around->line = (int)line;
     if (dw.formudata(dw.attr(inlined, AT_CALL_FILE, &a), &file) == 0 && dw.getsrcfiles(cu, &files, &n) == 0 && file < n)
-        around->file = dw.filesrc(files, file, NULL, NULL);
+        around->file = whole(cu, dw.filesrc(files, file, NULL, NULL));
 }
 
 /* places[0] has file and line of pc; adds names and the functions that were inlined there. */
@@ -188,7 +202,7 @@ static int by_libdw(uintptr_t pc, struct rn_place *places, int max)
     Dwarf_Die *cu = unit_of(m, pc, &bias);
     Dwarf_Line *line = cu ? dw.getsrc_die(cu, pc - bias) : NULL;
     if (line && dw.lineno(line, &p->line) == 0)
-        p->file = dw.linesrc(line, NULL, NULL);
+        p->file = whole(cu, dw.linesrc(line, NULL, NULL));
     int n = cu ? expand(cu, pc - bias, places, max) : 0;
     if (n > 0 && p->function)
         return n;
@@ -260,17 +274,33 @@ int rn__symbolize(uintptr_t pc, struct rn_place *places, int max)
 
 /* ---- whose code ------------------------------------------------------------------------------ */
 
-static bool begins(const char *text, const char *with, size_t n)
+static bool begins(const char *text, const char *with)
 {
-    return strncmp(text, with, n) == 0;
+    return strncmp(text, with, strlen(with)) == 0;
+}
+
+/* The folder of the library's sources, as debug information names it; "" when it does not. */
+static const char *own_folder(void)
+{
+    static const char tail[] = "debug/symbol.c";
+    static char *folder;
+    struct rn_place here;
+    if (folder)
+        return folder;
+    rn__symbolize((uintptr_t)own_folder, &here, 1);
+    size_t n = here.file ? strlen(here.file) : 0;
+    if (n < sizeof tail || strcmp(here.file + n - (sizeof tail - 1), tail) != 0)
+        return "";
+    folder = strdup(here.file);
+    if (folder)
+        folder[n - (sizeof tail - 1)] = '\0';
+    return folder ? folder : "";
 }
 
 bool rn__place_is_internal(const struct rn_place *p)
 {
-    static const char me[] = __FILE__, tail[] = "debug/symbol.c";
-    if (p->function && begins(p->function, "rn_", 3) && strcmp(p->function, "rn_main") != 0)
+    if (p->function && begins(p->function, "rn_") && strcmp(p->function, "rn_main") != 0)
         return true;
-    if (p->file)
-        return sizeof me > sizeof tail && begins(p->file, me, sizeof me - sizeof tail);
-    return false;
+    const char *folder = own_folder();
+    return p->file && *folder && begins(p->file, folder);
 }

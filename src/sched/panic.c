@@ -196,16 +196,14 @@ static struct rn_panic *block_formatted(struct rn_g *g, const char *format, va_l
 
 /* ---- recovery -------------------------------------------------------------------------------- */
 
-/* Where d really is: with AddressSanitizer's detection of use after return, locals live on the heap. */
+/* An address in the frame of the function that deferred d. */
 static uintptr_t address_of(const struct rn_defer *d)
 {
 #ifdef RN_FIBER_ASAN
-    void *fake = __asan_get_current_fake_stack();
-    void *real = fake ? __asan_addr_is_in_fake_stack(fake, (void *)(uintptr_t)d, NULL, NULL) : NULL;
-    if (real)
-        return (uintptr_t)real;
-#endif
+    return (uintptr_t)d->frame - 1;
+#else
     return (uintptr_t)d;
+#endif
 }
 
 /* Moves c up to the caller of the frame that holds d. */

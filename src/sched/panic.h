@@ -16,8 +16,6 @@ _Noreturn void rn__die(struct rn_g *g, void *uc);
 
 #ifdef RN_FIBER_ASAN
 void __asan_handle_no_return(void);
-void *__asan_get_current_fake_stack(void);
-void *__asan_addr_is_in_fake_stack(void *fake_stack, void *addr, void **beg, void **end);
 #endif
 
 #endif

@@ -6,6 +6,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+/* Sanitizers report faults themselves. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+
 static void receiver(chan(int) c)
 {
     chan_recv(c);
@@ -31,7 +40,7 @@ TEST_DIES(prints_message_and_trace, 2, "panic: broken 7\n\ngoroutine 1 [running]
     rn_panic("broken %d", 7);
 }
 
-TEST_DIES(names_the_line, 2, "38_panic_report.c:36\n")
+TEST_DIES(names_the_line, 2, "38_panic_report.c:45\n")
 {
     rn_panic("here");
 }
@@ -139,7 +148,7 @@ TEST_DIES(quit_prints_the_same, 2, "SIGQUIT: quit\n\ngoroutine 1 [running]:\n")
     raise(SIGQUIT);
 }
 
-#ifndef __SANITIZE_ADDRESS__ /* which reports faults itself */
+#ifndef SANITIZED
 TEST_DIES(fault, 128 + SIGSEGV, "unexpected fault address 0x10\nfatal error: fault\n[signal SIGSEGV: segmentation "
                                 "violation]\n\ngoroutine 1 [running]:\nfault_body\n\t")
 {
