@@ -17,11 +17,13 @@
 #include "base/fault.h"
 #include <runnel.h>
 #include <runnel/test.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { SURVIVED = 0, DIED = 2, UNCLEAN = 70, NOTHING_FAILED = 77 };
@@ -68,12 +70,22 @@ static int run_twice(struct round *r)
     return failed ? SURVIVED : NOTHING_FAILED;
 }
 
+/* After so many seconds this process prints its goroutines and dies. */
+static void limit_time(time_t seconds)
+{
+    struct sigevent quit = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGQUIT};
+    struct itimerspec after = {.it_value.tv_sec = seconds};
+    timer_t timer;
+    REQUIRE(timer_create(CLOCK_MONOTONIC, &quit, &timer) == 0);
+    REQUIRE(timer_settime(timer, 0, &after, NULL) == 0);
+}
+
 /* In the child: never returns. */
 static void run_round(struct round *r, int errors)
 {
     enum { SECONDS = 30 };
     dup2(errors, STDERR_FILENO);
-    alarm(SECONDS);
+    limit_time(SECONDS);
     rn__fault_arm(r->nth, r->onwards);
     exit(rn_run(run_twice, r));
 }
