@@ -7,6 +7,7 @@
 #ifndef RN_SCHED_FIBER_H
 #define RN_SCHED_FIBER_H
 
+#include "arch/arch.h"
 #include "base/sanitizers.h"
 #include "sched/sched.h"
 
@@ -41,12 +42,13 @@ void __lsan_register_root_region(const void *p, size_t size);
 void __lsan_unregister_root_region(const void *p, size_t size);
 #endif
 
-/* This thread is about to run goroutines. */
+/* This thread, m, is about to run goroutines. */
 #ifdef RN_FIBER_TSAN
-void rn__fiber_thread_begin(void);
+void rn__fiber_thread_begin(struct rn_m *m);
 #else
-static inline void rn__fiber_thread_begin(void)
+static inline void rn__fiber_thread_begin(struct rn_m *m)
 {
+    (void)m;
 }
 #endif
 
@@ -71,7 +73,11 @@ static inline void rn__fiber_before_switch(struct rn_g *from, struct rn_g *to)
 /* g is the goroutine that runs again. */
 static inline void rn__fiber_after_switch(struct rn_g *g)
 {
-#ifdef RN_FIBER_ASAN
+#if defined(RN_RACE)
+    (void)g;
+    /* A thread's start comes before all that it runs: its thread-local storage was written then. */
+    __tsan_acquire(rn__m());
+#elif defined(RN_FIBER_ASAN)
     __sanitizer_finish_switch_fiber(g->fiber, NULL, NULL);
 #else
     (void)g;
@@ -114,6 +120,25 @@ static inline void rn__fiber_acquire(struct rn_g *g)
     __tsan_acquire(g);
 #else
     (void)g;
+#endif
+}
+
+/* The same for what is handed over in an object of the scheduler's. */
+static inline void rn__fiber_publish(void *object)
+{
+#ifdef RN_RACE
+    __tsan_release(object);
+#else
+    (void)object;
+#endif
+}
+
+static inline void rn__fiber_see(void *object)
+{
+#ifdef RN_RACE
+    __tsan_acquire(object);
+#else
+    (void)object;
 #endif
 }
 
