@@ -25,7 +25,10 @@ typedef struct rn_cond {
     struct rn_waitq rn_queue;
 } rn_cond;
 
-#define RN_COND_INIT {0, RN_WAITQ_INIT}
+#define RN_COND_INIT     \
+    {                    \
+        0, RN_WAITQ_INIT \
+    }
 
 RN_EXTERN_C_BEGIN
 

@@ -13,14 +13,26 @@
 
 #ifdef __cplusplus
 #include <runnel/go.h>
-#include <runnel/group.h>
-#include <runnel/scope.h>
-#include <runnel/waitgroup.h>
 #include <memory>
 #include <new>
 #include <tuple>
 #include <type_traits>
 #include <utility>
+
+/* Of runnel/waitgroup.h, group.h and scope.h, which include this file through go.h. */
+extern "C" {
+struct rn_waitgroup;
+struct rn_group;
+struct rn_scope;
+RN_PUBLIC void rn_wg_add(struct rn_waitgroup *wg, int n);
+RN_PUBLIC bool rn__wg_ended(void *wg, enum rn_ended how, intptr_t result, struct rn_panic *panic);
+RN_PUBLIC void rn__wg_go_failed(struct rn_waitgroup *wg, int err);
+RN_PUBLIC bool rn__group_enter(struct rn_group *g, bool wait);
+RN_PUBLIC bool rn__group_ended(void *g, enum rn_ended how, intptr_t result, struct rn_panic *panic);
+RN_PUBLIC void rn__group_go_failed(struct rn_group *g, int err);
+RN_PUBLIC struct rn_go_call rn__scope_call(struct rn_scope *s, bool is_void, bool wait);
+RN_PUBLIC void rn__scope_not_started(struct rn_go_call *call);
+}
 
 namespace rn_cxx {
 
@@ -83,7 +95,7 @@ template <class F, class... Args> int run_main(F &&f, Args &&...args)
     return is_void ? 0 : status;
 }
 
-template <class F, class... Args> void wg_go_(rn_waitgroup *wg, F &&f, Args &&...args)
+template <class F, class... Args> void wg_go_(struct rn_waitgroup *wg, F &&f, Args &&...args)
 {
     rn_go_call call{};
     call.ended = rn__wg_ended;
@@ -95,7 +107,7 @@ template <class F, class... Args> void wg_go_(rn_waitgroup *wg, F &&f, Args &&..
         rn__wg_go_failed(wg, call.err);
 }
 
-template <class F, class... Args> bool group_go_(bool wait, rn_group *g, F &&f, Args &&...args)
+template <class F, class... Args> bool group_go_(bool wait, struct rn_group *g, F &&f, Args &&...args)
 {
     static_assert(std::is_same_v<result<F, Args...>, int>, "group_go: the function must return int: 0, or an error");
     if (!rn__group_enter(g, wait))
@@ -110,7 +122,7 @@ template <class F, class... Args> bool group_go_(bool wait, rn_group *g, F &&f, 
     return true;
 }
 
-template <class F, class... Args> int scope_go_(bool wait, rn_scope *s, F &&f, Args &&...args)
+template <class F, class... Args> int scope_go_(bool wait, struct rn_scope *s, F &&f, Args &&...args)
 {
     using R = result<F, Args...>;
     static_assert(std::is_same_v<R, int> || std::is_void_v<R>,

@@ -29,9 +29,14 @@ typedef struct rn_flight {
 } rn_flight;
 
 #ifdef __cplusplus
-#define RN_FLIGHT_INIT {}
+#define RN_FLIGHT_INIT \
+    {                  \
+    }
 #else
-#define RN_FLIGHT_INIT {.rn_calls = {NULL}}
+#define RN_FLIGHT_INIT       \
+    {                        \
+        .rn_calls = { NULL } \
+    }
 #endif
 
 /* Returns 0 or a negative error, and stores the result. */

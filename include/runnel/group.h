@@ -21,18 +21,23 @@
 
 typedef struct rn_group {
     rn_waitgroup rn_all;
-    struct rn_waitq rn_slots;         /* who waits for a free slot; guards the rest */
-    int64_t rn_limit;                 /* the limit + 1; 0: none */
+    struct rn_waitq rn_slots; /* who waits for a free slot; guards the rest */
+    int64_t rn_limit;         /* the limit + 1; 0: none */
     int64_t rn_active;
-    int rn_err;                       /* the first error */
-    rn_context *rn_ctx;               /* rn_group_with_context's */
+    int rn_err;         /* the first error */
+    rn_context *rn_ctx; /* rn_group_with_context's */
     void (*rn_cancel)(rn_context *ctx, int err, bool end);
 } rn_group;
 
 #ifdef __cplusplus
-#define RN_GROUP_INIT {}
+#define RN_GROUP_INIT \
+    {                 \
+    }
 #else
-#define RN_GROUP_INIT {.rn_limit = 0}
+#define RN_GROUP_INIT \
+    {                 \
+        .rn_limit = 0 \
+    }
 #endif
 
 RN_EXTERN_C_BEGIN
@@ -57,30 +62,29 @@ RN_PUBLIC void rn__group_go_failed(rn_group *g, int err);
 #ifndef __cplusplus
 /* group_go(&g, f, args…): waits for a free slot, then `go(f, args…)`.  f returns int: 0, or an error.
  * rn_exit_goroutine in it counts as 0; a panic ends the program. */
-#define rn_group_go(g, f, ...)                                   \
-    ({                                                           \
-        rn_group *rn_group_ = (g);                               \
-        rn__group_enter(rn_group_, true);                        \
-        rn__group_start(rn_group_, f, ##__VA_ARGS__);            \
+#define rn_group_go(g, f, ...)                        \
+    ({                                                \
+        rn_group *rn_group_ = (g);                    \
+        rn__group_enter(rn_group_, true);             \
+        rn__group_start(rn_group_, f, ##__VA_ARGS__); \
     })
 /* The same if a slot is free now; returns whether it was.  Arguments are evaluated only then. */
-#define rn_group_try_go(g, f, ...)                               \
-    ({                                                           \
-        rn_group *rn_group_ = (g);                               \
-        bool rn_entered_ = rn__group_enter(rn_group_, false);    \
-        if (rn_entered_)                                         \
-            rn__group_start(rn_group_, f, ##__VA_ARGS__);        \
-        rn_entered_;                                             \
+#define rn_group_try_go(g, f, ...)                            \
+    ({                                                        \
+        rn_group *rn_group_ = (g);                            \
+        bool rn_entered_ = rn__group_enter(rn_group_, false); \
+        if (rn_entered_)                                      \
+            rn__group_start(rn_group_, f, ##__VA_ARGS__);     \
+        rn_entered_;                                          \
     })
-#define rn__group_start(g, f, ...)                                                                 \
-    ({                                                                                             \
-        RN_STATIC_ASSERT(__builtin_types_compatible_p(__typeof__((f)(__VA_ARGS__)), int),          \
-                         "group_go: the function must return int: 0, or an error");                \
-        struct rn_go_call rn_call_ = {                                                             \
-            .entry = (void *)(f), .ended = rn__group_ended, .owner = (g), .try_ = true};           \
-        (void)rn__go_with_chain(&rn_call_, 1, f, ##__VA_ARGS__);                                     \
-        if (__builtin_expect(rn_call_.err != 0, 0))                                                \
-            rn__group_go_failed((g), rn_call_.err);                                                \
+#define rn__group_start(g, f, ...)                                                                                 \
+    ({                                                                                                             \
+        RN_STATIC_ASSERT(__builtin_types_compatible_p(__typeof__((f)(__VA_ARGS__)), int),                          \
+                         "group_go: the function must return int: 0, or an error");                                \
+        struct rn_go_call rn_call_ = {.entry = (void *)(f), .ended = rn__group_ended, .owner = (g), .try_ = true}; \
+        (void)rn__go_with_chain(&rn_call_, 1, f, ##__VA_ARGS__);                                                   \
+        if (__builtin_expect(rn_call_.err != 0, 0))                                                                \
+            rn__group_go_failed((g), rn_call_.err);                                                                \
     })
 #endif
 

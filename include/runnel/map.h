@@ -36,9 +36,15 @@ typedef struct rn_map {
 
 enum rn_map_kind { RN_MAP_ANY, RN_MAP_INTEGER, RN_MAP_TEXT, RN_MAP_STRUCT };
 
-#define RN_MAP_INIT {NULL, RN_MAP_ANY, 0}
+#define RN_MAP_INIT         \
+    {                       \
+        NULL, RN_MAP_ANY, 0 \
+    }
 /* Keys are n bytes, n > 0, which are copied. */
-#define RN_MAP_BYTES(n) {NULL, RN_MAP_STRUCT, (n)}
+#define RN_MAP_BYTES(n)          \
+    {                            \
+        NULL, RN_MAP_STRUCT, (n) \
+    }
 
 /* A key as the functions take it. */
 struct rn_map_key {
@@ -72,12 +78,12 @@ static inline struct rn_map_key rn__map_key(char *text)
 #endif
 #define RN__MAP_VALUE(v) ((void *)(uintptr_t)(v))
 /* Stores what a function brought into *p, of any type that fits. */
-#define RN__MAP_GET(p, call)                                         \
-    ({                                                               \
-        void *rn_got_ = NULL;                                        \
-        bool rn_ok_ = (call);                                        \
-        *(p) = (__typeof__(*(p)))(uintptr_t)rn_got_;                 \
-        rn_ok_;                                                      \
+#define RN__MAP_GET(p, call)                         \
+    ({                                               \
+        void *rn_got_ = NULL;                        \
+        bool rn_ok_ = (call);                        \
+        *(p) = (__typeof__(*(p)))(uintptr_t)rn_got_; \
+        rn_ok_;                                      \
     })
 
 /* map_load(&m, key, &value): true, and the value; or false, and NULL or 0. */
@@ -100,8 +106,7 @@ static inline struct rn_map_key rn__map_key(char *text)
 #define rn_map_compare_and_swap(m, k, old, v) \
     rn__map_compare_and_swap((m), RN__MAP_KEY(k), RN__MAP_VALUE(old), RN__MAP_VALUE(v))
 /* map_compare_and_delete(&m, key, old): deletes if the value is `old`; whether it did. */
-#define rn_map_compare_and_delete(m, k, old) \
-    rn__map_compare_and_delete((m), RN__MAP_KEY(k), RN__MAP_VALUE(old))
+#define rn_map_compare_and_delete(m, k, old) rn__map_compare_and_delete((m), RN__MAP_KEY(k), RN__MAP_VALUE(old))
 
 RN_EXTERN_C_BEGIN
 

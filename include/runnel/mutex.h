@@ -32,7 +32,10 @@ typedef struct rn_mutex {
     struct rn_waitq rn_queue;
 } rn_mutex;
 
-#define RN_MUTEX_INIT {0, 0, RN_WAITQ_INIT}
+#define RN_MUTEX_INIT       \
+    {                       \
+        0, 0, RN_WAITQ_INIT \
+    }
 
 RN_EXTERN_C_BEGIN
 

@@ -24,7 +24,10 @@ typedef struct rn_once {
     struct rn_waitq rn_queue;
 } rn_once;
 
-#define RN_ONCE_INIT {0, RN_WAITQ_INIT}
+#define RN_ONCE_INIT     \
+    {                    \
+        0, RN_WAITQ_INIT \
+    }
 
 struct rn_once_panic {
     char *rn_text;
@@ -40,36 +43,36 @@ RN_PUBLIC bool rn__once_begin(rn_once *o);
 RN_PUBLIC void rn__once_end(rn_once *o);
 
 /* once_do(&o, f, args…): calls f(args…) unless some once_do on o has; returns when it is done. */
-#define rn_once_do(o, f, ...)                                                                 \
-    ({                                                                                        \
-        rn_once *rn_once_ = (o);                                                              \
-        if (rn__once_first(rn_once_)) {                                                       \
-            RN__AT_END(rn_ended_, rn__once_end, rn_once_);                               \
-            (void)(f)(__VA_ARGS__);                                                           \
-        }                                                                                     \
+#define rn_once_do(o, f, ...)                              \
+    ({                                                     \
+        rn_once *rn_once_ = (o);                           \
+        if (rn__once_first(rn_once_)) {                    \
+            RN__AT_END(rn_ended_, rn__once_end, rn_once_); \
+            (void)(f)(__VA_ARGS__);                        \
+        }                                                  \
     })
 
 /* rn_once_value(T): the type of a once that keeps what its function returned.  All-zero is valid. */
-#define rn_once_value(T)                                                                      \
-    struct {                                                                                  \
-        rn_once rn_call;                                                                      \
-        struct rn_once_panic rn_panicked;                                                     \
-        __typeof__(T) rn_result;                                                              \
+#define rn_once_value(T)                  \
+    struct {                              \
+        rn_once rn_call;                  \
+        struct rn_once_panic rn_panicked; \
+        __typeof__(T) rn_result;          \
     }
 /* once_value(&v, f, args…): what the one call of f(args…) returned.  When f panicked, every later
  * call panics with the same text. */
-#define rn_once_value_get(v, f, ...)                                                          \
-    ({                                                                                        \
-        __typeof__(v) rn_value_ = (v);                                                        \
-        if (rn__once_first(&rn_value_->rn_call)) {                                            \
-            RN__AT_END(rn_ended_, rn__once_end, &rn_value_->rn_call);                    \
-            RN__AT_END(rn_noted_, rn__once_value_note, &rn_value_->rn_panicked);         \
-            rn_value_->rn_result = (f)(__VA_ARGS__);                                          \
-            rn_value_->rn_panicked.rn_returned = true;                                        \
-        }                                                                                     \
-        if (__builtin_expect(!rn_value_->rn_panicked.rn_returned, 0))                         \
-            rn__once_value_panic(&rn_value_->rn_panicked);                                    \
-        rn_value_->rn_result;                                                                 \
+#define rn_once_value_get(v, f, ...)                                             \
+    ({                                                                           \
+        __typeof__(v) rn_value_ = (v);                                           \
+        if (rn__once_first(&rn_value_->rn_call)) {                               \
+            RN__AT_END(rn_ended_, rn__once_end, &rn_value_->rn_call);            \
+            RN__AT_END(rn_noted_, rn__once_value_note, &rn_value_->rn_panicked); \
+            rn_value_->rn_result = (f)(__VA_ARGS__);                             \
+            rn_value_->rn_panicked.rn_returned = true;                           \
+        }                                                                        \
+        if (__builtin_expect(!rn_value_->rn_panicked.rn_returned, 0))            \
+            rn__once_value_panic(&rn_value_->rn_panicked);                       \
+        rn_value_->rn_result;                                                    \
     })
 
 RN_PUBLIC void rn__once_value_note(struct rn_once_panic *p);

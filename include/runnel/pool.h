@@ -32,7 +32,10 @@ typedef struct rn_pool {
 } rn_pool;
 
 /* make() returns a new object, or NULL; free(object) ends one.  Either may be NULL. */
-#define RN_POOL_INIT(make, free) {(make), (free), NULL}
+#define RN_POOL_INIT(make, free) \
+    {                            \
+        (make), (free), NULL     \
+    }
 
 RN_EXTERN_C_BEGIN
 

@@ -27,7 +27,10 @@ typedef struct rn_rwmutex {
     struct rn_node *rn_reader_first, *rn_reader_last;
 } rn_rwmutex;
 
-#define RN_RWMUTEX_INIT {0, 0, RN_WAITQ_INIT, NULL, NULL}
+#define RN_RWMUTEX_INIT                 \
+    {                                   \
+        0, 0, RN_WAITQ_INIT, NULL, NULL \
+    }
 
 RN_EXTERN_C_BEGIN
 

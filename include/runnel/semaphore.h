@@ -23,7 +23,10 @@ typedef struct rn_semaphore {
     struct rn_waitq rn_queue;
 } rn_semaphore;
 
-#define RN_SEMAPHORE_INIT(size) {(size), 0, RN_WAITQ_INIT}
+#define RN_SEMAPHORE_INIT(size)  \
+    {                            \
+        (size), 0, RN_WAITQ_INIT \
+    }
 
 RN_EXTERN_C_BEGIN
 

@@ -19,9 +19,14 @@ struct rn_waitq {
     struct rn_node *rn_first, *rn_last;
 };
 #ifdef __cplusplus
-#define RN_WAITQ_INIT {}
+#define RN_WAITQ_INIT \
+    {                 \
+    }
 #else
-#define RN_WAITQ_INIT {0, 0, NULL, NULL}
+#define RN_WAITQ_INIT    \
+    {                    \
+        0, 0, NULL, NULL \
+    }
 #endif
 
 /* The short ways in are compiled into the program, unless a debug build wants to see every call. */

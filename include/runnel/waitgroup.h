@@ -22,7 +22,10 @@ typedef struct rn_waitgroup {
     struct rn_waitq rn_queue;
 } rn_waitgroup;
 
-#define RN_WAITGROUP_INIT {0, RN_WAITQ_INIT}
+#define RN_WAITGROUP_INIT \
+    {                     \
+        0, RN_WAITQ_INIT  \
+    }
 
 RN_EXTERN_C_BEGIN
 
@@ -48,15 +51,14 @@ RN_PUBLIC void rn__wg_go_failed(rn_waitgroup *wg, int err);
 /* wg_go(&wg, f, args…): wg_add(&wg, 1), then `go(f, args…)`; done when f returns or leaves by
  * rn_exit_goroutine.  When f panics the program dies of it: the waiters are not let go first.
  * Panics as `go` when memory runs out; then nothing was added. */
-#define rn_wg_go(wg, f, ...)                                                                      \
-    ({                                                                                            \
-        rn_waitgroup *rn_wg_ = (wg);                                                              \
-        struct rn_go_call rn_call_ = {                                                            \
-            .entry = (void *)(f), .ended = rn__wg_ended, .owner = rn_wg_, .try_ = true};          \
-        rn_wg_add(rn_wg_, 1);                                                                     \
-        (void)rn__go_with_chain(&rn_call_, 1, f, ##__VA_ARGS__);                                    \
-        if (__builtin_expect(rn_call_.err != 0, 0))                                               \
-            rn__wg_go_failed(rn_wg_, rn_call_.err);                                               \
+#define rn_wg_go(wg, f, ...)                                                                                       \
+    ({                                                                                                             \
+        rn_waitgroup *rn_wg_ = (wg);                                                                               \
+        struct rn_go_call rn_call_ = {.entry = (void *)(f), .ended = rn__wg_ended, .owner = rn_wg_, .try_ = true}; \
+        rn_wg_add(rn_wg_, 1);                                                                                      \
+        (void)rn__go_with_chain(&rn_call_, 1, f, ##__VA_ARGS__);                                                   \
+        if (__builtin_expect(rn_call_.err != 0, 0))                                                                \
+            rn__wg_go_failed(rn_wg_, rn_call_.err);                                                                \
     })
 #endif
 

@@ -25,7 +25,7 @@ struct rn_flight_call {
     rn_flight *flight;
     const char *key;
     uint32_t hash;
-    struct rn_waitq guests;      /* its list only; guarded by the flight's lock */
+    struct rn_waitq guests; /* its list only; guarded by the flight's lock */
     bool shared, returned;
     struct outcome out;
 };

@@ -9,9 +9,9 @@
 
 /* A key that somebody asks for. */
 struct rn_mkey {
-    uint64_t hash;      /* never 0 */
-    uintptr_t value;    /* INTEGER */
-    const void *bytes;  /* otherwise */
+    uint64_t hash;     /* never 0 */
+    uintptr_t value;   /* INTEGER */
+    const void *bytes; /* otherwise */
     uint32_t length;
 };
 
@@ -36,8 +36,8 @@ struct rn_mslot {
 };
 
 struct rn_mtable {
-    uint64_t mask;            /* number of slots - 1 */
-    struct rn_mtable *older;  /* the one that it replaced */
+    uint64_t mask;           /* number of slots - 1 */
+    struct rn_mtable *older; /* the one that it replaced */
     struct rn_mslot slots[];
 };
 
@@ -46,7 +46,7 @@ struct rn_mshard {
     bool copies;                         /* keys are blocks; never changes */
     rn_atomic(struct rn_mtable *) table; /* NULL at first */
     rn_atomic(size_t) n;
-    rn_mutex mutex;                      /* of those who change the shard; guards what follows */
+    rn_mutex mutex; /* of those who change the shard; guards what follows */
     struct rn_mblocks *blocks;
 } __attribute__((aligned(128)));
 

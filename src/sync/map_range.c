@@ -14,7 +14,7 @@ struct entry {
 struct copy {
     size_t n, used; /* entries, bytes of keys */
     bool copies;
-    char *keys;     /* behind the entries */
+    char *keys; /* behind the entries */
     struct entry entries[];
 };
 

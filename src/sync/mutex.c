@@ -42,9 +42,9 @@
 #include "chan/wait.h"
 #include "sync/waitq.h"
 
-enum { LOCKED = 1, QUEUED = 2 };          /* rn_state */
-enum { WOKEN = 1, STARVING = 2 };         /* rn_flags */
-enum { STARVES_AFTER = 1000 * 1000 };     /* ns */
+enum { LOCKED = 1, QUEUED = 2 };      /* rn_state */
+enum { WOKEN = 1, STARVING = 2 };     /* rn_flags */
+enum { STARVES_AFTER = 1000 * 1000 }; /* ns */
 enum { SPINS = 4, PAUSES = 30 };
 
 #if RN__INLINE_SYNC
@@ -117,8 +117,8 @@ static bool take_or_mark(rn_mutex *m)
 struct visit {
     struct rn_waiter w;
     rn_atomic(uint32_t) claim;
-    rn_time since;  /* of the first round */
-    bool woken;     /* it was woken to compete, and WOKEN is its */
+    rn_time since; /* of the first round */
+    bool woken;    /* it was woken to compete, and WOKEN is its */
 };
 
 /* One round of competing: true when the mutex is ours, false when v is queued. */

@@ -32,7 +32,7 @@ struct stack {
 struct rn_pool_shards {
     struct rn_waitq lock; /* guards shared */
     uint32_t shared_n, shared_cap;
-    void **shared;        /* behind the last stack */
+    void **shared; /* behind the last stack */
     uint32_t procs;
     struct stack own[];
 };

@@ -337,6 +337,6 @@ bool rn_rwmutex_try_lock(rn_rwmutex *m)
 void rn_rwmutex_destroy(rn_rwmutex *m)
 {
     /* relaxed: a report of misuse needs no order. */
-    rn__waitq_destroy(queue_of(m), "rwmutex", rn_load_relaxed(&m->rn_state) >= READER ||
-                                                  (rn_load_relaxed(&m->rn_state) & WRITER));
+    rn__waitq_destroy(queue_of(m), "rwmutex",
+                      rn_load_relaxed(&m->rn_state) >= READER || (rn_load_relaxed(&m->rn_state) & WRITER));
 }

@@ -38,7 +38,13 @@ static int guests(void)
     rn__waitq_lock(&flight.rn_lock);
     for (int i = 0; i < RN_FLIGHT_BUCKETS; i++)
         if (flight.rn_calls[i]) /* its list of guests; see flight.c */
-            n = nodes(((struct { void *a, *b; const char *c; uint32_t d; struct rn_waitq q; } *)(void *)flight.rn_calls[i])->q.rn_first);
+            n = nodes(((struct {
+                           void *a, *b;
+                           const char *c;
+                           uint32_t d;
+                           struct rn_waitq q;
+                       } *)(void *)flight.rn_calls[i])
+                          ->q.rn_first);
     rn__waitq_unlock(&flight.rn_lock);
     return n;
 }

@@ -7,14 +7,14 @@ static rn_waitgroup group;
 static int result;
 
 /* Both ways of a context's end, on op, which blocks: done before, and done while it waits. */
-#define ENDS(op)                                                                             \
-    do {                                                                                     \
-        rn_context *ctx = ctx_with_cancel(ctx_background());                                 \
-        ctx_cancel(ctx);                                                                     \
-        CHECK_EQ(op, RN_ECANCELED);                                                          \
-        ctx = ctx_with_timeout(ctx_background(), RN_MILLISECOND);                            \
-        CHECK_EQ(op, RN_ETIMEOUT);                                                           \
-        ctx_cancel(ctx);                                                                     \
+#define ENDS(op)                                                  \
+    do {                                                          \
+        rn_context *ctx = ctx_with_cancel(ctx_background());      \
+        ctx_cancel(ctx);                                          \
+        CHECK_EQ(op, RN_ECANCELED);                               \
+        ctx = ctx_with_timeout(ctx_background(), RN_MILLISECOND); \
+        CHECK_EQ(op, RN_ETIMEOUT);                                \
+        ctx_cancel(ctx);                                          \
     } while (0)
 
 TEST(mutex)

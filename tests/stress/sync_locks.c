@@ -6,7 +6,7 @@ enum { LOCKS = 4, GOROUTINES = 24, THREADS = 3, TURNS = 1500 };
 struct guarded {
     rn_mutex mu;
     rn_rwmutex rw;
-    long under_mu, under_rw;     /* changed by plain additions */
+    long under_mu, under_rw; /* changed by plain additions */
     rn_atomic_int64 added_mu, added_rw;
     rn_atomic_int readers, writers;
 };
