@@ -6,9 +6,8 @@
 
 #define RN_RUNQ_SIZE 4u
 
-/* In place of arch/arch.h and sched/fiber.h. */
+/* In place of arch/arch.h. */
 #define RN_ARCH_ARCH_H
-#define RN_SCHED_FIBER_H
 #include "engine/model.h"
 #include "sched/sched.h"
 
@@ -18,12 +17,6 @@ static inline struct rn_m *rn__m(void)
     return model_m[model_self()];
 }
 void rn__arch_switch(struct rn_g *from, struct rn_g *to);
-#define rn__fiber_before_switch(from, to) ((void)(from), (void)(to))
-#define rn__fiber_after_switch(g) ((void)(g))
-#define rn__fiber_create(g) ((void)(g))
-#define rn__fiber_destroy(g) ((void)(g))
-#define rn__fiber_release(g) ((void)(g))
-#define rn__fiber_acquire(g) ((void)(g))
 
 #include "sched/rt.h"
 

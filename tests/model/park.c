@@ -189,6 +189,7 @@ static void all_ran(void)
 {
     for (int i = 0; i < GOROUTINES; i++)
         MODEL_CHECK(!gs[i].f || gs[i].ran == 1);
+    MODEL_CHECK(!rn__sched.global_first && rn_load_relaxed(&rn__sched.global_n) == 0);
 }
 
 /* ---- one waits, the other wakes it ---------------------------------------------------------------- */
@@ -337,3 +338,57 @@ static void setup_retake_wait(void)
 
 MODEL_TEST(processor_is_retaken_before_park, .setup = setup_retake_wait, .thread = {worker, monitor_then_worker},
            .finish = all_ran, .preemptions = 2);
+
+/* ---- ready while one stands in a queue oneself ------------------------------------------------------ */
+
+/* As rn_cond_wait: queues itself, then wakes somebody (the mutex's next), then parks.  It has lost its
+ * processor before, and a plain thread may wake it meanwhile. */
+static rn_atomic(struct rn_p *) free_p;
+
+static void queue_ready_park(void)
+{
+    struct place *p = &places[0];
+    struct rn_m *m = rn__m();
+    m->p = NULL; /* as retake does */
+    rn_store_release(&free_p, &rn__procs[0]);
+    rn_lock_take(&p->lock, RN_RANK_CHAN);
+    bool posted = p->posted;
+    if (!posted)
+        p->waits = rn__self();
+    rn_lock_release(&p->lock);
+    rn__ready(&gs[1].g);
+    if (!posted)
+        rn__park(RN_WAIT_COND, p);
+    MODEL_CHECK(p->value == 7);
+}
+
+static void worker_with_free_p(void)
+{
+    struct rn_m *m = rn__m();
+    while ((m->p = rn_load_acquire(&free_p)) == NULL)
+        rn_cpu_pause();
+    worker_loop(m);
+}
+
+static void plain_thread(void)
+{
+    place_post(&places[0]);
+}
+
+static void setup_queue_ready_park(void)
+{
+    reset(2, 1);
+    memset(places, 0, sizeof places);
+    memset(gs, 0, sizeof gs);
+    rn_store_relaxed(&free_p, NULL);
+    add(0, queue_ready_park, 0);
+    add(1, nothing, 0);
+    rn__procs[0].runq = (struct rn_runq){0};
+    rn_runq_push(&rn__procs[0].runq, &gs[0].g);
+    workers[2] = (struct rn_m){.g = &workers[2].g0, .external = true};
+    workers[2].g0.kind = RN_G_THREAD;
+    model_m[2] = &workers[2];
+}
+
+MODEL_TEST(ready_while_queued, .setup = setup_queue_ready_park, .thread = {worker, worker_with_free_p, plain_thread},
+           .finish = all_ran, .preemptions = 1);
