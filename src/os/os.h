@@ -66,6 +66,7 @@ int rn_os_other_threads(const int *own, int n);
 /* True when a signal has a handler that user code installed (fault signals, and those in the
  * `ours` mask, bit s-1 for signal s, do not count). */
 bool rn_os_signal_handlers(uint64_t ours);
+extern const uint64_t rn_os_quit_signal; /* the bit of the signal that rn_os_faults_install's on_quit is for */
 
 /* ---- time and chance --------------------------------------------------------------------- */
 
@@ -93,6 +94,8 @@ void rn_os_poll_wake(void);  /* makes the current or the next poll_wait return; 
 
 /* write(2) to stderr, whole, async-signal-safe. */
 void rn_os_write_stderr(const char *text, size_t n);
+/* Ends the process at once, with no handlers run. */
+_Noreturn void rn_os_exit(int status);
 /* Installs handlers on an alternate stack: on_fault(address, ucontext, signo) for SIGSEGV and
  * SIGBUS (returns false to let the previous action have it), on_quit(ucontext) for SIGQUIT.  A host
  * program's own handlers, installed before, are kept and called for what is not ours. */

@@ -9,7 +9,6 @@
 #include "base/alloc.h"
 #include "base/hooks.h"
 #include "sched/choice.h"
-#include <signal.h>
 
 rn_atomic(int64_t) rn__external_wakers;
 
@@ -67,7 +66,7 @@ enum rn_asleep rn__ask_deadlock(void)
 {
     if (will_be_woken())
         return RN_ASLEEP_NO;
-    if (strangers() || rn_os_signal_handlers(UINT64_C(1) << (SIGQUIT - 1)))
+    if (strangers() || rn_os_signal_handlers(rn_os_quit_signal))
         return RN_ASLEEP_PERHAPS;
     /* A plain thread may have started a timer with its last act. */
     return will_be_woken() ? RN_ASLEEP_NO : RN_ASLEEP_YES;

@@ -39,7 +39,6 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 struct rn_hooks rn__hooks;
 
@@ -77,7 +76,7 @@ void rn__dying(void)
         return;
     if (nobody == me) {
         say("\n[another failure while this was being printed]\n");
-        _exit(2);
+        rn_os_exit(2);
     }
     for (;;)
         rn_os_nap(RN_SECOND);
@@ -100,7 +99,7 @@ void rn__die(struct rn_g *g, void *uc)
 {
     if (rn__hooks.dump)
         rn__hooks.dump(g, uc);
-    _exit(2);
+    rn_os_exit(2);
 }
 
 static _Noreturn void die_of_panic(struct rn_g *g, struct rn_panic *p)

@@ -15,7 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 struct rn_sched rn__sched;
 struct rn_p rn__procs[RN_PROCS_MAX];
@@ -110,7 +109,7 @@ struct rn_m *rn__adopt(void)
     if (!m) {
         static const char text[] = "fatal error: out of memory for a thread's record\n";
         rn_os_write_stderr(text, sizeof text - 1);
-        _exit(2); /* as rn_fatal, which needs the record */
+        rn_os_exit(2); /* as rn_fatal, which needs the record */
     }
     memset(m, 0, sizeof *m);
     m_init(m, true);

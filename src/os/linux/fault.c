@@ -152,6 +152,8 @@ static bool cannot_wake(int signo)
     return false;
 }
 
+const uint64_t rn_os_quit_signal = UINT64_C(1) << (SIGQUIT - 1);
+
 bool rn_os_signal_handlers(uint64_t ours)
 {
     for (int s = 1; s <= 64; s++) {
@@ -202,6 +204,11 @@ void rn_os_altstack_drop(void)
 }
 
 /* ---- last words -------------------------------------------------------------------------- */
+
+_Noreturn void rn_os_exit(int status)
+{
+    _exit(status);
+}
 
 void rn_os_write_stderr(const char *text, size_t n)
 {
