@@ -8,6 +8,8 @@
 #include "base/alloc.h"
 #include <string.h>
 
+RN_STATIC_ASSERT(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "keys are taken apart lowest byte first");
+
 static const uint64_t MIX_1 = 0x9e3779b97f4a7c15u, MIX_2 = 0xd1b54a32d192ed03u;
 
 static uint64_t mix(uint64_t a, uint64_t b)
@@ -16,16 +18,40 @@ static uint64_t mix(uint64_t a, uint64_t b)
     return (uint64_t)p ^ (uint64_t)(p >> 64);
 }
 
-/* Word i of the key, the last one filled up with zeros. */
-static uint64_t word_of(const struct rn_mkey *k, uint32_t i)
+static uint64_t load_64(const char *p)
 {
-    uint64_t w = 0;
+    uint64_t w;
+    memcpy(&w, p, sizeof w);
+    return w;
+}
+
+static uint64_t load_32(const char *p)
+{
+    uint32_t w;
+    memcpy(&w, p, sizeof w);
+    return w;
+}
+
+/* The last n bytes of a key of `length`, 0 < n < 8, lowest byte first, filled up with zeros.  By loads
+ * that may overlap: a copy of n bytes is a call. */
+static uint64_t tail(const char *key, uint32_t length, uint32_t n)
+{
+    const char *p = key + length - n;
+    if (length >= 8)
+        return load_64(key + length - 8) >> (8 - n) * 8;
+    if (n >= 4)
+        return load_32(p) | load_32(p + n - 4) << (n - 4) * 8;
+    const unsigned char *b = (const unsigned char *)p;
+    return (uint64_t)b[0] | (uint64_t)b[n / 2] << n / 2 * 8 | (uint64_t)b[n - 1] << (n - 1) * 8;
+}
+
+/* Word i of the key, the last one filled up with zeros. */
+static inline uint64_t word_of(const struct rn_mkey *k, uint32_t i)
+{
     uint32_t left = k->length - i * 8;
     if (left >= 8)
-        memcpy(&w, (const char *)k->bytes + (size_t)i * 8, 8);
-    else
-        memcpy(&w, (const char *)k->bytes + (size_t)i * 8, left);
-    return w;
+        return load_64((const char *)k->bytes + (size_t)i * 8);
+    return tail(k->bytes, k->length, left);
 }
 
 static uint32_t words_of(uint32_t length)
