@@ -135,11 +135,11 @@ static inline void arrive(struct rn_cursor *c, uintptr_t cfa, uintptr_t pc, bool
     c->exact = exact;
 }
 
-/* A frame may be empty (a leaf's on aarch64), but then it is the innermost. */
+/* Frames go upwards.  An empty one (a leaf's on aarch64) has not called anything: it is the innermost. */
 static inline bool plausible(const struct rn_cursor *c, uintptr_t cfa, uintptr_t pc)
 {
     uintptr_t sp = c->regs[RN_REG_SP];
-    return cfa >= sp && (cfa != sp || pc != c->regs[RN_REG_PC]);
+    return cfa > sp || (cfa == sp && c->exact && pc != c->regs[RN_REG_PC]);
 }
 
 /* All that a simple rule reads is within the bounds, so that it can be read without asking. */
@@ -156,6 +156,8 @@ static inline int step_simple(struct rn_cursor *c, const struct simple *s)
     if (!in_bounds(c, s, cfa) || (c->valid & RN_SAVED_MASK) != RN_SAVED_MASK)
         return -1;
 #ifdef RN_REG_LR
+    if (!s->saved[11] && !c->exact)
+        return -1; /* it has made a call, and so must have saved its own return address */
     uintptr_t lr = s->saved[11] ? word_at(cfa - 8 * (uintptr_t)s->saved[11]) : c->regs[RN_REG_LR];
     uintptr_t pc = s->signed_pc ? rn__strip_return_address(lr) : lr;
 #else
@@ -217,6 +219,8 @@ static int step_by_row(struct rn_cursor *c, const struct rn_fde *f, const struct
     struct rn_cursor next = *c;
     if (row->rule[f->ra] == RN_RULE_UNDEFINED)
         return 0;
+    if (!c->exact && (row->rule[f->ra] == RN_RULE_UNSET || row->rule[f->ra] == RN_RULE_SAME))
+        return -1;
     if (!cfa_of(c, row, &cfa))
         return -1;
     next.valid = 0;
