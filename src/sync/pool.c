@@ -93,7 +93,7 @@ static uint32_t shared_put(struct rn_pool_shards *s, void *const *from, uint32_t
 }
 
 /* This processor's stack, entered; NULL: use the shared one. */
-static struct stack *enter(struct rn_pool_shards *s, struct rn_m **m)
+static inline struct stack *enter(struct rn_pool_shards *s, struct rn_m **m)
 {
     int i = rn__local_enter(m);
     if (i < 0)
@@ -135,22 +135,27 @@ static void *get_shared(rn_pool *p, struct rn_pool_shards *s)
 
 /* ---- the interface ------------------------------------------------------------------------------ */
 
+static __attribute__((noinline)) void *get_slow(rn_pool *p)
+{
+    struct rn_pool_shards *s = shards_of(p);
+    void *object = s ? get_shared(p, s) : NULL;
+    return object || !p->rn_make ? object : p->rn_make();
+}
+
 void *rn_pool_get(rn_pool *p)
 {
     struct rn_m *m;
-    void *object = NULL;
-    struct rn_pool_shards *s = shards_of(p);
+    /* acquire: as in shards_of. */
+    struct rn_pool_shards *s = rn_load_acquire(&p->rn_shards);
     struct stack *own = s ? enter(s, &m) : NULL;
-    if (own) {
-        if (own->n)
-            object = own->objects[--own->n];
+    if (__builtin_expect(own && own->n, 1)) {
+        void *object = own->objects[--own->n];
         rn__local_leave(m);
+        return object;
     }
-    if (__builtin_expect(!object, 0) && s)
-        object = get_shared(p, s);
-    if (__builtin_expect(!object, 0) && p->rn_make)
-        object = p->rn_make();
-    return object;
+    if (own)
+        rn__local_leave(m);
+    return get_slow(p);
 }
 
 /* The processor's stack is full, or there is none: sends half of it along. */
@@ -168,25 +173,31 @@ static void put_shared(rn_pool *p, struct rn_pool_shards *s, void *object)
     give(p, s, some, n);
 }
 
+static __attribute__((noinline)) void put_slow(rn_pool *p, void *object)
+{
+    struct rn_pool_shards *s = shards_of(p);
+    if (s)
+        put_shared(p, s, object);
+    else if (p->rn_free)
+        p->rn_free(object);
+}
+
 void rn_pool_put(rn_pool *p, void *object)
 {
     struct rn_m *m;
     if (!object)
         return;
-    struct rn_pool_shards *s = shards_of(p);
-    if (!s) {
-        if (p->rn_free)
-            p->rn_free(object);
+    /* acquire: as in shards_of. */
+    struct rn_pool_shards *s = rn_load_acquire(&p->rn_shards);
+    struct stack *own = s ? enter(s, &m) : NULL;
+    if (__builtin_expect(own && own->n < RN_POOL_KEEPS, 1)) {
+        own->objects[own->n++] = object;
+        rn__local_leave(m);
         return;
     }
-    struct stack *own = enter(s, &m);
-    bool kept = own && own->n < RN_POOL_KEEPS;
-    if (kept)
-        own->objects[own->n++] = object;
     if (own)
         rn__local_leave(m);
-    if (__builtin_expect(!kept, 0))
-        put_shared(p, s, object);
+    put_slow(p, object);
 }
 
 void rn_pool_drain(rn_pool *p)
