@@ -13,7 +13,7 @@ if(RUNNEL_RACE)
     # races of programs.  What it orders on their behalf it says itself (sched/fiber.h).
     set(scheduler ${RUNNEL_SOURCES})
     list(FILTER scheduler INCLUDE REGEX "/src/(sched/|os/|arch/|debug/|base/wheel).*\\.c$")
-    list(FILTER scheduler EXCLUDE REGEX "/lock\\.c$") # the slow path of locks that others take
+    list(FILTER scheduler EXCLUDE REGEX "/(lock|fence)\\.c$") # parts of what others do inline
     set_source_files_properties(${scheduler} PROPERTIES COMPILE_OPTIONS -fno-sanitize=thread)
 endif()
 

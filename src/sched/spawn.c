@@ -189,9 +189,9 @@ void rn__g_finish(enum rn_ended how, intptr_t result)
     rn__fiber_release(g); /* to the next goroutine on this stack */
     /* relaxed: for reports and rn__fiber_before_switch. */
     rn_store_relaxed(&g->status, RN_G_DEAD);
-    struct rn_p *p = m->p;
     struct rn_g *next = NULL;
 #ifndef RN_FIBER_TSAN
+    struct rn_p *p = m->p;
     /* Its record may be put away while it still runs on its stack: nobody else gets at p's list
      * before the switch, and p_spill keeps the newest. */
     if (p && !(g->flags & RN_G_OWN_STACK) && rn_load_relaxed(&p->tick) % 64 != 0)
