@@ -284,3 +284,24 @@ TEST(a_timer_that_somebody_waits_on_is_hope)
     chan_recv(rn_timer_chan(&t));
     rn_timer_destroy(&t);
 }
+
+static void send_one(chan_send_only(int) c)
+{
+    chan_send(c, 1);
+}
+
+TEST(a_pending_after_func_is_hope)
+{
+    chan(int) c = chan_make(int, 0);
+    rn_after_func(NULL, 30 * RN_MILLISECOND, send_one, c);
+    CHECK_EQ(chan_recv(c), 1);
+    chan_free(c);
+}
+
+TEST_DIES(a_stopped_after_func_is_no_hope, 2, "all goroutines are asleep - deadlock!")
+{
+    rn_timer t;
+    rn_after_func(&t, RN_HOUR, send_one, NULL);
+    rn_timer_stop(&t);
+    chan_recv((chan(int))NULL);
+}
