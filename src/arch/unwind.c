@@ -67,12 +67,12 @@ static const uint8_t saved_regs[RN_SAVED] = RN_SAVED_REGS;
 /* A simple rule, packed into whole words. */
 struct simple {
     int32_t cfa_offset;
-    uint32_t gen;                     /* of an object that may be unloaded */
-    uint8_t cfa_fp : 1;               /* CFA = fp + offset, else sp + offset */
+    uint32_t gen;       /* of an object that may be unloaded */
+    uint8_t cfa_fp : 1; /* CFA = fp + offset, else sp + offset */
     uint8_t unloadable : 1;
-    uint8_t signed_pc : 1;            /* the return address carries an authentication code */
-    uint8_t deepest;                  /* the greatest of saved, or 1 */
-    uint8_t saved[RN_SAVED];          /* saved_regs[i] is at CFA - 8 * saved[i]; 0: untouched */
+    uint8_t signed_pc : 1;   /* the return address carries an authentication code */
+    uint8_t deepest;         /* the greatest of saved, or 1 */
+    uint8_t saved[RN_SAVED]; /* saved_regs[i] is at CFA - 8 * saved[i]; 0: untouched */
 };
 enum { WORDS = (sizeof(struct simple) + 7) / 8, ENTRIES = 512 };
 

@@ -618,23 +618,57 @@ static bool binary(struct eval *e, uint8_t op)
     uintptr_t b = pop(e), a = pop(e);
     intptr_t sa = (intptr_t)a, sb = (intptr_t)b;
     switch (op) {
-    case 0x1a: push(e, a & b); break;
-    case 0x1b: push(e, divided(e, sa, sb)); break;
-    case 0x1c: push(e, a - b); break;
-    case 0x1d: push(e, b ? a % b : 0); break;
-    case 0x1e: push(e, a * b); break;
-    case 0x21: push(e, a | b); break;
-    case 0x22: push(e, a + b); break;
-    case 0x24: push(e, b < 64 ? a << b : 0); break;
-    case 0x25: push(e, b < 64 ? a >> b : 0); break;
-    case 0x26: push(e, (uintptr_t)(sa >> (b < 64 ? b : 63))); break;
-    case 0x27: push(e, a ^ b); break;
-    case 0x29: push(e, sa == sb); break;
-    case 0x2a: push(e, sa >= sb); break;
-    case 0x2b: push(e, sa > sb); break;
-    case 0x2c: push(e, sa <= sb); break;
-    case 0x2d: push(e, sa < sb); break;
-    case 0x2e: push(e, sa != sb); break;
+    case 0x1a:
+        push(e, a & b);
+        break;
+    case 0x1b:
+        push(e, divided(e, sa, sb));
+        break;
+    case 0x1c:
+        push(e, a - b);
+        break;
+    case 0x1d:
+        push(e, b ? a % b : 0);
+        break;
+    case 0x1e:
+        push(e, a * b);
+        break;
+    case 0x21:
+        push(e, a | b);
+        break;
+    case 0x22:
+        push(e, a + b);
+        break;
+    case 0x24:
+        push(e, b < 64 ? a << b : 0);
+        break;
+    case 0x25:
+        push(e, b < 64 ? a >> b : 0);
+        break;
+    case 0x26:
+        push(e, (uintptr_t)(sa >> (b < 64 ? b : 63)));
+        break;
+    case 0x27:
+        push(e, a ^ b);
+        break;
+    case 0x29:
+        push(e, sa == sb);
+        break;
+    case 0x2a:
+        push(e, sa >= sb);
+        break;
+    case 0x2b:
+        push(e, sa > sb);
+        break;
+    case 0x2c:
+        push(e, sa <= sb);
+        break;
+    case 0x2d:
+        push(e, sa < sb);
+        break;
+    case 0x2e:
+        push(e, sa != sb);
+        break;
     }
     return true;
 }
@@ -664,11 +698,19 @@ static void shuffle(struct eval *e, uint8_t op)
 {
     uintptr_t a, b, c;
     switch (op) {
-    case 0x12: push(e, pick(e, 0)); break;             /* dup */
-    case 0x13: pop(e); break;                          /* drop */
-    case 0x14: push(e, pick(e, 1)); break;             /* over */
-    case 0x15: push(e, pick(e, get(&e->in, 1))); break; /* pick */
-    case 0x16:                                         /* swap */
+    case 0x12:
+        push(e, pick(e, 0));
+        break; /* dup */
+    case 0x13:
+        pop(e);
+        break; /* drop */
+    case 0x14:
+        push(e, pick(e, 1));
+        break; /* over */
+    case 0x15:
+        push(e, pick(e, get(&e->in, 1)));
+        break; /* pick */
+    case 0x16: /* swap */
         a = pop(e), b = pop(e);
         push(e, a), push(e, b);
         break;
@@ -690,17 +732,38 @@ static void operate(struct eval *e, uint8_t op)
         push(e, based(e, op - 0x70u));
     else
         switch (op) {
-        case 0x06: deref(e, 8); break;
-        case 0x94: deref(e, get(&e->in, 1)); break;
-        case 0x19: v = (intptr_t)pop(e), push(e, v < 0 ? -(uintptr_t)v : (uintptr_t)v); break;
-        case 0x1f: push(e, -pop(e)); break;
-        case 0x20: push(e, ~pop(e)); break;
-        case 0x23: push(e, pop(e) + get_uleb(&e->in)); break;
-        case 0x28: skip(e, pop(e) != 0); break;
-        case 0x2f: skip(e, true); break;
-        case 0x92: push(e, based(e, get_uleb(&e->in))); break;
-        case 0x96: break; /* nop */
-        default: e->in.bad = true; break;
+        case 0x06:
+            deref(e, 8);
+            break;
+        case 0x94:
+            deref(e, get(&e->in, 1));
+            break;
+        case 0x19:
+            v = (intptr_t)pop(e), push(e, v < 0 ? -(uintptr_t)v : (uintptr_t)v);
+            break;
+        case 0x1f:
+            push(e, -pop(e));
+            break;
+        case 0x20:
+            push(e, ~pop(e));
+            break;
+        case 0x23:
+            push(e, pop(e) + get_uleb(&e->in));
+            break;
+        case 0x28:
+            skip(e, pop(e) != 0);
+            break;
+        case 0x2f:
+            skip(e, true);
+            break;
+        case 0x92:
+            push(e, based(e, get_uleb(&e->in)));
+            break;
+        case 0x96:
+            break; /* nop */
+        default:
+            e->in.bad = true;
+            break;
         }
 }
 

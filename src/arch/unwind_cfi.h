@@ -16,19 +16,19 @@ uint64_t rn__objects_unloaded(void);
 
 /* One function's frame description, with what its common part says. */
 struct rn_fde {
-    uintptr_t start, end;            /* the code */
+    uintptr_t start, end;             /* the code */
     const uint8_t *first, *first_end; /* instructions of the common part */
-    const uint8_t *own, *own_end;    /* and of this function */
+    const uint8_t *own, *own_end;     /* and of this function */
     uint64_t code_align;
     int64_t data_align;
-    int ra;                          /* which register's rule gives the return address */
+    int ra; /* which register's rule gives the return address */
     uint8_t encoding;
-    bool augmented, signal;          /* signal: a handler's frame; the pc above it is exact */
+    bool augmented, signal; /* signal: a handler's frame; the pc above it is exact */
 };
 bool rn__find_fde(const struct rn_object *o, uintptr_t pc, struct rn_fde *f);
 
 enum rn_rule {
-    RN_RULE_UNSET,          /* nothing said: a saved register is untouched, others are lost */
+    RN_RULE_UNSET, /* nothing said: a saved register is untouched, others are lost */
     RN_RULE_UNDEFINED,
     RN_RULE_SAME,
     RN_RULE_OFFSET,         /* at CFA + value */

@@ -1,8 +1,9 @@
 /* How src/debug takes part: the hooks, and what is printed for faults and SIGQUIT.
  *
  * The handlers run on the alternate signal stack, at any instruction.  They print the line that matters first,
- * with nothing but write(2), and then the listing, which is not async-signal-safe (libdw allocates): should
- * it fail, rn__dying on the second way in ends the program.
+ * with nothing but write(2), and then the listing, which is not async-signal-safe (libdw allocates): when the
+ * signal has interrupted the heap or the loader, it does without libdw; should it fail, rn__dying on
+ * the second way in ends the program.
  */
 #include "debug/debug.h"
 #include "arch/unwind.h"
@@ -131,6 +132,7 @@ __attribute__((constructor)) static void hook(void)
 
 void rn__debug_start(void)
 {
+    rn__dump_prepare();
     rn_os_faults_install(on_fault, on_quit);
 }
 

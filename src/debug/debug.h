@@ -6,6 +6,8 @@
 
 /* hooks.dump, hooks.print_panics: see base/hooks.h. */
 void rn__dump(struct rn_g *current, void *uc);
+/* Before the handlers are installed. */
+void rn__dump_prepare(void);
 void rn__print_panics(struct rn_panic *newest);
 
 #endif

@@ -13,11 +13,13 @@
  * threads go on: what it reads of them may change, so every stack is read within its bounds and a goroutine
  * that runs elsewhere is only named.  Nothing here locks.
  */
+#define _GNU_SOURCE
 #include "arch/unwind.h"
 #include "debug/debug.h"
 #include "debug/out.h"
 #include "debug/symbol.h"
 #include "sched/panic.h"
+#include <dlfcn.h>
 #include <string.h>
 
 enum { INNER = 50, OUTER = 50, INLINED = 8, STACK = 1 << 20 };
@@ -175,10 +177,11 @@ static void print_stack(const struct rn_g *g)
 /* ---- all of them --------------------------------------------------------------------------------- */
 
 struct listing {
-    struct rn_g *current; /* NULL: none */
+    struct rn_g *current;  /* NULL: none */
     struct rn_cursor here; /* its innermost frame */
     struct rn_g **others;
     size_t n, room;
+    bool frugal;
 };
 
 static void count_one(struct rn_g *g, void *arg)
@@ -252,20 +255,54 @@ static void print_listing(void *arg)
         rn__out_flush();
     }
     print_others(l);
-    if (!rn__symbols_have_lines())
+    if (l->frugal)
+        rn__out("(no files and lines: the signal came while the heap or the loader was at work)\n");
+    else if (!rn__symbols_have_lines())
         rn__out("(for files and lines in this listing, install libdw1)\n");
     rn__out_flush();
+}
+
+/* Functions that hold locks which libdw needs; their addresses, found while nothing was wrong. */
+static const char *const locking[] = {"malloc",         "free",          "calloc",  "realloc", "memalign",
+                                      "posix_memalign", "aligned_alloc", "dlopen",  "dlsym",   "dlclose",
+                                      "dladdr",         "malloc_trim",   "mallinfo"};
+enum { LOCKING = sizeof locking / sizeof locking[0] };
+static uintptr_t locking_at[LOCKING];
+
+void rn__dump_prepare(void)
+{
+    for (int i = 0; i < LOCKING && !locking_at[LOCKING - 1]; i++)
+        locking_at[i] = rn_function_start((uintptr_t)dlsym(RTLD_DEFAULT, locking[i]));
+}
+
+/* Whether the signal has interrupted one of them on this thread. */
+static bool holds_locks(struct rn_cursor c)
+{
+    enum { NEAR = 32 };
+    for (int n = 0; n < NEAR; n++) {
+        uintptr_t start = rn_function_start(rn_cursor_where(&c));
+        for (int i = 0; start && i < LOCKING; i++)
+            if (start == locking_at[i])
+                return true;
+        if (rn_cursor_step(&c) <= 0)
+            break;
+    }
+    return false;
 }
 
 void rn__dump(struct rn_g *current, void *uc)
 {
     static struct listing l;
     l.current = current && current->id ? current : NULL;
-    if (uc && current)
-        rn_cursor_from_context(&l.here, uc, current->stack_lo, current->stack_hi);
+    if (uc)
+        rn_cursor_from_context(&l.here, uc, current ? current->stack_lo : NULL, current ? current->stack_hi : NULL);
     else
         rn_cursor_from_here(&l.here);
     rn_os_init();
+    if (uc && holds_locks(l.here)) {
+        l.frugal = true;
+        rn__symbolize_frugally();
+    }
     char *stack = rn_os_map(STACK, rn_os_page);
     if (stack)
         rn__arch_call_on(stack + STACK, print_listing, &l);

@@ -91,7 +91,12 @@ static const struct {
 };
 
 static Dwfl *dwfl; /* NULL: not there */
-static bool opened;
+static bool opened, frugal;
+
+void rn__symbolize_frugally(void)
+{
+    opened = frugal = true;
+}
 
 static bool load(Dwfl_Callbacks *callbacks)
 {
@@ -257,7 +262,7 @@ int rn__symbolize(uintptr_t pc, struct rn_place *places, int max)
         k = k->next;
     if (!k) {
         static struct kept no_memory;
-        k = malloc(sizeof *k);
+        k = frugal ? NULL : malloc(sizeof *k);
         if (k) {
             k->next = *slot;
             *slot = k;
@@ -285,8 +290,8 @@ static const char *own_folder(void)
     static const char tail[] = "debug/symbol.c";
     static char *folder;
     struct rn_place here;
-    if (folder)
-        return folder;
+    if (folder || frugal)
+        return folder ? folder : "";
     rn__symbolize((uintptr_t)own_folder, &here, 1);
     size_t n = here.file ? strlen(here.file) : 0;
     if (n < sizeof tail || strcmp(here.file + n - (sizeof tail - 1), tail) != 0)

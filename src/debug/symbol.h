@@ -19,6 +19,9 @@ struct rn_place {
  * From one thread at a time. */
 int rn__symbolize(uintptr_t pc, struct rn_place *places, int max);
 
+/* From now on without libdw and without the heap: names of exported functions only. */
+void rn__symbolize_frugally(void);
+
 /* False when libdw could not be loaded, so that no place has a file. */
 bool rn__symbols_have_lines(void);
 

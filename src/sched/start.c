@@ -80,6 +80,7 @@ static void all_m_remove_locked(struct rn_m *m)
 static void external_end(void *arg)
 {
     struct rn_m *m = arg;
+    rn__panic_free(m->g0.last_panic);
     rn_lock_take(&rn__sched.lock, RN_RANK_SCHED);
     all_m_remove_locked(m);
     rn_store_relaxed(&m->g0.status, RN_G_FREE); /* relaxed: for reports */

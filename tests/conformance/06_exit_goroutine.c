@@ -130,8 +130,7 @@ TEST_DIES(main_exits_and_others_go_on, 2, "the others go on")
     rn_exit_goroutine();
 }
 
-TEST_DIES(main_exits_and_all_end, 2,
-          "fatal error: no goroutines (main called rn_exit_goroutine) - deadlock!")
+TEST_DIES(main_exits_and_all_end, 2, "fatal error: no goroutines (main called rn_exit_goroutine) - deadlock!")
 {
     rn_exit_goroutine();
 }

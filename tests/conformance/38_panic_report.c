@@ -50,8 +50,7 @@ static void fails(void)
     rn_panic("in a goroutine");
 }
 
-TEST_DIES(shows_who_started_it, 2,
-          " [running]:\nfails\n\t")
+TEST_DIES(shows_who_started_it, 2, " [running]:\nfails\n\t")
 {
     go(fails);
     rn_sleep(RN_HOUR);
@@ -81,7 +80,7 @@ TEST_DIES(lists_senders, 2, " [chan send]:\nsender\n\t")
         rn_yield();
     for (int i = 0; i < 100; i++)
         for (int i = 0; i < 100; i++)
-        rn_yield();
+            rn_yield();
     rn_panic("listing");
 }
 
@@ -149,8 +148,9 @@ TEST_DIES(quit_prints_the_same, 2, "SIGQUIT: quit\n\ngoroutine 1 [running]:\n")
 }
 
 #ifndef SANITIZED
-TEST_DIES(fault, 128 + SIGSEGV, "unexpected fault address 0x10\nfatal error: fault\n[signal SIGSEGV: segmentation "
-                                "violation]\n\ngoroutine 1 [running]:\nfault_body\n\t")
+TEST_DIES(fault, 128 + SIGSEGV,
+          "unexpected fault address 0x10\nfatal error: fault\n[signal SIGSEGV: segmentation "
+          "violation]\n\ngoroutine 1 [running]:\nfault_body\n\t")
 {
     int *volatile p = (int *)16;
     *p = 1;

@@ -91,7 +91,8 @@ __attribute__((noinline, optnone))
 #else
 __attribute__((noinline, optimize("O0")))
 #endif
-static void without_optimisation(int n)
+static void
+without_optimisation(int n)
 {
     with_both(n);
     __asm__ volatile("");
@@ -296,8 +297,8 @@ static void *walks(void *arg)
         do {
             a = rn_cursor_step(&warm);
             b = rn_cursor_step(&cold);
-            if (a != b || warm.regs[RN_REG_PC] != cold.regs[RN_REG_PC] || warm.regs[RN_REG_SP] != cold.regs[RN_REG_SP] ||
-                warm.regs[RN_REG_FP] != cold.regs[RN_REG_FP])
+            if (a != b || warm.regs[RN_REG_PC] != cold.regs[RN_REG_PC] ||
+                warm.regs[RN_REG_SP] != cold.regs[RN_REG_SP] || warm.regs[RN_REG_FP] != cold.regs[RN_REG_FP])
                 rn_add_relaxed(&wrong, 1); /* relaxed: read after the joins */
         } while (a > 0 && b > 0);
     }

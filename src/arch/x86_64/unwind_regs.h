@@ -9,7 +9,10 @@
 enum { RN_REG_FP = 6, RN_REG_SP = 7, RN_REG_PC = 16, RN_REGS = 17 };
 enum { RN_SAVED = 6 };
 /* What a called function keeps, beside the stack pointer. */
-#define RN_SAVED_REGS {3, 6, 12, 13, 14, 15}
+#define RN_SAVED_REGS        \
+    {                        \
+        3, 6, 12, 13, 14, 15 \
+    }
 #define RN_SAVED_MASK ((1ull << 3) | (1ull << 6) | (15ull << 12))
 /* The DWARF column of the return address; bytes of a switched-out goroutine's first frame (switch.S). */
 enum { RN__RA = RN_REG_PC, RN_SAVED_BYTES = 64 };
