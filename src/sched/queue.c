@@ -67,12 +67,12 @@ struct rn_g *rn__pop_global(struct rn_p *p)
         n = RN_RUNQ_SIZE / 2;
     struct rn_g *g = NULL;
     for (uint32_t i = 0; i < n && s->global_first; i++) {
-        struct rn_g *x = s->global_first;
+        struct rn_g *x = s->global_first, *next = x->link; /* once in the ring, x may be stolen, run and end */
         if (g && !rn_runq_push(&p->runq, x))
             break;
         if (!g)
             g = x;
-        s->global_first = x->link;
+        s->global_first = next;
         left--;
     }
     if (!s->global_first)
