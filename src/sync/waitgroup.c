@@ -8,6 +8,8 @@
  *                                                                  brings it to zero with WAITED set
  *     WAITED added, counter > 0      who is about to queue         queue's lock
  *     0|WAITED -> 0                  who brought it to zero        queue's lock, with the queue emptied
+ *     WAITED dropped, counter > 0    the last waiter, whose        queue's lock
+ *                                    context is done
  *
  * A waiter sets WAITED and joins the queue under one hold of the queue's lock, by a swap that fails
  * when the counter has become zero; so whoever makes it zero either comes first, or sees WAITED and
@@ -15,8 +17,8 @@
  *
  * The memory may be freed once all waits have returned: a wait returns only when it has seen 0 without
  * WAITED (then the adder has made its last access), or when it was woken, which the adder does after
- * its last access.  A waiter whose context is done leaves WAITED as it is, and when the counter is zero
- * it waits for the adder that is on its way to the queue.
+ * its last access.  A waiter whose context is done takes WAITED along when it was the only one, and when
+ * the counter is zero already it waits for the adder that is on its way to the queue.
  *
  * From Go's sync/waitgroup.go, for the rules of misuse and their words; Go counts waiters in the word.
  */
@@ -90,14 +92,20 @@ static bool join(rn_waitgroup *wg, struct rn_waiter *w)
     return done;
 }
 
-/* A waiter's context is done.  When the counter is zero by now, the adder is on its way to the queue;
- * it must not meet a waitgroup that is in use again, or gone, so it is awaited. */
+/* A waiter's context is done.  The last one takes WAITED along, so that the one who comes to zero
+ * later does not go to the queue, and a wait that sees zero then may return at once.  When the counter
+ * is zero by now, the adder is on its way to the queue; it must not meet a waitgroup that is in use
+ * again, or gone, so it is awaited. */
 static void leave(rn_waitgroup *wg, struct rn_waiter *w)
 {
     rn__waitq_lock(&wg->rn_queue);
     rn__waitq_remove(&wg->rn_queue, w);
-    /* relaxed: WAITED at zero is only changed under the lock. */
-    bool closing = rn_load_relaxed(&wg->rn_state) == WAITED;
+    /* relaxed, both: WAITED is only changed under the lock, and the adder reads the queue under it. */
+    uint64_t s = rn_load_relaxed(&wg->rn_state);
+    while (s != WAITED && (s & WAITED) && rn__waitq_empty(&wg->rn_queue))
+        if (rn_cas_relaxed(&wg->rn_state, &s, s & ~WAITED))
+            break;
+    bool closing = s == WAITED;
     if (closing) {
         w->claim = NULL;
         rn__waitq_push(&wg->rn_queue, w);
