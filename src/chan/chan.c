@@ -67,7 +67,7 @@ static bool has_live(struct rn_list *q)
 
 void rn__chan_destroy(struct rn_chan *c)
 {
-    for (bool left = false; !left; ) {
+    for (bool left = false; !left;) {
         rn__chan_lock(c);
         bool live = has_live(&c->recvq) || has_live(&c->sendq);
         /* relaxed: written with this lock held. */
@@ -250,7 +250,7 @@ int rn__chan_recv_ctx(rn_context *ctx, void *c, void *v)
 /* ---- close ------------------------------------------------------------------------------------------- */
 
 /* Everybody in q finds out that the channel is closed. */
-static void dismiss(struct rn_chan *c, struct rn_list *q, rn_atomic(uint32_t) *n, struct rn_ready_list *wake)
+static void dismiss(struct rn_chan *c, struct rn_list *q, rn_atomic(uint32_t) * n, struct rn_ready_list *wake)
 {
     for (struct rn_waiter *w; (w = rn__chan_pop(q, n)) != NULL;) {
         w->ok = false;

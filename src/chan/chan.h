@@ -44,8 +44,8 @@ struct rn_chan {
     struct rn_list recvq;        /* of rn_waiter, first come first served */
     uint32_t elem;               /* bytes of an element; 0: nothing is stored */
     rn_atomic(bool) closed;
-    bool timer;                  /* belongs to a timer: len and cap show 0 */
-    rn_atomic(uint16_t) life;    /* enum rn_chan_life; looked at by debug builds */
+    bool timer;               /* belongs to a timer: len and cap show 0 */
+    rn_atomic(uint16_t) life; /* enum rn_chan_life; looked at by debug builds */
     struct rn_list sendq;
     rn_atomic(uint32_t) receivers, senders;
     char *ring, *end;

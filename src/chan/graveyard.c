@@ -15,7 +15,7 @@
 enum { GRAVES = 4096, GRAVE_BYTES = 16 << 20 };
 
 static struct {
-    rn_lock lock;                /* guards the rest; never taken with another lock held */
+    rn_lock lock; /* guards the rest; never taken with another lock held */
     struct rn_chan *dead[GRAVES];
     size_t first, n, bytes;
 } yard;

@@ -67,14 +67,14 @@ static inline void rn__chan_count_to(struct rn_chan *c, size_t n)
     rn_store_release(&c->count, n);
 }
 
-static inline void rn__chan_waiters_add(rn_atomic(uint32_t) *n, uint32_t by)
+static inline void rn__chan_waiters_add(rn_atomic(uint32_t) * n, uint32_t by)
 {
     rn_store_release(n, rn_load_relaxed(n) + by);
 }
 
 /* Takes the first waiter that can still be woken, claimed, or NULL.  Those whose select was won
  * elsewhere are passed over; their goroutine counts itself off when it comes by. */
-static inline struct rn_waiter *rn__chan_pop(struct rn_list *q, rn_atomic(uint32_t) *n)
+static inline struct rn_waiter *rn__chan_pop(struct rn_list *q, rn_atomic(uint32_t) * n)
 {
     while (q->first) {
         struct rn_waiter *w = rn_container(rn_list_pop(q), struct rn_waiter, node);
@@ -137,7 +137,7 @@ static inline enum rn_match rn__chan_put(struct rn_chan *c, const void *from, st
     return RN_MATCH_DONE;
 }
 
-static inline void rn__chan_enqueue(struct rn_list *q, rn_atomic(uint32_t) *n, struct rn_waiter *w)
+static inline void rn__chan_enqueue(struct rn_list *q, rn_atomic(uint32_t) * n, struct rn_waiter *w)
 {
     w->queued = true;
     rn_list_push(q, &w->node);
@@ -145,7 +145,7 @@ static inline void rn__chan_enqueue(struct rn_list *q, rn_atomic(uint32_t) *n, s
 }
 
 /* Takes back a waiter that somebody other than this channel has woken. */
-static inline void rn__chan_dequeue(struct rn_list *q, rn_atomic(uint32_t) *n, struct rn_waiter *w)
+static inline void rn__chan_dequeue(struct rn_list *q, rn_atomic(uint32_t) * n, struct rn_waiter *w)
 {
     if (w->queued) {
         w->queued = false;

@@ -36,10 +36,11 @@
 enum { FEW = 8, MANY = 64, MOST = 65535 };
 
 struct survey {
-    size_t live;   /* cases that can become ready: not NULL, and contexts that can end */
-    size_t ready;  /* of these, cases that seem ready now */
-    int fallback;  /* the case to take when none is ready: default or a timeout of 0; or -1 */
-    int timeout;   /* the case with the earliest timeout, or -1 */
+    size_t live;  /* cases that can become ready: not NULL, and contexts that can end */
+    size_t ready; /* of these, cases that seem ready now */
+    int first;    /* the first of them */
+    int fallback; /* the case to take when none is ready: default or a timeout of 0; or -1 */
+    int timeout;  /* the case with the earliest timeout, or -1 */
 };
 
 struct outcome {
@@ -49,18 +50,18 @@ struct outcome {
 
 /* ---- cases ---------------------------------------------------------------------------------------- */
 
-static bool is_channel(const struct rn_case *k)
+static inline bool is_channel(const struct rn_case *k)
 {
     return k->kind <= RN_CASE_SEND && k->chan;
 }
 
-static bool is_live(const struct rn_case *k)
+static inline bool is_live(const struct rn_case *k)
 {
     return is_channel(k) || (k->kind == RN_CASE_DONE && !rn__done_never(k->chan));
 }
 
 /* Without a lock; false is exact, true must be tried. */
-static bool seems_ready(const struct rn_case *k)
+static inline bool seems_ready(const struct rn_case *k)
 {
     switch (k->kind) {
     case RN_CASE_RECV:
@@ -75,7 +76,7 @@ static bool seems_ready(const struct rn_case *k)
 }
 
 /* Whether somebody in q can be matched.  Those who can't any more are taken out. */
-static bool any_live(struct rn_list *q)
+static inline bool any_live(struct rn_list *q)
 {
     while (q->first) {
         struct rn_waiter *w = rn_container(q->first, struct rn_waiter, node);
@@ -89,7 +90,7 @@ static bool any_live(struct rn_list *q)
 }
 
 /* The channel is locked.  True may still turn out wrong, when a waiter is claimed elsewhere. */
-static bool is_ready(const struct rn_case *k)
+static inline bool is_ready(const struct rn_case *k)
 {
     struct rn_chan *c = k->chan;
     switch (k->kind) {
@@ -105,7 +106,7 @@ static bool is_ready(const struct rn_case *k)
 }
 
 /* Does what the case says, if that is possible now; its channel is locked. */
-static enum rn_match perform(const struct rn_case *k, struct rn_waiter **wake)
+static inline enum rn_match perform(const struct rn_case *k, struct rn_waiter **wake)
 {
     enum rn_match m = RN_MATCH_DONE;
     if (k->kind == RN_CASE_SEND)
@@ -134,19 +135,28 @@ static struct outcome outcome_of(const struct rn_case *cases, int i, enum rn_mat
 
 /* ---- stage 1 ---------------------------------------------------------------------------------------- */
 
-static struct survey survey(const struct rn_case *cases, size_t n)
+static inline void note_timeout(struct survey *s, const struct rn_case *cases, size_t i)
+{
+    if (s->timeout < 0 || cases[i].timeout < cases[s->timeout].timeout)
+        s->timeout = (int)i;
+}
+
+static inline struct survey survey(const struct rn_case *cases, size_t n)
 {
     struct survey s = {.fallback = -1, .timeout = -1};
-    for (size_t i = n; i-- > 0;) { /* backwards: of several defaults the first stays */
+    for (size_t i = 0; i < n; i++) {
         const struct rn_case *k = &cases[i];
         if (is_channel(k))
             rn__chan_check(k->chan);
-        if (k->kind == RN_CASE_DEFAULT)
+        if (is_live(k)) {
+            s.live++;
+            if (seems_ready(k) && s.ready++ == 0)
+                s.first = (int)i;
+        } else if (k->kind == RN_CASE_TIMEOUT) {
+            note_timeout(&s, cases, i);
+        } else if (k->kind == RN_CASE_DEFAULT && s.fallback < 0) {
             s.fallback = (int)i;
-        else if (k->kind != RN_CASE_TIMEOUT)
-            s.live += is_live(k), s.ready += seems_ready(k);
-        else if (s.timeout < 0 || k->timeout <= cases[s.timeout].timeout)
-            s.timeout = (int)i;
+        }
     }
     if (s.fallback < 0 && s.timeout >= 0 && cases[s.timeout].timeout <= 0)
         s.fallback = s.timeout;
@@ -154,7 +164,7 @@ static struct survey survey(const struct rn_case *cases, size_t n)
 }
 
 /* Tries one case with only its channel locked. */
-static bool try_alone(const struct rn_case *cases, int i, struct outcome *out)
+static inline bool try_alone(const struct rn_case *cases, int i, struct outcome *out)
 {
     const struct rn_case *k = &cases[i];
     struct rn_chan *c = k->kind == RN_CASE_DONE ? NULL : k->chan;
@@ -193,9 +203,9 @@ static bool none_ready(const struct rn_case *cases, size_t n)
 
 /* What stages 2 and 3 work on; lives in the frame, or on the heap. */
 struct stand {
-    size_t n, chans;          /* live cases; how many of them are channels */
-    struct rn_waiter *w;      /* [n], in the order of the cases */
-    struct rn_chan **order;   /* [chans], by address, doubles beside each other */
+    size_t n, chans;        /* live cases; how many of them are channels */
+    struct rn_waiter *w;    /* [n], in the order of the cases */
+    struct rn_chan **order; /* [chans], by address, doubles beside each other */
     rn_atomic(uint32_t) claim;
 };
 
@@ -249,14 +259,16 @@ static void unlock_all(const struct stand *s)
             rn__chan_unlock(s->order[i]);
 }
 
-static void gather(struct stand *s, const struct rn_case *cases, size_t n)
+static inline void gather(struct stand *s, const struct rn_case *cases, size_t n)
 {
+    struct rn_g *self = rn__self();
     s->n = s->chans = 0;
     for (size_t i = 0; i < n; i++) {
         const struct rn_case *k = &cases[i];
         if (!is_live(k))
             continue;
-        s->w[s->n++] = (struct rn_waiter){.claim = &s->claim, .elem = k->elem, .of = k->chan, .index = (uint32_t)i};
+        s->w[s->n++] =
+            (struct rn_waiter){.g = self, .claim = &s->claim, .elem = k->elem, .of = k->chan, .index = (uint32_t)i};
         if (k->kind != RN_CASE_DONE)
             s->order[s->chans++] = k->chan;
     }
@@ -353,9 +365,6 @@ static struct rn_waiter *park(struct stand *s, const struct rn_case *cases, size
 static struct outcome stand_and_park(struct stand *s, const struct rn_case *cases, size_t n, int timeout)
 {
     struct rn_timeout t;
-    struct rn_g *self = rn__self();
-    for (size_t i = 0; i < s->n; i++)
-        s->w[i].g = self;
     struct rn_waiter *done = queue_contexts(s, cases);
     if (!done)
         queue_channels(s, cases);
@@ -383,7 +392,8 @@ static struct outcome select_locked(struct stand *s, const struct rn_case *cases
     return out;
 }
 
-static __attribute__((noinline)) struct outcome select_few(const struct rn_case *cases, size_t n, const struct survey *v)
+static __attribute__((noinline)) struct outcome select_few(const struct rn_case *cases, size_t n,
+                                                           const struct survey *v)
 {
     struct rn_waiter w[FEW];
     struct rn_chan *order[FEW];
@@ -391,7 +401,8 @@ static __attribute__((noinline)) struct outcome select_few(const struct rn_case 
     return select_locked(&s, cases, n, v);
 }
 
-static __attribute__((noinline)) struct outcome select_many(const struct rn_case *cases, size_t n, const struct survey *v)
+static __attribute__((noinline)) struct outcome select_many(const struct rn_case *cases, size_t n,
+                                                            const struct survey *v)
 {
     struct rn_waiter w[MANY];
     struct rn_chan *order[MANY];
@@ -399,7 +410,8 @@ static __attribute__((noinline)) struct outcome select_many(const struct rn_case
     return select_locked(&s, cases, n, v);
 }
 
-static __attribute__((noinline)) struct outcome select_most(const struct rn_case *cases, size_t n, const struct survey *v)
+static __attribute__((noinline)) struct outcome select_most(const struct rn_case *cases, size_t n,
+                                                            const struct survey *v)
 {
     void *memory = rn__malloc(v->live * (sizeof(struct rn_waiter) + sizeof(struct rn_chan *)));
     if (!memory)
@@ -439,7 +451,7 @@ int rn__select(struct rn_case *cases, size_t n)
         rn_panic("chan_select: too many cases (max 65535)");
     struct survey v = survey(cases, n);
     if (v.ready) {
-        int i = choose(cases, n, v.ready, seems_ready);
+        int i = v.ready == 1 ? v.first : choose(cases, n, v.ready, seems_ready);
         if (i >= 0 && try_alone(cases, i, &out))
             return finish(out);
     }

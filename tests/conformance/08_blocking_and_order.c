@@ -2,13 +2,13 @@
  * (receive).  Values in FIFO order; waiters served in FIFO order. */
 #include "chan_inside.h"
 
-static void send_then_flag(chan(int) c, int v, rn_atomic(int) *flag)
+static void send_then_flag(chan(int) c, int v, rn_atomic(int) * flag)
 {
     chan_send(c, v);
     rn_store_release(flag, 1);
 }
 
-static void await_flag(rn_atomic(int) *flag)
+static void await_flag(rn_atomic(int) * flag)
 {
     while (!rn_load_acquire(flag))
         rn_yield();
@@ -56,7 +56,7 @@ TEST(buffered_send_blocks_only_when_full)
     chan_free(c);
 }
 
-static void recv_then_flag(chan(int) c, int *to, rn_atomic(int) *flag)
+static void recv_then_flag(chan(int) c, int *to, rn_atomic(int) * flag)
 {
     *to = chan_recv(c);
     rn_store_release(flag, 1);

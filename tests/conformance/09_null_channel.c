@@ -20,7 +20,7 @@ TEST_DIES(all_on_null_channels_is_a_deadlock, 2, "all goroutines are asleep - de
     chan_next(c, &v);
 }
 
-static void use_null(chan(int) started, rn_atomic(int) *came_back)
+static void use_null(chan(int) started, rn_atomic(int) * came_back)
 {
     chan(int) c = NULL;
     chan_send(started, 1);

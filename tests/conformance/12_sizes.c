@@ -94,36 +94,36 @@ TEST(large_elements_work)
 /* Every small size, through the ring and from hand to hand. */
 #define SIZES(X) \
     X(1) X(2) X(3) X(4) X(5) X(6) X(7) X(8) X(9) X(12) X(15) X(16) X(17) X(24) X(31) X(32) X(33) X(64) X(100)
-#define DECLARE(n)                                                                   \
-    struct s##n {                                                                    \
-        unsigned char b[n];                                                          \
-    };                                                                               \
-    static void send_##n(chan(struct s##n) c)                                        \
-    {                                                                                \
-        for (int i = 0; i < 50; i++) {                                               \
-            struct s##n v;                                                           \
-            memset(v.b, i + n, n);                                                   \
-            chan_send(c, v);                                                         \
-        }                                                                            \
-        chan_close(c);                                                               \
-    }                                                                                \
-    static void try_##n(int cap)                                                     \
-    {                                                                                \
-        struct {                                                                     \
-            unsigned char before;                                                    \
-            struct s##n v;                                                           \
-            unsigned char after;                                                     \
-        } at = {.before = 0x5A, .after = 0xA5};                                      \
-        chan(struct s##n) c = chan_make(struct s##n, cap);                           \
-        int i = 0;                                                                   \
-        go(send_##n, c);                                                             \
-        for (; chan_next(c, &at.v); i++)                                             \
-            for (int k = 0; k < n; k++)                                              \
-                if (at.v.b[k] != (unsigned char)(i + n))                             \
+#define DECLARE(n)                                                                    \
+    struct s##n {                                                                     \
+        unsigned char b[n];                                                           \
+    };                                                                                \
+    static void send_##n(chan(struct s##n) c)                                         \
+    {                                                                                 \
+        for (int i = 0; i < 50; i++) {                                                \
+            struct s##n v;                                                            \
+            memset(v.b, i + n, n);                                                    \
+            chan_send(c, v);                                                          \
+        }                                                                             \
+        chan_close(c);                                                                \
+    }                                                                                 \
+    static void try_##n(int cap)                                                      \
+    {                                                                                 \
+        struct {                                                                      \
+            unsigned char before;                                                     \
+            struct s##n v;                                                            \
+            unsigned char after;                                                      \
+        } at = {.before = 0x5A, .after = 0xA5};                                       \
+        chan(struct s##n) c = chan_make(struct s##n, cap);                            \
+        int i = 0;                                                                    \
+        go(send_##n, c);                                                              \
+        for (; chan_next(c, &at.v); i++)                                              \
+            for (int k = 0; k < n; k++)                                               \
+                if (at.v.b[k] != (unsigned char)(i + n))                              \
                     FAIL("size " #n ", capacity %d, element %d, byte %d", cap, i, k); \
-        CHECK_EQ(i, 50);                                                             \
-        CHECK(at.before == 0x5A && at.after == 0xA5);                                \
-        chan_free(c);                                                                \
+        CHECK_EQ(i, 50);                                                              \
+        CHECK(at.before == 0x5A && at.after == 0xA5);                                 \
+        chan_free(c);                                                                 \
     }
 SIZES(DECLARE)
 

@@ -36,7 +36,7 @@ TEST(closed_before_the_loop)
     chan_free(c);
 }
 
-static void consume(chan_recv_only(int) c, rn_atomic(int) *ended)
+static void consume(chan_recv_only(int) c, rn_atomic(int) * ended)
 {
     while (chan_next(c, NULL))
         ;

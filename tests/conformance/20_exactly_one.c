@@ -46,8 +46,8 @@ TEST(operands_are_evaluated_in_order)
     chan(int) c = chan_make(int, 4);
     steps = 0;
     memset(calls, 0, sizeof calls);
-    chan_select(on_send(channel(c, 4), value(0)), on_send(channel(NULL, 5), value(1)),
-                on_recv(channel(NULL, 6), NULL), on_send(channel(c, 7), value(2)));
+    chan_select(on_send(channel(c, 4), value(0)), on_send(channel(NULL, 5), value(1)), on_recv(channel(NULL, 6), NULL),
+                on_send(channel(c, 7), value(2)));
     int expected[] = {4, 0, 5, 1, 6, 7, 2};
     CHECK_EQ(steps, 7);
     for (int i = 0; i < 7; i++)

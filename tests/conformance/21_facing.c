@@ -5,8 +5,8 @@ enum { ROUNDS = 300 };
 
 struct side {
     chan(long) c[3];
-    int order[3];   /* the cases in this order */
-    bool sends[3];  /* what it does with channel i; the other side does the opposite */
+    int order[3];  /* the cases in this order */
+    bool sends[3]; /* what it does with channel i; the other side does the opposite */
     long sent, received;
     int count[3];
 };

@@ -39,7 +39,8 @@ TEST(of_several_the_earliest)
 {
     chan(int) c = chan_make(int, 0);
     rn_time start = rn__now();
-    CHECK_EQ(chan_select(on_timeout(RN_HOUR), on_recv(c, NULL), on_timeout(2 * RN_MILLISECOND), on_timeout(RN_MINUTE)), 2);
+    CHECK_EQ(chan_select(on_timeout(RN_HOUR), on_recv(c, NULL), on_timeout(2 * RN_MILLISECOND), on_timeout(RN_MINUTE)),
+             2);
     CHECK(rn__now() - start < 30 * RN_SECOND);
     CHECK_EQ(chan_select(on_timeout(RN_MILLISECOND), on_timeout(RN_MILLISECOND)), 0);
     chan_free(c);

@@ -19,7 +19,7 @@ struct caught {
     bool panicked;
 };
 
-static void catch(void *arg)
+static void catch (void *arg)
 {
     struct caught *c = arg;
     const char *text = rn_recover();

@@ -7,7 +7,7 @@
 struct fan {
     int n;
     struct rn_case *cases;
-    chan(int) *c;
+    chan(int) * c;
     int *got;
 };
 
@@ -114,8 +114,8 @@ static void mingle(struct crowd *w, bool sender, uint64_t seed, int rounds)
         }
         for (int i = 0; i < 20; i++) {
             v[i] = r + i;
-            cases[i] = (struct rn_case){.kind = sender ? RN_CASE_SEND : RN_CASE_RECV,
-                                        .chan = RN__CH(w->c[order[i]]), .elem = &v[i]};
+            cases[i] = (struct rn_case){
+                .kind = sender ? RN_CASE_SEND : RN_CASE_RECV, .chan = RN__CH(w->c[order[i]]), .elem = &v[i]};
         }
         int k = chan_select_array(cases, 20);
         rn_add_relaxed(sender ? &w->sent : &w->received, v[k]);
