@@ -63,7 +63,7 @@ struct rn_p *rn__idle_p_get(void)
 static void attach(struct rn_m *m, struct rn_p *p)
 {
     m->p = p;
-    rn_store_relaxed(&p->m, m); /* relaxed: p is in our hands; the monitor takes it as a hint */
+    rn_store_release(&p->m, m); /* as in rn__worker_start; p is in our hands */
 }
 
 static void spinning_less(void)

@@ -3,9 +3,9 @@
 #include "sched/fiber.h"
 
 enum {
-    GLOBAL_EVERY = 61,    /* resumptions between looks at the global queue while others wait (Go) */
-    SPIN_ROUNDS = 40,     /* looks at everybody's queue before sleeping: about 20 µs */
-    SPIN_PAUSES = 40,     /* between two looks */
+    GLOBAL_EVERY = 61, /* resumptions between looks at the global queue while others wait (Go) */
+    SPIN_ROUNDS = 40,  /* looks at everybody's queue before sleeping: about 20 µs */
+    SPIN_PAUSES = 40,  /* between two looks */
 };
 
 static struct rn_g *after_timers(struct rn_m *m, struct rn_p *timers)
@@ -44,7 +44,8 @@ static struct rn_g *steal_next(struct rn_p *self)
 {
     for (uint32_t i = 0; i < rn__sched.procs_made; i++) {
         struct rn_p *victim = &rn__procs[i];
-        struct rn_m *owner = rn_load_relaxed(&victim->m); /* relaxed: checked again once taken */
+        struct rn_m *owner =
+            rn_load_acquire(&victim->m); /* pairs with the release in rn__worker_start; checked again once taken */
         if (victim == self || !owner || !rn_load_relaxed(&victim->next) || !rn_own_take(&owner->own))
             continue;
         struct rn_g *g = NULL;

@@ -31,7 +31,7 @@ static bool others_wait(struct rn_p *p, rn_time now, bool *timer)
 /* Takes p from its worker and gives it to another. */
 static bool retake(struct rn_p *p)
 {
-    struct rn_m *m = rn_load_relaxed(&p->m); /* relaxed: workers' records stay; checked below */
+    struct rn_m *m = rn_load_acquire(&p->m); /* pairs with the release in rn__worker_start; checked below */
     if (!m || !rn_own_take(&m->own))
         return false;
     bool ours = m->p == p;
@@ -55,7 +55,7 @@ static void note(struct rn_p *p, uint32_t tick, rn_time now)
 /* One processor; true when it was taken. */
 static bool look_at(struct rn_p *p, rn_time now)
 {
-    struct rn_m *m = rn_load_relaxed(&p->m); /* relaxed: as in retake */
+    struct rn_m *m = rn_load_acquire(&p->m); /* as in retake */
     uint32_t tick = rn_load_relaxed(&p->tick);
     bool timer;
     if (!m || tick != p->seen_tick) {

@@ -44,7 +44,8 @@ static void bounds_of_this_stack(struct rn_g *g)
 /* (A worker's m->thread is written by the one who starts it.) */
 static void m_init(struct rn_m *m, bool external)
 {
-    m->external = external;
+    if (external) /* a worker's record is known to others by now, and says so from the start */
+        m->external = true;
     m->g = &m->g0;
     m->g0.kind = RN_G_THREAD;
     rn_store_relaxed(&m->g0.m, m); /* relaxed, all: m is not yet known to others */
@@ -164,7 +165,8 @@ void rn__worker_start(struct rn_p *p, bool spinning)
     if (may) {
         s->m_n++;
         all_m_add_locked(m);
-        rn_store_relaxed(&p->m, m); /* relaxed: under the lock */
+        /* release: pairs with the acquires of steal_next and the monitor, which look into the record. */
+        rn_store_release(&p->m, m);
         m->joinable = rn_os_thread_start(&m->thread, worker, m, "runnel") == 0;
         if (!m->joinable) {
             s->m_n--;
