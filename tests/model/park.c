@@ -322,7 +322,7 @@ static void monitor_then_worker(void)
 }
 
 MODEL_TEST(processor_is_retaken, .setup = setup_retake, .thread = {worker, monitor_then_worker}, .finish = all_ran,
-           .preemptions = 3);
+           .preemptions = 2);
 MODEL_MUTANT(processor_is_retaken, "rn_os_fence_heavy", "fence_heavy");
 MODEL_MUTANT(processor_is_retaken, "rn_own_leave", "store_release");
 
