@@ -124,6 +124,19 @@ static void poll_if_nobody_does(rn_time now)
     rn__ready_all(&wake);
 }
 
+/* True while there are stacks to trim, now or later. */
+static bool trim_stacks(rn_time now)
+{
+    enum { EVERY = 10 }; /* ms */
+    static rn_time last;
+    static bool more;
+    if (now - last >= EVERY * RN_MILLISECOND || now < last) {
+        last = now;
+        more = rn__stacks_trim();
+    }
+    return more;
+}
+
 static uint32_t next_pause(uint32_t pause, uint32_t looks, rn_time now)
 {
     if (looks <= LOOKS)
@@ -155,7 +168,8 @@ void *rn__monitor(void *arg)
             rn__wake_idle();
         }
         poll_if_nobody_does(now);
-        looks = took || sleep_while_idle() ? 0 : looks + 1;
+        bool trims = trim_stacks(now);
+        looks = took || (!trims && sleep_while_idle()) ? 0 : looks + 1;
         pause = next_pause(pause, looks, now);
     }
     return NULL;

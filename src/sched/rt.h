@@ -191,6 +191,7 @@ void rn__threads_each(void (*f)(struct rn_g *, void *), void *arg);
 struct rn_g *rn__g_get(struct rn_p *p, size_t stack); /* p may be NULL; NULL: no memory */
 void rn__g_put(struct rn_p *p, struct rn_g *g);
 void rn__g_release_all(void);
+bool rn__stacks_trim(void); /* by the monitor */
 
 /* ---- monitor.c, deadlock.c ---------------------------------------------------------------------- */
 

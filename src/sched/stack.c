@@ -7,7 +7,7 @@
  *     | 256 records | guard, stack 0 | guard, stack 1 | …
  *
  * A free record is in the list of a processor (touched inside only) or in the pool (under its lock).
- * Past POOL_KEEP records the pool gives stack pages back to the system.  A goroutine with a size of
+ * The monitor gives the pages of stacks that the pool did not need for a while back to the system.  A goroutine with a size of
  * its own has a mapping of its own, unmapped when it has ended.
  *
  * Memory of a parked goroutine: its record (256 B), one page of stack, and 128 B of page tables at
@@ -28,7 +28,8 @@ enum {
     CHUNKS_MAX = 1 << 16, /* 16 M goroutines */
     MOVE = 64,            /* records between a processor and the pool at a time */
     P_KEEP = 512,         /* free records with a processor */
-    POOL_KEEP = 4096,     /* free records in the pool whose stacks keep their pages */
+    POOL_KEEP = 4096,     /* free records in the pool whose stacks always keep their pages */
+    TRIM = 4096,          /* stacks trimmed at a time, at most */
 };
 
 _Static_assert(sizeof(struct rn_g) <= 256, "a million goroutines are to take a quarter GiB");
@@ -44,8 +45,9 @@ static struct {
     struct chunk chunks[CHUNKS_MAX];
     rn_atomic(uint32_t) chunks_n; /* any reads */
     size_t stack;                 /* bytes a stack, guard included */
-    struct rn_g *free;
-    rn_atomic(uint32_t) free_n; /* any reads */
+    struct rn_g *warm;            /* free, used before: their stacks have pages */
+    struct rn_g *cold;            /* free, without pages */
+    uint32_t warm_n, warm_low;    /* warm_low: the least warm_n since the last trim */
 } pool;
 
 static void record_init(struct rn_g *g, uint32_t index, char *stack)
@@ -70,44 +72,73 @@ static bool chunk_make(void)
     for (uint32_t i = CHUNK; i-- > 0;) {
         struct rn_g *g = &pool.chunks[n].records[i];
         record_init(g, n * CHUNK + i, p + records + i * pool.stack);
-        g->link = pool.free;
-        pool.free = g;
+        g->link = pool.cold;
+        pool.cold = g;
     }
-    rn_add_relaxed(&pool.free_n, CHUNK); /* relaxed, as all on free_n: a hint outside the lock */
     /* release: pairs with the acquires in rn__g_each and rn__g_of_address. */
     rn_store_release(&pool.chunks_n, n + 1);
     return true;
 }
 
+static struct rn_g *pop_locked(void)
+{
+    struct rn_g **list = pool.warm ? &pool.warm : &pool.cold;
+    struct rn_g *g = *list;
+    if (g)
+        *list = g->link;
+    if (list == &pool.warm && --pool.warm_n < pool.warm_low)
+        pool.warm_low = pool.warm_n;
+    return g;
+}
+
 /* Takes up to n records out of the pool as a chain; NULL when there is no memory. */
 static struct rn_g *pool_take(uint32_t n, uint32_t *taken)
 {
-    struct rn_g *chain = NULL;
+    struct rn_g *chain = NULL, *g;
     rn_lock_take(&pool.lock, RN_RANK_STACKS);
-    if (pool.free || chunk_make()) {
-        for (*taken = 0; *taken < n && pool.free; ++*taken) {
-            struct rn_g *g = pool.free;
-            pool.free = g->link;
+    if (pool.warm || pool.cold || chunk_make())
+        for (*taken = 0; *taken < n && (g = pop_locked()) != NULL; ++*taken) {
             g->link = chain;
             chain = g;
         }
-        rn_sub_relaxed(&pool.free_n, *taken);
-    }
     rn_lock_release(&pool.lock);
     return chain;
 }
 
 static void pool_give(struct rn_g *first, struct rn_g *last, uint32_t n)
 {
-    last->link = NULL;
-    if (rn_load_relaxed(&pool.free_n) > POOL_KEEP)
-        for (struct rn_g *g = first; g; g = g->link)
-            rn_os_discard(g->stack_lo, (size_t)(g->stack_hi - g->stack_lo));
     rn_lock_take(&pool.lock, RN_RANK_STACKS);
-    last->link = pool.free;
-    pool.free = first;
-    rn_add_relaxed(&pool.free_n, n);
+    last->link = pool.warm;
+    pool.warm = first;
+    pool.warm_n += n;
     rn_lock_release(&pool.lock);
+}
+
+/* What the pool has not needed since the last time gives its pages back, some at a time.  False
+ * when there is nothing left to do later. */
+bool rn__stacks_trim(void)
+{
+    rn_lock_take(&pool.lock, RN_RANK_STACKS);
+    uint32_t spare = pool.warm_low > POOL_KEEP ? pool.warm_low - POOL_KEEP : 0, n = 0;
+    struct rn_g *first = pool.warm, *last = NULL;
+    for (; n < spare && n < TRIM; n++) {
+        last = pool.warm;
+        pool.warm = last->link;
+    }
+    pool.warm_n -= n;
+    pool.warm_low = pool.warm_n;
+    bool more = pool.warm_n > POOL_KEEP;
+    rn_lock_release(&pool.lock);
+    if (n == 0)
+        return more;
+    last->link = NULL;
+    for (struct rn_g *g = first; g; g = g->link)
+        rn_os_discard(g->stack_lo, (size_t)(g->stack_hi - g->stack_lo));
+    rn_lock_take(&pool.lock, RN_RANK_STACKS);
+    last->link = pool.cold;
+    pool.cold = first;
+    rn_lock_release(&pool.lock);
+    return more;
 }
 
 /* A stack of its own size for g; false when there is no memory. */
@@ -252,6 +283,6 @@ void rn__g_release_all(void)
     }
     for (uint32_t i = 0; i < n; i++)
         rn_os_unmap(pool.chunks[i].records, pool.chunks[i].bytes);
-    pool.free = NULL;
-    rn_store_relaxed(&pool.free_n, 0);
+    pool.warm = pool.cold = NULL;
+    pool.warm_n = pool.warm_low = 0;
 }
