@@ -141,3 +141,38 @@ TEST(timers_fire_beside_many_that_compute)
     CHECK(rn_since(t) < 380 * RN_MILLISECOND); /* in turn it would be 400 */
     wg_wait(&wg);
 }
+
+static void ping(chan(int) a, chan(int) b)
+{
+    for (int v; chan_next(a, &v);)
+        if (chan_try_send(b, v) != 0)
+            chan_send(b, v);
+    chan_close(b);
+}
+
+static rn_atomic_int64 turns;
+
+static void takes_turns(void)
+{
+    while (!rn_atomic_load(&stop)) {
+        rn_atomic_add(&turns, 1);
+        rn_yield();
+    }
+}
+
+TEST(a_ping_pong_starves_neither_timers_nor_the_queue)
+{
+    rn_set_procs(1);
+    rn_atomic_store(&stop, false);
+    chan(int) a = chan_make(int, 0), b = chan_make(int, 0);
+    go(ping, a, b);
+    go(ping, b, a);
+    chan_send(a, 1); /* goes round for ever */
+    go(takes_turns);
+    rn_time t = rn_now();
+    for (int i = 0; i < 20; i++)
+        rn_sleep(RN_MILLISECOND);
+    CHECK(rn_since(t) < 2 * RN_SECOND);
+    CHECK(rn_atomic_load(&turns) > 20);
+    rn_atomic_store(&stop, true);
+}
