@@ -260,5 +260,6 @@ TEST(nobody_is_left_waiting)
         for (int k = 3; k >= 0; k--)
             ctx_cancel(ctx[k]);
     }
-    CHECK_EQ(rn_num_contexts(), 0);
+    while (rn_num_contexts() != 0) /* an expiry may be in its last steps */
+        rn_yield();
 }

@@ -153,7 +153,8 @@ TEST(a_cancel_from_above)
         scope_go(&s, until_done, scope_context(&s));
     CHECK_EQ(scope_end(&s), RN_ETIMEOUT);
     ctx_cancel(ctx);
-    CHECK_EQ(rn_num_contexts(), 0);
+    while (rn_num_contexts() != 0) /* the expiry may be in its last steps */
+        rn_yield();
 }
 
 TEST(cancel_asks_all_to_end)
