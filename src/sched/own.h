@@ -66,6 +66,10 @@ static inline bool rn_own_take(struct rn_own *o)
     /* relaxed: a hint, to spare a running worker the interrupt. */
     if (rn_load_relaxed(&o->inside) || !rn_lock_try(&o->lock, RN_RANK_REVOKE))
         return false;
+    if (rn_load_relaxed(&o->revoke)) { /* under the lock: rn_own_stop was here, and revoke stays */
+        rn_lock_release(&o->lock);
+        return false;
+    }
     /* relaxed: ordered before the load by the heavy fence, which pairs with the light one. */
     rn_store_relaxed(&o->revoke, 1);
     rn_os_fence_heavy();
@@ -81,6 +85,15 @@ static inline void rn_own_give_up(struct rn_own *o)
 {
     /* release: pairs with the acquire in rn_own_try_enter. */
     rn_store_release(&o->revoke, 0);
+    rn_lock_release(&o->lock);
+}
+
+/* The run ends: the worker's next enter takes the slow way, for good, and finds what the caller has
+ * written before.  Under the lock, so that a taker that gives up does not undo it. */
+static inline void rn_own_stop(struct rn_own *o)
+{
+    rn_lock_take(&o->lock, RN_RANK_REVOKE);
+    rn_store_relaxed(&o->revoke, 1); /* relaxed: it is seen sooner or later; the lock publishes the rest */
     rn_lock_release(&o->lock);
 }
 

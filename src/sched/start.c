@@ -335,7 +335,7 @@ static void stop_workers(void)
         rn__monitor_wake_locked();
     for (struct rn_m *m = s->all_m; m; m = m->all_link)
         if (!m->external)
-            rn_store_relaxed(&m->own.revoke, 1); /* relaxed: it is seen sooner or later */
+            rn_own_stop(&m->own);
     rn__workers_wake_all();
     rn_lock_release(&s->lock);
 }

@@ -392,3 +392,49 @@ static void setup_queue_ready_park(void)
 
 MODEL_TEST(ready_while_queued, .setup = setup_queue_ready_park, .thread = {worker, worker_with_free_p, plain_thread},
            .finish = all_ran, .preemptions = 1);
+
+/* ---- the end of a run --------------------------------------------------------------------------------- */
+
+/* A goroutine that enters the runtime after stop goes no further, also when the monitor wanted its
+ * processor at the same moment. */
+static rn_atomic(uint32_t) stopped;
+
+static void enters_after_stop(void)
+{
+    while (!rn_load_acquire(&stopped))
+        rn_cpu_pause();
+    rn_yield();
+    model_fail("a goroutine went on after stop");
+}
+
+/* As stop_workers (start.c). */
+static void stopper(void)
+{
+    rn_lock_take(&rn__sched.lock, RN_RANK_SCHED);
+    rn_store_release(&rn__sched.stopping, 1);
+    rn_own_stop(&workers[0].own);
+    rn_lock_release(&rn__sched.lock);
+    rn_store_release(&stopped, 1);
+}
+
+static void monitor(void)
+{
+    (void)retake(&rn__procs[0]);
+}
+
+static void setup_stop(void)
+{
+    reset(1, 1);
+    memset(gs, 0, sizeof gs);
+    rn_store_relaxed(&stopped, 0);
+    add(0, enters_after_stop, 0);
+    model_m[1] = model_m[2] = NULL;
+}
+
+static void has_stopped(void)
+{
+    MODEL_CHECK(gs[0].ran == 0);
+}
+
+MODEL_TEST(stop_beside_retake, .setup = setup_stop, .thread = {worker, monitor, stopper}, .finish = has_stopped,
+           .preemptions = 3);
