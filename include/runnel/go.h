@@ -35,7 +35,7 @@ struct rn_go_call {
      * returns true when it has taken the panic over; otherwise the program dies of it. */
     bool (*ended)(void *owner, enum rn_ended how, intptr_t result, struct rn_panic *panic);
     void *owner;
-    bool try_;        /* report failure in err instead of panicking */
+    bool try_; /* report failure in err instead of panicking */
     int err;
 };
 
@@ -49,19 +49,19 @@ struct rn_go_call {
  * Happens before: everything before go happens before the start of f.  (Go spec, "Go statements".) */
 #define rn_go(f, ...) ((void)rn__go_with_chain((void *)(f), 0, f, ##__VA_ARGS__))
 /* As go; returns 0, or RN_ENOMEM when there is no memory or stack for it. */
-#define rn_go_try(f, ...)                                                                   \
-    ({                                                                                      \
-        struct rn_go_call rn_call_ = {.entry = (void *)(f), .try_ = true};                      \
-        (void)rn__go_with_chain(&rn_call_, 1, f, ##__VA_ARGS__);                            \
-        rn_call_.err;                                                                       \
+#define rn_go_try(f, ...)                                                  \
+    ({                                                                     \
+        struct rn_go_call rn_call_ = {.entry = (void *)(f), .try_ = true}; \
+        (void)rn__go_with_chain(&rn_call_, 1, f, ##__VA_ARGS__);           \
+        rn_call_.err;                                                      \
     })
 /* go with options: rn_go_with((.name = "reader", .stack = 256 << 10), f, args…). */
-#define rn_go_with(options, f, ...)                                                         \
-    ({                                                                                      \
-        struct rn_go_call rn_call_ = {RN__STRIP options};                                   \
-        rn_call_.entry = (void *)(f);                                                           \
-        (void)rn__go_with_chain(&rn_call_, 1, f, ##__VA_ARGS__);                            \
-        rn_call_.err;                                                                       \
+#define rn_go_with(options, f, ...)                              \
+    ({                                                           \
+        struct rn_go_call rn_call_ = {RN__STRIP options};        \
+        rn_call_.entry = (void *)(f);                            \
+        (void)rn__go_with_chain(&rn_call_, 1, f, ##__VA_ARGS__); \
+        rn_call_.err;                                            \
     })
 #define RN__STRIP(...) __VA_ARGS__
 
@@ -69,30 +69,28 @@ struct rn_go_call {
  * returned (0 for void), after every thread of the runtime has ended.  Goroutines that are still
  * there then are gone, without their deferred calls.  May be called again afterwards; not from a
  * goroutine, and not from two threads at once (both panic). */
-#define rn_run(f, ...)                                                                      \
-    ({                                                                                      \
-        struct rn_go_call rn_call_ = {.entry = (void *)(f)};                                    \
-        rn__run_prepare(&rn_call_);                                                         \
-        bool rn_void_ = rn__go_with_chain(&rn_call_, 1, f, ##__VA_ARGS__);                  \
-        int rn_status_ = rn__run_wait(&rn_call_);                                           \
-        rn_void_ ? 0 : rn_status_;                                                          \
+#define rn_run(f, ...)                                                     \
+    ({                                                                     \
+        struct rn_go_call rn_call_ = {.entry = (void *)(f)};               \
+        rn__run_prepare(&rn_call_);                                        \
+        bool rn_void_ = rn__go_with_chain(&rn_call_, 1, f, ##__VA_ARGS__); \
+        int rn_status_ = rn__run_wait(&rn_call_);                          \
+        rn_void_ ? 0 : rn_status_;                                         \
     })
 
 /* The call goes through f's own type to an assembly routine that keeps the argument registers and
  * a bounded piece of the stack; f (or a struct rn_go_call) travels in the static-chain register. */
-#define rn__go_with_chain(chain, kind, f, ...)                                              \
-    ({                                                                                      \
-        typedef __typeof__((f)(__VA_ARGS__)) rn_result_;                                    \
-        RN_STATIC_ASSERT(RN__IS_SCALAR(rn_result_),                                         \
-                         "go: the function must return void or a scalar, not a struct");    \
-        RN_STATIC_ASSERT(RN__ARGS_BYTES(__VA_ARGS__) <= 256,                                \
-                         "go: the arguments take more than 256 bytes; pass a pointer");     \
-        void *rn_entry_ = (void *)(RN__ARGS_BYTES(__VA_ARGS__) <= 64 ? rn__go_entries[kind] \
-                                                                      : rn__go_entries[2 + (kind)]); \
-        __asm__("" : "+r"(rn_entry_)); /* the optimiser must not know whom it calls */      \
-        (void)__builtin_call_with_static_chain(                                             \
-            ((__typeof__(&*(f)))rn_entry_)(__VA_ARGS__), (void *)(chain));                  \
-        RN__IS_VOID(rn_result_);                                                            \
+#define rn__go_with_chain(chain, kind, f, ...)                                                                      \
+    ({                                                                                                              \
+        typedef __typeof__((f)(__VA_ARGS__)) rn_result_;                                                            \
+        RN_STATIC_ASSERT(RN__IS_SCALAR(rn_result_), "go: the function must return void or a scalar, not a struct"); \
+        RN_STATIC_ASSERT(RN__ARGS_BYTES(__VA_ARGS__) <= 256,                                                        \
+                         "go: the arguments take more than 256 bytes; pass a pointer");                             \
+        void *rn_entry_ =                                                                                           \
+            (void *)(RN__ARGS_BYTES(__VA_ARGS__) <= 64 ? rn__go_entries[kind] : rn__go_entries[2 + (kind)]);        \
+        __asm__("" : "+r"(rn_entry_)); /* the optimiser must not know whom it calls */                              \
+        (void)__builtin_call_with_static_chain(((__typeof__(&*(f)))rn_entry_)(__VA_ARGS__), (void *)(chain));       \
+        RN__IS_VOID(rn_result_);                                                                                    \
     })
 #define RN__IS_VOID(T) __builtin_types_compatible_p(T, void)
 /* Not a struct (12) or union (13). */
@@ -103,10 +101,11 @@ struct rn_go_call {
  * rounded up.  Arrays and functions decay in the comma operator. */
 #define RN__ARG_BYTES(x) (RN__DECAYED(x) <= 16 ? 16 : (RN__DECAYED(x) + 15) / 16 * 16)
 #define RN__DECAYED(x) sizeof(__typeof__(((void)0, (x)))) /* by way of the type: clang warns otherwise */
-#define RN__ARGS_BYTES(...) \
-    RN__SUM_PICK(0, ##__VA_ARGS__, RN__SUM_16, RN__SUM_15, RN__SUM_14, RN__SUM_13, RN__SUM_12, \
-                 RN__SUM_11, RN__SUM_10, RN__SUM_9, RN__SUM_8, RN__SUM_7, RN__SUM_6, RN__SUM_5, \
-                 RN__SUM_4, RN__SUM_3, RN__SUM_2, RN__SUM_1, RN__SUM_0)(__VA_ARGS__)
+#define RN__ARGS_BYTES(...)                                                                                            \
+    RN__SUM_PICK(0, ##__VA_ARGS__, RN__SUM_16, RN__SUM_15, RN__SUM_14, RN__SUM_13, RN__SUM_12, RN__SUM_11, RN__SUM_10, \
+                 RN__SUM_9, RN__SUM_8, RN__SUM_7, RN__SUM_6, RN__SUM_5, RN__SUM_4, RN__SUM_3, RN__SUM_2, RN__SUM_1,    \
+                 RN__SUM_0)                                                                                            \
+    (__VA_ARGS__)
 #define RN__SUM_PICK(z, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, pick, ...) pick
 #define RN__SUM_0() ((size_t)0)
 #define RN__SUM_1(x) RN__ARG_BYTES(x)
@@ -184,21 +183,19 @@ struct rn_defer {
 /* The same in a function that returns a struct or union of type T (clang and gcc 14 can't do without). */
 #define rn_defer_in(T, f, arg) RN__DEFER(RN_CAT(rn_defer_, __COUNTER__), f, arg, return (T){0})
 /* The record is the goroutine's, for a panic; what leaving the scope needs stays in registers. */
-#define RN__DEFER(name, func, a, leave)                \
-    RN__AT_END(name, func, a);                         \
-    RN__DEFER_CHECK(func, a);                          \
-    RN__MAY_RETURN(RN_CAT(name, _kept).list, leave);   \
+#define RN__DEFER(name, func, a, leave)              \
+    RN__AT_END(name, func, a);                       \
+    RN__DEFER_CHECK(func, a);                        \
+    RN__MAY_RETURN(RN_CAT(name, _kept).list, leave); \
     RN__NOT_INLINED()
 /* A deferred call that never recovers, so that the function around it needs none of what follows. */
-#define RN__AT_END(name, func, a)                                                              \
-    struct rn_defer name;                                                                      \
-    name.f = (void (*)(void *))(void (*)(void))(func);                                         \
-    name.arg = (void *)(uintptr_t)(a);                                                         \
-    RN__NOTE_FRAME(name);                                                                      \
-    __attribute__((cleanup(rn__defer_leave), unused)) struct rn_deferred RN_CAT(name, _kept) = \
-    {                                                                                          \
-        rn__defer_enter(&name), name.f, name.arg                                               \
-    }
+#define RN__AT_END(name, func, a)                                                                \
+    struct rn_defer name;                                                                        \
+    name.f = (void (*)(void *))(void (*)(void))(func);                                           \
+    name.arg = (void *)(uintptr_t)(a);                                                           \
+    RN__NOTE_FRAME(name);                                                                        \
+    __attribute__((cleanup(rn__defer_leave), unused)) struct rn_deferred RN_CAT(name, _kept) = { \
+        rn__defer_enter(&name), name.f, name.arg}
 #define RN__NOTE_FRAME(d) ((void)0)
 #if defined(__SANITIZE_ADDRESS__)
 #undef RN__NOTE_FRAME
@@ -237,12 +234,12 @@ struct rn_defer {
 #define RN__MAY_RETURN(entered, leave) (void)(entered)
 #else
 #define RN__DEFER_CHECK(f, a) ((void)sizeof(((f)(a)), 0))
-#define RN__MAY_RETURN(entered, leave)                           \
-    __extension__({                                              \
-        int rn_unknown_ = (entered).before == RN__NOWHERE;       \
-        if (__builtin_expect(rn_unknown_, 0)) {                  \
-            RN__QUIETLY(leave);                                  \
-        }                                                        \
+#define RN__MAY_RETURN(entered, leave)                     \
+    __extension__({                                        \
+        int rn_unknown_ = (entered).before == RN__NOWHERE; \
+        if (__builtin_expect(rn_unknown_, 0)) {            \
+            RN__QUIETLY(leave);                            \
+        }                                                  \
     })
 #if defined(__clang__) || __GNUC__ >= 14 /* these reason about what a function returns */
 #define RN__RETURN_SCALAR return rn_unknown_
@@ -251,19 +248,15 @@ struct rn_defer {
 #endif
 /* A return that does not fit the function's type, without a warning. */
 #if defined(__GNUC__) && !defined(__clang__) && __GNUC__ >= 14
-#define RN__QUIETLY(leave)                                   \
-    _Pragma("GCC diagnostic push")                           \
-    _Pragma("GCC diagnostic ignored \"-Wreturn-type\"")      \
-    _Pragma("GCC diagnostic ignored \"-Wreturn-mismatch\"")  \
-    _Pragma("GCC diagnostic ignored \"-Wint-conversion\"")   \
-    leave;                                                   \
+#define RN__QUIETLY(leave)                                                                                             \
+    _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wreturn-type\"")                                 \
+        _Pragma("GCC diagnostic ignored \"-Wreturn-mismatch\"") _Pragma("GCC diagnostic ignored \"-Wint-conversion\"") \
+            leave;                                                                                                     \
     _Pragma("GCC diagnostic pop")
 #else
-#define RN__QUIETLY(leave)                                   \
-    _Pragma("GCC diagnostic push")                           \
-    _Pragma("GCC diagnostic ignored \"-Wreturn-type\"")      \
-    _Pragma("GCC diagnostic ignored \"-Wint-conversion\"")   \
-    leave;                                                   \
+#define RN__QUIETLY(leave)                                                             \
+    _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wreturn-type\"") \
+        _Pragma("GCC diagnostic ignored \"-Wint-conversion\"") leave;                  \
     _Pragma("GCC diagnostic pop")
 #endif
 #ifndef __clang__ /* gcc can silence this warning in one place only if it is on */
@@ -306,14 +299,14 @@ RN_PUBLIC RN_NORETURN void rn_panic_value(void *value, const char *text);
  * (rn_panic)(...). */
 int rn__panic(const char *format, ...) __asm__("rn_panic") RN_PRINTF(1, 2);
 int rn__panic_value(void *value, const char *text) __asm__("rn_panic_value");
-#define RN__PANICS(call)                    \
-    __extension__({                         \
-        __label__ rn_out_;                  \
-        __asm__ goto("" : : : : rn_out_);   \
-        (void)(call);                       \
-        __builtin_unreachable();            \
-    rn_out_:                                \
-        RN__QUIETLY(return);                \
+#define RN__PANICS(call)                  \
+    __extension__({                       \
+        __label__ rn_out_;                \
+        __asm__ goto("" : : : : rn_out_); \
+        (void)(call);                     \
+        __builtin_unreachable();          \
+    rn_out_:                              \
+        RN__QUIETLY(return );             \
     })
 #define rn_panic(...) RN__PANICS(rn__panic(__VA_ARGS__))
 #define rn_panic_value(value, text) RN__PANICS(rn__panic_value((value), (text)))

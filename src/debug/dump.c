@@ -121,12 +121,12 @@ static const char *state_text(const struct rn_g *g)
     }
 }
 
-static void print_head(const struct rn_g *g, rn_time now)
+static void print_head(const struct rn_g *g, const char *state, rn_time now)
 {
     rn__out("goroutine %llu ", (unsigned long long)g->id);
     if (g->name)
         rn__out("\"%.200s\" ", g->name);
-    rn__out("[%s", state_text(g));
+    rn__out("[%s", state);
     rn_duration waited = now - rn_load_relaxed(&g->waiting_since);
     if (rn_load_relaxed(&g->status) == RN_G_WAITING && waited >= RN_MINUTE)
         rn__out(", %lld minutes", (long long)(waited / RN_MINUTE));
@@ -223,7 +223,7 @@ static void print_others(struct listing *l)
     rn__g_each(add_one, l);
     sort_by_id(l->others, l->n);
     for (size_t i = 0; i < l->n; i++) {
-        print_head(l->others[i], now);
+        print_head(l->others[i], state_text(l->others[i]), now);
         print_stack(l->others[i]);
         print_creator(l->others[i]);
         rn__out("\n");
@@ -248,7 +248,7 @@ static void print_listing(void *arg)
     struct listing *l = arg;
     if (l->current) {
         print_causes(l->current->panic);
-        print_head(l->current, rn__now());
+        print_head(l->current, "running", rn__now());
         print_frames(&l->here);
         print_creator(l->current);
         rn__out("\n");
