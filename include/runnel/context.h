@@ -106,7 +106,8 @@ RN_PUBLIC rn_ctx_after *rn__ctx_after_func(rn_context *ctx, void (*f)(void *), v
  * Does not wait for f. */
 RN_PUBLIC bool rn_ctx_after_stop(rn_ctx_after *a);
 
-/* Contexts that exist now, ctx_after_func included: for leak checks. */
+/* Contexts that exist now, ctx_after_func included: for leak checks.  One whose deadline has just ended
+ * it may count for a moment longer than until its ctx_cancel. */
 RN_PUBLIC size_t rn_num_contexts(void);
 
 RN_EXTERN_C_END
