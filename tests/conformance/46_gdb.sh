@@ -9,13 +9,14 @@ fi
 
 cat >"$tap_dir/stops.c" <<'END'
 #include <runnel.h>
-static void worker(chan(int) c) { chan_recv(c); }
-static void named(chan(int) c)
+#define KEPT __attribute__((noinline))
+KEPT static void worker(chan(int) c) { chan_recv(c); }
+KEPT static void named(chan(int) c)
 {
     rn_set_name("reader");
     chan_send(c, 1);
 }
-static void stops(void) { __builtin_trap(); }
+KEPT static void stops(void) { __builtin_trap(); }
 int rn_main(int argc, char **argv)
 {
     (void)argv;
@@ -34,7 +35,6 @@ builds() {
     "$RUNNEL" build -o stops stops.c
 }
 
-# The number of the goroutine whose line of `info goroutines` matches $1, then its backtrace, into `said`.
 in_gdb() {
     gdb -q -batch -ex "source $script" "$@" 2>&1
 }

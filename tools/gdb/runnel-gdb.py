@@ -43,9 +43,10 @@ class SwitchedAway(gdb.unwinder.Unwinder):
     def __init__(self):
         super().__init__("runnel goroutine")
         self.regs = None
+        self.innermost = None
 
     def __call__(self, pending):
-        if self.regs is None or pending.level() != 0:
+        if self.regs is None or where(pending) != self.innermost:
             return None
         word = gdb.lookup_type("unsigned long")
         # Address 0: every other frame lies further out.
@@ -60,6 +61,10 @@ class FrameId:
     def __init__(self, sp, pc):
         self.sp = sp
         self.pc = pc
+
+
+def where(frame):
+    return int(frame.read_register("pc")), int(frame.read_register("sp"))
 
 
 unwinder = SwitchedAway()
@@ -138,9 +143,13 @@ class As:
         if thread:
             thread.switch()
             return gdb.newest_frame()
+        unwinder.innermost = where(gdb.newest_frame())
         unwinder.regs = saved_registers(self.g)
         gdb.invalidate_cached_frames()
-        frame = gdb.newest_frame().older()
+        frame = gdb.newest_frame()
+        while frame.type() == gdb.INLINE_FRAME:
+            frame = frame.older()
+        frame = frame.older()
         frame.select()
         return frame
 
