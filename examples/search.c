@@ -54,7 +54,8 @@ struct node {
 /* The pattern, read by all. */
 struct pattern {
     char *source;
-    char *literal; /* every match contains this text ("" when we know of none) */
+    const char *essence; /* what of it decides; points into it */
+    char *literal;       /* every match contains this text ("" when we know of none) */
     size_t length;
     bool plain; /* the literal is all there is to it */
 };
@@ -166,12 +167,12 @@ static void keep_longest(struct pattern *pat, const char *run, size_t n)
 /* Finds the longest run of plain characters, outside of groups, that every match must contain. */
 static void find_literal(struct pattern *pat)
 {
-    size_t room = strlen(pat->source) + 1, n = 0;
+    size_t room = strlen(pat->essence) + 1, n = 0;
     char *run = need(malloc(room));
     pat->literal = need(calloc(1, room));
-    pat->plain = !strstr(pat->source, "\\|"); /* alternatives need not share anything */
+    pat->plain = !strstr(pat->essence, "\\|"); /* alternatives need not share anything */
     int depth = 0;
-    for (const char *p = pat->plain ? pat->source : ""; *p;) {
+    for (const char *p = pat->plain ? pat->essence : ""; *p;) {
         bool optional;
         const char *after = skip_special(p, &depth, &optional);
         if (after) {
@@ -188,6 +189,20 @@ static void find_literal(struct pattern *pat)
     }
     keep_longest(pat, run, n);
     free(run);
+}
+
+/* Whether a line matches does not depend on an "x*" at the start of the pattern, which may match nothing;
+ * regexec would try it at every place.  Returns the pattern without. */
+static const char *skip_leading_stars(const char *source)
+{
+    const char *p = source;
+    while (*p && !strchr("^*\\", *p) && !strstr(source, "\\|")) {
+        const char *star = *p == '[' ? skip_bracket(p) : p + 1;
+        if (*star != '*' || (star[1] && strchr("^*\\", star[1])))
+            break;
+        p = star + 1;
+    }
+    return p;
 }
 
 /* grep takes a list of patterns, one a line: the same as alternatives. */
@@ -448,7 +463,7 @@ static void search_file(struct searcher *s, struct node *file)
 static void worker(const struct pattern *pattern, chan_recv_only(struct node *) jobs, rn_waitgroup *workers)
 {
     struct searcher s = {.pattern = pattern};
-    if (regcomp(&s.regex, pattern->source, REG_NEWLINE) != 0)
+    if (regcomp(&s.regex, pattern->essence, REG_NEWLINE) != 0)
         rn_fatal("search: out of memory");
     for (struct node *file; chan_next(jobs, &file);) {
         search_file(&s, file);
@@ -564,6 +579,7 @@ static bool read_pattern(struct pattern *pat, const char *source)
         return false;
     }
     regfree(&regex);
+    pat->essence = skip_leading_stars(pat->source);
     find_literal(pat);
     return true;
 }
