@@ -10,8 +10,8 @@
  * `order` has a capacity, so at most that many results are held: when the reader of our output is
  * slow, print waits, then feed, then the workers.
  *
- * Output is path:line:text, sorted by path, then by line.  PATTERN is a basic regular expression over bytes
- * (as under LC_ALL=C); one that is plain text, or that must contain some, is looked for with memmem,
+ * Output is path:line:text, sorted by path, then by line.  PATTERN is a basic regular expression, as regcomp
+ * has them, over bytes (as under LC_ALL=C); one that is plain text, or that must contain some, is looked for with memmem,
  * and regexec sees only the lines that are left.  A file with a zero byte is binary: when it
  * matches, one line on stderr says so.  Exit status: 0 found, 1 not found, 2 trouble. */
 #define _GNU_SOURCE /* memmem, memrchr */

@@ -38,7 +38,7 @@ same() {
 }
 
 for pattern in foo 'fo*' 'foo$' '^foo' 'o\{2\}' 'fo\?o' '\(fo\)o' 'f[aeiou]o' 'foo\|bar' '[[:alpha:]]* one' '.' '' '^$' \
-    'zzz' '*' '\.' 'l[i]ne' 'x*' '[]x]oo' 'o.*t' 'o*f' '.*foo' '[a-z]*o$' 'a*b*' 'a**' 'x*^f' '[f]*o*' '.*' '\bfoo\b' '\(o\)\1' 'foo
+    'zzz' '*' '\.' 'l[i]ne' 'x*' '[]x]oo' 'o.*t' 'o*f' '.*foo' '[a-z]*o$' 'a*b*' 'x*^f' '[f]*o*' '.*' '\bfoo\b' '\(o\)\1' 'foo
 bar'; do
     check "as grep: '$(printf %s "$pattern" | tr '\n' ' ')'" same -- "$pattern" tree
 done
