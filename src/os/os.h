@@ -40,7 +40,10 @@ enum rn_guard rn_os_guard(void *page);
 /* Starts a joinable thread with all signals as the caller's, named `name` (15 characters at most).
  * Its stack is the system's default size but at least 256 KiB. */
 int rn_os_thread_start(pthread_t *t, void *(*f)(void *), void *arg, const char *name);
-int rn_os_thread_id(void);     /* gettid */
+/* How late the kernel may wake this thread from a timed wait, to save power: Linux allows itself 50 µs.
+ * Returns what it was, -1 if it can't be set. */
+int64_t rn_os_timer_slack(int64_t ns);
+int rn_os_thread_id(void); /* gettid */
 /* CPU time that a live thread has used, in ns; -1 if it can't be told. */
 int64_t rn_os_thread_cpu(pthread_t t);
 void rn_os_yield(void);        /* sched_yield */
@@ -48,9 +51,9 @@ void rn_os_nap(rn_duration d); /* sleeps this thread for about d */
 
 /* Blocks while *word == seen, at most until `deadline` on rn_os_now's clock (INT64_MAX: forever).
  * 0 when woken, spuriously or because *word differed; -ETIMEDOUT. */
-int rn_os_futex_wait(rn_atomic(uint32_t) *word, uint32_t seen, rn_time deadline);
+int rn_os_futex_wait(rn_atomic(uint32_t) * word, uint32_t seen, rn_time deadline);
 /* Wakes at most n waiters. */
-void rn_os_futex_wake(rn_atomic(uint32_t) *word, int n);
+void rn_os_futex_wake(rn_atomic(uint32_t) * word, int n);
 
 /* Every thread of this process that runs executes a full fence before this returns.  Pairs with
  * rn_fence_light (base/atomic.h). */
@@ -70,13 +73,13 @@ extern const uint64_t rn_os_quit_signal; /* the bit of the signal that rn_os_fau
 
 /* ---- time and chance --------------------------------------------------------------------- */
 
-rn_time rn_os_now(void);                       /* CLOCK_MONOTONIC in ns, never 0 */
-void rn_os_entropy(void *to, size_t bytes);    /* random bytes from the kernel; never fails */
+rn_time rn_os_now(void);                    /* CLOCK_MONOTONIC in ns, never 0 */
+void rn_os_entropy(void *to, size_t bytes); /* random bytes from the kernel; never fails */
 
 /* ---- poller ------------------------------------------------------------------------------ */
 
 /* One poller for the process.  Exactly one thread waits at a time. */
-int rn_os_poll_open(void);   /* idempotent */
+int rn_os_poll_open(void); /* idempotent */
 void rn_os_poll_close(void);
 /* Registers fd, edge-triggered, both directions, with `tag` (not 0). */
 int rn_os_poll_add(int fd, uint64_t tag);
@@ -88,7 +91,7 @@ struct rn_os_event {
 };
 /* Waits until an event, rn_os_poll_wake or the deadline; returns how many events were stored. */
 int rn_os_poll_wait(struct rn_os_event *events, int max, rn_time deadline);
-void rn_os_poll_wake(void);  /* makes the current or the next poll_wait return; from any thread */
+void rn_os_poll_wake(void); /* makes the current or the next poll_wait return; from any thread */
 
 /* ---- last words -------------------------------------------------------------------------- */
 

@@ -131,11 +131,14 @@ void rn__threads_each(void (*f)(struct rn_g *, void *), void *arg)
             f(&m->g0, arg);
 }
 
+enum { PUNCTUAL = 1 }; /* ns of timer slack: a sleeping worker wakes for its timers in time */
+
 static void *worker(void *arg)
 {
     struct rn_m *m = arg;
     m_init(m, false);
     rn_os_altstack_set();
+    rn_os_timer_slack(PUNCTUAL);
     rn__loop(m);
     rn_os_altstack_drop();
     rn__tls_m = NULL;
@@ -256,7 +259,7 @@ int rn_set_procs(int n)
 
 /* ---- a run --------------------------------------------------------------------------------------- */
 
-static struct rn_m *first; /* the record of the thread that called rn_run */
+static struct rn_m *first;  /* the record of the thread that called rn_run */
 static struct rn_m *before; /* what that thread had: its record as a plain thread, or NULL */
 bool rn__main_is_ours;
 
@@ -386,9 +389,12 @@ int rn__run_wait(struct rn_go_call *call)
     (void)call;
     start_monitor();
     rn_os_altstack_set();
+    int64_t slack = rn_os_timer_slack(PUNCTUAL);
     rn__loop(rn__enter_any(first)); /* go, in the macro, has left */
     stop_workers();
     join_workers();
+    if (slack >= 0)
+        rn_os_timer_slack(slack);
     rn_os_altstack_drop();
     rn__sched.running = false;
     rn__debug_stop();

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -46,6 +47,14 @@ int rn_os_thread_start(pthread_t *t, void *(*f)(void *), void *arg, const char *
 int rn_os_thread_id(void)
 {
     return (int)syscall(SYS_gettid);
+}
+
+int64_t rn_os_timer_slack(int64_t ns)
+{
+    int before = prctl(PR_GET_TIMERSLACK, 0, 0, 0, 0);
+    if (before < 0 || prctl(PR_SET_TIMERSLACK, (unsigned long)ns, 0, 0, 0) != 0)
+        return -1;
+    return before;
 }
 
 int64_t rn_os_thread_cpu(pthread_t t)
