@@ -80,7 +80,7 @@ static void as_many(void)
 }
 
 MODEL_TEST(mutex_try, .setup = setup, .thread = {add, try_add}, .finish = as_many);
-MODEL_MUTANT(mutex_try, "rn_mutex_try_lock", "cas_acquire");
+MODEL_MUTANT(mutex_try, "try_take", "cas_acquire");
 
 /* Beside a waiter: the mutex is let go with the queue in use. */
 static void as_many_of_three(void)
