@@ -48,17 +48,12 @@ struct rn_chan_of;
 #define RN__IS_RECV_ONLY(c) (std::is_const<typename std::remove_pointer<__typeof__(c)>::type>::value)
 #define RN__IS_SEND_ONLY(c) (std::is_volatile<typename std::remove_pointer<__typeof__(c)>::type>::value)
 #else
-#define RN__IS_RECV_ONLY(c) \
-    __builtin_types_compatible_p(__typeof__(c), RN_ELEM(c) (*const *)(struct rn_chan_of *))
-#define RN__IS_SEND_ONLY(c) \
-    __builtin_types_compatible_p(__typeof__(c), RN_ELEM(c) (*volatile *)(struct rn_chan_of *))
+#define RN__IS_RECV_ONLY(c) __builtin_types_compatible_p(__typeof__(c), RN_ELEM(c) (*const *)(struct rn_chan_of *))
+#define RN__IS_SEND_ONLY(c) __builtin_types_compatible_p(__typeof__(c), RN_ELEM(c) (*volatile *)(struct rn_chan_of *))
 #endif
-#define RN__MAY_SEND(c) \
-    RN_STATIC_ASSERT(!RN__IS_RECV_ONLY(c), "send on a receive-only channel (chan_recv_only)")
-#define RN__MAY_RECV(c) \
-    RN_STATIC_ASSERT(!RN__IS_SEND_ONLY(c), "receive from a send-only channel (chan_send_only)")
-#define RN__MAY_CLOSE(c) \
-    RN_STATIC_ASSERT(!RN__IS_RECV_ONLY(c), "close of a receive-only channel (chan_recv_only)")
+#define RN__MAY_SEND(c) RN_STATIC_ASSERT(!RN__IS_RECV_ONLY(c), "send on a receive-only channel (chan_recv_only)")
+#define RN__MAY_RECV(c) RN_STATIC_ASSERT(!RN__IS_SEND_ONLY(c), "receive from a send-only channel (chan_send_only)")
+#define RN__MAY_CLOSE(c) RN_STATIC_ASSERT(!RN__IS_RECV_ONLY(c), "close of a receive-only channel (chan_recv_only)")
 
 /* chan_make(T, n): a channel of T with room for n elements.  n < 0, or more than memory holds,
  * panics ("chan_make: …"); chan_try_make returns NULL where memory is short. */
@@ -67,58 +62,58 @@ struct rn_chan_of;
 
 /* Sends v: waits until a receiver has it (capacity 0) or the buffer has room.  Panics when the
  * channel is closed, also while waiting.  v is evaluated once, before anything waits. */
-#define rn_chan_send(c, v)                                              \
-    ({                                                                  \
-        RN__MAY_SEND(c);                                                \
-        RN_ELEM(c) rn_v_ = (v);                                         \
-        rn__chan_send(RN__CH(c), &rn_v_);                               \
+#define rn_chan_send(c, v)                \
+    ({                                    \
+        RN__MAY_SEND(c);                  \
+        RN_ELEM(c) rn_v_ = (v);           \
+        rn__chan_send(RN__CH(c), &rn_v_); \
     })
 /* Receives: waits for a value.  From a closed and drained channel: the zero value, at once. */
-#define rn_chan_recv(c)                                                 \
-    ({                                                                  \
-        RN__MAY_RECV(c);                                                \
-        RN_ELEM(c) rn_v_;                                               \
-        rn__chan_recv(RN__CH(c), &rn_v_);                               \
-        rn_v_;                                                          \
+#define rn_chan_recv(c)                   \
+    ({                                    \
+        RN__MAY_RECV(c);                  \
+        RN_ELEM(c) rn_v_;                 \
+        rn__chan_recv(RN__CH(c), &rn_v_); \
+        rn_v_;                            \
     })
 /* Receives into *p (p may be NULL); false, and the zero value, once closed and drained.
  * `for (T v; chan_next(c, &v);)` is Go's range. */
-#define rn_chan_next(c, p)                                              \
-    ({                                                                  \
-        RN__MAY_RECV(c);                                                \
-        RN_ELEM(c) *rn_p_ = (p);                                        \
-        rn__chan_recv(RN__CH(c), rn_p_);                                \
+#define rn_chan_next(c, p)               \
+    ({                                   \
+        RN__MAY_RECV(c);                 \
+        RN_ELEM(c) *rn_p_ = (p);         \
+        rn__chan_recv(RN__CH(c), rn_p_); \
     })
 #define rn_chan_recv_ok(c, p) rn_chan_next(c, p)
 
 /* Never block.  send: 0, or RN_EAGAIN; panics when closed.  recv: 0, RN_EAGAIN when empty, or
  * RN_ECLOSED (and the zero value) when closed and drained. */
-#define rn_chan_try_send(c, v)                                          \
-    ({                                                                  \
-        RN__MAY_SEND(c);                                                \
-        RN_ELEM(c) rn_v_ = (v);                                         \
-        rn__chan_try_send(RN__CH(c), &rn_v_);                           \
+#define rn_chan_try_send(c, v)                \
+    ({                                        \
+        RN__MAY_SEND(c);                      \
+        RN_ELEM(c) rn_v_ = (v);               \
+        rn__chan_try_send(RN__CH(c), &rn_v_); \
     })
-#define rn_chan_try_recv(c, p)                                          \
-    ({                                                                  \
-        RN__MAY_RECV(c);                                                \
-        RN_ELEM(c) *rn_p_ = (p);                                        \
-        rn__chan_try_recv(RN__CH(c), rn_p_);                            \
+#define rn_chan_try_recv(c, p)               \
+    ({                                       \
+        RN__MAY_RECV(c);                     \
+        RN_ELEM(c) *rn_p_ = (p);             \
+        rn__chan_try_recv(RN__CH(c), rn_p_); \
     })
 
 /* As send and recv, but give up when the context is done: 0, or RN_ECANCELED or RN_ETIMEOUT, and
  * for recv RN_ECLOSED when closed and drained.  When both are possible, either may be chosen. */
-#define rn_chan_send_ctx(ctx, c, v)                                     \
-    ({                                                                  \
-        RN__MAY_SEND(c);                                                \
-        RN_ELEM(c) rn_v_ = (v);                                         \
-        rn__chan_send_ctx((ctx), RN__CH(c), &rn_v_);                    \
+#define rn_chan_send_ctx(ctx, c, v)                  \
+    ({                                               \
+        RN__MAY_SEND(c);                             \
+        RN_ELEM(c) rn_v_ = (v);                      \
+        rn__chan_send_ctx((ctx), RN__CH(c), &rn_v_); \
     })
-#define rn_chan_recv_ctx(ctx, c, p)                                     \
-    ({                                                                  \
-        RN__MAY_RECV(c);                                                \
-        RN_ELEM(c) *rn_p_ = (p);                                        \
-        rn__chan_recv_ctx((ctx), RN__CH(c), rn_p_);                     \
+#define rn_chan_recv_ctx(ctx, c, p)                 \
+    ({                                              \
+        RN__MAY_RECV(c);                            \
+        RN_ELEM(c) *rn_p_ = (p);                    \
+        rn__chan_recv_ctx((ctx), RN__CH(c), rn_p_); \
     })
 
 RN_EXTERN_C_BEGIN
@@ -135,10 +130,10 @@ RN_PUBLIC int rn__chan_recv_ctx(rn_context *ctx, void *c, void *v);
  * or NULL channel panics, with Go's words; so do senders that wait.  Not for receivers to call.
  * (As a function, so that `defer(chan_close, c)` works; chan_close(c) also checks the direction.) */
 RN_PUBLIC void(rn_chan_close)(const volatile void *c);
-#define rn_chan_close(c)                                                \
-    ({                                                                  \
-        RN__MAY_CLOSE(c);                                               \
-        (rn_chan_close)(c);                                             \
+#define rn_chan_close(c)    \
+    ({                      \
+        RN__MAY_CLOSE(c);   \
+        (rn_chan_close)(c); \
     })
 
 /* Frees the channel and what is still buffered (the bytes only).  NULL is allowed.  Panics when

@@ -34,11 +34,14 @@ RN_PUBLIC struct rn_go_call rn__scope_call(struct rn_scope *s, bool is_void, boo
 RN_PUBLIC void rn__scope_not_started(struct rn_go_call *call);
 }
 
-namespace rn_cxx {
+namespace rn_cxx
+{
 
 template <class... Call> struct started {
     std::tuple<Call...> call;
-    template <class... Given> explicit started(Given &&...given) : call(std::forward<Given>(given)...) {}
+    template <class... Given> explicit started(Given &&...given) : call(std::forward<Given>(given)...)
+    {
+    }
 };
 
 template <class F, class... Args> using result = std::invoke_result_t<std::decay_t<F>, std::decay_t<Args>...>;

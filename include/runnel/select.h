@@ -30,12 +30,13 @@ struct rn_case {
     rn_duration timeout; /* TIMEOUT; <= 0: at once when nothing else is ready */
 };
 
-#define rn_chan_select(...)                                             \
-    ({                                                                  \
-        struct rn_case rn_cases_[] = {__VA_ARGS__};                     \
+#define rn_chan_select(...)                                                \
+    ({                                                                     \
+        struct rn_case rn_cases_[] = {__VA_ARGS__};                        \
         rn__select(rn_cases_, sizeof(rn_cases_) / sizeof(struct rn_case)); \
     })
 
+/* clang-format off */
 /* Receive into *p; p may be NULL. */
 #define rn_on_recv(c, p) rn_on_recv_ok(c, p, NULL)
 /* The same, with *open = false when the channel is closed and drained. */
@@ -71,6 +72,7 @@ struct rn_case {
 /* Nothing else is ready now. */
 #define rn_on_default() \
     (struct rn_case) { RN_CASE_DEFAULT, NULL, NULL, NULL, 0 }
+/* clang-format on */
 
 RN_EXTERN_C_BEGIN
 /* The function behind chan_select, for cases that are built at run time.  At most 65535 cases. */

@@ -3,6 +3,7 @@
 #include <runnel/base.h>
 #include <string.h>
 
+/* clang-format off */
 static const char *own_text(int err)
 {
     switch (err) {
@@ -20,6 +21,7 @@ static const char *own_text(int err)
     default: return NULL;
     }
 }
+/* clang-format on */
 
 /* NULL when the system has no such error. */
 static const char *system_text(int number)

@@ -14,7 +14,7 @@ struct rn_list {
     struct rn_node *first, *last; /* both NULL when empty */
 };
 
-#define rn_container(ptr, type, member) ((type *)(void *)((char *)(ptr) - offsetof(type, member)))
+#define rn_container(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
 static inline bool rn_list_empty(const struct rn_list *l)
 {

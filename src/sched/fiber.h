@@ -11,7 +11,7 @@
 #include "base/sanitizers.h"
 #include "sched/sched.h"
 
-#if defined(RN_MODEL) /* the model checker's threads are not the sanitizers' */
+#if defined(RN_MODEL)        /* the model checker's threads are not the sanitizers' */
 #elif defined(__has_feature) /* clang */
 #if __has_feature(thread_sanitizer)
 #define RN_FIBER_TSAN 1

@@ -15,8 +15,8 @@ enum {
     PAUSE_MAX = 10000,   /* µs */
     PAUSE_TIMERS = 1000, /* µs */
     LOOKS = 50,
-    SLICE = 10,          /* ms */
-    SLICE_TIMER = 1,     /* ms */
+    SLICE = 10,      /* ms */
+    SLICE_TIMER = 1, /* ms */
 };
 
 static bool others_wait(struct rn_p *p, rn_time now, bool *timer)

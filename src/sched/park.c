@@ -71,6 +71,8 @@ static void switch_away(struct rn_m *m, struct rn_g *g)
     if (p && !g->pinned && rn_load_relaxed(&p->tick) % LOOP_EVERY != 0)
         next = rn__choose_next(p);
     if (next == g) {
+        /* relaxed: only the owner writes it.  Counted, so that one that yields alone comes to the loop. */
+        rn_store_relaxed(&p->tick, rn_load_relaxed(&p->tick) + 1);
         rn__leave(m);
         return;
     }
@@ -115,7 +117,7 @@ static void enter_slow(struct rn_m *m)
             rn_store_relaxed(&m->own.inside, 1); /* relaxed: nobody takes any more */
             if (m->g == &m->g0)                  /* the first worker, before its loop */
                 return;
-            rn__to_loop(m, m->g, NULL);          /* for ever */
+            rn__to_loop(m, m->g, NULL); /* for ever */
         }
     } while (!rn_own_try_enter(&m->own));
 }

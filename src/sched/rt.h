@@ -23,20 +23,20 @@ enum { RN_PROCS_MAX = 256, RN_WORKERS_MAX = 10000, RN_STACK_DEFAULT = 64 << 10, 
 
 struct rn_p {
     uint32_t id;
-    uint32_t streak;                  /* goroutines taken from `next` in a row */
-    rn_atomic(struct rn_m *) m;       /* any reads; written by sched.lock's holder or the taker */
-    rn_atomic(uint32_t) tick;         /* any reads; goroutines resumed */
-    rn_atomic(struct rn_g *) next;    /* the goroutine just woken; any reads, only the owner writes */
-    struct rn_runq runq;              /* any: as runq.h says */
+    uint32_t streak;               /* goroutines taken from `next` in a row */
+    rn_atomic(struct rn_m *) m;    /* any reads; written by sched.lock's holder or the taker */
+    rn_atomic(uint32_t) tick;      /* any reads; goroutines resumed */
+    rn_atomic(struct rn_g *) next; /* the goroutine just woken; any reads, only the owner writes */
+    struct rn_runq runq;           /* any: as runq.h says */
 
-    struct rn_g *free;                /* goroutine records with stacks */
+    struct rn_g *free; /* goroutine records with stacks */
     uint32_t free_n;
-    uint64_t id_next, id_end;         /* goroutine ids to hand out */
-    rn_atomic(int64_t) live;          /* any reads: started here minus ended here */
+    uint64_t id_next, id_end; /* goroutine ids to hand out */
+    rn_atomic(int64_t) live;  /* any reads: started here minus ended here */
 
-    rn_lock timers_lock;              /* guards wheel */
+    rn_lock timers_lock; /* guards wheel */
     struct rn_wheel wheel;
-    rn_atomic(int64_t) timers_next;   /* any: a moment not after the first deadline */
+    rn_atomic(int64_t) timers_next; /* any: a moment not after the first deadline */
     struct rn_p *idle_link;
 
     /* the monitor's notes */
@@ -46,19 +46,19 @@ struct rn_p {
 } __attribute__((aligned(128)));
 
 struct rn_m {
-    struct rn_g g0;                   /* the loop's own context; or an external thread's goroutine */
-    struct rn_g *g;                   /* what runs here now; &g0 in the loop */
-    struct rn_p *p;                   /* inside only, or by the taker */
+    struct rn_g g0; /* the loop's own context; or an external thread's goroutine */
+    struct rn_g *g; /* what runs here now; &g0 in the loop */
+    struct rn_p *p; /* inside only, or by the taker */
     struct rn_own own;
     uint64_t random[2];
-    rn_atomic(uint32_t) wake;         /* futex: 1 = go on */
+    rn_atomic(uint32_t) wake; /* futex: 1 = go on */
     bool external, spinning, polling, sleeps_pinned;
-    struct rn_p *given;               /* under sched.lock: the processor to go on with */
-    struct rn_g *locked;              /* rn_pin: the only goroutine that runs here */
-    struct rn_g *dead;                /* it has just ended here; the loop puts its record away */
-    struct rn_g *hint;                /* the loop's next goroutine, chosen by park */
+    struct rn_p *given;  /* under sched.lock: the processor to go on with */
+    struct rn_g *locked; /* rn_pin: the only goroutine that runs here */
+    struct rn_g *dead;   /* it has just ended here; the loop puts its record away */
+    struct rn_g *hint;   /* the loop's next goroutine, chosen by park */
     uint32_t loop_tick;
-    struct rn_ready_list events;      /* whom the poller's last answer wakes */
+    struct rn_ready_list events; /* whom the poller's last answer wakes */
     struct rn_m *idle_link;
     struct rn_m *all_link;
     pthread_t thread;
@@ -72,24 +72,24 @@ struct rn_sched {
     struct rn_p *idle_p;
     rn_atomic(uint32_t) idle_p_n;
     struct rn_m *idle_m;
-    uint32_t idle_m_n, m_n;           /* workers that sleep, and that exist (with the first) */
-    uint32_t pinned_n;                /* workers that sleep for their pinned goroutine */
-    struct rn_m *poller;              /* the worker in rn_os_poll_wait, or NULL */
+    uint32_t idle_m_n, m_n; /* workers that sleep, and that exist (with the first) */
+    uint32_t pinned_n;      /* workers that sleep for their pinned goroutine */
+    struct rn_m *poller;    /* the worker in rn_os_poll_wait, or NULL */
     struct rn_g *global_first, *global_last;
     rn_atomic(uint32_t) global_n;
-    struct rn_m *all_m;               /* workers and external threads */
+    struct rn_m *all_m; /* workers and external threads */
 
-    rn_atomic(uint32_t) spinning_n;   /* workers that look for work; any */
-    rn_atomic(int64_t) poll_until;    /* the poller's deadline; any */
+    rn_atomic(uint32_t) spinning_n; /* workers that look for work; any */
+    rn_atomic(int64_t) poll_until;  /* the poller's deadline; any */
     rn_atomic(int64_t) polled_at;
     rn_atomic(int64_t) coarse;
     rn_atomic(uint32_t) stopping;
     rn_atomic(uint32_t) worker_wanted; /* no thread could be had for work; the monitor tries again */
     rn_atomic(uint64_t) next_id;
 
-    uint32_t procs;                   /* processors in use */
-    uint32_t procs_made;              /* and that ever were in this run */
-    uint32_t procs_wanted;            /* rn_set_procs, 0: by the environment and the machine */
+    uint32_t procs;        /* processors in use */
+    uint32_t procs_made;   /* and that ever were in this run */
+    uint32_t procs_wanted; /* rn_set_procs, 0: by the environment and the machine */
     size_t stack_default;
     bool running, exiting;            /* a run is under way; main has called rn_exit_goroutine */
     rn_atomic(uint32_t) monitor_word; /* futex: 1 = sleeps */
@@ -115,7 +115,10 @@ struct rn_m *rn__enter(void);
 struct rn_m *rn__enter_here(void);
 /* The same without the processor: for a goroutine that is on its way out. */
 struct rn_m *rn__enter_any(struct rn_m *m);
-static inline void rn__leave(struct rn_m *m) { rn_own_leave(&m->own); }
+static inline void rn__leave(struct rn_m *m)
+{
+    rn_own_leave(&m->own);
+}
 struct rn_m *rn__adopt(void); /* a plain thread's first call; never NULL */
 
 /* ---- park.c ------------------------------------------------------------------------------------ */

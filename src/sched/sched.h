@@ -69,12 +69,12 @@ const char *rn__wait_text(enum rn_wait why);
 struct rn_waiter {
     struct rn_node node;
     struct rn_g *g;
-    rn_atomic(uint32_t) *claim; /* NULL: this queue is the only one that can wake g */
-    void *elem;                 /* channels: where the value is, or goes */
-    void *of;                   /* the channel, lock … whose queue this is in */
-    uint32_t index;             /* select: the case */
-    bool ok;                    /* result, written by the waker before rn__ready */
-    bool queued;                /* in of's queue; guarded by of's lock */
+    rn_atomic(uint32_t) * claim; /* NULL: this queue is the only one that can wake g */
+    void *elem;                  /* channels: where the value is, or goes */
+    void *of;                    /* the channel, lock … whose queue this is in */
+    uint32_t index;              /* select: the case */
+    bool ok;                     /* result, written by the waker before rn__ready */
+    bool queued;                 /* in of's queue; guarded by of's lock */
 };
 
 /* The waker's right to wake w: true for exactly one caller.  With the queue's lock held. */
@@ -95,42 +95,45 @@ enum rn_status { RN_G_FREE, RN_G_RUNNABLE, RN_G_RUNNING, RN_G_WAITING, RN_G_DEAD
 /* A goroutine's record.  Owned by whoever runs it; readable by a dump at any time, so the fields
  * that a dump reads are atomics.  256 bytes: a million of them is a quarter GiB. */
 struct rn_g {
-    void *sp;                    /* first: arch/ keeps the stack pointer here while switched away */
-    rn_atomic(uint32_t) on_cpu;  /* 1 from before a switch to it until after the switch away; arch/ clears it */
-    rn_atomic(uint8_t) status;   /* enum rn_status */
-    rn_atomic(uint8_t) waiting;  /* enum rn_wait */
-    uint8_t kind;                /* enum rn_kind */
+    void *sp;                   /* first: arch/ keeps the stack pointer here while switched away */
+    rn_atomic(uint32_t) on_cpu; /* 1 from before a switch to it until after the switch away; arch/ clears it */
+    rn_atomic(uint8_t) status;  /* enum rn_status */
+    rn_atomic(uint8_t) waiting; /* enum rn_wait */
+    uint8_t kind;               /* enum rn_kind */
     uint8_t flags;
-    struct rn_g *link;           /* in one queue or list at a time */
-    rn_atomic(struct rn_m *) m;  /* the thread that runs it; for THREAD its own */
-    struct rn_waiter *woken_by;  /* written by the waker before rn__ready */
+    struct rn_g *link;                   /* in one queue or list at a time */
+    rn_atomic(struct rn_m *) m;          /* the thread that runs it; for THREAD its own */
+    struct rn_waiter *woken_by;          /* written by the waker before rn__ready */
     rn_atomic(const void *) waiting_for; /* channel, lock …: for reports */
     rn_atomic(int64_t) waiting_since;    /* coarse clock */
-    uint64_t id;                 /* 1 is main; never reused */
+    uint64_t id;                         /* 1 is main; never reused */
 
     struct rn_defer *defers;     /* newest first */
     struct rn_panic *panic;      /* newest first; NULL when not panicking */
     struct rn_panic *last_panic; /* the last that was recovered, whose text the program may still hold */
 
-    char *stack_lo, *stack_hi;   /* usable bytes; lo - page is the guard */
-    struct rn_m *pinned;         /* rn_pin: the only thread that may run it */
+    char *stack_lo, *stack_hi; /* usable bytes; lo - page is the guard */
+    struct rn_m *pinned;       /* rn_pin: the only thread that may run it */
     uint32_t pins;
-    uint32_t index;              /* in the table of records */
+    uint32_t index; /* in the table of records */
     const char *name;
-    void *entry;                 /* the function */
-    void *started_at;            /* return address in the starter */
-    uint64_t started_by;         /* its id */
+    void *entry;         /* the function */
+    void *started_at;    /* return address in the starter */
+    uint64_t started_by; /* its id */
     bool (*ended)(void *owner, enum rn_ended how, intptr_t result, struct rn_panic *panic);
     void *owner;
-    void *fiber;                 /* TSan's fiber, ASan's fake stack */
-    void *held;                  /* debug: locks that it holds (src/sync) */
+    void *fiber; /* TSan's fiber, ASan's fake stack */
+    void *held;  /* debug: locks that it holds (src/sync) */
 };
 
 /* The goroutine, or thread, that runs this; never NULL (a plain thread is adopted). */
 struct rn_g *rn__self(void);
 /* The same, but NULL on a plain thread that was not adopted; async-signal-safe. */
 struct rn_g *rn__self_or_null(void);
-static inline bool rn__is_goroutine(const struct rn_g *g) { return g->kind == RN_G_GOROUTINE; }
+static inline bool rn__is_goroutine(const struct rn_g *g)
+{
+    return g->kind == RN_G_GOROUTINE;
+}
 
 /* ---- park and ready -------------------------------------------------------------------------- */
 
@@ -181,8 +184,8 @@ struct rn_g *rn__g_of_address(const void *addr);
 
 /* Everything that a run's course depends on goes through these three (and pick in sched/choice.h):
  * a test build replaces them, and one seed then decides the whole run. */
-rn_time rn__now(void);            /* monotonic, ns */
-uint64_t rn__random(void);        /* 64 random bits */
+rn_time rn__now(void);                 /* monotonic, ns */
+uint64_t rn__random(void);             /* 64 random bits */
 uint32_t rn__random_below(uint32_t n); /* uniform in 0 … n-1; n > 0 */
 /* A clock that is at most some milliseconds old and costs one load: for reports. */
 rn_time rn__coarse_now(void);
@@ -223,9 +226,9 @@ void rn__timeout_stop(struct rn_timeout *t);
 
 /* A panic that is under way in a goroutine, or rn_exit_goroutine; see panic.c. */
 struct rn_panic {
-    struct rn_panic *up;      /* the one that it replaced */
-    struct rn_panic *cause;   /* the other goroutine's, of which this one was raised (rn__panic_pass_on) */
-    char *text;               /* part of this block */
+    struct rn_panic *up;    /* the one that it replaced */
+    struct rn_panic *cause; /* the other goroutine's, of which this one was raised (rn__panic_pass_on) */
+    char *text;             /* part of this block */
     void *value;
     struct rn_defer *running; /* the deferred call that runs now */
     bool recovered, is_exit;  /* is_exit: rn_exit_goroutine */

@@ -18,7 +18,8 @@ void rn__go_entry_f(void);
 void rn__go_entry_call(void);
 void rn__go_entry_f_large(void);
 void rn__go_entry_call_large(void);
-void (*const rn__go_entries[4])(void) = {rn__go_entry_f, rn__go_entry_call, rn__go_entry_f_large, rn__go_entry_call_large};
+void (*const rn__go_entries[4])(void) = {rn__go_entry_f, rn__go_entry_call, rn__go_entry_f_large,
+                                         rn__go_entry_call_large};
 
 static uint64_t new_id(struct rn_p *p)
 {
@@ -61,7 +62,7 @@ static void describe(struct rn_g *g, struct rn_p *p, const struct rn_go_call *ca
     g->panic = NULL;
     g->pinned = NULL;
     g->pins = 0;
-    rn_store_relaxed(&g->waiting, RN_WAIT_NONE);   /* relaxed: rn__ready's queue publishes it */
+    rn_store_relaxed(&g->waiting, RN_WAIT_NONE); /* relaxed: rn__ready's queue publishes it */
     rn_store_relaxed(&g->status, RN_G_RUNNABLE);
 }
 

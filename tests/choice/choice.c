@@ -53,10 +53,17 @@ static void worker(int id, chan(int) a, chan(int) b, rn_waitgroup *wg)
         int v = 0;
         note((char)('a' + id));
         switch (chan_select(on_send(a, id), on_recv(b, &v), on_recv(a, &v), on_send(b, id))) {
-        case 0: note('0'); break;
-        case 1: note('1'); break;
-        case 2: note('2'); break;
-        default: note('3');
+        case 0:
+            note('0');
+            break;
+        case 1:
+            note('1');
+            break;
+        case 2:
+            note('2');
+            break;
+        default:
+            note('3');
         }
         if (rn__random_below(3) == 0)
             rn_yield();
@@ -66,7 +73,7 @@ static void worker(int id, chan(int) a, chan(int) b, rn_waitgroup *wg)
 
 static void program(void)
 {
-    chan(int) a = chan_make(int, WORKERS * STEPS), b = chan_make(int, WORKERS * STEPS);
+    chan(int) a = chan_make(int, WORKERS *STEPS), b = chan_make(int, WORKERS *STEPS);
     rn_waitgroup wg = RN_WAITGROUP_INIT;
     wg_add(&wg, WORKERS);
     for (int i = 0; i < WORKERS; i++)

@@ -3,8 +3,13 @@
 #include <runnel/test.h>
 #include <string.h>
 
-struct pair { int a; double b; };
-struct wide { long v[9]; };
+struct pair {
+    int a;
+    double b;
+};
+struct wide {
+    long v[9];
+};
 
 static chan(int) done;
 
@@ -67,10 +72,20 @@ TEST(nine_doubles_arrive)
 }
 
 static int calls;
-static int counted(void) { return ++calls; }
-static void take_int(int i) { chan_send(done, i); }
+static int counted(void)
+{
+    return ++calls;
+}
+static void take_int(int i)
+{
+    chan_send(done, i);
+}
 typedef void taker(int);
-static taker *pick(void) { calls += 10; return take_int; }
+static taker *pick(void)
+{
+    calls += 10;
+    return take_int;
+}
 
 TEST(each_is_evaluated_once_in_the_caller)
 {
@@ -86,7 +101,11 @@ TEST(each_is_evaluated_once_in_the_caller)
     chan_free(done);
 }
 
-static int returns_int(int x) { chan_send(done, x); return x; }
+static int returns_int(int x)
+{
+    chan_send(done, x);
+    return x;
+}
 
 TEST(a_result_is_dropped)
 {
@@ -96,7 +115,11 @@ TEST(a_result_is_dropped)
     chan_free(done);
 }
 
-static void waits(chan_recv_only(int) c) { chan_recv(c); chan_send(done, 1); }
+static void waits(chan_recv_only(int) c)
+{
+    chan_recv(c);
+    chan_send(done, 1);
+}
 
 TEST(go_does_not_wait)
 {
@@ -110,7 +133,11 @@ TEST(go_does_not_wait)
 }
 
 static int shared;
-static void reads_shared(void) { CHECK_EQ(shared, 42); chan_send(done, 1); }
+static void reads_shared(void)
+{
+    CHECK_EQ(shared, 42);
+    chan_send(done, 1);
+}
 
 TEST(what_came_before_go_is_seen)
 {

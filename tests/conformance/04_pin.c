@@ -54,9 +54,18 @@ static void run_all(int procs)
     chan_close(c);
 }
 
-TEST(one_processor) { run_all(1); }
-TEST(two_processors) { run_all(2); }
-TEST(four_processors) { run_all(4); }
+TEST(one_processor)
+{
+    run_all(1);
+}
+TEST(two_processors)
+{
+    run_all(2);
+}
+TEST(four_processors)
+{
+    run_all(4);
+}
 
 TEST(unpin_without_pin_panics)
 {

@@ -291,12 +291,11 @@ static void setup_a_holds(void)
     rn__chan_send(a, &v);
 }
 
-
 static void must_not_default(void)
 {
     int v;
-    struct rn_case cases[] = {{RN_CASE_RECV, a, &v, NULL, 0}, {RN_CASE_RECV, b, &v, NULL, 0},
-                              {RN_CASE_DEFAULT, NULL, NULL, NULL, 0}};
+    struct rn_case cases[] = {
+        {RN_CASE_RECV, a, &v, NULL, 0}, {RN_CASE_RECV, b, &v, NULL, 0}, {RN_CASE_DEFAULT, NULL, NULL, NULL, 0}};
     MODEL_CHECK(rn__select(cases, 3) != 2);
 }
 
@@ -304,8 +303,8 @@ static void must_not_default(void)
 static void must_not_default_either(void)
 {
     int v;
-    struct rn_case cases[] = {{RN_CASE_RECV, b, &v, NULL, 0}, {RN_CASE_RECV, a, &v, NULL, 0},
-                              {RN_CASE_DEFAULT, NULL, NULL, NULL, 0}};
+    struct rn_case cases[] = {
+        {RN_CASE_RECV, b, &v, NULL, 0}, {RN_CASE_RECV, a, &v, NULL, 0}, {RN_CASE_DEFAULT, NULL, NULL, NULL, 0}};
     MODEL_CHECK(rn__select(cases, 3) != 2);
 }
 

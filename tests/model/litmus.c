@@ -30,10 +30,13 @@ static void four(void)
     model_outcome("%d %d %d %d", r0, r1, r2, r3);
 }
 
-#define LITMUS(name, done, expected, ...)                                                          \
+#define LITMUS(name, done, expected, ...) \
     MODEL_TEST(name, .setup = zero, .thread = {__VA_ARGS__}, .finish = (done), .outcomes = (expected))
-#define THREAD(name, ...) \
-    static void name(void) { __VA_ARGS__; }
+#define THREAD(name, ...)  \
+    static void name(void) \
+    {                      \
+        __VA_ARGS__;       \
+    }
 
 /* Store buffering: each stores, then loads the other's.  Only full order forbids 0 0. */
 THREAD(sb_a, rn_store_release(&x, 1); r0 = rn_load_acquire(&y))
@@ -70,7 +73,8 @@ static void heavy_two_check(void)
 {
     MODEL_CHECK((r0 || r1) && (r2 || r3));
 }
-MODEL_TEST(asymmetric_fences_two_light, .setup = zero, .thread = {light, heavy_two, light_z}, .finish = heavy_two_check);
+MODEL_TEST(asymmetric_fences_two_light, .setup = zero, .thread = {light, heavy_two, light_z},
+           .finish = heavy_two_check);
 
 /* Message passing: who sees the flag must see the message. */
 THREAD(mp_relaxed, rn_store_relaxed(&x, 1); rn_store_relaxed(&y, 1))
@@ -107,10 +111,10 @@ THREAD(iriw_x, rn_store_release(&x, 1))
 THREAD(iriw_y, rn_store_release(&y, 1))
 THREAD(iriw_a, r0 = rn_load_acquire(&x); r1 = rn_load_acquire(&y))
 THREAD(iriw_b, r2 = rn_load_acquire(&y); r3 = rn_load_acquire(&x))
-#define IRIW_STRONG \
+#define IRIW_STRONG                                                    \
     "0 0 0 0|0 0 0 1|0 0 1 0|0 0 1 1|0 1 0 0|0 1 0 1|0 1 1 0|0 1 1 1|" \
     "1 0 0 0|1 0 0 1|1 0 1 1|1 1 0 0|1 1 0 1|1 1 1 0|1 1 1 1"
-#define IRIW_ALL \
+#define IRIW_ALL                                                       \
     "0 0 0 0|0 0 0 1|0 0 1 0|0 0 1 1|0 1 0 0|0 1 0 1|0 1 1 0|0 1 1 1|" \
     "1 0 0 0|1 0 0 1|1 0 1 0|1 0 1 1|1 1 0 0|1 1 0 1|1 1 1 0|1 1 1 1"
 LITMUS(iriw_acq_rel, four, IRIW_ALL, iriw_x, iriw_y, iriw_a, iriw_b);
@@ -156,7 +160,8 @@ static void seq_check(void)
 {
     MODEL_CHECK(r0 != 2 || r1 == 1);
 }
-MODEL_TEST(release_sequence_by_rmw, .setup = zero, .thread = {mp_release, seq_add, mp_read_acquire}, .finish = seq_check);
+MODEL_TEST(release_sequence_by_rmw, .setup = zero, .thread = {mp_release, seq_add, mp_read_acquire},
+           .finish = seq_check);
 MODEL_TEST(release_sequence_ends_at_store, .setup = zero, .thread = {mp_release, seq_store, mp_read_acquire},
            .finish = seq_check, .finds = "does not hold");
 THREAD(cas_a, int e = 0; r0 = rn_cas_relaxed(&x, &e, 1))
@@ -196,7 +201,7 @@ static void word_zero(void)
     zero();
     rn_store_relaxed(&word, 0);
 }
-THREAD(sleeper, while (rn_load_acquire(&word) == 0) (void)rn_os_futex_wait(&word, 0, INT64_MAX); r0 = plain)
+THREAD(sleeper, while (rn_load_acquire(&word) == 0)(void) rn_os_futex_wait(&word, 0, INT64_MAX); r0 = plain)
 THREAD(waker, plain = 1; rn_store_release(&word, 1); rn_os_futex_wake(&word, 1))
 THREAD(forgetful, plain = 1; rn_store_release(&word, 1))
 THREAD(early, plain = 1; rn_os_futex_wake(&word, 1); rn_store_release(&word, 1))

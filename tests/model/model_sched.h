@@ -34,16 +34,16 @@ static inline void model_sched_reset(void)
 }
 
 /* Whether the statement panics.  It must do so before it parks or locks anything that matters. */
-#define MODEL_PANICS(...)                                            \
-    ({                                                               \
-        volatile bool model_panicked_ = true;                               \
-        model_recovers[model_self()] = true;                         \
+#define MODEL_PANICS(...)                                                \
+    ({                                                                   \
+        volatile bool model_panicked_ = true;                            \
+        model_recovers[model_self()] = true;                             \
         if (__builtin_expect(!setjmp(model_recover[model_self()]), 1)) { \
-            __VA_ARGS__;                                             \
-            model_panicked_ = false;                                 \
-        }                                                            \
-        model_recovers[model_self()] = false;                        \
-        (bool)model_panicked_;                                      \
+            __VA_ARGS__;                                                 \
+            model_panicked_ = false;                                     \
+        }                                                                \
+        model_recovers[model_self()] = false;                            \
+        (bool)model_panicked_;                                           \
     })
 
 void rn_panic(const char *format, ...)

@@ -34,10 +34,14 @@ static rn_time random_moment(void)
 {
     rn_time d = any_size(62);
     switch (next_random() % 20) {
-    case 0: return INT64_MAX;
-    case 1: return now - any_size(40);
-    case 2: return -d;
-    default: return d > INT64_MAX - now ? INT64_MAX : now + d;
+    case 0:
+        return INT64_MAX;
+    case 1:
+        return now - any_size(40);
+    case 2:
+        return -d;
+    default:
+        return d > INT64_MAX - now ? INT64_MAX : now + d;
     }
 }
 
@@ -98,8 +102,11 @@ static void random_expire(void)
         if (next > now && next - now < (rn_time)1 << 45)
             expire_until(next);
         break;
-    case 1: expire_until(now - any_size(20) % now); break;
-    default: expire_until(now + any_size(36));
+    case 1:
+        expire_until(now - any_size(20) % now);
+        break;
+    default:
+        expire_until(now + any_size(36));
     }
 }
 

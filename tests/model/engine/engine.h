@@ -46,24 +46,24 @@ enum op_kind {
     OP_YIELD,
     OP_WAIT,
     OP_POST,
-    OP_SLEEP,        /* a futex wait that has blocked */
+    OP_SLEEP, /* a futex wait that has blocked */
     OP_CHOOSE,
 };
 
 /* The next operation of a thread, and once executed an event. */
 struct op {
     uint8_t kind, thread, target;
-    bool seq_cst;             /* a seq_cst access */
+    bool seq_cst; /* a seq_cst access */
     const volatile void *addr;
     const struct model_site *site;
-    const char *text;         /* for operations without a site */
-    uint32_t seq;             /* its number within its thread */
-    uint64_t value;           /* for the trace */
+    const char *text; /* for operations without a site */
+    uint32_t seq;     /* its number within its thread */
+    uint64_t value;   /* for the trace */
     uint64_t wrote;
-    int32_t from;             /* event whose store a load returned; -1: the initial value */
+    int32_t from; /* event whose store a load returned; -1: the initial value */
     uint8_t size;
-    bool stale;               /* the load did not return the newest store */
-    bool failed;              /* a CAS that found something else */
+    bool stale;  /* the load did not return the newest store */
+    bool failed; /* a CAS that found something else */
     uint8_t spun_n;
     const volatile void *spun[SPUN];
 };
@@ -71,7 +71,7 @@ struct op {
 struct seen {
     const volatile void *addr;
     uint64_t value;
-    int old;  /* the old store that was read last, and how often in a row */
+    int old; /* the old store that was read last, and how often in a row */
     int times;
 };
 
@@ -87,20 +87,20 @@ struct thread {
     struct clock hb, vis, acq_hb, acq_vis, rel_hb, rel_vis;
     struct seen spun[SPUN]; /* what it has read since its last yield */
     int spun_n;
-    bool forced;            /* a yield that goes on though nothing changed */
-    bool woken, timed;      /* futex */
+    bool forced;       /* a yield that goes on though nothing changed */
+    bool woken, timed; /* futex */
 };
 
 extern struct thread threads[ALL];
-extern int running;         /* the thread that executes; MAIN in setup and finish */
-extern bool executing;      /* between the start of setup and the end of finish */
+extern int running;    /* the thread that executes; MAIN in setup and finish */
+extern bool executing; /* between the start of setup and the end of finish */
 extern struct op events[EVENTS];
 extern int event_n;
 
 /* explore.c */
-void point(struct op op);            /* a scheduling point: returns when the operation may execute */
-int choose(int n);                   /* among n outcomes of the operation under way */
-struct op *event(void);              /* the event under way, to fill in */
+void point(struct op op); /* a scheduling point: returns when the operation may execute */
+int choose(int n);        /* among n outcomes of the operation under way */
+struct op *event(void);   /* the event under way, to fill in */
 bool op_enabled(int t);
 struct result {
     uint64_t executions, pruned;
@@ -114,12 +114,12 @@ _Noreturn void fail_now(void);
 
 /* memory.c */
 void memory_reset(void);
-void memory_start(int t);            /* t begins: what MAIN did happens before it */
-void memory_join(int t);             /* t has ended: what it did happens before MAIN's rest */
-bool memory_changed(int t);          /* something that t spun on has another value now */
+void memory_start(int t);                                 /* t begins: what MAIN did happens before it */
+void memory_join(int t);                                  /* t has ended: what it did happens before MAIN's rest */
+bool memory_changed(int t);                               /* something that t spun on has another value now */
 void memory_restart(const volatile void *p, size_t size); /* a plain write, or new memory */
 uint64_t memory_newest(const volatile void *p, size_t size);
-void memory_post(struct clock *hb, struct clock *vis);       /* release into */
+void memory_post(struct clock *hb, struct clock *vis); /* release into */
 void memory_take(const struct clock *hb, const struct clock *vis);
 void memory_seq_cst_fence(int t, bool remote);
 struct clock *dep_of(const volatile void *addr); /* two clocks: of writes, of reads */
@@ -133,8 +133,8 @@ void heap_reset(void);
 
 /* coroutine.c */
 void coroutine_make(struct thread *t, void (*f)(void));
-void coroutine_resume(struct thread *t);   /* from the engine */
-void coroutine_suspend(struct thread *t);  /* back to it */
+void coroutine_resume(struct thread *t);  /* from the engine */
+void coroutine_suspend(struct thread *t); /* back to it */
 
 /* os.c */
 void os_reset(void);

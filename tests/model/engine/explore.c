@@ -41,11 +41,11 @@ struct node {
 };
 
 static struct node stack[EVENTS];
-static int stack_n;      /* nodes whose choice is given */
+static int stack_n; /* nodes whose choice is given */
 static int depth;
 static const struct model_test *test;
 static const char *replay;
-static jmp_buf escape;   /* out of setup and finish */
+static jmp_buf escape; /* out of setup and finish */
 static bool failed, complete;
 static struct clock clocks[EVENTS]; /* each event's place in the partial order of dependent events */
 static struct op scratch;

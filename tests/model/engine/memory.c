@@ -27,7 +27,7 @@ enum { LOCATIONS = 512, HASH = 2048, KEPT = 64 };
 
 struct store {
     uint64_t value;
-    struct clock seen;   /* epoch at which each thread first knew this store; 0: not yet */
+    struct clock seen;    /* epoch at which each thread first knew this store; 0: not yet */
     struct clock hb, vis; /* what an acquire load of it gains */
     int32_t event;
 };
@@ -36,7 +36,7 @@ struct location {
     const volatile void *addr;
     uint8_t size;
     int n;
-    int seq_cst_n;      /* stores up to and with this number are in the seq_cst order; 0: none */
+    int seq_cst_n; /* stores up to and with this number are in the seq_cst order; 0: none */
     struct store *stores;
     int cap;
     struct clock dep[2];
@@ -387,7 +387,8 @@ bool model_cas(volatile void *p, size_t size, void *expected, const void *v, str
         replace(t, l, value, site->now);
         return true;
     }
-    uint8_t order = site->order & MODEL_RELEASE && site->order & MODEL_ACQUIRE ? site->now & (uint8_t)~MODEL_RELEASE : 0;
+    uint8_t order =
+        site->order & MODEL_RELEASE && site->order & MODEL_ACQUIRE ? site->now & (uint8_t)~MODEL_RELEASE : 0;
     uint64_t found = read_store(t, l, k == 0 ? l->n - 1 : old[k - 1], order);
     event()->kind = OP_LOAD;
     event()->failed = true;

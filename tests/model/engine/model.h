@@ -43,12 +43,12 @@ struct model_test {
 };
 void model_register(struct model_test *t);
 
-#define MODEL_TEST(test_name, ...)                                                            \
-    static struct model_test model_test_##test_name = {.name = #test_name, __VA_ARGS__};      \
-    __attribute__((constructor)) static void model_register_##test_name(void)                 \
-    {                                                                                         \
-        model_register(&model_test_##test_name);                                              \
-    }                                                                                         \
+#define MODEL_TEST(test_name, ...)                                                       \
+    static struct model_test model_test_##test_name = {.name = #test_name, __VA_ARGS__}; \
+    __attribute__((constructor)) static void model_register_##test_name(void)            \
+    {                                                                                    \
+        model_register(&model_test_##test_name);                                         \
+    }                                                                                    \
     extern int model_semicolon_
 
 /* Asserts that the test fails when the order at a site is weakened: `in` is the site's function,
@@ -63,12 +63,12 @@ struct model_mutant {
 void model_register_mutant(struct model_mutant *m);
 #define MODEL_MUTANT(test_name, in_func, op_text) MODEL_MUTANT_(test_name, in_func, op_text, __COUNTER__)
 #define MODEL_MUTANT_(t, f, o, n) MODEL_MUTANT__(t, f, o, n)
-#define MODEL_MUTANT__(test_name, in_func, op_text, n)                                         \
+#define MODEL_MUTANT__(test_name, in_func, op_text, n)                                            \
     static struct model_mutant model_mutant_##n = {&model_test_##test_name, in_func, op_text, 0}; \
-    __attribute__((constructor)) static void model_register_mutant_##n(void)                  \
-    {                                                                                         \
-        model_register_mutant(&model_mutant_##n);                                             \
-    }                                                                                         \
+    __attribute__((constructor)) static void model_register_mutant_##n(void)                      \
+    {                                                                                             \
+        model_register_mutant(&model_mutant_##n);                                                 \
+    }                                                                                             \
     extern int model_semicolon_
 
 /* Ends the execution with an error. */

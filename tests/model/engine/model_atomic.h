@@ -23,10 +23,10 @@ enum model_rmw { MODEL_XCHG, MODEL_ADD, MODEL_SUB, MODEL_OR, MODEL_AND };
 struct model_site {
     const char *op, *expr, *file, *func;
     int line;
-    uint8_t order;            /* as written */
-    uint8_t now;              /* as executed: weaker in a mutant */
-    bool known;               /* in the engine's list */
-    struct model_site *next;  /* in that list */
+    uint8_t order;           /* as written */
+    uint8_t now;             /* as executed: weaker in a mutant */
+    bool known;              /* in the engine's list */
+    struct model_site *next; /* in that list */
 };
 
 void model_load(const volatile void *p, size_t size, void *out, struct model_site *s);
@@ -37,47 +37,42 @@ void model_fence(struct model_site *s);
 void rn__model_yield(void);
 
 #define MODEL_VALUE_(p) __typeof__((void)0, *(p))
-#define MODEL_SITE_(name, text, o)                       \
-    static struct model_site model_site_ = {.op = (name), \
-                                            .expr = (text), \
-                                            .file = __FILE__, \
-                                            .func = __func__, \
-                                            .line = __LINE__, \
-                                            .order = (o), \
-                                            .now = (o)}
+#define MODEL_SITE_(name, text, o)           \
+    static struct model_site model_site_ = { \
+        .op = (name), .expr = (text), .file = __FILE__, .func = __func__, .line = __LINE__, .order = (o), .now = (o)}
 
-#define MODEL_LOAD_(p, o, name)                                     \
-    ({                                                              \
-        MODEL_SITE_(name, #p, o);                                   \
-        MODEL_VALUE_(p) model_value_;                               \
+#define MODEL_LOAD_(p, o, name)                                                    \
+    ({                                                                             \
+        MODEL_SITE_(name, #p, o);                                                  \
+        MODEL_VALUE_(p) model_value_;                                              \
         model_load((p), sizeof model_value_, (void *)&model_value_, &model_site_); \
-        model_value_;                                               \
+        model_value_;                                                              \
     })
-#define MODEL_STORE_(p, v, o, name)                              \
-    ({                                                           \
-        MODEL_SITE_(name, #p, o);                                \
-        MODEL_VALUE_(p) model_value_ = (v);                      \
+#define MODEL_STORE_(p, v, o, name)                                                       \
+    ({                                                                                    \
+        MODEL_SITE_(name, #p, o);                                                         \
+        MODEL_VALUE_(p) model_value_ = (v);                                               \
         model_store((p), sizeof model_value_, (const void *)&model_value_, &model_site_); \
     })
-#define MODEL_CAS_(p, e, v, o, name)                                          \
-    ({                                                                        \
-        MODEL_SITE_(name, #p, o);                                             \
-        MODEL_VALUE_(p) *model_expected_ = (e);                               \
-        MODEL_VALUE_(p) model_value_ = (v);                                   \
+#define MODEL_CAS_(p, e, v, o, name)                                                                             \
+    ({                                                                                                           \
+        MODEL_SITE_(name, #p, o);                                                                                \
+        MODEL_VALUE_(p) *model_expected_ = (e);                                                                  \
+        MODEL_VALUE_(p) model_value_ = (v);                                                                      \
         model_cas((p), sizeof model_value_, (void *)model_expected_, (const void *)&model_value_, &model_site_); \
     })
-#define MODEL_RMW_(p, v, what, o, name)                                       \
-    ({                                                                        \
-        MODEL_SITE_(name, #p, o);                                             \
-        MODEL_VALUE_(p) model_value_ = (v);                                   \
-        MODEL_VALUE_(p) model_old_;                                           \
+#define MODEL_RMW_(p, v, what, o, name)                                                                              \
+    ({                                                                                                               \
+        MODEL_SITE_(name, #p, o);                                                                                    \
+        MODEL_VALUE_(p) model_value_ = (v);                                                                          \
+        MODEL_VALUE_(p) model_old_;                                                                                  \
         model_rmw((p), sizeof model_value_, (what), (const void *)&model_value_, (void *)&model_old_, &model_site_); \
-        model_old_;                                                           \
+        model_old_;                                                                                                  \
     })
-#define MODEL_FENCE_(o, name)         \
-    ({                                \
-        MODEL_SITE_(name, "", o);     \
-        model_fence(&model_site_);    \
+#define MODEL_FENCE_(o, name)      \
+    ({                             \
+        MODEL_SITE_(name, "", o);  \
+        model_fence(&model_site_); \
     })
 
 #define rn_load_relaxed(p) MODEL_LOAD_(p, MODEL_RELAXED, "load_relaxed")
@@ -116,7 +111,11 @@ void rn__model_yield(void);
 /* False: the light side is a full fence and the heavy side one of its own thread only, as on a
  * kernel without membarrier.  A test may set it in its setup; it is true again for the next. */
 extern bool rn__fence_asymmetric;
-#define rn_fence_light() ({ if (!rn__fence_asymmetric) rn_fence_seq_cst(); })
+#define rn_fence_light()           \
+    ({                             \
+        if (!rn__fence_asymmetric) \
+            rn_fence_seq_cst();    \
+    })
 
 /* The heap: a bump allocator that is reset for every execution and never reuses memory. */
 void *model_malloc(size_t n);

@@ -82,7 +82,7 @@ void model_post(struct model_token *t, const char *what)
     c->posted = true;
 }
 
-int rn_os_futex_wait(rn_atomic(uint32_t) *word, uint32_t seen, rn_time deadline)
+int rn_os_futex_wait(rn_atomic(uint32_t) * word, uint32_t seen, rn_time deadline)
 {
     point((struct op){.kind = OP_POST, .addr = word, .size = 4, .text = "futex_wait"});
     event()->value = memory_newest(word, 4);
@@ -107,7 +107,7 @@ int rn_os_futex_wait(rn_atomic(uint32_t) *word, uint32_t seen, rn_time deadline)
     return -110;
 }
 
-void rn_os_futex_wake(rn_atomic(uint32_t) *word, int n)
+void rn_os_futex_wake(rn_atomic(uint32_t) * word, int n)
 {
     point((struct op){.kind = OP_POST, .addr = word, .text = "futex_wake"});
     for (int i = 0; i < waiter_n && n > 0;) {

@@ -99,8 +99,8 @@ static void access_granule(struct granule *g, struct record now, const volatile 
         if (!before && conflict(r, &now))
             report(p, r, &now);
         /* What races with r also races with now: r can be forgotten. */
-        bool covered = before && (r->mask | now.mask) == now.mask && (now.write || !r->write) &&
-                       (!now.atomic || r->atomic);
+        bool covered =
+            before && (r->mask | now.mask) == now.mask && (now.write || !r->write) && (!now.atomic || r->atomic);
         if (!covered)
             g->records[kept++] = *r;
     }
@@ -156,11 +156,10 @@ void model_plain(const volatile void *p, size_t size, bool write, const void *at
     if (!executing || size == 0)
         return;
     check_freed(p);
-    access_range(p, size,
-                 (struct record){.thread = (uint8_t)running,
-                                 .write = write,
-                                 .epoch = threads[running].hb.at[running] + 1,
-                                 .pc = at});
+    access_range(
+        p, size,
+        (struct record){
+            .thread = (uint8_t)running, .write = write, .epoch = threads[running].hb.at[running] + 1, .pc = at});
     if (write)
         memory_restart(p, size);
 }
@@ -287,11 +286,11 @@ void __tsan_write_range(void *p, long n)
     model_plain(p, (size_t)n, true, __builtin_return_address(0));
 }
 
-#define HOOK(name, n, write)                                    \
-    void name(void *p);                                         \
-    void name(void *p)                                          \
-    {                                                           \
-        model_plain(p, n, write, __builtin_return_address(0));  \
+#define HOOK(name, n, write)                                   \
+    void name(void *p);                                        \
+    void name(void *p)                                         \
+    {                                                          \
+        model_plain(p, n, write, __builtin_return_address(0)); \
     }
 HOOK(__tsan_read1, 1, false)
 HOOK(__tsan_read2, 2, false)

@@ -161,7 +161,8 @@ void trace_print(void)
         printf("#             T%d: %s\n", notes[note].thread, notes[note].text);
     for (int t = 0; t < THREADS; t++)
         if (threads[t].started && !threads[t].finished)
-            printf("#        T%d is at %s %s\n", t, threads[t].next.site ? threads[t].next.site->op : threads[t].next.text,
+            printf("#        T%d is at %s %s\n", t,
+                   threads[t].next.site ? threads[t].next.site->op : threads[t].next.text,
                    threads[t].next.site ? threads[t].next.site->expr : "");
 }
 
@@ -271,7 +272,8 @@ static bool run_mutant(const struct model_mutant *m, int number)
     int sites = 0, caught = 0;
     char detail[400] = "no such site was reached";
     if (!model_sees_plain) {
-        printf("ok %d - mutant of %s: %s in %s # SKIP plain accesses are not seen\n", number, m->test->name, m->operation, m->in);
+        printf("ok %d - mutant of %s: %s in %s # SKIP plain accesses are not seen\n", number, m->test->name,
+               m->operation, m->in);
         return true;
     }
     for (struct model_site *s = all_sites; s; s = s->next) {
@@ -287,7 +289,8 @@ static bool run_mutant(const struct model_mutant *m, int number)
                  r.failed ? r.error : "in ", (unsigned long long)r.executions);
     }
     bool ok = sites && caught == sites;
-    printf("%s %d - mutant of %s: %s in %s # %s\n", ok ? "ok" : "not ok", number, m->test->name, m->operation, m->in, detail);
+    printf("%s %d - mutant of %s: %s in %s # %s\n", ok ? "ok" : "not ok", number, m->test->name, m->operation, m->in,
+           detail);
     fflush(stdout);
     return ok;
 }
@@ -335,8 +338,8 @@ static void survey_site(struct model_site *s, char **names)
             if (r.failed)
                 by = t;
         }
-        printf("%-9s %s:%d %s: %s %s -> %s%s%s\n", by ? "caught" : "SURVIVES", model_base(s->file), s->line, s->func, s->op,
-               s->expr, order_name(o), by ? " by " : "", by ? by->name : "");
+        printf("%-9s %s:%d %s: %s %s -> %s%s%s\n", by ? "caught" : "SURVIVES", model_base(s->file), s->line, s->func,
+               s->op, s->expr, order_name(o), by ? " by " : "", by ? by->name : "");
         fflush(stdout);
     }
     s->now = s->order;
