@@ -65,5 +65,4 @@ MODEL_TEST(lock_beside_cancel_slow, .setup = setup_slow, .thread = {add, add_ctx
 /* The wake-up that a cancelled waiter would have had goes to the next. */
 MODEL_TEST(cancelled_before_another, .setup = setup, .thread = {add, add_ctx, cancel, add}, .finish = check,
            .preemptions = 1);
-MODEL_TEST(two_cancelled, .setup = setup, .thread = {add, add_ctx, cancel, add_ctx}, .finish = check,
-           .preemptions = 1);
+MODEL_TEST(two_cancelled, .setup = setup, .thread = {add, add_ctx, cancel, add_ctx}, .finish = check, .preemptions = 1);
