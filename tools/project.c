@@ -14,12 +14,12 @@ struct tier {
     bool package;     /* and those of tests/package, which take longer */
 };
 static const struct tier quick = {.preset = "release", .scripts = true};
-static const struct tier race = {.preset = "tsan"};
+static const struct tier race = {.preset = "race"};
 static const struct tier full[] = {
     {.preset = "release", .scripts = true, .package = true},
     {.preset = "debug"},
     {.preset = "asan"},
-    {.preset = "tsan"},
+    {.preset = "race"},
     {.preset = "fault", .only = "fault/"},
 };
 
@@ -78,6 +78,8 @@ static void run_tier(const char *root, const struct tier *tier, const char *patt
     struct tap_program *programs = NULL;
     int n = 0;
     setenv("RUNNEL_TIER", tier->preset, 1);
+    if (!tier->scripts)
+        setenv("RUNNEL_TEST_TIMEOUT", "180", 0); /* sanitizers slow things down */
     for (char *line; list && (line = strsep(&list, "\n"));) {
         programs = realloc(programs, (size_t)(n + 1) * sizeof *programs);
         if (!programs)
