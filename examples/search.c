@@ -76,6 +76,8 @@ struct searcher {
 };
 
 static atomic_size_t searched; /* files, for the progress line */
+static rn_mutex terminal;      /* so that lines and progress don't mix */
+static bool progress_shown;    /* guarded by terminal */
 
 /* ---- small things -------------------------------------------------------------------------- */
 
@@ -489,19 +491,33 @@ static void complain(const char *format, ...)
     fputc('\n', stderr);
 }
 
-/* A line on the terminal that says how far we are, until stop is closed. */
-static void show_progress(chan_recv_only(rn_unit) stop, rn_waitgroup *gone)
+static void hide_progress_locked(void)
 {
-    while (chan_select(on_recv(stop, NULL), on_timeout(100 * RN_MILLISECOND)) == 1)
+    if (progress_shown)
+        fputs("\r\033[K", stderr);
+    progress_shown = false;
+}
+
+/* A line on the terminal that says how far we are, until stop is closed. */
+static void show_progress(chan_recv_only(rn_unit) stop)
+{
+    while (chan_select(on_recv(stop, NULL), on_timeout(100 * RN_MILLISECOND)) == 1) {
+        mutex_lock(&terminal);
         fprintf(stderr, "\r\033[K%zu files", atomic_load_explicit(&searched, memory_order_relaxed));
-    fputs("\r\033[K", stderr);
-    wg_done(gone);
+        progress_shown = true;
+        mutex_unlock(&terminal);
+    }
+    mutex_lock(&terminal);
+    hide_progress_locked();
+    mutex_unlock(&terminal);
 }
 
 static void print(struct node *n, int *status)
 {
     if (!n->is_dir)
         wg_wait(&n->ready);
+    mutex_lock(&terminal);
+    hide_progress_locked();
     if (n->length)
         fwrite(n->text, 1, n->length, stdout);
     if (n->binary)
@@ -512,6 +528,7 @@ static void print(struct node *n, int *status)
         complain("%s: %s", n->path, strerror(n->err));
         *status = 2;
     }
+    mutex_unlock(&terminal);
     free_node(n);
 }
 
@@ -539,10 +556,8 @@ static int search_all(const struct pattern *pattern, char **dirs, size_t count)
     chan(struct node *) order = chan_make(struct node *, HELD);
     rn_waitgroup workers = RN_WAITGROUP_INIT, progress = RN_WAITGROUP_INIT;
 
-    if (isatty(STDERR_FILENO)) {
-        wg_add(&progress, 1);
-        go(show_progress, stop, &progress);
-    }
+    if (isatty(STDERR_FILENO))
+        wg_go(&progress, show_progress, stop);
     wg_add(&workers, pool);
     for (int i = 0; i < pool; i++)
         rn_go_with((.name = "search worker", .stack = WORKER_STACK), worker, pattern, jobs, &workers);
