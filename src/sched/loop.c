@@ -38,15 +38,26 @@ static struct rn_g *steal_once(struct rn_m *m)
     return rn__pop_global(p);
 }
 
+/* Has victim had the same goroutine in `next`, and run nothing else, for some microseconds? */
+static bool next_is_stuck(struct rn_p *victim)
+{
+    enum { PAUSES = 200 };
+    /* relaxed, all: a hint; what is taken is taken under own.h. */
+    struct rn_g *next = rn_load_relaxed(&victim->next);
+    uint32_t tick = rn_load_relaxed(&victim->tick);
+    for (int i = 0; next && i < PAUSES; i++)
+        rn_cpu_pause();
+    return next && next == rn_load_relaxed(&victim->next) && tick == rn_load_relaxed(&victim->tick);
+}
+
 /* A goroutine in `next` was meant to run when its waker parks.  When the waker computes instead, an
  * idle worker takes it: it borrows the processor for a moment (own.h). */
 static struct rn_g *steal_next(struct rn_p *self)
 {
     for (uint32_t i = 0; i < rn__sched.procs_made; i++) {
         struct rn_p *victim = &rn__procs[i];
-        struct rn_m *owner =
-            rn_load_acquire(&victim->m); /* pairs with the release in rn__worker_start; checked again once taken */
-        if (victim == self || !owner || !rn_load_relaxed(&victim->next) || !rn_own_take(&owner->own))
+        struct rn_m *owner = rn_load_relaxed(&victim->m); /* relaxed: checked again once taken */
+        if (victim == self || !owner || !next_is_stuck(victim) || !rn_own_take(&owner->own))
             continue;
         struct rn_g *g = NULL;
         if (owner->p == victim) {
