@@ -158,7 +158,24 @@ static struct rn_m *worker_record(struct rn_p *p, bool spinning)
     return m;
 }
 
-/* A worker for p.  When no thread can be had, p becomes idle: the workers that exist go on. */
+/* No thread can be had for p, which becomes idle; the workers that exist go on with what it had to run.
+ * An idle processor has nothing to run: nobody would look there. */
+static void no_worker(struct rn_p *p, bool spinning)
+{
+    struct rn_sched *s = &rn__sched;
+    for (struct rn_g *g; (g = rn__choose_next(p)) != NULL;)
+        rn__push_global(g, g, 1);
+    if (spinning)                          /* before the monitor looks: while somebody spins nobody is woken */
+        rn_sub_acq_rel(&s->spinning_n, 1); /* acq_rel: see idle.c */
+    rn_lock_take(&s->lock, RN_RANK_SCHED);
+    rn__idle_p_put_locked(p);
+    rn_store_relaxed(&s->worker_wanted, 1); /* relaxed: the monitor sees it sooner or later */
+    if (s->monitor_asleep)
+        rn__monitor_wake_locked();
+    rn_lock_release(&s->lock);
+}
+
+/* A worker for p, when a thread can be had. */
 void rn__worker_start(struct rn_p *p, bool spinning)
 {
     struct rn_sched *s = &rn__sched;
@@ -168,28 +185,20 @@ void rn__worker_start(struct rn_p *p, bool spinning)
     if (may) {
         s->m_n++;
         all_m_add_locked(m);
-        /* release: pairs with the acquires of steal_next and the monitor, which look into the record. */
-        rn_store_release(&p->m, m);
+        rn_store_relaxed(&p->m, m); /* relaxed: under the lock */
         m->joinable = rn_os_thread_start(&m->thread, worker, m, "runnel") == 0;
         if (!m->joinable) {
             s->m_n--;
             all_m_remove_locked(m);
-            rn_store_relaxed(&p->m, NULL);
+            rn_store_relaxed(&p->m, NULL); /* relaxed: as above */
             may = false;
         }
-    }
-    if (!may) {
-        rn__idle_p_put_locked(p);
-        rn_store_relaxed(&s->worker_wanted, 1); /* relaxed: the monitor sees it sooner or later */
-        if (s->monitor_asleep)
-            rn__monitor_wake_locked();
     }
     rn_lock_release(&s->lock);
     if (may)
         return;
-    if (spinning)
-        rn_sub_acq_rel(&s->spinning_n, 1); /* acq_rel: see idle.c */
     rn__free(m);
+    no_worker(p, spinning);
 }
 
 /* ---- settings ------------------------------------------------------------------------------------ */
