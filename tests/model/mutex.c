@@ -58,8 +58,10 @@ static void three(void)
 
 MODEL_TEST(mutex_excludes, .setup = setup, .thread = {add, add}, .finish = two);
 MODEL_TEST(mutex_excludes_slow, .setup = setup_slow, .thread = {add, add}, .finish = two);
-MODEL_TEST(mutex_again, .setup = setup, .thread = {add_twice, add}, .finish = three);
+MODEL_TEST(mutex_again, .setup = setup, .thread = {add_twice, add}, .finish = three, .preemptions = 4);
 MODEL_TEST(mutex_three, .setup = setup, .thread = {add, add, add}, .finish = three, .preemptions = 2);
+/* A woken waiter that loses after a long wait makes the mutex starve: it is handed over. */
+MODEL_TEST(mutex_three_slow, .setup = setup_slow, .thread = {add, add, add}, .finish = three, .preemptions = 1);
 MODEL_MUTANT(mutex_excludes, "rn_mutex_lock", "cas_acquire");
 MODEL_MUTANT(mutex_excludes, "rn_mutex_unlock", "cas_release");
 
