@@ -142,9 +142,8 @@ static bool pass_on(rn_rwmutex *m, uint32_t held)
     return passed;
 }
 
-void rn_rwmutex_runlock(rn_rwmutex *m)
+void rn__rwmutex_runlock_slow(rn_rwmutex *m)
 {
-    check(m);
     uint32_t s = rn_load_relaxed(&m->rn_state); /* relaxed: a guess for the swap */
     for (;;) {
         if (s < READER)
@@ -160,9 +159,8 @@ void rn_rwmutex_runlock(rn_rwmutex *m)
     }
 }
 
-void rn_rwmutex_unlock(rn_rwmutex *m)
+void rn__rwmutex_unlock_slow(rn_rwmutex *m)
 {
-    check(m);
     uint32_t s = WRITER;
     /* release: pairs with the acquire of whoever locks next. */
     while (!rn_cas_release(&m->rn_state, &s, 0)) {
@@ -228,9 +226,8 @@ static int rlock_slow(rn_context *ctx, rn_rwmutex *m)
     return err;
 }
 
-void rn_rwmutex_rlock(rn_rwmutex *m)
+void rn__rwmutex_rlock_slow(rn_rwmutex *m)
 {
-    check(m);
     if (!rlock_short(m))
         rlock_slow(NULL, m);
 }
@@ -315,9 +312,8 @@ static int lock_slow(rn_context *ctx, rn_rwmutex *m)
     return err;
 }
 
-void rn_rwmutex_lock(rn_rwmutex *m)
+void rn__rwmutex_lock_slow(rn_rwmutex *m)
 {
-    check(m);
     if (!lock_short(m))
         lock_slow(NULL, m);
 }
@@ -340,3 +336,36 @@ void rn_rwmutex_destroy(rn_rwmutex *m)
     rn__waitq_destroy(queue_of(m), "rwmutex",
                       rn_load_relaxed(&m->rn_state) >= READER || (rn_load_relaxed(&m->rn_state) & WRITER));
 }
+
+/* ---- out of line: the short ways are in the slow ones too ----------------------------------------- */
+
+#if RN__INLINE_SYNC
+extern inline void rn_rwmutex_rlock(rn_rwmutex *m);
+extern inline void rn_rwmutex_runlock(rn_rwmutex *m);
+extern inline void rn_rwmutex_lock(rn_rwmutex *m);
+extern inline void rn_rwmutex_unlock(rn_rwmutex *m);
+#else
+void rn_rwmutex_rlock(rn_rwmutex *m)
+{
+    check(m);
+    rn__rwmutex_rlock_slow(m);
+}
+
+void rn_rwmutex_runlock(rn_rwmutex *m)
+{
+    check(m);
+    rn__rwmutex_runlock_slow(m);
+}
+
+void rn_rwmutex_lock(rn_rwmutex *m)
+{
+    check(m);
+    rn__rwmutex_lock_slow(m);
+}
+
+void rn_rwmutex_unlock(rn_rwmutex *m)
+{
+    check(m);
+    rn__rwmutex_unlock_slow(m);
+}
+#endif
