@@ -185,7 +185,8 @@ void rn__worker_start(struct rn_p *p, bool spinning)
     if (may) {
         s->m_n++;
         all_m_add_locked(m);
-        rn_store_relaxed(&p->m, m); /* relaxed: under the lock */
+        /* release: pairs with the acquires of steal_next and the monitor, which look into the record. */
+        rn_store_release(&p->m, m);
         m->joinable = rn_os_thread_start(&m->thread, worker, m, "runnel") == 0;
         if (!m->joinable) {
             s->m_n--;
