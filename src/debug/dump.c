@@ -46,14 +46,18 @@ static void collect(struct frames *f, struct rn_cursor *c)
     } while (f->n < LONGEST && rn_cursor_step(c) > 0);
 }
 
-static void print_place(const struct rn_place *p)
+static void print_name(const struct rn_place *p)
 {
     if (p->function)
-        rn__out("%.500s\n", p->function);
-    else if (p->object)
-        rn__out("%.500s+%#zx\n", p->object, (size_t)p->offset);
+        rn__out("%.500s", p->function);
     else
-        rn__out("unknown code\n");
+        rn__out("%.500s%s%#zx", p->object ? p->object : "code", p->object ? "+" : " at ", (size_t)p->offset);
+}
+
+static void print_place(const struct rn_place *p)
+{
+    print_name(p);
+    rn__out("\n");
     if (p->file)
         rn__out("\t%.800s:%d\n", p->file, p->line);
 }
@@ -145,8 +149,9 @@ static void print_creator(const struct rn_g *g)
     int n = rn__symbolize((uintptr_t)g->started_at - 1, places, INLINED), i = 0;
     while (i < n - 1 && rn__place_is_internal(&places[i]))
         i++;
-    rn__out("created by %.500s in goroutine %llu\n", places[i].function ? places[i].function : "unknown code",
-            (unsigned long long)g->started_by);
+    rn__out("created by ");
+    print_name(&places[i]);
+    rn__out(" in goroutine %llu\n", (unsigned long long)g->started_by);
     if (places[i].file)
         rn__out("\t%.800s:%d\n", places[i].file, places[i].line);
 }
@@ -258,7 +263,7 @@ static void print_listing(void *arg)
     if (l->frugal)
         rn__out("(no files and lines: the signal came while the heap or the loader was at work)\n");
     else if (!rn__symbols_have_lines())
-        rn__out("(for files and lines in this listing, install libdw1)\n");
+        rn__out("(no files and lines: libdw1 is not installed, or this program is static)\n");
     rn__out_flush();
 }
 

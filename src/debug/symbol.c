@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <unistd.h>
 
 /* ---- libdw ----------------------------------------------------------------------------------- */
@@ -120,6 +121,8 @@ static void open_once(void)
     if (opened)
         return;
     opened = true;
+    if (getauxval(AT_BASE) == 0)
+        return; /* a static program: libdw would bring a second libc */
     /* A dying program does not ask servers for debug information. */
     unsetenv("DEBUGINFOD_URLS");
     if (!load(&callbacks))
@@ -220,6 +223,7 @@ static int by_libdw(uintptr_t pc, struct rn_place *places, int max)
 static void by_dladdr(uintptr_t pc, struct rn_place *p)
 {
     Dl_info info;
+    p->offset = pc;
     if (!dladdr((void *)pc, &info)) /* NOLINT(performance-no-int-to-ptr) */
         return;
     const char *slash = info.dli_fname ? strrchr(info.dli_fname, '/') : NULL;

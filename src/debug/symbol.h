@@ -10,7 +10,7 @@ struct rn_place {
     const char *function; /* NULL: unknown; then object and offset say where */
     const char *file;     /* NULL: unknown */
     int line;
-    const char *object;
+    const char *object; /* NULL: unknown; then offset is the address itself */
     uintptr_t offset;
 };
 
