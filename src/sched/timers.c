@@ -187,18 +187,21 @@ void rn__timeout_stop(struct rn_timeout *t)
 
 /* ---- a run's beginning and end --------------------------------------------------------------------- */
 
-/* Timers that plain threads set before the run stay, and fire in it. */
+/* Timers that plain threads set before the run stay, and fire in it: those of the first processor.  The
+ * others nobody knows yet; their timers' lock is not taken, since rn_set_procs holds a later one. */
 void rn__p_init(struct rn_p *p, uint32_t id)
 {
     enum { AFTER_WHEEL = offsetof(struct rn_p, timers_next) };
     memset(p, 0, offsetof(struct rn_p, timers_lock));
     memset((char *)p + AFTER_WHEEL, 0, sizeof *p - AFTER_WHEEL);
     p->id = id;
-    rn_lock_take(&p->timers_lock, RN_RANK_TIMERS);
+    if (id == 0)
+        rn_lock_take(&p->timers_lock, RN_RANK_TIMERS);
     if (p->wheel.count == 0)
         rn_wheel_init(&p->wheel, rn__choose_now());
     publish_next(p);
-    rn_lock_release(&p->timers_lock);
+    if (id == 0)
+        rn_lock_release(&p->timers_lock);
 }
 
 void rn__timers_forget(void)
