@@ -37,6 +37,8 @@ struct rn_captured {
 #error "runnel has no port to this processor; see src/arch/arch.h"
 #endif
 
+enum { RN_CAPTURED_MOST = 256 }; /* bytes of stack arguments that a go entry keeps at most */
+
 /* Called by the go entries: chain is the function (kind 0) or a struct rn_go_call (kind 1); stack
  * points at the caller's stack arguments, of which stack_bytes are to be kept; pc is where go was
  * called. */

@@ -163,3 +163,24 @@ TEST(options_name_and_stack)
     CHECK_EQ(chan_recv(done), 4);
     chan_free(done);
 }
+
+static void eight(rn_waitgroup *wg, int a, int b, int c, int d, int e, int f, int g)
+{
+    CHECK_EQ(a + b + c + d + e + f + g, 28);
+    wg_done(wg);
+}
+
+static void small_frame(rn_waitgroup *wg)
+{
+    go(eight, wg, 1, 2, 3, 4, 5, 6, 7);
+}
+
+/* What is copied as stack arguments reaches beyond a small frame: there must be something. */
+TEST(from_the_very_top_of_a_stack)
+{
+    rn_waitgroup wg = {0};
+    wg_add(&wg, 1000);
+    for (int i = 0; i < 1000; i++)
+        go(small_frame, &wg);
+    wg_wait(&wg);
+}

@@ -21,7 +21,9 @@ _Static_assert(sizeof(struct first_frame) == 176 + 224, "switch.S knows this lay
 
 void *rn__arch_prepare(char *top, void *f, const struct rn_captured *args, const void *stack, uint32_t stack_bytes)
 {
-    char *stack_args = top - stack_bytes;
+    /* Room above the first frame: when f in its turn starts a goroutine, that many bytes above its
+     * own frame are copied as stack arguments, whether they are or not. */
+    char *stack_args = top - RN_CAPTURED_MOST - stack_bytes;
     if (stack_bytes)
         rn__copy_frame(stack_args, stack, stack_bytes);
     struct first_frame *frame = (struct first_frame *)(void *)(stack_args - sizeof *frame);
