@@ -18,13 +18,6 @@ typedef struct rn_lock {
 } rn_lock;
 
 void rn__lock_slow(rn_lock *l);
-#ifdef RN_RACE
-/* The race detector does not see into rn__lock_slow, which is not instrumented in its builds. */
-void __tsan_acquire(void *addr);
-#define rn__lock_slow_done(l) __tsan_acquire(&(l)->held)
-#else
-#define rn__lock_slow_done(l) ((void)(l))
-#endif
 
 static inline bool rn_lock_try(rn_lock *l, enum rn_rank rank)
 {
@@ -41,10 +34,8 @@ static inline void rn_lock_take(rn_lock *l, enum rn_rank rank)
     uint32_t free = 0;
     rn__rank_check(l, rank);
     /* acquire: as in rn_lock_try. */
-    if (__builtin_expect(!rn_cas_acquire(&l->held, &free, 1), 0)) {
+    if (__builtin_expect(!rn_cas_acquire(&l->held, &free, 1), 0))
         rn__lock_slow(l);
-        rn__lock_slow_done(l);
-    }
     rn__rank_taken(l, rank);
 }
 
