@@ -183,10 +183,10 @@ struct rn_defer {
 /* The same in a function that returns a struct or union of type T (clang and gcc 14 can't do without). */
 #define rn_defer_in(T, f, arg) RN__DEFER(RN_CAT(rn_defer_, __COUNTER__), f, arg, return (T){0})
 /* The record is the goroutine's, for a panic; what leaving the scope needs stays in registers. */
-#define RN__DEFER(name, func, a, leave)              \
-    RN__AT_END(name, func, a);                       \
-    RN__DEFER_CHECK(func, a);                        \
-    RN__MAY_RETURN(RN_CAT(name, _kept).list, leave); \
+#define RN__DEFER(name, func, a, leave)         \
+    RN__AT_END(name, func, a);                  \
+    RN__DEFER_CHECK(func, a);                   \
+    RN__MAY_RETURN(RN_CAT(name, _list), leave); \
     RN__NOT_INLINED()
 /* A deferred call that never recovers, so that the function around it needs none of what follows. */
 #define RN__AT_END(name, func, a)                                                                \
@@ -194,8 +194,9 @@ struct rn_defer {
     name.f = (void (*)(void *))(void (*)(void))(func);                                           \
     name.arg = (void *)(uintptr_t)(a);                                                           \
     RN__NOTE_FRAME(name);                                                                        \
+    struct rn_defers RN_CAT(name, _list) = rn__defer_enter(&name);                               \
     __attribute__((cleanup(rn__defer_leave), unused)) struct rn_deferred RN_CAT(name, _kept) = { \
-        rn__defer_enter(&name), name.f, name.arg}
+        RN_CAT(name, _list).top, RN_CAT(name, _list).before, name.f, name.arg}
 #define RN__NOTE_FRAME(d) ((void)0)
 #if defined(__SANITIZE_ADDRESS__)
 #undef RN__NOTE_FRAME
@@ -271,7 +272,7 @@ struct rn_defers {
     struct rn_defer **top, *before;
 };
 struct rn_deferred {
-    struct rn_defers list;
+    struct rn_defer **top, *before;
     void (*f)(void *);
     void *arg;
 };
@@ -280,7 +281,7 @@ RN_PUBLIC struct rn_defers rn__defer_enter(struct rn_defer *d);
 
 static inline void rn__defer_leave(struct rn_deferred *d)
 {
-    *d->list.top = d->list.before;
+    *d->top = d->before;
     d->f(d->arg);
 }
 
