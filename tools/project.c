@@ -60,6 +60,8 @@ static bool choose(char *line, const struct tier *tier, const char *pattern, str
     if (!tier->scripts && strncmp(line, "model/", 6) == 0)
         return false;
     *p = (struct tap_program){.label = text("%s %s", tier->preset, line)};
+    if (script)
+        list_add(&p->argv, "sh");
     list_add(&p->argv, path);
     if (pattern && !named) {
         list_add(&p->argv, "--run");
