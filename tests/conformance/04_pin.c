@@ -45,13 +45,16 @@ static void run_all(int procs)
     chan(int) c = chan_make(int, 0);
     rn_waitgroup wg = RN_WAITGROUP_INIT;
     wg_add(&wg, 7);
-    go(drain, c);
+    rn_waitgroup drained = RN_WAITGROUP_INIT;
+    wg_go(&drained, drain, c);
     for (int i = 0; i < 4; i++)
         go(others, &wg);
     for (int i = 0; i < 3; i++)
         go(pinned, &wg, c);
     wg_wait(&wg);
     chan_close(c);
+    wg_wait(&drained);
+    chan_free(c);
 }
 
 TEST(one_processor)
