@@ -99,13 +99,23 @@ static struct rn_g *spin(struct rn_m *m)
 }
 
 /* The next goroutine for m, which has a processor; NULL: look again (it may have slept). */
+/* What waits elsewhere while this worker always finds work of its own: the global queue, and the timers
+ * of a processor that rn_set_procs has taken out of use, which has no worker to see to them. */
+static struct rn_g *elsewhere(struct rn_m *m)
+{
+    struct rn_g *g = rn__pop_global(m->p);
+    for (uint32_t i = 0; !g && i < rn__sched.procs_made; i++)
+        g = after_timers(m, &rn__procs[i]);
+    return g;
+}
+
 static struct rn_g *find(struct rn_m *m)
 {
     struct rn_p *p = m->p;
     struct rn_g *g;
     if ((g = after_timers(m, p)) != NULL)
         return g;
-    if (m->loop_tick++ % GLOBAL_EVERY == 0 && (g = rn__pop_global(p)) != NULL)
+    if (m->loop_tick++ % GLOBAL_EVERY == 0 && (g = elsewhere(m)) != NULL)
         return g;
     if ((g = rn__choose_next(p)) != NULL || (g = rn__pop_global(p)) != NULL)
         return g;
