@@ -127,7 +127,7 @@ static void poll_if_nobody_does(rn_time now)
 /* True while there are stacks to trim, now or later. */
 static bool trim_stacks(rn_time now)
 {
-    enum { EVERY = 10 }; /* ms */
+    enum { EVERY = 100 }; /* ms */
     static rn_time last;
     static bool more;
     if (now - last >= EVERY * RN_MILLISECOND || now < last) {
