@@ -1,5 +1,5 @@
 /* category: data race / unprotected variable
- * found-by: race, explore
+ * found-by: race
  *
  * A request handler counts what it has served in a plain variable, and so does every other one.  Two that
  * read the same value lose one of the two increments. */
