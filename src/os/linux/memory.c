@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 enum {
     GUARD_INSTALL = 102,  /* MADV_GUARD_INSTALL, Linux 6.13 */
@@ -72,15 +73,29 @@ static void warn_unguarded(void)
         rn_os_write_stderr(text, sizeof text - 1);
 }
 
+/* An emulator may say yes to advice that it does not know: so the kernel is asked whether the page
+ * can still be read. */
+static bool traps(const void *page)
+{
+    return access(page, F_OK) < 0 && errno == EFAULT;
+}
+
 enum rn_guard rn_os_guard(void *page)
 {
-    static rn_atomic(bool) madvise_missing;
-    /* relaxed, both: a hint that saves a system call. */
-    if (!rn_load_relaxed(&madvise_missing)) {
-        if (madvise(page, rn_os_page, GUARD_INSTALL) == 0)
-            return RN_GUARD_MADVISE;
-        if (errno == EINVAL)
-            rn_store_relaxed(&madvise_missing, true);
+    enum { UNKNOWN, WORKS, MISSING };
+    static rn_atomic(int) advice;
+    /* relaxed, all: a hint that saves system calls. */
+    int known = rn_load_relaxed(&advice);
+    if (known != MISSING) {
+        if (madvise(page, rn_os_page, GUARD_INSTALL) == 0) {
+            if (known == WORKS || traps(page)) {
+                rn_store_relaxed(&advice, WORKS);
+                return RN_GUARD_MADVISE;
+            }
+            rn_store_relaxed(&advice, MISSING);
+        } else if (errno == EINVAL) {
+            rn_store_relaxed(&advice, MISSING);
+        }
     }
     if (mprotect(page, rn_os_page, PROT_NONE) == 0)
         return RN_GUARD_MPROTECT;

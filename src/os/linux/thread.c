@@ -85,36 +85,49 @@ static bool read_stat(int dir, const char *tid, char *text, size_t size)
     return true;
 }
 
-#ifdef RN_TSAN
-/* ThreadSanitizer's own thread has no name, but it blocks every signal, as a user's rarely does:
- * field 32 of stat is the mask of the first 31.  KILL and STOP can't be blocked, and clang's leaves
- * SYS open. */
-static bool is_sanitizers(const char *after_name)
+/* What runs this program may have a thread in it: ThreadSanitizer (the race build says so by RN_RACE,
+ * since this file is compiled without the sanitizer there), or qemu, by whose name the kernel knows an
+ * emulated process. */
+static bool has_hidden_threads(void)
+{
+#if defined(RN_TSAN) || defined(RN_RACE)
+    return true;
+#else
+    static const char emulator[] = "qemu-";
+    char name[sizeof emulator] = "";
+    int fd = open("/proc/self/comm", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return false;
+    ssize_t n = read(fd, name, sizeof name - 1);
+    close(fd);
+    return n == sizeof name - 1 && strcmp(name, emulator) == 0;
+#endif
+}
+
+/* Such a thread blocks every signal but those of faults, as a user's rarely does: field 32 of stat is
+ * the mask of the first 31.  KILL and STOP can't be blocked. */
+static bool blocks_all_signals(const char *after_name)
 {
     enum { BLOCKED = 32, STATE = 3 };
-    const unsigned long open = 1UL << (SIGKILL - 1) | 1UL << (SIGSTOP - 1) | 1UL << (SIGSYS - 1);
+    static const int maybe[] = {SIGKILL, SIGSTOP, SIGSYS, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT};
+    unsigned long open = 0;
+    for (size_t i = 0; i < sizeof maybe / sizeof maybe[0]; i++)
+        open |= 1UL << (maybe[i] - 1);
     const char *at = after_name + 1;
     for (int field = STATE; field < BLOCKED && at; field++)
         at = strchr(at + 1, ' ');
     return at && (strtoul(at, NULL, 10) | open) == 0x7fffffffUL;
 }
-#else
-static bool is_sanitizers(const char *after_name)
-{
-    (void)after_name;
-    return false;
-}
-#endif
 
 /* Could the thread of this stat line still wake somebody? */
-static bool counts(const char *stat)
+static bool counts(const char *stat, bool hidden)
 {
     const char *name = strchr(stat, '('), *after = strrchr(stat, ')');
     if (!name || !after || strlen(after) < 3)
         return true;
     char state = after[2];
     bool ended = state == 'Z' || state == 'X' || state == 'x'; /* a main thread that called pthread_exit is a Z */
-    return !ended && strncmp(name + 1, "iou-", 4) != 0 && !is_sanitizers(after);
+    return !ended && strncmp(name + 1, "iou-", 4) != 0 && !(hidden && blocks_all_signals(after));
 }
 
 static bool is_own(int tid, const int *own, int n)
@@ -153,6 +166,7 @@ int rn_os_other_threads(const int *own, int n)
     DIR *d = all < 0 ? NULL : opendir("/proc/self/task");
     if (!d)
         return -1;
+    bool hidden = has_hidden_threads();
     int strangers = 0, harmless = 0;
     for (struct dirent *e; (e = readdir(d));) {
         char stat[1024];
@@ -160,7 +174,7 @@ int rn_os_other_threads(const int *own, int n)
             continue;
         if (!read_stat(dirfd(d), e->d_name, stat, sizeof stat))
             continue;
-        if (counts(stat))
+        if (counts(stat, hidden))
             strangers++;
         else
             harmless++;
