@@ -33,9 +33,21 @@ static const char *system_text(int number)
 #endif
 }
 
+/* The cause of a context that a signal has ended: RN_ESIGNAL of runnel/signal.h; NULL when it is none. */
+static const char *signal_text(int err)
+{
+#ifdef __GLIBC__
+    return err < -10500 && err > -10600 ? sigdescr_np(-10500 - err) : NULL;
+#else
+    return err < -10500 && err > -10600 ? "signal" : NULL;
+#endif
+}
+
 const char *rn_strerror(int err)
 {
     const char *text = own_text(err);
+    if (!text)
+        text = signal_text(err);
     if (!text && err < 0 && err > -4096) /* what a system call can return */
         text = system_text(-err);
     return text ? text : "unknown error";

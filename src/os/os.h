@@ -93,6 +93,20 @@ struct rn_os_event {
 int rn_os_poll_wait(struct rn_os_event *events, int max, rn_time deadline);
 void rn_os_poll_wake(void); /* makes the current or the next poll_wait return; from any thread */
 
+/* ---- signals that the program wants to hear of --------------------------------------------- */
+
+/* From now on the signal is noted, and the poller woken; a handler that was there before is called as
+ * well.  -EINVAL for fault signals and those that can't be caught.  One caller at a time, all three. */
+int rn_os_signal_catch(int signo);
+int rn_os_signal_ignore(int signo);
+/* What was there before the first of these, unless somebody else has changed it since. */
+void rn_os_signal_release(int signo);
+bool rn_os_signal_is_ignored(int signo);
+bool rn_os_signal_can_be_caught(int signo);
+/* Whether one has come that was not taken yet; and takes them: bit s-1 for signal s. */
+bool rn_os_signals_pending(void);
+uint64_t rn_os_signals_take(void);
+
 /* ---- last words -------------------------------------------------------------------------- */
 
 /* write(2) to stderr, whole, async-signal-safe. */

@@ -250,6 +250,25 @@ void rn__panic_left(struct rn_g *g);
 /* Misuse: panics with the text. */
 #define rn__misuse(...) rn_panic(__VA_ARGS__)
 
+/* How events of the poller become goroutines, for the layers that registered descriptors; each adds
+ * those whom it wakes, claimed, to `wake`.  They run on a worker that has no processor, or on the
+ * monitor: they must not block, park or call user code.  NULL: nobody has registered any.  Tags with
+ * RN_POLL_WAIT_TAG are those of waits for descriptors that are not the library's. */
+#define RN_POLL_WAIT_TAG (UINT64_C(1) << 63)
+extern void (*rn__poll_event)(uint64_t tag, uint32_t ready, struct rn_ready_list *wake);
+extern void (*rn__poll_wait_event)(uint64_t tag, uint32_t ready, struct rn_ready_list *wake);
+/* Called whenever rn_os_signals_pending. */
+extern void (*rn__poll_signals)(struct rn_ready_list *wake);
+
+/* What a higher layer has to forget when a run ends: f is called at the end of every run from then on,
+ * when no goroutine and no worker is left but the thread that called rn_run.  Once for each hook. */
+struct rn_stop_hook {
+    void (*f)(void);
+    struct rn_stop_hook *next;
+    bool added;
+};
+void rn__at_stop(struct rn_stop_hook *hook);
+
 /* A word that counts what could wake the program from outside: descriptors waited on, signal
  * channels.  Above 0, no deadlock is reported. */
 extern rn_atomic(int64_t) rn__external_wakers;

@@ -375,6 +375,26 @@ static void join_workers(void)
     }
 }
 
+static rn_lock hooks_lock;
+static struct rn_stop_hook *hooks; /* guarded by hooks_lock */
+
+void rn__at_stop(struct rn_stop_hook *hook)
+{
+    rn_lock_take(&hooks_lock, RN_RANK_SCHED);
+    if (!hook->added) {
+        hook->added = true;
+        hook->next = hooks;
+        hooks = hook;
+    }
+    rn_lock_release(&hooks_lock);
+}
+
+static void call_stop_hooks(void)
+{
+    for (struct rn_stop_hook *h = hooks; h; h = h->next)
+        h->f();
+}
+
 static void forget_the_run(void)
 {
     struct rn_sched *s = &rn__sched;
@@ -407,6 +427,7 @@ int rn__run_wait(struct rn_go_call *call)
         rn_os_timer_slack(slack);
     rn_os_altstack_drop();
     rn__sched.running = false;
+    call_stop_hooks();
     rn__debug_stop();
     forget_the_run();
     return rn__sched.main_status;

@@ -21,6 +21,7 @@ includes_ok() {
         split("chan select timer", h, " "); for (i in h) header[h[i]] = "chan"
         split("sync sync_type mutex rwmutex waitgroup once cond pool map semaphore flight group", h, " ")
         for (i in h) header[h[i]] = "sync"
+        split("fd file process signal", h, " "); for (i in h) header[h[i]] = "net"
         header["context"] = "context"; header["scope"] = "scope"; header["debug"] = "debug"; header["test"] = "test"
     }
     /^[ \t]*#[ \t]*include[ \t]*["<]/ {

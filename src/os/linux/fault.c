@@ -10,6 +10,7 @@
  * read what install wrote before it called sigaction.
  */
 #define _GNU_SOURCE 1
+#include "os/linux/internal.h"
 #include "os/os.h"
 #include <errno.h>
 #include <poll.h>
@@ -87,6 +88,11 @@ static void on_signal(int signo, siginfo_t *info, void *uc)
 static bool is_ours(const struct sigaction *a)
 {
     return (a->sa_flags & SA_SIGINFO) && a->sa_sigaction == on_signal;
+}
+
+bool rn__os_is_fault_handler(const struct sigaction *a)
+{
+    return is_ours(a);
 }
 
 /* SIGQUIT that the host handles or ignores stays the host's. */

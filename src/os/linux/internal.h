@@ -2,9 +2,15 @@
 #ifndef RN_OS_LINUX_INTERNAL_H
 #define RN_OS_LINUX_INTERNAL_H
 
+#include <signal.h>
+#include <stdbool.h>
+
 /* How many processors the cgroups of this process allow: `limit`, or fewer when a quota on the way
  * from its group up to the mount says so; at least 1.  `root` is put before every path that is
  * read: "" for the real system, a directory with a sample tree in tests. */
 int rn__os_cgroup_processors(const char *root, int limit);
+
+/* Whether this is the handler for faults and SIGQUIT of fault.c. */
+bool rn__os_is_fault_handler(const struct sigaction *a);
 
 #endif

@@ -1,0 +1,119 @@
+/* Signals that the program wants to hear of: a handler that notes them in a mask and wakes the poller.
+ *
+ * What always holds:
+ *  - The handler touches the mask, the eventfd of the poller and nothing else: it may run on any thread
+ *    at any time, on the alternate stack.
+ *  - A handler that the host program had installed before is called as well; the default action, an
+ *    ignored signal and the listing on SIGQUIT are replaced while the signal is caught.
+ *  - Releasing puts the former action back, unless somebody replaced ours in the meantime.
+ * Catch, ignore and release are not called by two at once; src/net/signal.c has a lock for them.
+ *
+ * Tried and rejected: signalfd, which needs the signal blocked in every thread of the program, also in
+ * those that other libraries start and in those that exist already.
+ */
+#define _GNU_SOURCE 1
+#include "os/linux/internal.h"
+#include "os/os.h"
+#include <errno.h>
+#include <signal.h>
+
+enum { SIGNALS = 64 };
+enum state { UNTOUCHED, CAUGHT, IGNORED };
+
+static struct sigaction before[SIGNALS + 1];
+static enum state states[SIGNALS + 1];
+static rn_atomic(uint64_t) pending;
+
+static void on_signal(int signo, siginfo_t *info, void *uc)
+{
+    int saved = errno;
+    /* acq_rel: pairs with the exchange in rn_os_signals_take; orders nothing else. */
+    rn_or_acq_rel(&pending, UINT64_C(1) << (signo - 1));
+    rn_os_poll_wake();
+    const struct sigaction *a = &before[signo];
+    if (a->sa_flags & SA_SIGINFO) {
+        if (!rn__os_is_fault_handler(a))
+            a->sa_sigaction(signo, info, uc);
+    } else if (a->sa_handler != SIG_DFL && a->sa_handler != SIG_IGN) {
+        a->sa_handler(signo);
+    }
+    errno = saved;
+}
+
+static bool is_ours(const struct sigaction *a)
+{
+    return (a->sa_flags & SA_SIGINFO) && a->sa_sigaction == on_signal;
+}
+
+/* Not the faults of the thread that runs, and not those that the kernel and libc keep for themselves. */
+bool rn_os_signal_can_be_caught(int signo)
+{
+    switch (signo) {
+    case SIGSEGV:
+    case SIGBUS:
+    case SIGFPE:
+    case SIGILL:
+    case SIGTRAP:
+    case SIGSYS:
+    case SIGKILL:
+    case SIGSTOP:
+    case 32: /* libc's own */
+    case 33:
+        return false;
+    default:
+        return signo >= 1 && signo <= SIGNALS;
+    }
+}
+
+static int set_action(int signo, enum state to, const struct sigaction *action)
+{
+    if (!rn_os_signal_can_be_caught(signo))
+        return -EINVAL;
+    if (states[signo] == UNTOUCHED && sigaction(signo, NULL, &before[signo]))
+        return -errno;
+    if (sigaction(signo, action, NULL))
+        return -errno;
+    states[signo] = to;
+    return 0;
+}
+
+int rn_os_signal_catch(int signo)
+{
+    struct sigaction ours = {.sa_sigaction = on_signal, .sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART};
+    return set_action(signo, CAUGHT, &ours);
+}
+
+int rn_os_signal_ignore(int signo)
+{
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    return set_action(signo, IGNORED, &ignore);
+}
+
+void rn_os_signal_release(int signo)
+{
+    struct sigaction now;
+    if (!rn_os_signal_can_be_caught(signo) || states[signo] == UNTOUCHED)
+        return;
+    bool put_back =
+        sigaction(signo, NULL, &now) == 0 &&
+        (states[signo] == CAUGHT ? is_ours(&now) : !(now.sa_flags & SA_SIGINFO) && now.sa_handler == SIG_IGN);
+    if (put_back)
+        sigaction(signo, &before[signo], NULL);
+    states[signo] = UNTOUCHED;
+}
+
+bool rn_os_signal_is_ignored(int signo)
+{
+    struct sigaction now;
+    return sigaction(signo, NULL, &now) == 0 && !(now.sa_flags & SA_SIGINFO) && now.sa_handler == SIG_IGN;
+}
+
+bool rn_os_signals_pending(void)
+{
+    return rn_load_relaxed(&pending) != 0; /* relaxed: a hint; rn_os_signals_take decides */
+}
+
+uint64_t rn_os_signals_take(void)
+{
+    return rn_xchg_acq_rel(&pending, 0); /* acq_rel: pairs with the handler's */
+}
