@@ -8,6 +8,14 @@ if(RUNNEL_TOOL_SOURCES)
     target_compile_definitions(runnel PRIVATE
         RN_VERSION="${PROJECT_VERSION}"
         RN_LIBDIR="${CMAKE_INSTALL_LIBDIR}"
+        RN_HTTP_LIBS="${RUNNEL_HTTP_LIBS}"
         RN_INCLUDEDIR="${CMAKE_INSTALL_INCLUDEDIR}")
 endif()
+# What ./runnel needs: the command and what it links programs with.
+add_custom_target(kit DEPENDS runnel_static)
+foreach(part runnel runnel_http_static)
+    if(TARGET ${part})
+        add_dependencies(kit ${part})
+    endif()
+endforeach()
 file(WRITE ${PROJECT_BINARY_DIR}/source-tree ${PROJECT_SOURCE_DIR})

@@ -5,6 +5,11 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/ DESTINATION ${CMAKE_INSTALL_INC
 install(TARGETS runnel_static runnel_shared EXPORT runnel-targets
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+if(RUNNEL_HTTP_FOUND)
+    install(TARGETS runnel_http_static runnel_http_shared EXPORT runnel-targets
+        ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
+        LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
+endif()
 if(TARGET runnel)
     install(TARGETS runnel RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()
@@ -16,6 +21,10 @@ endif()
 file(RELATIVE_PATH RUNNEL_PC_PREFIX /x/${CMAKE_INSTALL_LIBDIR}/pkgconfig /x)
 configure_file(${PROJECT_SOURCE_DIR}/cmake/runnel.pc.in runnel.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/runnel.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+if(RUNNEL_HTTP_FOUND)
+    configure_file(${PROJECT_SOURCE_DIR}/cmake/runnel-http.pc.in runnel-http.pc @ONLY)
+    install(FILES ${PROJECT_BINARY_DIR}/runnel-http.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endif()
 
 set(RUNNEL_PACKAGE_DIR ${CMAKE_INSTALL_LIBDIR}/cmake/runnel)
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/runnel-config.cmake.in runnel-config.cmake

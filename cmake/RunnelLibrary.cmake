@@ -8,6 +8,7 @@ file(GLOB RUNNEL_SOURCES CONFIGURE_DEPENDS
     ${PROJECT_SOURCE_DIR}/src/os/linux/*.c
     ${PROJECT_SOURCE_DIR}/src/arch/${RUNNEL_ARCH}/*.c
     ${PROJECT_SOURCE_DIR}/src/arch/${RUNNEL_ARCH}/*.S)
+list(FILTER RUNNEL_SOURCES EXCLUDE REGEX "/src/http/") # a library of its own: RunnelHttp.cmake
 if(RUNNEL_RACE)
     # The scheduler orders everything by its own queues: seen by the detector, that would hide the
     # races of programs.  What it orders on their behalf it says itself (sched/fiber.h).

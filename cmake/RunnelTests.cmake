@@ -4,11 +4,31 @@
 enable_testing()
 add_custom_target(tests)
 
-# runnel_add_test(kind name sources…): a test program, linked with the static library.
+# Whether a source includes a header of the HTTP library, public or inner.
+function(runnel_uses_http result)
+    set(${result} OFF PARENT_SCOPE)
+    foreach(source ${ARGN})
+        file(STRINGS ${source} found REGEX "^#include [<\"](runnel/(http|websocket)|http/)" LIMIT_COUNT 1)
+        if(found)
+            set(${result} ON PARENT_SCOPE)
+        endif()
+    endforeach()
+endfunction()
+
+# runnel_add_test(kind name sources…): a test program, linked with the static library; none where it
+# needs the HTTP library and that is not built.
 function(runnel_add_test kind name)
+    runnel_uses_http(http ${ARGN})
+    if(http AND NOT RUNNEL_HTTP_FOUND)
+        return()
+    endif()
     set(target test-${kind}-${name})
     add_executable(${target} EXCLUDE_FROM_ALL ${ARGN})
-    target_link_libraries(${target} PRIVATE runnel_flags runnel_static)
+    target_link_libraries(${target} PRIVATE runnel_flags)
+    if(http)
+        target_link_libraries(${target} PRIVATE runnel_http_static OpenSSL::SSL)
+    endif()
+    target_link_libraries(${target} PRIVATE runnel_static)
     # Not for C++: its own headers would find src/debug before theirs.
     target_include_directories(${target} PRIVATE $<$<COMPILE_LANGUAGE:C>:${PROJECT_SOURCE_DIR}/src>)
     runnel_register_test(${kind} ${name} ${target})

@@ -65,6 +65,7 @@ static void key_of(const struct toolchain *t, const struct program *p, char key[
     hash_identity(&h, "/proc/self/exe"); /* whose built-in flags these are */
     hash_identity(&h, realpath(t->cc.at[0], exe) ? exe : t->cc.at[0]);
     hash_identity(&h, t->library);
+    hash_identity(&h, t->http);
     hash_text(&h, getcwd(cwd, sizeof cwd) ? cwd : "");
     hash_text(&h, p->name);
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {

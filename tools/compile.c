@@ -116,7 +116,28 @@ static bool make_archive(struct job *jobs, int n, const char *archive)
     return n == 0 || call(argv.at, NULL) == 0;
 }
 
-static bool link_all(struct job *jobs, const struct toolchain *t, const struct program *p, const char *dir)
+/* Whether the program includes a header of the HTTP library. */
+static bool uses_http(const struct list *deps)
+{
+    static const char *const headers[] = {"/runnel/http.h", "/runnel/http_client.h", "/runnel/websocket.h"};
+    for (int i = 0; i < deps->n; i++)
+        for (size_t k = 0; k < sizeof headers / sizeof *headers; k++)
+            if (ends_with(deps->at[i], headers[k]))
+                return true;
+    return false;
+}
+
+static void add_http(struct list *argv, const struct toolchain *t)
+{
+    if (access(t->http, R_OK) < 0)
+        die(STATUS_FAILED, "the program includes <runnel/http.h>, and the HTTP library is not built here; "
+                           "install libssl-dev libnghttp2-dev libcurl4-openssl-dev libwslay-dev node-llhttp, "
+                           "and build runnel again");
+    list_add(argv, t->http);
+}
+
+static bool link_all(struct job *jobs, const struct toolchain *t, const struct program *p, const char *dir,
+                     const struct list *deps)
 {
     struct list argv = {0};
     char *archive = text("%s/rest.a", dir);
@@ -131,7 +152,12 @@ static bool link_all(struct job *jobs, const struct toolchain *t, const struct p
         return false;
     if (p->library.n)
         list_add(&argv, archive);
+    bool http = uses_http(deps);
+    if (http)
+        add_http(&argv, t);
     list_add(&argv, t->library);
+    if (http)
+        list_add_words(&argv, RN_HTTP_LIBS);
     list_add_all(&argv, &t->ldlibs);
     list_add(&argv, "-lm");
     char *messages = output_of(argv.at, &status);
@@ -152,7 +178,7 @@ bool compile(const struct toolchain *t, const struct program *p, const char *dir
         jobs[i].source = i < p->sources.n ? p->sources.at[i] : p->library.at[i - p->sources.n];
     if (make_dirs(text("%s/out", dir)) < 0)
         die(STATUS_FAILED, "%s: %s", dir, strerror(errno));
-    bool ok = compile_all(jobs, n, t, dir, deps) && link_all(jobs, t, p, dir);
+    bool ok = compile_all(jobs, n, t, dir, deps) && link_all(jobs, t, p, dir, deps);
     free(jobs);
     return ok;
 }

@@ -84,6 +84,7 @@ struct toolchain {
     char *root;         /* the source tree when the command stands in its build tree; else NULL */
     char *include;      /* directory of runnel.h */
     char *library;      /* librunnel.a */
+    char *http;         /* librunnel_http.a, which need not be there */
     struct list cc;     /* the compiler: its path, and arguments if CC has some */
     struct list cflags; /* of the user */
     struct list ldflags, ldlibs;

@@ -49,6 +49,7 @@ static void find_library(struct toolchain *t)
         t->library = t->race ? text("%s/../%s/runnel/race/librunnel.a", dir, RN_LIBDIR)
                              : text("%s/../%s/librunnel.a", dir, RN_LIBDIR);
     }
+    t->http = text("%s/librunnel_http.a", dir_name(t->library));
     if (t->race && access(t->library, R_OK) < 0)
         die(STATUS_FAILED, "there is no race-detecting library here; in runnel's source tree ./runnel builds it");
     char *header = text("%s/runnel.h", t->include);

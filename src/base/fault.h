@@ -12,8 +12,8 @@
 #include <stdint.h>
 
 #ifdef RN_FAULT
-/* Counts one request; true when it must fail.  Any thread. */
-bool rn__fault_hit(void);
+/* Counts one request; true when it must fail.  Any thread.  (Exported for the HTTP library.) */
+__attribute__((visibility("default"))) bool rn__fault_hit(void);
 /* Forgets the count and makes the nth request from now on fail, and with `onwards` all after it as
  * well; nth 0: none. */
 void rn__fault_arm(uint64_t nth, bool onwards);

@@ -3,10 +3,21 @@
 . "$(dirname "$0")/../tap.sh"
 cd "$RUNNEL_ROOT" || exit 1
 library=$RUNNEL_ROOT/build/release/librunnel.a
+http=$RUNNEL_ROOT/build/release/librunnel_http.a
+[ -e "$http" ] || http=
 
 exported() {
     # Default visibility is shown by readelf alone; main is what the library brings for rn_main.
-    readelf -sW "$library" 2>/dev/null | awk '$5 == "GLOBAL" && $6 == "DEFAULT" && $7 != "UND" && $8 != "main" { print $8 }' | sort -u
+    # shellcheck disable=SC2086 # a word or none
+    readelf -sW "$library" $http 2>/dev/null | awk '$5 == "GLOBAL" && $6 == "DEFAULT" && $7 != "UND" && $8 != "main" { print $8 }' | sort -u
+}
+
+# The public headers whose library is built.
+headers() {
+    for header in include/runnel/*.h; do
+        case $header in */http*.h | */websocket.h) [ -n "$http" ] || continue ;; esac
+        cat "$header"
+    done
 }
 
 all_prefixed() {
@@ -17,7 +28,7 @@ all_prefixed() {
 documented() {
     exported | grep -v '^rn__' >"$tap_dir/public"
     [ -s "$tap_dir/public" ] || { echo "nothing is exported"; return 1; }
-    cat include/runnel/*.h | awk -v names="$tap_dir/public" '
+    headers | awk -v names="$tap_dir/public" '
         BEGIN { RS = ""; while ((getline name < names) > 0 ) { split(name, l, "\n"); for (i in l) missing[l[i]] = 1 } }
         { for (name in missing)
             if ($0 ~ ("[^a-z_0-9]" name "[^a-z_0-9]") && $0 ~ /\/\*/ && $0 ~ /RN_PUBLIC/) delete missing[name] }
@@ -27,7 +38,7 @@ documented() {
 # And none declares what does not exist.
 defined() {
     exported >"$tap_dir/all"
-    cat include/runnel/*.h | tr '\n' ' ' | grep -oE 'RN_PUBLIC[^;{]*[;{]' | grep -oE '\(?rn_[a-z_0-9]+\)? ?[(;[]' |
+    headers | tr '\n' ' ' | grep -oE 'RN_PUBLIC[^;{]*[;{]' | grep -oE '\(?rn_[a-z_0-9]+\)? ?[(;[]' |
         tr -d '(;[ )' | sort -u | grep -vE '^rn_(time|duration|error|main)$' >"$tap_dir/declared"
     ! grep -vxFf "$tap_dir/all" "$tap_dir/declared"
 }
