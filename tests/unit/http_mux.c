@@ -44,9 +44,9 @@ static const char *route(const http_mux *m, const char *method, const char *host
 
 TEST(the_most_specific_pattern_wins)
 {
-    http_mux *m =
-        mux_of((const char *[]){"/", "/items/{id}", "/items/new", "GET /items/{id}/parts/{part}", "/static/",
-                                "/files/{path...}", "/{$}", "example.org/items/", "POST /items/{id}", "/exact", NULL});
+    http_mux *m = mux_of((const char *[]){"/", "/items/{id}", "/items/new", "GET /items/{id}/parts/{part}", "/static/",
+                                          "/files/{path...}", "/{$}", "example.org/items/", "POST /things/{id}",
+                                          "/things/{id}", "/exact", NULL});
     CHECK_STR(route(m, "GET", "h", "/"), "/{$}");
     CHECK_STR(route(m, "GET", "h", "/other"), "/ =other");
     CHECK_STR(route(m, "GET", "h", "/items/7"), "/items/{id} id=7");
