@@ -29,8 +29,8 @@ struct rn_waitq {
     }
 #endif
 
-/* The short ways in are compiled into the program, unless a debug build wants to see every call. */
-#if defined(RN_DEBUG) || defined(RN_MODEL)
+/* The short ways in are compiled into the program, unless a debug build, or one that explores schedules, wants to see every call. */
+#if defined(RN_DEBUG) || defined(RN_MODEL) || defined(RN_EXPLORE)
 #define RN__INLINE_SYNC 0
 #else
 #define RN__INLINE_SYNC 1

@@ -84,6 +84,7 @@ void rn__chan_destroy(struct rn_chan *c)
 
 void rn_chan_free(const volatile void *cv)
 {
+    rn__point(RN_AT_CHAN_FREE, RN__CH(cv));
     struct rn_chan *c = RN__CH(cv);
     if (!c)
         return;
@@ -98,6 +99,7 @@ void rn_chan_free(const volatile void *cv)
 
 size_t rn_chan_len(const volatile void *cv)
 {
+    rn__point(RN_AT_CHAN_LEN, RN__CH(cv));
     struct rn_chan *c = RN__CH(cv);
     if (!c)
         return 0;
@@ -141,6 +143,7 @@ static __attribute__((noinline)) void send_wait(struct rn_chan *c, const void *v
 
 void rn__chan_send(void *cv, const void *v)
 {
+    rn__point(RN_AT_SEND, cv);
     struct rn_chan *c = cv;
     struct rn_waiter *wake = NULL;
     if (__builtin_expect(!c, 0))
@@ -157,10 +160,12 @@ void rn__chan_send(void *cv, const void *v)
         rn__chan_wake(wake);
     else if (__builtin_expect(m == RN_MATCH_CLOSED, 0))
         send_on_closed();
+    rn__point(RN_AFTER_SEND, c);
 }
 
 int rn__chan_try_send(void *cv, const void *v)
 {
+    rn__point(RN_AT_SEND, cv);
     struct rn_chan *c = cv;
     struct rn_waiter *wake = NULL;
     if (!c)
@@ -192,6 +197,7 @@ static __attribute__((noinline)) bool recv_wait(struct rn_chan *c, void *v)
 
 bool rn__chan_recv(void *cv, void *v)
 {
+    rn__point(RN_AT_RECV, cv);
     struct rn_chan *c = cv;
     struct rn_waiter *wake = NULL;
     if (__builtin_expect(!c, 0))
@@ -204,11 +210,13 @@ bool rn__chan_recv(void *cv, void *v)
     rn__chan_unlock(c);
     if (wake)
         rn__chan_wake(wake);
+    rn__point(RN_AFTER_RECV, c);
     return m == RN_MATCH_DONE;
 }
 
 int rn__chan_try_recv(void *cv, void *v)
 {
+    rn__point(RN_AT_RECV, cv);
     struct rn_chan *c = cv;
     struct rn_waiter *wake = NULL;
     if (!c)
@@ -263,6 +271,7 @@ static void dismiss(struct rn_chan *c, struct rn_list *q, rn_atomic(uint32_t) * 
 
 void(rn_chan_close)(const volatile void *cv)
 {
+    rn__point(RN_AT_CLOSE, RN__CH(cv));
     struct rn_chan *c = RN__CH(cv);
     struct rn_ready_list wake = {0};
     if (!c)
@@ -282,6 +291,7 @@ void(rn_chan_close)(const volatile void *cv)
         rn_panic("close of closed channel");
     if (wake.n)
         rn__ready_all(&wake);
+    rn__point(RN_AFTER_CLOSE, c);
 }
 
 /* ---- for timers --------------------------------------------------------------------------------------- */

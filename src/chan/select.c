@@ -121,7 +121,7 @@ static inline enum rn_match perform(const struct rn_case *k, struct rn_waiter **
 /* Of `ready` cases that is_ready says are, one at random; -1 when there are fewer by now. */
 static int choose(const struct rn_case *cases, size_t n, size_t ready, bool (*check)(const struct rn_case *))
 {
-    uint32_t skip = ready > 1 ? rn__random_below((uint32_t)ready) : 0;
+    uint32_t skip = ready > 1 ? rn__choose_case((uint32_t)ready) : 0;
     for (size_t i = 0; i < n; i++)
         if (check(&cases[i]) && skip-- == 0)
             return (int)i;
@@ -446,6 +446,7 @@ static int only(const struct rn_case *k)
 
 int rn__select(struct rn_case *cases, size_t n)
 {
+    rn__point(RN_AT_SELECT, cases);
     struct outcome out;
     if (n > MOST)
         rn_panic("chan_select: too many cases (max 65535)");

@@ -107,6 +107,7 @@ static void init(struct timer *t, rn_duration d, rn_duration period)
 
 bool rn_timer_stop(rn_timer *timer)
 {
+    rn__point(RN_AT_TIMER, timer);
     struct timer *t = timer_of(timer);
     rn_lock_take(&t->lock, RN_RANK_SYNC);
     bool was = stop_locked(t);
@@ -131,6 +132,7 @@ static bool reset(struct timer *t, rn_duration d, rn_duration period)
 
 bool rn_timer_reset(rn_timer *timer, rn_duration d)
 {
+    rn__point(RN_AT_TIMER, timer);
     return reset(timer_of(timer), d, 0);
 }
 
@@ -222,6 +224,7 @@ void rn_ticker_stop(rn_ticker *t)
 
 void rn_ticker_reset(rn_ticker *t, rn_duration d)
 {
+    rn__point(RN_AT_TIMER, t);
     if (d <= 0)
         rn_panic("non-positive interval for Ticker.Reset");
     reset(timer_of(&t->rn_private), d, d);

@@ -216,6 +216,7 @@ static void cancel_unlock(struct rn_ctx *c, int err, int cause)
 
 void rn_ctx_cancel(rn_context *ctx)
 {
+    rn__point(RN_AT_CANCEL, ctx);
     struct rn_done *d = rn__done_never(ctx) ? NULL : rn__done_lock(ctx);
     if (!d)
         return;
@@ -225,10 +226,12 @@ void rn_ctx_cancel(rn_context *ctx)
     c->let_go = true; /* the maker's reference is ours from here */
     cancel_unlock(c, RN_ECANCELED, RN_ECANCELED);
     unref(c);
+    rn__point(RN_AFTER_CANCEL, ctx);
 }
 
 void rn_ctx_cancel_cause(rn_context *ctx, int cause)
 {
+    rn__point(RN_AT_CANCEL, ctx);
     struct rn_done *d = rn__done_never(ctx) ? NULL : rn__done_lock(ctx);
     if (!d)
         return;
@@ -481,6 +484,7 @@ rn_ctx_after *rn__ctx_after_func(rn_context *ctx, void (*f)(void *), void *arg)
 
 bool rn_ctx_after_stop(rn_ctx_after *a)
 {
+    rn__point(RN_AT_CONTEXT, a);
     void *handle = a;
     if (!a || handle == &never_runs || handle == &has_run)
         return handle == &never_runs;

@@ -12,11 +12,13 @@
 
 int rn_ctx_err(const rn_context *ctx)
 {
+    rn__point(RN_AT_CONTEXT, ctx);
     return rn__done_err(ctx);
 }
 
 int rn_ctx_cause(const rn_context *ctx)
 {
+    rn__point(RN_AT_CONTEXT, ctx);
     if (rn__done_never(ctx))
         return 0;
     struct rn_done *d = rn__done_lock(ctx);

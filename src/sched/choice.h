@@ -9,6 +9,10 @@
 
 #include "sched/rt.h"
 
+#ifdef RN_EXPLORE
+#define RN_CHOICE_TABLE 1
+#endif
+
 #ifdef RN_CHOICE_TABLE
 struct rn_choice {
     rn_time (*now)(void);

@@ -113,6 +113,8 @@ static struct rn_g *find(struct rn_m *m)
 {
     struct rn_p *p = m->p;
     struct rn_g *g;
+    if (rn__exploring())
+        return rn__explore_find(m);
     if ((g = after_timers(m, p)) != NULL)
         return g;
     if (m->loop_tick++ % GLOBAL_EVERY == 0 && (g = elsewhere(m)) != NULL)

@@ -68,7 +68,7 @@ static void switch_away(struct rn_m *m, struct rn_g *g)
     enum { LOOP_EVERY = 64 }; /* the loop looks at timers and the global queue */
     struct rn_p *p = m->p;
     struct rn_g *next = NULL;
-    if (p && !g->pinned && rn_load_relaxed(&p->tick) % LOOP_EVERY != 0)
+    if (p && !g->pinned && (rn__exploring() || rn_load_relaxed(&p->tick) % LOOP_EVERY != 0))
         next = rn__choose_next(p);
     if (next == g) {
         /* relaxed: only the owner writes it.  Counted, so that one that yields alone comes to the loop. */
@@ -270,6 +270,16 @@ void rn_yield(void)
     switch_away(m, g);
 }
 
+#ifdef RN_EXPLORE
+void rn__preempt(void)
+{
+    struct rn_m *m = rn__enter();
+    struct rn_g *g = m->g;
+    rn_store_relaxed(&g->status, RN_G_RUNNABLE); /* relaxed: for reports */
+    switch_away(m, g);
+}
+#endif
+
 /* The spawner of very many goes behind all that it has started. */
 void rn__yield_global(struct rn_m *m)
 {
@@ -294,6 +304,8 @@ struct rn_g *rn__self_or_null(void)
 
 void rn_pin(void)
 {
+    if (rn__exploring()) /* there is one thread only */
+        return;
     struct rn_m *m = rn__enter();
     struct rn_g *g = m->g;
     if (g->kind == RN_G_GOROUTINE && g->pins++ == 0) {
@@ -308,7 +320,7 @@ void rn_unpin(void)
     struct rn_m *m = rn__enter();
     struct rn_g *g = m->g;
     rn__leave(m);
-    if (g->kind != RN_G_GOROUTINE)
+    if (g->kind != RN_G_GOROUTINE || rn__exploring())
         return;
     if (g->pins == 0)
         rn__misuse("rn_unpin without rn_pin");
@@ -320,6 +332,8 @@ void rn_unpin(void)
 
 void rn_blocking_enter(void)
 {
+    if (rn__exploring()) /* the others wait: who ran meanwhile would be for the kernel to choose */
+        return;
     struct rn_m *m = rn__enter();
     struct rn_p *p = m->p;
     if (p) {
@@ -332,6 +346,8 @@ void rn_blocking_enter(void)
 
 void rn_blocking_leave(void)
 {
+    if (rn__exploring())
+        return;
     rn__leave(rn__enter());
 }
 

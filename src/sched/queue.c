@@ -9,6 +9,8 @@ void rn__push_global(struct rn_g *first, struct rn_g *last, uint32_t n)
 {
     struct rn_sched *s = &rn__sched;
     last->link = NULL;
+    if (rn__exploring() && rn__explore_ready(first)) /* n is 1 */
+        return;
     rn_lock_take(&s->lock, RN_RANK_SCHED);
     if (s->global_last)
         s->global_last->link = first;
@@ -41,6 +43,8 @@ static void overflow(struct rn_p *p, struct rn_g *g)
 
 void rn__push_last(struct rn_p *p, struct rn_g *g)
 {
+    if (rn__exploring() && rn__explore_ready(g))
+        return;
     if (__builtin_expect(!rn_runq_push(&p->runq, g), 0))
         overflow(p, g);
 }
@@ -49,6 +53,8 @@ void rn__push_next(struct rn_p *p, struct rn_g *g)
 {
     /* relaxed: only the owner touches next; others look at it for reports. */
     struct rn_g *kicked = rn_load_relaxed(&p->next);
+    if (rn__exploring() && rn__explore_ready(g))
+        return;
     rn_store_relaxed(&p->next, g);
     if (kicked)
         rn__push_last(p, kicked);

@@ -129,6 +129,8 @@ void rn__to_loop(struct rn_m *m, struct rn_g *g, struct rn_g *hint);
 struct rn_g *rn__next_local(struct rn_p *p);
 void rn__queue_list(struct rn_m *m, struct rn_ready_list *l);
 void rn__yield_global(struct rn_m *m);
+/* Exploring: lets another goroutine run, or the loop; whoever calls has queued the running one. */
+void rn__preempt(void);
 
 /* ---- queue.c ------------------------------------------------------------------------------------ */
 

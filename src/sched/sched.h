@@ -24,9 +24,11 @@
 #define RN_SCHED_SCHED_H
 
 #include "base/list.h"
+#include "base/point.h"
 #include "base/wheel.h"
 #include "os/lock.h"
 #include "os/os.h"
+#include "sched/explore.h"
 #include <runnel/go.h>
 #undef rn_panic /* the library's functions that panic are compiled apart from those that recover: the plain ones do */
 #undef rn_panic_value
@@ -124,6 +126,9 @@ struct rn_g {
     void *owner;
     void *fiber; /* TSan's fiber, ASan's fake stack */
     void *held;  /* debug: locks that it holds (src/sync) */
+#ifdef RN_EXPLORE
+    struct rn_explore_g explore;
+#endif
 };
 
 /* The goroutine, or thread, that runs this; never NULL (a plain thread is adopted). */
@@ -187,6 +192,12 @@ struct rn_g *rn__g_of_address(const void *addr);
 rn_time rn__now(void);                 /* monotonic, ns */
 uint64_t rn__random(void);             /* 64 random bits */
 uint32_t rn__random_below(uint32_t n); /* uniform in 0 … n-1; n > 0 */
+/* Which of n ready cases a select takes: uniform in 0 … n-1. */
+#ifdef RN_EXPLORE
+#define rn__choose_case(n) rn__explore_index(RN_AT_CASE, (n))
+#else
+#define rn__choose_case(n) rn__random_below(n)
+#endif
 /* A clock that is at most some milliseconds old and costs one load: for reports. */
 rn_time rn__coarse_now(void);
 

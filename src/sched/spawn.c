@@ -62,6 +62,7 @@ static void describe(struct rn_g *g, struct rn_p *p, const struct rn_go_call *ca
     g->panic = NULL;
     g->pinned = NULL;
     g->pins = 0;
+    rn__explore_born(g);
     rn_store_relaxed(&g->waiting, RN_WAIT_NONE); /* relaxed: rn__ready's queue publishes it */
     rn_store_relaxed(&g->status, RN_G_RUNNABLE);
 }
@@ -125,6 +126,7 @@ void rn__go_captured(void *chain, uint32_t kind, const struct rn_captured *args,
         rn__yield_global(m);
     else
         rn__leave(m);
+    rn__point(RN_AFTER_GO, NULL);
 }
 
 void rn__go_one(struct rn_go_call *call, intptr_t (*f)(void *), void *arg)
@@ -195,7 +197,7 @@ void rn__g_finish(enum rn_ended how, intptr_t result)
     struct rn_p *p = m->p;
     /* Its record may be put away while it still runs on its stack: nobody else gets at p's list
      * before the switch, and p_spill keeps the newest. */
-    if (p && !(g->flags & RN_G_OWN_STACK) && rn_load_relaxed(&p->tick) % 64 != 0)
+    if (p && !(g->flags & RN_G_OWN_STACK) && (rn__exploring() || rn_load_relaxed(&p->tick) % 64 != 0))
         next = rn__choose_next(p);
     if (next && rn_load_acquire(&next->on_cpu) == 0 && !next->pinned) {
         rn__g_put(p, g);

@@ -32,7 +32,9 @@ enum {
     TRIM = 4096,          /* stacks trimmed at a time, at most */
 };
 
+#ifndef RN_EXPLORE
 _Static_assert(sizeof(struct rn_g) <= 256, "a million goroutines are to take a quarter GiB");
+#endif
 
 struct chunk {
     struct rn_g *records;

@@ -250,6 +250,8 @@ int rn_set_procs(int n)
     struct rn_sched *s = &rn__sched;
     if (n < 1)
         return RN_EINVAL;
+    if (rn__exploring())
+        n = 1;
     uint32_t wanted = n > RN_PROCS_MAX ? RN_PROCS_MAX : (uint32_t)n;
     rn_lock_take(&s->lock, RN_RANK_SCHED);
     s->procs_wanted = wanted;
@@ -322,6 +324,7 @@ void rn__run_prepare(struct rn_go_call *call)
     s->exiting = false;
     s->main_status = 0;
     s->main_call = call;
+    rn__explore_run_starts();
     call->stack = RN_MAIN_STACK;
     start_processors();
     if (rn_os_poll_open() != 0)
@@ -368,7 +371,8 @@ static struct rn_m *take_a_worker(void)
 static void join_workers(void)
 {
     struct rn_m *m;
-    pthread_join(rn__sched.monitor, NULL);
+    if (!rn__exploring())
+        pthread_join(rn__sched.monitor, NULL);
     while ((m = take_a_worker()) != NULL) {
         pthread_join(m->thread, NULL);
         rn__free(m);
@@ -417,7 +421,8 @@ static void forget_the_run(void)
 int rn__run_wait(struct rn_go_call *call)
 {
     (void)call;
-    start_monitor();
+    if (!rn__exploring()) /* the only thread keeps its processor */
+        start_monitor();
     rn_os_altstack_set();
     int64_t slack = rn_os_timer_slack(PUNCTUAL);
     rn__loop(rn__enter_any(first)); /* go, in the macro, has left */
@@ -440,6 +445,8 @@ void rn__main_ended(enum rn_ended how, int status)
         s->exiting = true;
         return;
     }
+    if (rn__exploring())
+        rn__explore_drain();
     if (rn__main_is_ours)
         exit(status);
     s->main_status = status;

@@ -109,6 +109,28 @@ static void fire_one(struct rn_p *p, struct rn_timer_entry *t, rn_time now, stru
         rn_store_release(&t->p, NULL); /* pairs with the acquire in lock_timers_of */
 }
 
+#ifdef RN_EXPLORE
+/* Those of one moment fire in any order, and some perhaps only when those woken by others have run. */
+static uint32_t fire_in_some_order(struct rn_p *p, rn_time now, struct rn_ready_list *wake)
+{
+    enum { MOST = 64 };
+    struct rn_timer_entry *due[MOST];
+    uint32_t n = 0, fired = 0;
+    for (struct rn_wheel_entry *e; n < MOST && (e = rn_wheel_expire(&p->wheel, now)) != NULL;)
+        due[n++] = rn_container(e, struct rn_timer_entry, wheel);
+    while (n && (fired == 0 || rn__explore_index(RN_AT_TIME, 2) == 0)) {
+        uint32_t i = rn__explore_index(RN_AT_TIME, n);
+        fire_one(p, due[i], now, wake);
+        fired++;
+        for (n--; i < n; i++)
+            due[i] = due[i + 1];
+    }
+    for (uint32_t i = 0; i < n; i++)
+        add_locked(p, due[i], due[i]->wheel.when);
+    return fired;
+}
+#endif
+
 uint32_t rn__timers_run(struct rn_m *m, struct rn_p *p, rn_time now)
 {
     enum { BATCH = 128 }; /* fired under one hold of the lock */
@@ -117,8 +139,13 @@ uint32_t rn__timers_run(struct rn_m *m, struct rn_p *p, rn_time now)
         struct rn_ready_list wake = {0};
         n = 0;
         rn_lock_take(&p->timers_lock, RN_RANK_TIMERS);
-        for (struct rn_wheel_entry *e; n < BATCH && (e = rn_wheel_expire(&p->wheel, now)) != NULL; n++)
-            fire_one(p, rn_container(e, struct rn_timer_entry, wheel), now, &wake);
+#ifdef RN_EXPLORE
+        if (rn__exploring())
+            fired += fire_in_some_order(p, now, &wake);
+        else
+#endif
+            for (struct rn_wheel_entry *e; n < BATCH && (e = rn_wheel_expire(&p->wheel, now)) != NULL; n++)
+                fire_one(p, rn_container(e, struct rn_timer_entry, wheel), now, &wake);
         publish_next(p);
         rn_lock_release(&p->timers_lock);
         if (wake.first)

@@ -28,6 +28,7 @@ static void join(rn_cond *c, struct rn_waiter *w)
 
 void rn_cond_wait(rn_cond *c, rn_mutex *m)
 {
+    rn__point(RN_AT_COND_WAIT, c);
     struct rn_waiter w = {.g = rn__self(), .of = c};
     join(c, &w);
     rn_mutex_unlock(m);
@@ -37,6 +38,7 @@ void rn_cond_wait(rn_cond *c, rn_mutex *m)
 
 int rn_cond_wait_ctx(rn_context *ctx, rn_cond *c, rn_mutex *m)
 {
+    rn__point(RN_AT_COND_WAIT, c);
     rn_atomic(uint32_t) claim = 0;
     struct rn_waiter w = {.g = rn__self(), .claim = &claim, .of = c};
     join(c, &w);
@@ -68,6 +70,7 @@ static void wake_locked(rn_cond *c, uint32_t most, struct rn_ready_list *wake)
 
 static void wake_up(rn_cond *c, uint32_t most)
 {
+    rn__point(RN_AT_COND_SIGNAL, c);
     rn__waitq_check(&c->rn_queue, "cond");
     /* relaxed: see the head comment. */
     if (rn_load_relaxed(&c->rn_waiting) == 0)
@@ -80,6 +83,7 @@ static void wake_up(rn_cond *c, uint32_t most)
         rn__ready(wake.first);
     else if (wake.n)
         rn__ready_all(&wake);
+    rn__point(RN_AFTER_SIGNAL, c);
 }
 
 void rn_cond_signal(rn_cond *c)

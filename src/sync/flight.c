@@ -118,6 +118,7 @@ static int follow(rn_context *ctx, struct rn_flight_call *c, rn_flight *f, struc
 int rn_flight_do_ctx(rn_context *ctx, rn_flight *f, const char *key, rn_flight_fn *fn, void *arg, void **result,
                      bool *shared)
 {
+    rn__point(RN_AT_FLIGHT, f);
     struct rn_flight_call mine = {.flight = f, .key = key, .hash = hash_of(key)};
     struct guest g = {.w = {.g = rn__self(), .of = f}};
     g.w.claim = &g.claim;
@@ -153,6 +154,7 @@ int rn_flight_do(rn_flight *f, const char *key, rn_flight_fn *fn, void *arg, voi
 
 void rn_flight_forget(rn_flight *f, const char *key)
 {
+    rn__point(RN_AT_FLIGHT, f);
     uint32_t hash = hash_of(key);
     rn__waitq_lock(&f->rn_lock);
     struct rn_flight_call **at = find(f, key, hash);

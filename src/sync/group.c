@@ -21,6 +21,7 @@ void rn_group_limit(rn_group *g, int n)
 
 bool rn__group_enter(rn_group *g, bool wait)
 {
+    rn__point(RN_AT_ACQUIRE, g);
     rn__waitq_check(&g->rn_slots, "group");
     struct rn_waiter w = {.of = g};
     rn__waitq_lock(&g->rn_slots);

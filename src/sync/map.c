@@ -156,6 +156,7 @@ static void set_value(struct rn_mslot *at, void *v)
 
 bool rn__map_load(rn_map *m, struct rn_map_key key, void **v)
 {
+    rn__point(RN_AT_MAP, m);
     struct rn_mkey k;
     void *value = NULL;
     struct rn_mshard *s = look(m, key, &k);
@@ -167,6 +168,7 @@ bool rn__map_load(rn_map *m, struct rn_map_key key, void **v)
 
 bool rn__map_swap(rn_map *m, struct rn_map_key key, void *v, void **before)
 {
+    rn__point(RN_AT_MAP, m);
     struct rn_mkey k;
     struct rn_mshard *s = look_or_make(m, key, &k);
     rn_mutex_lock(&s->mutex);
@@ -191,6 +193,7 @@ void rn__map_store(rn_map *m, struct rn_map_key key, void *v)
 
 bool rn__map_load_or_store(rn_map *m, struct rn_map_key key, void *v, void **actual)
 {
+    rn__point(RN_AT_MAP, m);
     struct rn_mkey k;
     struct rn_mshard *s = look_or_make(m, key, &k);
     if (rn__map_read(s, &k, actual))
@@ -207,6 +210,7 @@ bool rn__map_load_or_store(rn_map *m, struct rn_map_key key, void *v, void **act
 
 bool rn__map_load_and_delete(rn_map *m, struct rn_map_key key, void **v)
 {
+    rn__point(RN_AT_MAP, m);
     struct rn_mkey k;
     void *value = NULL;
     struct rn_mshard *s = look(m, key, &k);
@@ -227,6 +231,7 @@ bool rn__map_load_and_delete(rn_map *m, struct rn_map_key key, void **v)
 
 bool rn__map_compare_and_swap(rn_map *m, struct rn_map_key key, void *old, void *v)
 {
+    rn__point(RN_AT_MAP, m);
     struct rn_mkey k;
     struct rn_mshard *s = look(m, key, &k);
     if (!s)
@@ -242,6 +247,7 @@ bool rn__map_compare_and_swap(rn_map *m, struct rn_map_key key, void *old, void 
 
 bool rn__map_compare_and_delete(rn_map *m, struct rn_map_key key, void *old)
 {
+    rn__point(RN_AT_MAP, m);
     struct rn_mkey k;
     struct rn_mshard *s = look(m, key, &k);
     if (!s)
@@ -257,6 +263,7 @@ bool rn__map_compare_and_delete(rn_map *m, struct rn_map_key key, void *old)
 
 size_t rn_map_len(rn_map *m)
 {
+    rn__point(RN_AT_MAP, m);
     /* acquire: as in shards_of. */
     struct rn_map_shards *s = rn_load_acquire(&m->rn_shards);
     size_t n = 0;
@@ -267,6 +274,7 @@ size_t rn_map_len(rn_map *m)
 
 void rn_map_clear(rn_map *m)
 {
+    rn__point(RN_AT_MAP, m);
     /* acquire: as in shards_of. */
     struct rn_map_shards *s = rn_load_acquire(&m->rn_shards);
     for (uint32_t i = 0; s && i < s->n; i++) {

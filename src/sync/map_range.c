@@ -1,5 +1,6 @@
 /* rn_map_range: shard by shard, a copy of the entries made under the mutex, then the visits with
  * nothing held.  An entry never changes its shard, so one that stays is visited exactly once. */
+#include "base/point.h"
 #include "sync/map.h"
 
 #include "base/alloc.h"
@@ -95,6 +96,7 @@ static bool visit_shard(struct rn_mshard *s, rn_map_visit *f, void *arg)
 
 void rn_map_range(rn_map *m, rn_map_visit *f, void *arg)
 {
+    rn__point(RN_AT_MAP, m);
     /* acquire: pairs with the release in shards_of (map.c). */
     struct rn_map_shards *s = rn_load_acquire(&m->rn_shards);
     for (uint32_t i = 0; s && i < s->n; i++)

@@ -59,20 +59,25 @@ extern inline void rn_mutex_unlock(rn_mutex *m);
 #else
 void rn_mutex_lock(rn_mutex *m)
 {
+    rn__point(RN_AT_LOCK, m);
     uint32_t s = 0; /* a guess for the swap; the slow way knows the others */
     rn__waitq_check(&m->rn_queue, "mutex");
     /* acquire: pairs with the release in unlock, here and below. */
     if (!rn_cas_acquire(&m->rn_state, &s, LOCKED))
         rn__mutex_lock_slow(m);
+    rn__point_locked(m, false);
 }
 
 void rn_mutex_unlock(rn_mutex *m)
 {
+    rn__point(RN_AT_UNLOCK, m);
+    rn__point_unlocks(m);
     uint32_t s = LOCKED; /* a guess for the swap; the slow way knows the others */
     rn__waitq_check(&m->rn_queue, "mutex");
     /* release: pairs with the acquire of whoever locks next. */
     if (!rn_cas_release(&m->rn_state, &s, 0))
         rn__mutex_unlock_slow(m);
+    rn__point(RN_AFTER_UNLOCK, m);
 }
 #endif
 
@@ -89,6 +94,7 @@ static bool try_take(rn_mutex *m, uint32_t drop)
 
 bool rn_mutex_try_lock(rn_mutex *m)
 {
+    rn__point(RN_AT_TRY_LOCK, m);
     rn__waitq_check(&m->rn_queue, "mutex");
     return try_take(m, 0);
 }

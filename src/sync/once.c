@@ -12,6 +12,7 @@
 
 bool rn__once_begin(rn_once *o)
 {
+    rn__point(RN_AT_ONCE, o);
     rn__waitq_check(&o->rn_queue, "once");
     struct rn_waiter w = {.of = o};
     rn__waitq_lock(&o->rn_queue);
@@ -31,6 +32,7 @@ bool rn__once_begin(rn_once *o)
 
 void rn__once_end(rn_once *o)
 {
+    rn__point(RN_AT_ONCE, o);
     struct rn_ready_list wake = {0};
     rn__waitq_lock(&o->rn_queue);
     /* release: pairs with the acquire in rn__once_first; publishes what the call has done. */

@@ -144,6 +144,7 @@ static __attribute__((noinline)) void *get_slow(rn_pool *p)
 
 void *rn_pool_get(rn_pool *p)
 {
+    rn__point(RN_AT_POOL, p);
     struct rn_m *m;
     /* acquire: as in shards_of. */
     struct rn_pool_shards *s = rn_load_acquire(&p->rn_shards);
@@ -184,6 +185,7 @@ static __attribute__((noinline)) void put_slow(rn_pool *p, void *object)
 
 void rn_pool_put(rn_pool *p, void *object)
 {
+    rn__point(RN_AT_POOL, p);
     struct rn_m *m;
     if (!object)
         return;

@@ -234,12 +234,14 @@ void rn__rwmutex_rlock_slow(rn_rwmutex *m)
 
 int rn_rwmutex_rlock_ctx(rn_context *ctx, rn_rwmutex *m)
 {
+    rn__point(RN_AT_RLOCK, m);
     check(m);
     return rlock_short(m) ? 0 : rlock_slow(ctx, m);
 }
 
 bool rn_rwmutex_try_rlock(rn_rwmutex *m)
 {
+    rn__point(RN_AT_TRY_LOCK, m);
     check(m);
     if (rlock_short(m))
         return true;
@@ -320,12 +322,14 @@ void rn__rwmutex_lock_slow(rn_rwmutex *m)
 
 int rn_rwmutex_lock_ctx(rn_context *ctx, rn_rwmutex *m)
 {
+    rn__point(RN_AT_LOCK, m);
     check(m);
     return lock_short(m) ? 0 : lock_slow(ctx, m);
 }
 
 bool rn_rwmutex_try_lock(rn_rwmutex *m)
 {
+    rn__point(RN_AT_TRY_LOCK, m);
     check(m);
     return lock_short(m);
 }
@@ -347,25 +351,35 @@ extern inline void rn_rwmutex_unlock(rn_rwmutex *m);
 #else
 void rn_rwmutex_rlock(rn_rwmutex *m)
 {
+    rn__point(RN_AT_RLOCK, m);
     check(m);
     rn__rwmutex_rlock_slow(m);
+    rn__point_locked(m, true);
 }
 
 void rn_rwmutex_runlock(rn_rwmutex *m)
 {
+    rn__point(RN_AT_RUNLOCK, m);
+    rn__point_unlocks(m);
     check(m);
     rn__rwmutex_runlock_slow(m);
+    rn__point(RN_AFTER_UNLOCK, m);
 }
 
 void rn_rwmutex_lock(rn_rwmutex *m)
 {
+    rn__point(RN_AT_LOCK, m);
     check(m);
     rn__rwmutex_lock_slow(m);
+    rn__point_locked(m, false);
 }
 
 void rn_rwmutex_unlock(rn_rwmutex *m)
 {
+    rn__point(RN_AT_UNLOCK, m);
+    rn__point_unlocks(m);
     check(m);
     rn__rwmutex_unlock_slow(m);
+    rn__point(RN_AFTER_UNLOCK, m);
 }
 #endif

@@ -60,6 +60,7 @@ static void check(rn_semaphore *s, int64_t n)
 
 bool rn_sem_try_acquire(rn_semaphore *s, int64_t n)
 {
+    rn__point(RN_AT_ACQUIRE, s);
     check(s, n);
     rn__waitq_lock(&s->rn_queue);
     bool taken = take_locked(s, n);
@@ -79,6 +80,7 @@ static void leave(rn_semaphore *s, struct request *r)
 
 int rn_sem_acquire(rn_context *ctx, rn_semaphore *s, int64_t n)
 {
+    rn__point(RN_AT_ACQUIRE, s);
     check(s, n);
     int err = ctx ? rn__done_err(ctx) : 0;
     if (err)
@@ -105,6 +107,7 @@ int rn_sem_acquire(rn_context *ctx, rn_semaphore *s, int64_t n)
 
 void rn_sem_release(rn_semaphore *s, int64_t n)
 {
+    rn__point(RN_AT_RELEASE, s);
     check(s, n);
     rn__waitq_lock(&s->rn_queue);
     bool enough = n <= s->rn_used;
@@ -116,6 +119,7 @@ void rn_sem_release(rn_semaphore *s, int64_t n)
     unlock_and_wake(s, &wake);
     if (!enough)
         rn_panic("semaphore: released more than held");
+    rn__point(RN_AFTER_RELEASE, s);
 }
 
 void rn_sem_destroy(rn_semaphore *s)

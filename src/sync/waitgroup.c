@@ -51,6 +51,7 @@ static void let_go(rn_waitgroup *wg)
 
 void rn_wg_add(rn_waitgroup *wg, int n)
 {
+    rn__point(n < 0 ? RN_AT_WG_DONE : RN_AT_WG_ADD, wg);
     rn__waitq_check(&wg->rn_queue, "waitgroup");
     /* acq_rel: release pairs with the acquire in wait; acquire pairs with the release of the others who
      * counted down, so that a waiter woken by this one comes after all. */
@@ -58,12 +59,15 @@ void rn_wg_add(rn_waitgroup *wg, int n)
     int32_t count = count_of(before + ((uint64_t)(int64_t)n << 32));
     if (__builtin_expect(count < 0, 0))
         rn_panic("sync: negative WaitGroup counter");
-    if (__builtin_expect(!(before & WAITED), 1))
+    if (__builtin_expect(!(before & WAITED), 1)) {
+        rn__point(RN_AFTER_DONE, wg);
         return;
+    }
     if (n > 0 && count == n)
         rn_panic("sync: WaitGroup misuse: Add called concurrently with Wait");
     if (count == 0)
         let_go(wg);
+    rn__point(RN_AFTER_DONE, wg);
 }
 
 void rn_wg_done(rn_waitgroup *wg)
@@ -138,6 +142,7 @@ static int wait_slow(rn_context *ctx, rn_waitgroup *wg)
 
 void rn_wg_wait(rn_waitgroup *wg)
 {
+    rn__point(RN_AT_WG_WAIT, wg);
     rn__waitq_check(&wg->rn_queue, "waitgroup");
     /* acquire: pairs with the release in add. */
     if (rn_load_acquire(&wg->rn_state) != 0)
@@ -146,6 +151,7 @@ void rn_wg_wait(rn_waitgroup *wg)
 
 int rn_wg_wait_ctx(rn_context *ctx, rn_waitgroup *wg)
 {
+    rn__point(RN_AT_WG_WAIT, wg);
     rn__waitq_check(&wg->rn_queue, "waitgroup");
     /* acquire: pairs with the release in add. */
     return rn_load_acquire(&wg->rn_state) == 0 ? 0 : wait_slow(ctx, wg);

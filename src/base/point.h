@@ -1,0 +1,75 @@
+/* Points: the places where another goroutine could see, or change, what this one is about to use.
+ *
+ * In a build for exploring schedules (RN_EXPLORE, see sched/explore.h) rn__point may put the running
+ * goroutine away and let another one go first.  It stands before every operation on something shared,
+ * and once more behind those that let others go on (unlock, send, close, done, signal …), always with
+ * no internal lock held.  In every other build it is nothing.
+ */
+#ifndef RN_BASE_POINT_H
+#define RN_BASE_POINT_H
+
+/* What the goroutine is about to do, or, from RN_AFTER_GO on, has just done; rn__point_text says it in words. */
+enum rn_point {
+    RN_AT_SEND,
+    RN_AT_RECV,
+    RN_AT_SELECT,
+    RN_AT_CLOSE,
+    RN_AT_CHAN_LEN,
+    RN_AT_CHAN_FREE,
+    RN_AT_LOCK,
+    RN_AT_TRY_LOCK,
+    RN_AT_UNLOCK,
+    RN_AT_RLOCK,
+    RN_AT_RUNLOCK,
+    RN_AT_WG_ADD,
+    RN_AT_WG_DONE,
+    RN_AT_WG_WAIT,
+    RN_AT_ONCE,
+    RN_AT_COND_WAIT,
+    RN_AT_COND_SIGNAL,
+    RN_AT_ACQUIRE,
+    RN_AT_RELEASE,
+    RN_AT_POOL,
+    RN_AT_MAP,
+    RN_AT_FLIGHT,
+    RN_AT_CONTEXT,
+    RN_AT_CANCEL,
+    RN_AT_TIMER,
+    RN_AT_ATOMIC,
+    RN_AT_MEMORY,
+    RN_AT_YIELD,
+    RN_AT_BLOCK,
+    RN_AT_END,
+    RN_AT_TIME,
+    RN_AT_CASE,
+    RN_AT_NET,
+    RN_AFTER_GO,
+    RN_AFTER_SEND,
+    RN_AFTER_RECV,
+    RN_AFTER_CLOSE,
+    RN_AFTER_UNLOCK,
+    RN_AFTER_DONE,
+    RN_AFTER_SIGNAL,
+    RN_AFTER_RELEASE,
+    RN_AFTER_CANCEL,
+    RN_AFTER_ATOMIC,
+    RN_POINT_COUNT
+};
+const char *rn__point_text(enum rn_point what);
+
+#ifdef RN_EXPLORE
+#include <stdbool.h>
+void rn__explore_point(enum rn_point what, const void *object);
+void rn__explore_locked(const void *lock, bool shared);
+void rn__explore_unlocks(const void *lock);
+#define rn__point(what, object) rn__explore_point((what), (object))
+/* The caller has locked (shared: as one of several readers), or is about to unlock: what it does meanwhile is not open to all. */
+#define rn__point_locked(lock, shared) rn__explore_locked((lock), (shared))
+#define rn__point_unlocks(lock) rn__explore_unlocks(lock)
+#else
+#define rn__point(what, object) ((void)0)
+#define rn__point_locked(lock, shared) ((void)0)
+#define rn__point_unlocks(lock) ((void)0)
+#endif
+
+#endif

@@ -1,0 +1,641 @@
+/* The choices of a run whose schedule is being explored: see explore.h.
+ *
+ * What always holds:
+ *  - Everything here belongs to the one worker thread; other threads only come as far as
+ *    rn__explore_ready, which sends them away (their goroutines go through the global queue).
+ *  - A runnable goroutine is in `runnable`, longest first, and in no other queue.
+ *  - No choice depends on an address, on the real clock or on chance that the plan's numbers do not fix.
+ *  - The clock moves only when no goroutine can run, or when those that can have done nothing but spin for
+ *    long: then they are taken to wait for it.
+ *
+ * Rejected: numbering the choices of the whole run.  Taking one switch out of a schedule would then move
+ * the numbers of all that follow, and nothing could be shrunk.
+ */
+#ifdef RN_EXPLORE
+#include "base/alloc.h"
+#include "base/hooks.h"
+#include "arch/unwind.h"
+#include "sched/choice.h"
+#include <string.h>
+
+/* Work is counted: a point as POINT, an access to memory as 1.  What is counted must not depend on what
+ * earlier schedules have found out, or a token would not repeat its schedule. */
+enum {
+    POINT = 20,
+    SLICE = 4000,       /* after which, by default, another goroutine has its turn */
+    SPINNING = 80000,   /* without a park, a wake-up, a start or an end: all that run are spinning */
+    YIELD = 800,        /* what a yield counts as */
+    READS = 200,        /* of the clock without any point: then it moves by itself */
+    AFTER_MAIN = 20000, /* points that the others get once the main function has returned */
+    GAP = 64 << 10,     /* bytes of the main function's frames that are kept meanwhile */
+};
+#define START (1000 * RN_HOUR) /* where the clock begins: far from 0, so that moments before it exist */
+
+struct rn_explore_shared *rn__explore;
+
+static struct {
+    struct rn_g **runnable;
+    uint32_t n, room;
+    rn_time now;
+    uint32_t reads, spinning, slice;
+    uint32_t loop_nth, loop_turn; /* the loop's choices and random numbers */
+    bool let_time_pass;           /* the loop is asked to */
+    struct rn_g *forced;          /* chosen already, for the switch that follows */
+    struct rn_g *main;            /* has returned, and waits for the others to come to rest */
+    uint32_t main_at;
+    uint64_t luck, lowest;
+    uint32_t *index; /* of the plan: a table by g and nth, of 1 + place */
+    uint32_t mask;
+} ex;
+
+/* ---- numbers ------------------------------------------------------------------------------------- */
+
+static uint64_t mix(uint64_t z) /* splitmix64 (Steele, Lea, Flood) */
+{
+    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+    z = (z ^ z >> 27) * 0x94d049bb133111eb;
+    return z ^ z >> 31;
+}
+
+static uint64_t luck(void)
+{
+    return mix(ex.luck += 0x9e3779b97f4a7c15);
+}
+
+static uint32_t luck_below(uint32_t n)
+{
+    return (uint32_t)(((luck() >> 32) * n) >> 32);
+}
+
+/* The goroutine that makes a choice; NULL: the loop. */
+static struct rn_g *chooser(void)
+{
+    struct rn_g *g = rn__m()->g;
+    return g->kind == RN_G_GOROUTINE ? g : NULL;
+}
+
+static uint64_t explored_random(void)
+{
+    struct rn_m *m = rn__m();
+    if (!m || m->external)
+        return luck();
+    struct rn_g *g = chooser();
+    uint64_t who = g ? g->id << 32 | g->explore.randoms++ : ex.loop_turn++;
+    return mix(mix(rn__explore->seed + 0x9e3779b97f4a7c15) ^ mix(who + 1));
+}
+
+static rn_time explored_now(void)
+{
+    if (++ex.reads > READS)
+        ex.now += 10 * RN_MICROSECOND;
+    return ex.now;
+}
+
+/* ---- the runnable -------------------------------------------------------------------------------- */
+
+static void insert(uint32_t at, struct rn_g *g)
+{
+    if (ex.n == ex.room) {
+        uint32_t room = ex.room ? 2 * ex.room : 64;
+        struct rn_g **more = rn__malloc(room * sizeof *more);
+        if (!more)
+            rn_fatal("exploring: out of memory");
+        if (ex.n)
+            memcpy(more, ex.runnable, ex.n * sizeof *more);
+        rn__free(ex.runnable);
+        ex.runnable = more;
+        ex.room = room;
+    }
+    memmove(ex.runnable + at + 1, ex.runnable + at, (ex.n - at) * sizeof *ex.runnable);
+    ex.runnable[at] = g;
+    ex.n++;
+}
+
+static struct rn_g *take(uint32_t at)
+{
+    struct rn_g *g = ex.runnable[at];
+    ex.n--;
+    memmove(ex.runnable + at, ex.runnable + at + 1, (ex.n - at) * sizeof *ex.runnable);
+    ex.slice = 0;
+    return g;
+}
+
+bool rn__explore_ready(struct rn_g *g)
+{
+    struct rn_m *m = rn__m();
+    if (!rn__explore)
+        return false;
+    if (!m || m->external) {
+        rn__explore->outside = true;
+        return false;
+    }
+    ex.spinning = 0;
+    insert(ex.n, g);
+    return true;
+}
+
+void rn__explore_born(struct rn_g *g)
+{
+    g->explore = (struct rn_explore_g){0};
+    if (!rn__explore)
+        return;
+    rn__explore->goroutines++;
+    if (rn__explore->way == RN_EXPLORE_PCT)
+        g->explore.priority = luck() | UINT64_C(1) << 63;
+}
+
+/* ---- a choice ------------------------------------------------------------------------------------ */
+
+/* What there is to choose from.  A switch: the running goroutine, if it can go on, is the first. */
+struct menu {
+    struct rn_g *g;    /* who chooses; NULL: the loop */
+    struct rn_g *stay; /* g, if it can go on */
+    enum rn_point what;
+    const void *object;
+    uint32_t n, by_default, nth;
+    bool index; /* indices instead of goroutines */
+};
+
+static struct rn_g *goroutine_at(const struct menu *c, uint32_t i)
+{
+    return !c->stay ? ex.runnable[i] : i ? ex.runnable[i - 1] : c->stay;
+}
+
+static uint32_t value_at(const struct menu *c, uint32_t i)
+{
+    return c->index ? i : (uint32_t)goroutine_at(c, i)->id;
+}
+
+static uint32_t slot_of(uint32_t g, uint32_t nth)
+{
+    return (uint32_t)mix((uint64_t)g << 32 | nth) & ex.mask;
+}
+
+/* The plan's step for this choice, or NULL. */
+static const struct rn_explore_step *planned(uint32_t g, uint32_t nth)
+{
+    if (!ex.index)
+        return NULL;
+    for (uint32_t at = slot_of(g, nth); ex.index[at]; at = (at + 1) & ex.mask) {
+        const struct rn_explore_step *s = &rn__explore->plan[ex.index[at] - 1];
+        if (s->g == g && s->nth == nth)
+            return s;
+    }
+    return NULL;
+}
+
+static uint32_t choose_by_chance(const struct menu *c)
+{
+    if (c->index || !c->stay)
+        return luck_below(c->what == RN_AT_YIELD && c->n > 1 && luck_below(8) ? c->n - 1 : c->n);
+    return (luck() & 0xffff) < rn__explore->chance ? 1 + luck_below(c->n - 1) : 0;
+}
+
+/* Burckhardt, Kothari, Musuvathi, Nagarakatte, "A Randomized Scheduler with Probabilistic Guarantees of
+ * Finding Bugs" (2010): the highest priority runs; at d - 1 moments that of the running one drops below all. */
+static void drop_priority(struct rn_g *g)
+{
+    struct rn_explore_shared *s = rn__explore;
+    for (uint32_t i = 0; i < s->changes; i++)
+        if (s->change_at[i] == s->events)
+            g->explore.priority = s->changes - i + (UINT64_C(1) << 32);
+}
+
+static uint32_t choose_by_priority(const struct menu *c)
+{
+    if (c->index)
+        return luck_below(c->n);
+    if (c->g && (c->what == RN_AT_YIELD || ex.slice > SLICE)) /* it may spin, waiting for those below it */
+        c->g->explore.priority = --ex.lowest;
+    uint32_t best = 0;
+    for (uint32_t i = 1; i < c->n; i++)
+        if (goroutine_at(c, i)->explore.priority > goroutine_at(c, best)->explore.priority)
+            best = i;
+    return best;
+}
+
+static uint32_t find_value(const struct menu *c, uint32_t value)
+{
+    for (uint32_t i = 0; i < c->n; i++)
+        if (value_at(c, i) == value)
+            return i;
+    return c->by_default; /* what the plan says is not possible here */
+}
+
+static void log_menu(const struct menu *c, uint32_t g, uint32_t taken)
+{
+    struct rn_explore_shared *s = rn__explore;
+    if (!s->log || s->met < s->planned || s->words_n + 4 + c->n > RN_EXPLORE_WORDS)
+        return;
+    uint32_t *to = s->words + s->words_n;
+    *to++ = g;
+    *to++ = c->nth;
+    *to++ = c->n;
+    *to++ = value_at(c, taken);
+    for (uint32_t i = 0; i < c->n; i++)
+        *to++ = value_at(c, i);
+    s->words_n += 4 + c->n;
+}
+
+static void describe(struct rn_explore_who *who, struct rn_g *g, bool running)
+{
+    struct rn_cursor c;
+    who->id = g ? (uint32_t)g->id : 0;
+    if (!g)
+        return;
+    who->entry = (uintptr_t)g->entry;
+    if (g->name)
+        strncpy(who->name, g->name, sizeof who->name - 1);
+    if (!running && rn__arch_not_begun(g->sp))
+        return;
+    if (running)
+        rn_cursor_from_here(&c);
+    else if (!rn_cursor_from_saved(&c, g->sp, g->stack_lo, g->stack_hi))
+        return;
+    while (who->frames < RN_EXPLORE_FRAMES && rn_cursor_step(&c) > 0)
+        who->trace[who->frames++] = rn_cursor_where(&c);
+}
+
+static void tell(const struct menu *c, uint32_t g, uint32_t taken)
+{
+    struct rn_explore_shared *s = rn__explore;
+    if (s->told_n == RN_EXPLORE_TOLD)
+        return;
+    struct rn_explore_told *t = &s->told[s->told_n++];
+    *t = (struct rn_explore_told){.g = g, .nth = c->nth, .value = value_at(c, taken), .what = (uint8_t)c->what};
+    t->index = c->index;
+    t->of = c->n;
+    if (c->g)
+        t->why = rn_load_relaxed(&c->g->waiting); /* relaxed: this thread's own */
+    describe(&t->self, c->g, true);
+    if (!c->index)
+        describe(&t->other, goroutine_at(c, taken), goroutine_at(c, taken) == c->g);
+}
+
+static void note(const struct menu *c, uint32_t taken)
+{
+    struct rn_explore_shared *s = rn__explore;
+    uint32_t g = c->g ? (uint32_t)c->g->id : 0, value = value_at(c, taken);
+    s->choices++;
+    s->hash = mix(s->hash ^ mix((uint64_t)g << 32 | c->nth) ^ value);
+    log_menu(c, g, taken);
+    if (taken == c->by_default)
+        return;
+    if (s->taken < RN_EXPLORE_STEPS)
+        s->steps[s->taken++] = (struct rn_explore_step){g, c->nth, value};
+    if (s->tell)
+        tell(c, g, taken);
+}
+
+static void count_event(void)
+{
+    struct rn_explore_shared *s = rn__explore;
+    ex.reads = 0;
+    if (++s->events <= s->max_events || s->endless)
+        return;
+    s->endless = true;
+    rn_fatal("no end after %u switching points: do goroutines run in circles? (-steps N allows more)", s->max_events);
+}
+
+static uint32_t choose(struct menu *c)
+{
+    struct rn_explore_shared *s = rn__explore;
+    count_event();
+    c->nth = c->g ? c->g->explore.nth++ : ex.loop_nth++;
+    const struct rn_explore_step *step = planned(c->g ? (uint32_t)c->g->id : 0, c->nth);
+    if (step)
+        s->met++;
+    if (c->g)
+        drop_priority(c->g);
+    if (c->n < 2)
+        return 0;
+    uint32_t taken = step ? find_value(c, step->value) : c->by_default;
+    if (s->way == RN_EXPLORE_RANDOM)
+        taken = choose_by_chance(c);
+    else if (s->way == RN_EXPLORE_PCT)
+        taken = choose_by_priority(c);
+    note(c, taken);
+    return taken;
+}
+
+uint32_t rn__explore_index(enum rn_point what, uint32_t n)
+{
+    struct rn_m *m = rn__m();
+    if (!rn__explore || !m || m->external)
+        return what == RN_AT_CASE ? rn__random_below(n) : 0;
+    struct menu c = {.g = chooser(), .what = what, .n = n, .index = true};
+    if (what == RN_AT_CASE && c.g)
+        c.by_default = c.g->explore.turn++ % n;
+    return choose(&c);
+}
+
+/* ---- switches ------------------------------------------------------------------------------------ */
+
+static bool stand_still(void)
+{
+    ex.spinning = 0;
+    ex.let_time_pass = rn__timers_first() != INT64_MAX && rn__timers_awaited();
+    return ex.let_time_pass;
+}
+
+static bool is_over(void)
+{
+    return ex.main && rn__explore->events - ex.main_at > AFTER_MAIN;
+}
+
+/* Puts the running goroutine g back among the runnable, and lets the forced one go on, or the loop. */
+static void give_way(struct rn_g *g, bool last)
+{
+    insert(last ? ex.n : 0, g);
+    rn__preempt();
+}
+
+/* The running goroutine, if it is outside of the scheduler and explored. */
+static inline struct rn_g *explored_self(void)
+{
+    struct rn_m *m = rn__m();
+    if (!rn__explore || !m || m->external || m->g->kind != RN_G_GOROUTINE)
+        return NULL;
+    return rn_load_relaxed(&m->own.inside) ? NULL : m->g; /* relaxed: this thread's own */
+}
+
+static void stop_here(struct rn_g *g, enum rn_point what, const void *object)
+{
+    if (ex.spinning > SPINNING && stand_still()) {
+        give_way(g, true);
+        return;
+    }
+    struct menu c = {.g = g, .stay = g, .what = what, .object = object, .n = ex.n + 1};
+    bool long_enough = ex.slice > SLICE && ex.n > 0;
+    c.by_default = long_enough;
+    uint32_t taken = choose(&c);
+    if (taken == 0 && !is_over())
+        return;
+    if (taken)
+        ex.forced = take(taken - 1);
+    give_way(g, long_enough);
+}
+
+void rn__explore_point(enum rn_point what, const void *object)
+{
+    struct rn_g *g = explored_self();
+    if (!g)
+        return;
+    ex.spinning += POINT;
+    ex.slice += POINT;
+    stop_here(g, what, object);
+}
+
+void rn__explore_access(const volatile void *at, size_t bytes, bool write, uintptr_t place)
+{
+    struct rn_g *g = explored_self();
+    if (!g)
+        return;
+    bool shared = rn__explore_shares(g, (uintptr_t)at, bytes, write, place);
+    ex.spinning++;
+    ex.slice++;
+    if (shared || ex.slice > SLICE || ex.spinning > SPINNING || planned((uint32_t)g->id, g->explore.nth))
+        stop_here(g, RN_AT_MEMORY, (const void *)at);
+    else
+        g->explore.nth++;
+}
+
+void rn__explore_locked(const void *lock, bool shared)
+{
+    struct rn_g *g = explored_self();
+    if (g)
+        g->explore.lock = (uintptr_t)lock + shared;
+}
+
+void rn__explore_unlocks(const void *lock)
+{
+    struct rn_g *g = explored_self();
+    if (g && (g->explore.lock | 1) == ((uintptr_t)lock | 1))
+        g->explore.lock = 0;
+}
+
+static enum rn_point why_left(struct rn_g *g)
+{
+    switch (rn_load_relaxed(&g->status)) { /* relaxed: this thread's own */
+    case RN_G_RUNNABLE:
+        return RN_AT_YIELD;
+    case RN_G_WAITING:
+        return RN_AT_BLOCK;
+    default:
+        return RN_AT_END;
+    }
+}
+
+/* For the running goroutine, which can't go on, or the loop. */
+static struct rn_g *explored_pick(struct rn_p *p)
+{
+    (void)p;
+    struct rn_g *g = ex.forced;
+    ex.forced = NULL;
+    if (g || ex.let_time_pass || is_over())
+        return g;
+    struct menu c = {.g = chooser(), .what = RN_AT_TIME, .n = ex.n};
+    if (c.g)
+        c.what = why_left(c.g);
+    if (c.what == RN_AT_YIELD) {
+        ex.spinning += YIELD;
+        if (ex.spinning > SPINNING && stand_still())
+            return NULL;
+    } else {
+        ex.spinning = 0;
+    }
+    uint32_t taken = choose(&c);
+    return ex.n ? take(taken) : NULL;
+}
+
+/* ---- the loop ------------------------------------------------------------------------------------ */
+
+/* To the first moment that somebody waits for; false when there is none. */
+static bool pass_time(struct rn_m *m)
+{
+    rn_time first = rn__timers_first();
+    if (first == INT64_MAX || !rn__timers_awaited())
+        return false;
+    if (first > ex.now)
+        ex.now = first;
+    rn__explore->ended_at = ex.now - START;
+    rn_store_relaxed(&rn__sched.coarse, ex.now); /* relaxed: no other thread */
+    rn__timers_run(m, &rn__procs[0], ex.now);
+    return true;
+}
+
+static void count_left(struct rn_g *g, void *n)
+{
+    /* relaxed, both: everybody is asleep. */
+    uint8_t status = rn_load_relaxed(&g->status), why = rn_load_relaxed(&g->waiting);
+    if (g->kind == RN_G_GOROUTINE && g != ex.main && status == RN_G_WAITING && why != RN_WAIT_IO &&
+        why != RN_WAIT_EXTERNAL && why != RN_WAIT_SIGNAL)
+        ++*(uint32_t *)n;
+}
+
+/* All have come to rest: the main goroutine goes on to end the run, unless some were left behind. */
+static struct rn_g *back_to_main(void)
+{
+    struct rn_g *main = ex.main;
+    uint32_t left = 0;
+    if (!is_over())
+        rn__g_each(count_left, &left);
+    if (left) {
+        rn__explore->leaked = true;
+        main->name = "returned";
+        rn_fatal("leak: the test's function has returned, and %u goroutine%s for ever", left,
+                 left == 1 ? " is blocked" : "s are blocked");
+    }
+    ex.main = NULL;
+    return main;
+}
+
+/* Something outside may wake somebody: really waits for a moment. */
+static void wait_outside(struct rn_m *m)
+{
+    struct rn_ready_list wake = {0};
+    rn__explore->outside = true;
+    rn__poll(&wake, rn_os_now() + RN_MILLISECOND);
+    if (wake.first)
+        rn__queue_list(m, &wake);
+}
+
+static struct rn_g *find_outside(struct rn_m *m)
+{
+    struct rn_ready_list wake = {0};
+    struct rn_g *g = rn__pop_global(m->p);
+    if (g || rn_load_relaxed(&rn__external_wakers) == 0) /* relaxed: a hint */
+        return g;
+    rn__explore->outside = true;
+    rn__poll(&wake, 0);
+    if (wake.first)
+        rn__queue_list(m, &wake);
+    return NULL;
+}
+
+struct rn_g *rn__explore_find(struct rn_m *m)
+{
+    if (ex.let_time_pass) {
+        ex.let_time_pass = false;
+        pass_time(m);
+    }
+    if (is_over())
+        return back_to_main();
+    struct rn_g *g = explored_pick(m->p);
+    if (!g)
+        g = find_outside(m);
+    if (g || ex.n || pass_time(m))
+        return g;
+    if (ex.main)
+        return back_to_main();
+    if (rn__ask_deadlock() == RN_ASLEEP_YES)
+        rn__deadlock_report();
+    wait_outside(m);
+    return NULL;
+}
+
+void rn__explore_drain(void)
+{
+    char gap[GAP]; /* what follows runs below the frames that the main function has just left */
+    __asm__ volatile("" : : "r"(gap) : "memory");
+    if (!rn__explore || rn_num_goroutines() < 2)
+        return;
+    ex.main = rn__self();
+    ex.main_at = rn__explore->events;
+    rn__park(RN_WAIT_NONE, NULL);
+    __asm__ volatile("" : : "r"(gap) : "memory");
+}
+
+void rn__explore_run_starts(void)
+{
+    ex.n = 0;
+    ex.main = ex.forced = NULL;
+    ex.let_time_pass = false;
+}
+
+/* ---- start --------------------------------------------------------------------------------------- */
+
+static void index_plan(void)
+{
+    uint32_t size = 16;
+    while (size < 2 * rn__explore->planned)
+        size *= 2;
+    ex.index = rn__malloc(size * sizeof *ex.index);
+    if (!ex.index)
+        rn_fatal("exploring: out of memory");
+    memset(ex.index, 0, size * sizeof *ex.index);
+    ex.mask = size - 1;
+    for (uint32_t i = 0; i < rn__explore->planned; i++) {
+        uint32_t at = slot_of(rn__explore->plan[i].g, rn__explore->plan[i].nth);
+        while (ex.index[at])
+            at = (at + 1) & ex.mask;
+        ex.index[at] = i + 1;
+    }
+}
+
+void rn__explore_begin(struct rn_explore_shared *plan)
+{
+    rn__explore = plan;
+    ex.now = START;
+    ex.luck = plan->luck;
+    ex.lowest = UINT64_C(1) << 32;
+    if (plan->planned)
+        index_plan();
+    rn_set_procs(1);
+    rn__choice = (struct rn_choice){.now = explored_now, .random = explored_random, .pick = explored_pick};
+    plan->begun = true;
+}
+
+const char *rn__point_text(enum rn_point what)
+{
+    static const char *const text[RN_POINT_COUNT] = {
+        [RN_AT_SEND] = "chan send",
+        [RN_AT_RECV] = "chan receive",
+        [RN_AT_SELECT] = "select",
+        [RN_AT_CLOSE] = "chan close",
+        [RN_AT_CHAN_LEN] = "chan len",
+        [RN_AT_CHAN_FREE] = "chan free",
+        [RN_AT_LOCK] = "lock",
+        [RN_AT_TRY_LOCK] = "try lock",
+        [RN_AT_UNLOCK] = "unlock",
+        [RN_AT_RLOCK] = "read lock",
+        [RN_AT_RUNLOCK] = "read unlock",
+        [RN_AT_WG_ADD] = "waitgroup add",
+        [RN_AT_WG_DONE] = "waitgroup done",
+        [RN_AT_WG_WAIT] = "waitgroup wait",
+        [RN_AT_ONCE] = "once",
+        [RN_AT_COND_WAIT] = "cond wait",
+        [RN_AT_COND_SIGNAL] = "cond signal",
+        [RN_AT_ACQUIRE] = "semaphore acquire",
+        [RN_AT_RELEASE] = "semaphore release",
+        [RN_AT_POOL] = "pool",
+        [RN_AT_MAP] = "map",
+        [RN_AT_FLIGHT] = "singleflight",
+        [RN_AT_CONTEXT] = "context",
+        [RN_AT_CANCEL] = "context cancel",
+        [RN_AT_TIMER] = "timer",
+        [RN_AT_ATOMIC] = "atomic",
+        [RN_AT_MEMORY] = "access to shared memory",
+        [RN_AT_YIELD] = "yield",
+        [RN_AT_BLOCK] = "block",
+        [RN_AT_END] = "end",
+        [RN_AT_TIME] = "time",
+        [RN_AT_CASE] = "select",
+        [RN_AT_NET] = "I/O",
+        [RN_AFTER_GO] = "go",
+        [RN_AFTER_SEND] = "chan send",
+        [RN_AFTER_RECV] = "chan receive",
+        [RN_AFTER_CLOSE] = "chan close",
+        [RN_AFTER_UNLOCK] = "unlock",
+        [RN_AFTER_DONE] = "waitgroup done",
+        [RN_AFTER_SIGNAL] = "cond signal",
+        [RN_AFTER_RELEASE] = "semaphore release",
+        [RN_AFTER_CANCEL] = "context cancel",
+        [RN_AFTER_ATOMIC] = "atomic",
+    };
+    return what < RN_POINT_COUNT && text[what] ? text[what] : "";
+}
+
+#else
+typedef int rn__explore_is_another_build; /* an empty file is no C */
+#endif
