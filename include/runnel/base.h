@@ -67,8 +67,8 @@ typedef struct rn_unit {
 enum rn_error {
     RN_OK = 0,
     RN_ECANCELED = -10001, /* the context was canceled */
-    RN_ETIMEOUT = -10002,  /* the context's deadline, or a timeout, has passed */
-    RN_ECLOSED = -10003,   /* the channel or descriptor is closed */
+    RN_ETIMEOUT = -10002,  /* the context's or the connection's deadline, or a timeout, has passed */
+    RN_ECLOSED = -10003,   /* the channel, connection or listener is closed */
     RN_EAGAIN = -10004,    /* a try_ form would have had to block */
     RN_ENOMEM = -10005,    /* out of memory, stacks or threads */
     RN_EINVAL = -10006,    /* an argument makes no sense */
@@ -76,6 +76,9 @@ enum rn_error {
     RN_ENOTFOUND = -10008, /* no such key */
     RN_EBUSY = -10009,     /* in use, or already running */
     RN_EEOF = -10010,      /* end of input */
+    RN_ENOHOST = -10011,   /* no such host */
+    RN_EDNS = -10012,      /* the name server did not answer, or not sensibly */
+    RN_ESERVICE = -10013,  /* no such port or service */
 };
 
 /* One line of text for an error, never NULL.  For an unknown number it says so.  The text is

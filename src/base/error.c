@@ -10,7 +10,7 @@ static const char *own_text(int err)
     case RN_OK: return "no error";
     case RN_ECANCELED: return "context canceled";
     case RN_ETIMEOUT: return "context deadline exceeded";
-    case RN_ECLOSED: return "channel closed";
+    case RN_ECLOSED: return "closed";
     case RN_EAGAIN: return "operation would block";
     case RN_ENOMEM: return "out of memory";
     case RN_EINVAL: return "invalid argument";
@@ -18,6 +18,9 @@ static const char *own_text(int err)
     case RN_ENOTFOUND: return "not found";
     case RN_EBUSY: return "already in use";
     case RN_EEOF: return "end of input";
+    case RN_ENOHOST: return "no such host";
+    case RN_EDNS: return "name server does not answer";
+    case RN_ESERVICE: return "no such port or service";
     default: return NULL;
     }
 }

@@ -84,7 +84,9 @@ void rn_os_poll_close(void);
 /* Registers fd, edge-triggered, both directions, with `tag` (not 0). */
 int rn_os_poll_add(int fd, uint64_t tag);
 int rn_os_poll_del(int fd);
-enum { RN_POLL_READ = 1, RN_POLL_WRITE = 2 }; /* errors and hang-ups set both */
+/* Errors and hang-ups set the first two.  HANGUP: the other side will send no more, or there is urgent
+ * data: a read that gets less than it asked for may not have got all. */
+enum { RN_POLL_READ = 1, RN_POLL_WRITE = 2, RN_POLL_HANGUP = 4 };
 struct rn_os_event {
     uint64_t tag;
     uint32_t ready;
@@ -106,6 +108,13 @@ bool rn_os_signal_can_be_caught(int signo);
 /* Whether one has come that was not taken yet; and takes them: bit s-1 for signal s. */
 bool rn_os_signals_pending(void);
 uint64_t rn_os_signals_take(void);
+
+/* ---- writing ------------------------------------------------------------------------------ */
+
+/* Sends bytes of a file to a socket or pipe, some of n at least if there are any; how many, 0 at the file's end. */
+int64_t rn_os_sendfile(int to, int from, int64_t offset, size_t n);
+/* write(2).  Neither raises SIGPIPE. */
+int64_t rn_os_write_quiet(int to, const void *buf, size_t n);
 
 /* ---- last words -------------------------------------------------------------------------- */
 

@@ -165,6 +165,9 @@ void rn__retired_forget(void);
 
 /* ---- poll.c ------------------------------------------------------------------------------------- */
 
+/* A run's beginning, which opens the poller, and end, before anything of it is forgotten. */
+int rn__poll_begin(void);
+void rn__poll_end(void);
 /* Waits for descriptors; adds whom they wake. */
 void rn__poll(struct rn_ready_list *wake, rn_time until);
 struct rn_g *rn__poll_now(struct rn_m *m);

@@ -280,6 +280,10 @@ struct rn_stop_hook {
 };
 void rn__at_stop(struct rn_stop_hook *hook);
 
+/* The number of the run that is under way, 0 when none is.  Each has its own poller, which knows nothing
+ * of what was registered with another. */
+uint32_t rn__poll_run(void);
+
 /* A word that counts what could wake the program from outside: descriptors waited on, signal
  * channels.  Above 0, no deadlock is reported. */
 extern rn_atomic(int64_t) rn__external_wakers;

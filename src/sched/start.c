@@ -327,7 +327,7 @@ void rn__run_prepare(struct rn_go_call *call)
     rn__explore_run_starts();
     call->stack = RN_MAIN_STACK;
     start_processors();
-    if (rn_os_poll_open() != 0)
+    if (rn__poll_begin() != 0)
         rn_panic("rn_run: no descriptor for the poller");
     start_first_worker();
     rn__debug_start();
@@ -432,6 +432,7 @@ int rn__run_wait(struct rn_go_call *call)
         rn_os_timer_slack(slack);
     rn_os_altstack_drop();
     rn__sched.running = false;
+    rn__poll_end();
     call_stop_hooks();
     rn__debug_stop();
     forget_the_run();

@@ -21,7 +21,7 @@ includes_ok() {
         split("chan select timer", h, " "); for (i in h) header[h[i]] = "chan"
         split("sync sync_type mutex rwmutex waitgroup once cond pool map semaphore flight group", h, " ")
         for (i in h) header[h[i]] = "sync"
-        split("net fd file process signal", h, " "); for (i in h) header[h[i]] = "net"
+        split("net addr fd file process signal", h, " "); for (i in h) header[h[i]] = "net"
         header["http"] = header["http_client"] = header["websocket"] = "http"
         header["context"] = "context"; header["scope"] = "scope"; header["debug"] = "debug"; header["test"] = "test"
     }
@@ -52,13 +52,18 @@ none() {
     ! grep -nE "$@"
 }
 
+# src/net and above use POSIX's sockets and files directly; what is Linux's alone is behind os.h.
 above_os() {
     find src \( -path src/os -o -path src/arch -o -path src/debug -o -path src/test \) -prune -o -name '*.[ch]' -print
 }
 
 check "a file includes only its own layer and those below" includes_ok
-check "only os, arch, debug and test include system headers" \
-    none '#include <(sys/|linux/|asm/|pthread|unistd|signal|sched|time|poll|fcntl|ucontext)' $(above_os)
+check "below net, only os, arch, debug and test include system headers" \
+    none '#include <(sys/|linux/|asm/|pthread|unistd|signal|sched|time|poll|fcntl|ucontext)' \
+    $(above_os | grep -vE '^src/(net|http)/')
+check "net and above use nothing that is Linux's alone" \
+    none '#include <(sys/(epoll|eventfd|sendfile|signalfd|timerfd|prctl|syscall)|linux/|asm/)' \
+    $(above_os | grep -E '^src/(net|http)/')
 check "atomic operations go through base/atomic.h" \
     none '__atomic_|__sync_|[^_a-z]atomic_(load|store|exchange|compare|fetch|thread)|stdatomic' \
     $(find src -name '*.[ch]' ! -path src/base/atomic.h)

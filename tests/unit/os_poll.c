@@ -29,7 +29,7 @@ TEST_PLAIN(a_socket_becomes_writable_then_readable)
     CHECK(events[0].ready & RN_POLL_READ);
     close(pair[1]);
     REQUIRE(poll_now() == 1);
-    CHECK_EQ(events[0].ready, RN_POLL_READ | RN_POLL_WRITE);
+    CHECK_EQ(events[0].ready, RN_POLL_READ | RN_POLL_WRITE | RN_POLL_HANGUP);
     CHECK_EQ(rn_os_poll_del(pair[0]), 0);
     CHECK_EQ(rn_os_poll_del(pair[0]), -ENOENT);
     close(pair[0]);

@@ -58,7 +58,7 @@ void rn_os_poll_close(void)
 
 int rn_os_poll_add(int fd, uint64_t tag)
 {
-    return add(fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP, tag);
+    return add(fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI, tag);
 }
 
 int rn_os_poll_del(int fd)
@@ -95,6 +95,8 @@ static uint32_t readiness(uint32_t events)
         ready |= RN_POLL_READ;
     if (events & (EPOLLOUT | EPOLLHUP | EPOLLERR))
         ready |= RN_POLL_WRITE;
+    if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR | EPOLLPRI))
+        ready |= RN_POLL_HANGUP;
     return ready;
 }
 

@@ -1,0 +1,292 @@
+/* Reading and writing: the call first, and only if it would block, a wait.
+ *
+ * A read after one that emptied the socket skips the call that would say so (rn__fd_is_drained): a
+ * request and its answer are two system calls.
+ */
+#define _GNU_SOURCE 1
+#include "net/socket.h"
+#include <errno.h>
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+static inline struct rn__fd *of(rn_conn *c)
+{
+    return &c->fd;
+}
+
+static inline bool would_block(int err)
+{
+    return err == EAGAIN || err == EWOULDBLOCK;
+}
+
+/* ---- reading ---------------------------------------------------------------------------------------- */
+
+/* The call itself; its result or the negative errno.  Apart, so that errno is read on the thread that set it. */
+static __attribute__((noinline)) ssize_t read_once(struct rn__fd *f, void *buf, size_t n)
+{
+    ssize_t got;
+    do
+        got = f->flags & RN_FD_SOCKET ? recv(f->fd, buf, n, 0) : read(f->fd, buf, n);
+    while (got < 0 && errno == EINTR);
+    return got < 0 ? -errno : got;
+}
+
+static __attribute__((noinline)) ssize_t readv_once(struct rn__fd *f, const struct iovec *iov, int n)
+{
+    ssize_t got;
+    do
+        got = readv(f->fd, iov, n);
+    while (got < 0 && errno == EINTR);
+    return got < 0 ? -errno : got;
+}
+
+ssize_t rn_net_read_ctx(rn_context *ctx, rn_conn *c, void *buf, size_t n)
+{
+    struct rn__fd *f = of(c);
+    ssize_t got;
+    if (__builtin_expect(n == 0, 0) && (f->flags & RN_FD_STREAM))
+        return 0;
+    int err = rn__fd_begin(f, RN_SIDE_READ, ctx);
+    if (__builtin_expect(err, 0))
+        return err;
+    for (bool wait = rn__fd_is_drained(f);; wait = true) {
+        if (wait && (err = rn__fd_wait(f, RN_SIDE_READ, ctx)) != 0) {
+            got = err;
+            break;
+        }
+        got = read_once(f, buf, n);
+        if (!would_block((int)-got))
+            break;
+    }
+    rn__fd_end_read(f, got, n);
+    return got;
+}
+
+ssize_t rn_net_read(rn_conn *c, void *buf, size_t n)
+{
+    return rn_net_read_ctx(NULL, c, buf, n);
+}
+
+static size_t bytes_in(const struct iovec *iov, int n)
+{
+    size_t sum = 0;
+    for (int i = 0; i < n; i++)
+        sum += iov[i].iov_len;
+    return sum;
+}
+
+ssize_t rn_net_readv_ctx(rn_context *ctx, rn_conn *c, const struct iovec *iov, int n)
+{
+    struct rn__fd *f = of(c);
+    ssize_t got;
+    if (n < 0)
+        return RN_EINVAL;
+    if (n > IOV_MAX)
+        n = IOV_MAX;
+    int err = rn__fd_begin(f, RN_SIDE_READ, ctx);
+    if (err)
+        return err;
+    for (bool wait = rn__fd_is_drained(f);; wait = true) {
+        if (wait && (err = rn__fd_wait(f, RN_SIDE_READ, ctx)) != 0) {
+            got = err;
+            break;
+        }
+        got = readv_once(f, iov, n);
+        if (!would_block((int)-got))
+            break;
+    }
+    rn__fd_end_read(f, got, bytes_in(iov, n));
+    return got;
+}
+
+ssize_t rn_net_readv(rn_conn *c, const struct iovec *iov, int n)
+{
+    return rn_net_readv_ctx(NULL, c, iov, n);
+}
+
+int rn_net_read_full_ctx(rn_context *ctx, rn_conn *c, void *buf, size_t n)
+{
+    struct rn__fd *f = of(c);
+    size_t done = 0;
+    int err = rn__fd_begin(f, RN_SIDE_READ, ctx);
+    if (err)
+        return err;
+    while (!err && done < n) {
+        ssize_t got = read_once(f, (char *)buf + done, n - done);
+        if (got > 0)
+            done += (size_t)got;
+        else if (got == 0)
+            err = done ? -EPIPE : RN_EEOF;
+        else
+            err = would_block((int)-got) ? rn__fd_wait(f, RN_SIDE_READ, ctx) : (int)got;
+    }
+    rn__fd_end(f, RN_SIDE_READ);
+    return err;
+}
+
+int rn_net_read_full(rn_conn *c, void *buf, size_t n)
+{
+    return rn_net_read_full_ctx(NULL, c, buf, n);
+}
+
+ssize_t rn_net_try_read(rn_conn *c, void *buf, size_t n)
+{
+    struct rn__fd *f = of(c);
+    int err = rn__fd_begin(f, RN_SIDE_READ, NULL);
+    if (err)
+        return err;
+    ssize_t got = read_once(f, buf, n);
+    rn__fd_end(f, RN_SIDE_READ);
+    return would_block((int)-got) ? RN_EAGAIN : got;
+}
+
+/* ---- writing ---------------------------------------------------------------------------------------- */
+
+static __attribute__((noinline)) ssize_t write_once(struct rn__fd *f, const void *buf, size_t n)
+{
+    ssize_t sent;
+    if (!(f->flags & RN_FD_SOCKET))
+        return (ssize_t)rn_os_write_quiet(f->fd, buf, n);
+    do
+        sent = send(f->fd, buf, n, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    return sent < 0 ? -errno : sent;
+}
+
+static __attribute__((noinline)) ssize_t writev_once(struct rn__fd *f, struct iovec *iov, int n)
+{
+    struct msghdr m = {.msg_iov = iov, .msg_iovlen = (size_t)n};
+    ssize_t sent;
+    if (!(f->flags & RN_FD_SOCKET)) /* piece by piece, since only write can be kept from raising SIGPIPE */
+        return (ssize_t)rn_os_write_quiet(f->fd, iov->iov_base, iov->iov_len);
+    do
+        sent = sendmsg(f->fd, &m, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    return sent < 0 ? -errno : sent;
+}
+
+/* After a call that returned `sent`: 0 to go on, or the error.  Waits when it would have blocked. */
+static int after_write(struct rn__fd *f, rn_context *ctx, ssize_t sent)
+{
+    if (sent >= 0)
+        return 0;
+    return would_block((int)-sent) ? rn__fd_wait(f, RN_SIDE_WRITE, ctx) : (int)sent;
+}
+
+ssize_t rn_net_write_ctx(rn_context *ctx, rn_conn *c, const void *buf, size_t n)
+{
+    struct rn__fd *f = of(c);
+    size_t done = 0;
+    int err = rn__fd_begin(f, RN_SIDE_WRITE, ctx);
+    if (__builtin_expect(err, 0))
+        return err;
+    do {
+        ssize_t sent = write_once(f, (const char *)buf + done, n - done);
+        if (sent > 0)
+            done += (size_t)sent;
+        err = after_write(f, ctx, sent);
+    } while (!err && done < n);
+    rn__fd_end(f, RN_SIDE_WRITE);
+    return err ? err : (ssize_t)done;
+}
+
+ssize_t rn_net_write(rn_conn *c, const void *buf, size_t n)
+{
+    return rn_net_write_ctx(NULL, c, buf, n);
+}
+
+/* Where a writev is: the pieces that are left, with the first cut to what is left of it. */
+struct rest {
+    const struct iovec *iov;
+    int n;
+    size_t offset; /* into iov[0] */
+};
+
+/* Fills in the next pieces, at most max; how many. */
+static int next_pieces(const struct rest *r, struct iovec *to, int max)
+{
+    int n = r->n < max ? r->n : max;
+    for (int i = 0; i < n; i++)
+        to[i] = r->iov[i];
+    if (n) {
+        to[0].iov_base = (char *)to[0].iov_base + r->offset;
+        to[0].iov_len -= r->offset;
+    }
+    return n;
+}
+
+static void advance(struct rest *r, size_t sent)
+{
+    r->offset += sent;
+    while (r->n && r->offset >= r->iov->iov_len) {
+        r->offset -= r->iov->iov_len;
+        r->iov++;
+        r->n--;
+    }
+}
+
+ssize_t rn_net_writev_ctx(rn_context *ctx, rn_conn *c, const struct iovec *iov, int n)
+{
+    enum { PIECES = 64 };
+    struct rn__fd *f = of(c);
+    struct iovec pieces[PIECES];
+    struct rest r = {.iov = iov, .n = n};
+    size_t done = 0;
+    if (n < 0)
+        return RN_EINVAL;
+    int err = rn__fd_begin(f, RN_SIDE_WRITE, ctx);
+    if (err)
+        return err;
+    advance(&r, 0);
+    while (!err && r.n) {
+        ssize_t sent = writev_once(f, pieces, next_pieces(&r, pieces, PIECES));
+        if (sent >= 0) {
+            done += (size_t)sent;
+            advance(&r, (size_t)sent);
+        }
+        err = after_write(f, ctx, sent);
+    }
+    rn__fd_end(f, RN_SIDE_WRITE);
+    return err ? err : (ssize_t)done;
+}
+
+ssize_t rn_net_writev(rn_conn *c, const struct iovec *iov, int n)
+{
+    return rn_net_writev_ctx(NULL, c, iov, n);
+}
+
+ssize_t rn_net_sendfile_ctx(rn_context *ctx, rn_conn *c, int file, int64_t offset, size_t n)
+{
+    struct rn__fd *f = of(c);
+    size_t done = 0;
+    bool ended = false;
+    int err = rn__fd_begin(f, RN_SIDE_WRITE, ctx);
+    if (err)
+        return err;
+    while (!err && !ended && done < n) {
+        int64_t sent = rn_os_sendfile(f->fd, file, offset + (int64_t)done, n - done);
+        if (sent > 0)
+            done += (size_t)sent;
+        ended = sent == 0;
+        err = after_write(f, ctx, (ssize_t)sent);
+    }
+    rn__fd_end(f, RN_SIDE_WRITE);
+    return err ? err : (ssize_t)done;
+}
+
+ssize_t rn_net_sendfile(rn_conn *c, int file, int64_t offset, size_t n)
+{
+    return rn_net_sendfile_ctx(NULL, c, file, offset, n);
+}
+
+ssize_t rn_net_try_write(rn_conn *c, const void *buf, size_t n)
+{
+    struct rn__fd *f = of(c);
+    int err = rn__fd_begin(f, RN_SIDE_WRITE, NULL);
+    if (err)
+        return err;
+    ssize_t sent = write_once(f, buf, n);
+    rn__fd_end(f, RN_SIDE_WRITE);
+    return would_block((int)-sent) ? RN_EAGAIN : sent;
+}

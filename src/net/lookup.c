@@ -1,0 +1,239 @@
+/* Names: the system's resolver, in a goroutine that is handed off, so that no processor waits for it.
+ *
+ * getaddrinfo can't be interrupted.  So each lookup belongs to two: to the goroutine that runs it, and to
+ * who asked, who may leave when its context ends; the last of the two frees it.  At most AT_ONCE run: each
+ * takes a thread.  Who asks waits for its turn before the goroutine is started.
+ *
+ * Rejected: c-ares, which asks name servers itself: it knows only part of what the system is configured to do
+ * (nsswitch: mDNS, LDAP, containers' own), and the core depends on libc alone.
+ */
+#define _GNU_SOURCE 1
+#include "base/alloc.h"
+#include "net/socket.h"
+#include <errno.h>
+#include <netdb.h>
+#include <runnel/go.h>
+#include <runnel/semaphore.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { AT_ONCE = 64, STACK = 256 << 10, ADDRESSES = 32 };
+
+struct lookup {
+    rn_atomic(uint32_t) owners;
+    rn_semaphore done; /* one unit, in use until the result is there */
+    struct rn__network net;
+    char host[RN_ADDR_HOST], service[32]; /* "": not asked for */
+    int result;                           /* how many addresses, or an error */
+    rn_addr addresses[ADDRESSES];
+};
+
+static rn_semaphore turns = RN_SEMAPHORE_INIT(AT_ONCE);
+
+/* ---- the question --------------------------------------------------------------------------------- */
+
+static int error_of(int code, int number)
+{
+    switch (code) {
+    case EAI_AGAIN:
+    case EAI_FAIL:
+        return RN_EDNS;
+    case EAI_MEMORY:
+        return RN_ENOMEM;
+    case EAI_SERVICE:
+        return RN_ESERVICE;
+    case EAI_SYSTEM:
+        return number == ENOMEM ? RN_ENOMEM : number ? -number : RN_EDNS;
+    default:
+        return RN_ENOHOST;
+    }
+}
+
+static int store(const struct addrinfo *list, rn_addr *to, int max)
+{
+    int n = 0;
+    for (const struct addrinfo *i = list; i && n < max; i = i->ai_next) {
+        struct sockaddr_storage at = {0};
+        if (i->ai_family != AF_INET && i->ai_family != AF_INET6)
+            continue;
+        memcpy(&at, i->ai_addr, i->ai_addrlen);
+        rn__addr_from_kernel(&at, i->ai_addrlen, &to[n++]);
+    }
+    return n ? n : RN_ENOHOST;
+}
+
+/* Blocks. */
+static void ask(struct lookup *l)
+{
+    struct addrinfo *list = NULL;
+    struct addrinfo hints = {
+        .ai_family = l->net.ip == 4   ? AF_INET
+                     : l->net.ip == 6 ? AF_INET6
+                                      : AF_UNSPEC,
+        .ai_socktype = l->net.type,
+    };
+    int code = getaddrinfo(l->host[0] ? l->host : NULL, l->service[0] ? l->service : NULL, &hints, &list);
+    l->result = code ? error_of(code, errno) : store(list, l->addresses, ADDRESSES);
+    if (!code)
+        freeaddrinfo(list);
+}
+
+static void disown(struct lookup *l)
+{
+    /* acq_rel: the last one sees what the other did before it left. */
+    if (rn_sub_acq_rel(&l->owners, 1) == 1)
+        rn__free(l);
+}
+
+static void run(struct lookup *l)
+{
+    rn_blocking_enter();
+    ask(l);
+    rn_blocking_leave();
+    rn_sem_release(&turns, 1);
+    rn_sem_release(&l->done, 1);
+    disown(l);
+}
+
+/* Has l answered; 0 when l->result is there. */
+static int answer(rn_context *ctx, struct lookup *l)
+{
+    if (!rn__poll_run()) { /* a plain thread, and nobody to hand it to */
+        ask(l);
+        return 0;
+    }
+    int err = rn_sem_acquire(ctx, &turns, 1);
+    if (err)
+        return err;
+    rn_store_relaxed(&l->owners, 2); /* relaxed: published by go */
+    err = rn_go_with((.name = "getaddrinfo", .stack = STACK, .try_ = true), run, l);
+    if (err) {
+        rn_store_relaxed(&l->owners, 1); /* relaxed: ours alone again */
+        rn_sem_release(&turns, 1);
+        return err;
+    }
+    return rn_sem_acquire(ctx, &l->done, 1);
+}
+
+static int look_up(rn_context *ctx, const struct rn__network *net, const char *host, const char *service, rn_addr *out,
+                   int max)
+{
+    if (strlen(host) >= RN_ADDR_HOST || strlen(service) >= 32)
+        return host[0] ? RN_ENOHOST : RN_ESERVICE;
+    struct lookup *l = rn__calloc(1, sizeof *l);
+    if (!l)
+        return RN_ENOMEM;
+    l->owners = 1;
+    l->done = (rn_semaphore)RN_SEMAPHORE_INIT(1);
+    l->done.rn_used = 1;
+    l->net = *net;
+    memcpy(l->host, host, strlen(host));
+    memcpy(l->service, service, strlen(service));
+    int n = answer(ctx, l);
+    if (n == 0) {
+        n = l->result < max ? l->result : max;
+        for (int i = 0; i < n; i++)
+            out[i] = l->addresses[i];
+    }
+    disown(l);
+    return n;
+}
+
+/* ---- addresses ------------------------------------------------------------------------------------ */
+
+/* A numeric host is its own answer: 1; or RN_ENOHOST when the network does not fit; 0: it is a name. */
+static int numeric(const struct rn__network *net, const char *host, rn_addr *out)
+{
+    rn_addr a;
+    char bare[RN_ADDR_HOST + 2];
+    if (strlen(host) >= RN_ADDR_HOST || host[0] == '/' || host[0] == '@')
+        return 0;
+    snprintf(bare, sizeof bare, strchr(host, ':') ? "[%s]" : "%s", host);
+    if (rn_addr_parse(bare, &a) || a.port)
+        return 0;
+    if ((net->ip == 4 && a.family != RN_ADDR_IP4) || (net->ip == 6 && a.family != RN_ADDR_IP6))
+        return RN_ENOHOST;
+    *out = a;
+    return 1;
+}
+
+int rn_net_lookup_ctx(rn_context *ctx, const char *network, const char *host, rn_addr *out, int max)
+{
+    struct rn__network net;
+    if (rn__network_parse(network, &net) || net.is_unix || max < 1)
+        return RN_EINVAL;
+    int err = rn__done_err(ctx);
+    if (err)
+        return err;
+    if (!host[0])
+        return RN_ENOHOST;
+    int n = numeric(&net, host, out);
+    return n ? n : look_up(ctx, &net, host, "", out, max);
+}
+
+int rn_net_lookup(const char *network, const char *host, rn_addr *out, int max)
+{
+    return rn_net_lookup_ctx(NULL, network, host, out, max);
+}
+
+static int port_of(rn_context *ctx, const struct rn__network *net, const char *service)
+{
+    long n = 0;
+    const char *c = service;
+    for (; *c >= '0' && *c <= '9' && n <= UINT16_MAX; c++)
+        n = n * 10 + (*c - '0');
+    if (!*c) /* no port at all is 0, as in Go */
+        return n <= UINT16_MAX ? (int)n : RN_ESERVICE;
+    rn_addr a;
+    if (c != service)
+        return RN_ESERVICE;
+    int err = look_up(ctx, net, "", service, &a, 1);
+    return err == RN_ENOHOST ? RN_ESERVICE : err < 0 ? err : a.port;
+}
+
+int rn_net_lookup_port(const char *network, const char *service)
+{
+    struct rn__network net;
+    if (rn__network_parse(network, &net) || net.is_unix)
+        return RN_EINVAL;
+    return port_of(NULL, &net, service);
+}
+
+/* No host: this machine, or, for listening, all of its addresses. */
+static int local(const struct rn__network *net, bool passive, rn_addr *out, int max)
+{
+    int n = 0;
+    rn_addr v4 = {.family = RN_ADDR_IP4}, v6 = {.family = RN_ADDR_IP6};
+    if (!passive) {
+        v6.ip[15] = 1;
+        v4.ip[0] = 127;
+        v4.ip[3] = 1;
+    }
+    if (net->ip != 6 && !passive)
+        out[n++] = v4;
+    if (net->ip != 4 && n < max)
+        out[n++] = v6;
+    if (net->ip != 6 && passive && n < max)
+        out[n++] = v4;
+    return n;
+}
+
+int rn__resolve(rn_context *ctx, const struct rn__network *net, const char *text, bool passive, rn_addr *out, int max)
+{
+    char host[RN_ADDR_HOST], service[32];
+    if (net->is_unix) {
+        int err = rn__addr_path(text, out);
+        return err ? err : 1;
+    }
+    if (rn_addr_split(text, host, service))
+        return RN_EINVAL;
+    int port = port_of(ctx, net, service);
+    if (port < 0)
+        return port;
+    int n = host[0] ? numeric(net, host, out) : local(net, passive, out, max);
+    if (n == 0)
+        n = look_up(ctx, net, host, "", out, max);
+    for (int i = 0; i < n; i++)
+        out[i].port = (uint16_t)port;
+    return n;
+}
