@@ -32,8 +32,11 @@ static void add_flags(struct list *l, const struct toolchain *t, bool clang)
                       "-Werror=int-conversion");
     /* The place of an error in a macro is where the user wrote its name. */
     list_add_words(l, clang ? "-fmacro-backtrace-limit=1" : "-ftrack-macro-expansion=0");
-    if (t->race)
+    /* For -explore alone the library answers the calls that this makes the compiler insert. */
+    if (t->race || t->explore)
         list_add(l, "-fsanitize=thread");
+    if (t->explore)
+        list_add_words(l, clang ? "-DRN_EXPLORE=1" : "-DRN_EXPLORE=1 -Wno-tsan");
     list_add(l, text("-I%s", t->include));
 }
 

@@ -21,11 +21,17 @@ static const struct command {
      "  -o FILE  the program's name; without it the first file's, without .c\n"
      "  -race    report data races when it runs (needs clang)\n",
      command_build},
-    {"test", "[-race] [-run PATTERN]", "build and run the tests",
+    {"test", "[-race] [-run PATTERN] [-explore N]", "build and run the tests",
      "Every *_test.c in and below this directory is a test program (see runnel/test.h); the other .c files\n"
      "beside it are linked to it as far as it needs them.  Prints TAP.\n"
      "  -run PATTERN  only tests whose name contains it, or matches it as a regular expression\n"
      "  -race         report data races (needs clang)\n"
+     "  -explore N    run each test under N schedules, one goroutine at a time and with a virtual clock\n"
+     "  -strategy S   of -explore: random, pct, dfs (all schedules, simple ones first); else mixed (random and pct)\n"
+     "  -seed S       of -explore: a whole number; the same seed tries the same schedules; else 1\n"
+     "  -depth D      of -explore: the depth of bugs that pct looks for; else 3\n"
+     "  -steps N      of -explore: switching points after which a schedule counts as endless; else 100000\n"
+     "  -replay TOKEN repeat the schedule of a failure that -explore has printed\n"
      "In runnel's own source tree: runnel's tests; -full also with the sanitizers and in the debug build.\n",
      command_test},
     {"new", "DIR", "make a new project", "A program, a test, a CMakeLists.txt that uses the installed library.\n",

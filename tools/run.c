@@ -61,7 +61,7 @@ int command_run(int argc, char **argv)
     int i = take_options(argc, argv, "run", &race, NULL);
     i += take_sources(argc - i, argv + i, "run", &p.sources);
     name_program(&p);
-    toolchain_find(&t, race);
+    toolchain_find(&t, race, false);
     for (int attempt = 0; attempt < 2; attempt++) {
         char *path = cached(&t, &p);
         if (!path)
@@ -87,7 +87,7 @@ int command_build(int argc, char **argv)
     name_program(&p);
     if (!out)
         out = p.name;
-    toolchain_find(&t, race);
+    toolchain_find(&t, race, false);
     char *path = cached(&t, &p);
     size_t size;
     char *program = path ? read_file(path, &size) : NULL;

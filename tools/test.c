@@ -11,28 +11,79 @@
 #include <unistd.h>
 
 struct options {
-    bool race, full;
+    bool race, full, explore;
     const char *pattern;
+    struct list passed_on; /* to the test programs */
 };
+
+/* Takes "-name VALUE" and "-name=VALUE" at argv[*i]; NULL: it is something else. */
+static const char *take_value(int argc, char **argv, int *i, const char *name)
+{
+    const char *option = argv[*i] + (strncmp(argv[*i], "--", 2) == 0);
+    size_t n = strlen(name);
+    if (strncmp(option, name, n) != 0 || (option[n] && option[n] != '='))
+        return NULL;
+    if (option[n] == '=')
+        return option + n + 1;
+    if (*i + 1 == argc)
+        die(STATUS_USAGE, "test: %s needs a value (see: runnel help test)", name);
+    return argv[++*i];
+}
+
+static void must_be_number(const char *name, const char *value)
+{
+    if (!*value || strspn(value, "0123456789") != strlen(value) || strlen(value) > 19)
+        die(STATUS_USAGE, "test: %s %s: want a whole number (see: runnel help test)", name, value);
+}
+
+static void must_be_strategy(const char *value)
+{
+    static const char *const names[] = {"mixed", "random", "pct", "dfs"};
+    for (int i = 0; i < 4; i++)
+        if (strcmp(value, names[i]) == 0)
+            return;
+    die(STATUS_USAGE, "test: -strategy %s: want mixed, random, pct or dfs", value);
+}
+
+/* The options about schedules; they go on to the test programs, with two dashes. */
+static bool take_explore(int argc, char **argv, int *i, struct options *o)
+{
+    static const char *const names[] = {"-explore", "-seed", "-depth", "-steps", "-strategy", "-replay"};
+    enum { NUMBERS = 4, STRATEGY = 4, REPLAY = 5 };
+    for (int k = 0; k <= REPLAY; k++) {
+        const char *value = take_value(argc, argv, i, names[k]);
+        if (!value)
+            continue;
+        if (k < NUMBERS)
+            must_be_number(names[k], value);
+        else if (k == STRATEGY)
+            must_be_strategy(value);
+        o->explore |= k == 0 || k == REPLAY;
+        list_add(&o->passed_on, text("-%s", names[k]));
+        list_add(&o->passed_on, value);
+        return true;
+    }
+    return false;
+}
 
 static void take_options(int argc, char **argv, struct options *o)
 {
     for (int i = 1; i < argc; i++) {
-        const char *option = argv[i] + (strncmp(argv[i], "--", 2) == 0);
+        const char *option = argv[i] + (strncmp(argv[i], "--", 2) == 0), *value;
+        if (take_explore(argc, argv, &i, o))
+            continue;
         if (strcmp(option, "-race") == 0)
             o->race = true;
         else if (strcmp(option, "-full") == 0)
             o->full = true;
-        else if (strcmp(option, "-run") == 0 && i + 1 < argc)
-            o->pattern = argv[++i];
-        else if (strncmp(option, "-run=", 5) == 0)
-            o->pattern = option + 5;
-        else if (strcmp(option, "-run") == 0)
-            die(STATUS_USAGE, "test: -run needs a pattern (see: runnel help test)");
+        else if ((value = take_value(argc, argv, &i, "-run")))
+            o->pattern = value;
         else
             die(STATUS_USAGE, "test: unknown %s %s (see: runnel help test)", argv[i][0] == '-' ? "option" : "argument",
                 argv[i]);
     }
+    if (o->passed_on.n && !o->explore)
+        die(STATUS_USAGE, "test: %.*s goes with -explore N (see: runnel help test)", 40, o->passed_on.at[0] + 1);
 }
 
 static bool is_build_dir(const char *name)
@@ -79,7 +130,7 @@ static int test_here(const struct options *o, const struct list *sources)
     struct tap_totals totals = {0};
     struct toolchain t;
     int n = 0;
-    toolchain_find(&t, o->race);
+    toolchain_find(&t, o->race, o->explore);
     tap_begin();
     for (int i = 0; i < sources->n; i++) {
         if (!build_test(&t, sources->at[i], &programs[n])) {
@@ -90,6 +141,7 @@ static int test_here(const struct options *o, const struct list *sources)
             list_add(&programs[n].argv, "--run");
             list_add(&programs[n].argv, o->pattern);
         }
+        list_add_all(&programs[n].argv, &o->passed_on);
         n++;
     }
     tap_run(programs, n, 1, &totals);
@@ -115,6 +167,8 @@ int command_test(int argc, char **argv)
     char *root = source_tree();
     take_options(argc, argv, &o);
     find_files(".", false, &sources);
+    if (in_tree(root) && sources.n == 0 && o.explore)
+        die(STATUS_USAGE, "test: -explore is for tests of programs: go where the *_test.c are");
     if (in_tree(root) && sources.n == 0)
         return test_project(root, o.full, o.race, o.pattern);
     if (o.full)

@@ -80,7 +80,7 @@ void hash_show(const struct hash *h, char to[HASH_TEXT]);
 
 /* Where things are: the compiler and this installation of runnel. */
 struct toolchain {
-    bool race;
+    bool race, explore;
     char *root;         /* the source tree when the command stands in its build tree; else NULL */
     char *include;      /* directory of runnel.h */
     char *library;      /* librunnel.a */
@@ -90,7 +90,7 @@ struct toolchain {
     struct list ldflags, ldlibs;
 };
 /* Fills it in, or dies with a line that says what is missing. */
-void toolchain_find(struct toolchain *t, bool race);
+void toolchain_find(struct toolchain *t, bool race, bool explore);
 /* The source tree, or NULL when this is an installed command. */
 char *source_tree(void);
 

@@ -41,17 +41,19 @@ static void find_library(struct toolchain *t)
 {
     char *dir = own_dir();
     t->root = source_tree();
+    const char *kind = t->explore ? t->race ? "explore-race" : "explore" : t->race ? "race" : NULL;
     if (t->root) {
         t->include = text("%s/include", t->root);
-        t->library = t->race ? text("%s/../race/librunnel.a", dir) : text("%s/librunnel.a", dir);
+        t->library = kind ? text("%s/../%s/librunnel.a", dir, kind) : text("%s/librunnel.a", dir);
     } else {
         t->include = text("%s/../%s", dir, RN_INCLUDEDIR);
-        t->library = t->race ? text("%s/../%s/runnel/race/librunnel.a", dir, RN_LIBDIR)
-                             : text("%s/../%s/librunnel.a", dir, RN_LIBDIR);
+        t->library = kind ? text("%s/../%s/runnel/%s/librunnel.a", dir, RN_LIBDIR, kind)
+                          : text("%s/../%s/librunnel.a", dir, RN_LIBDIR);
     }
     t->http = text("%s/librunnel_http.a", dir_name(t->library));
-    if (t->race && access(t->library, R_OK) < 0)
-        die(STATUS_FAILED, "there is no race-detecting library here; in runnel's source tree ./runnel builds it");
+    if (kind && access(t->library, R_OK) < 0)
+        die(STATUS_FAILED, "there is no library for -%s here; in runnel's source tree ./runnel builds it",
+            t->explore ? "explore" : "race");
     char *header = text("%s/runnel.h", t->include);
     free(need(header, "runnel's header"));
     need(t->library, "the library");
@@ -88,9 +90,9 @@ static void add_environment(struct list *l, const char *name)
         list_add_words(l, value);
 }
 
-void toolchain_find(struct toolchain *t, bool race)
+void toolchain_find(struct toolchain *t, bool race, bool explore)
 {
-    *t = (struct toolchain){.race = race};
+    *t = (struct toolchain){.race = race, .explore = explore};
     find_library(t);
     find_compiler(t);
     add_environment(&t->cflags, "CPPFLAGS");

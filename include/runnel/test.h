@@ -50,13 +50,14 @@ struct rn_test {
 };
 
 /* TEST(name) { … }: runs in a goroutine of a fresh runtime. */
-#define TEST(name)                 \
-    static void name##_body(void); \
-    static void name##_test(void)  \
-    {                              \
-        rn_run(name##_body);       \
-    }                              \
-    RN__TEST_ADD(name, -1, NULL)   \
+#define TEST(name)                   \
+    static void name##_body(void);   \
+    RN__TEST_ROOM(name)              \
+    static void name##_test(void)    \
+    {                                \
+        rn_run(RN__TEST_MAIN(name)); \
+    }                                \
+    RN__TEST_ADD(name, -1, NULL)     \
     static void name##_body(void)
 
 /* TEST_PLAIN(name) { … }: runs on the main thread, with no runtime started. */
@@ -70,9 +71,10 @@ struct rn_test {
  * returns the status is 0.  TEST_PLAIN_DIES: without a runtime. */
 #define TEST_DIES(name, status, text) \
     static void name##_body(void);    \
+    RN__TEST_ROOM(name)               \
     static void name##_test(void)     \
     {                                 \
-        rn_run(name##_body);          \
+        rn_run(RN__TEST_MAIN(name));  \
     }                                 \
     RN__TEST_ADD(name, status, text)  \
     static void name##_body(void)
@@ -80,6 +82,23 @@ struct rn_test {
     static void name##_test(void);          \
     RN__TEST_ADD(name, status, text)        \
     static void name##_test(void)
+
+/* When schedules are explored, the goroutines that a test has left run on when it has returned.  Room above
+ * its frame, for the calls that end it, keeps its variables from being overwritten meanwhile. */
+#ifdef RN_EXPLORE
+#define RN__TEST_ROOM(name)                                \
+    static void name##_main(void)                          \
+    {                                                      \
+        char rn_room_[1024];                               \
+        __asm__ volatile("" : : "r"(rn_room_) : "memory"); \
+        name##_body();                                     \
+        __asm__ volatile("" : : "r"(rn_room_) : "memory"); \
+    }
+#define RN__TEST_MAIN(name) name##_main
+#else
+#define RN__TEST_ROOM(name)
+#define RN__TEST_MAIN(name) name##_body
+#endif
 
 #define RN__TEST_ADD(name, status, text)                                                               \
     static struct rn_test name##_entry = {#name, __FILE__, __LINE__, name##_test, status, text, NULL}; \

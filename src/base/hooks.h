@@ -18,6 +18,9 @@ struct rn_hooks {
     void (*print_panics)(struct rn_panic *newest);
     /* Stores up to n return addresses of the calling goroutine; returns how many. */
     int (*trace)(void **pc, int n);
+    /* Writes where in the source pc is: "file:line" to `where`, the function's name to `function` (n bytes each).
+     * False when it is unknown or in the library itself. */
+    bool (*place)(uintptr_t pc, char *where, char *function, size_t n);
 };
 extern struct rn_hooks rn__hooks;
 

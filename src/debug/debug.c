@@ -9,8 +9,10 @@
 #include "arch/unwind.h"
 #include "base/hooks.h"
 #include "debug/out.h"
+#include "debug/symbol.h"
 #include "sched/panic.h"
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -122,12 +124,30 @@ static int trace(void **pc, int n)
     return i;
 }
 
+static bool place(uintptr_t pc, char *where, char *function, size_t n)
+{
+    enum { INLINED = 8 };
+    struct rn_place places[INLINED];
+    int found = rn__symbolize(pc, places, INLINED), i = 0;
+    while (i < found && rn__place_is_internal(&places[i]))
+        i++;
+    if (i == found)
+        return false;
+    snprintf(function, n, "%s", places[i].function ? places[i].function : "?");
+    if (places[i].file)
+        snprintf(where, n, "%s:%d", places[i].file, places[i].line);
+    else
+        snprintf(where, n, "%s+%#zx", places[i].object ? places[i].object : "", (size_t)places[i].offset);
+    return true;
+}
+
 /* Panics of plain threads before any run are reported as well. */
 __attribute__((constructor)) static void hook(void)
 {
     rn__hooks.dump = rn__dump;
     rn__hooks.print_panics = rn__print_panics;
     rn__hooks.trace = trace;
+    rn__hooks.place = place;
 }
 
 void rn__debug_start(void)

@@ -18,6 +18,13 @@
 #include "sched/choice.h"
 #include <string.h>
 
+#ifdef RN_RACE
+void AnnotateIgnoreReadsBegin(const char *file, int line);
+void AnnotateIgnoreReadsEnd(const char *file, int line);
+void AnnotateIgnoreWritesBegin(const char *file, int line);
+void AnnotateIgnoreWritesEnd(const char *file, int line);
+#endif
+
 /* Work is counted: a point as POINT, an access to memory as 1.  What is counted must not depend on what
  * earlier schedules have found out, or a token would not repeat its schedule. */
 enum {
@@ -93,20 +100,34 @@ static rn_time explored_now(void)
 
 /* ---- the runnable -------------------------------------------------------------------------------- */
 
+/* memmove for pointers; libc's the race detector would see. */
+static void move(struct rn_g **to, struct rn_g **from, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t at = to < from ? i : n - 1 - i;
+        to[at] = from[at];
+        __asm__ volatile("" : : : "memory");
+    }
+}
+
+static void more_room(void)
+{
+    uint32_t room = ex.room ? 4 * ex.room : 1024;
+    struct rn_g **more = rn_os_map(room * sizeof *more, rn_os_page);
+    if (!more)
+        rn_fatal("exploring: out of memory");
+    move(more, ex.runnable, ex.n);
+    if (ex.room)
+        rn_os_unmap(ex.runnable, ex.room * sizeof *more);
+    ex.runnable = more;
+    ex.room = room;
+}
+
 static void insert(uint32_t at, struct rn_g *g)
 {
-    if (ex.n == ex.room) {
-        uint32_t room = ex.room ? 2 * ex.room : 64;
-        struct rn_g **more = rn__malloc(room * sizeof *more);
-        if (!more)
-            rn_fatal("exploring: out of memory");
-        if (ex.n)
-            memcpy(more, ex.runnable, ex.n * sizeof *more);
-        rn__free(ex.runnable);
-        ex.runnable = more;
-        ex.room = room;
-    }
-    memmove(ex.runnable + at + 1, ex.runnable + at, (ex.n - at) * sizeof *ex.runnable);
+    if (ex.n == ex.room)
+        more_room();
+    move(ex.runnable + at + 1, ex.runnable + at, ex.n - at);
     ex.runnable[at] = g;
     ex.n++;
 }
@@ -115,7 +136,7 @@ static struct rn_g *take(uint32_t at)
 {
     struct rn_g *g = ex.runnable[at];
     ex.n--;
-    memmove(ex.runnable + at, ex.runnable + at + 1, (ex.n - at) * sizeof *ex.runnable);
+    move(ex.runnable + at, ex.runnable + at + 1, ex.n - at);
     ex.slice = 0;
     return g;
 }
@@ -272,6 +293,17 @@ static void tell(const struct menu *c, uint32_t g, uint32_t taken)
         describe(&t->other, goroutine_at(c, taken), goroutine_at(c, taken) == c->g);
 }
 
+/* What the tale is made with calls libc, where the race detector looks on. */
+static void unobserved(bool begin)
+{
+#ifdef RN_RACE
+    (begin ? AnnotateIgnoreReadsBegin : AnnotateIgnoreReadsEnd)(__FILE__, __LINE__);
+    (begin ? AnnotateIgnoreWritesBegin : AnnotateIgnoreWritesEnd)(__FILE__, __LINE__);
+#else
+    (void)begin;
+#endif
+}
+
 static void note(const struct menu *c, uint32_t taken)
 {
     struct rn_explore_shared *s = rn__explore;
@@ -283,8 +315,11 @@ static void note(const struct menu *c, uint32_t taken)
         return;
     if (s->taken < RN_EXPLORE_STEPS)
         s->steps[s->taken++] = (struct rn_explore_step){g, c->nth, value};
-    if (s->tell)
-        tell(c, g, taken);
+    if (!s->tell)
+        return;
+    unobserved(true);
+    tell(c, g, taken);
+    unobserved(false);
 }
 
 static void count_event(void)

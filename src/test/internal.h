@@ -36,6 +36,35 @@ void rn__test_report(char kind, const char *line);
 /* Where reports go from now on: a descriptor, or with -1 the text. */
 void rn__test_report_to(int fd, struct rn_text *text);
 
+void rn__result_free(struct rn_result *r);
+
+/* ---- main.c, for explore.c ---- */
+
+/* Adds to the failures what the exit status and what stderr contains say against the test. */
+void rn__test_judge(const struct rn_test *t, rn_duration limit, struct rn_result *r);
+bool rn__test_failed(const struct rn_result *r);
+/* Adds a failure that the runner itself found to those of the test. */
+void rn__test_blame(const struct rn_test *t, struct rn_result *r, const char *what);
+/* Prints a result in two parts, between which more lines of its block may be printed if it is a failure.
+ * The first returns whether it is none. */
+bool rn__test_print_head(int number, const struct rn_test *t, const struct rn_result *r);
+void rn__test_print_rest(const struct rn_result *r, bool passed);
+
+/* ---- explore.c, in builds with RN_EXPLORE ---- */
+
+enum rn_explore_strategy { RN_EXPLORE_MIXED, RN_EXPLORE_BY_CHANCE, RN_EXPLORE_BY_PCT, RN_EXPLORE_TREE };
+struct rn_explore_options {
+    uint32_t schedules; /* at most; 0: nothing is explored */
+    enum rn_explore_strategy strategy;
+    uint64_t seed;
+    uint32_t depth;      /* of the bugs that pct looks for */
+    uint32_t max_events; /* switching points of one schedule */
+    const char *token;   /* to be replayed, or NULL */
+};
+/* Explores t and prints its result; whether it passed. */
+bool rn__test_explore(int number, const struct rn_test *t, const struct rn_explore_options *o, rn_duration limit);
+bool rn__test_is_replayed(const char *token, const struct rn_test *t);
+
 /* Runs t in a child process and waits for it; 0 or a negative errno when none could be started. */
 int rn__test_run_child(const struct rn_test *t, rn_duration limit, struct rn_result *result);
 

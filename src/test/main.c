@@ -25,26 +25,102 @@ struct options {
     bool is_regex;
     bool fork;
     rn_duration limit;
+    struct rn_explore_options explore;
 };
 
 static int usage(const char *program, const char *what, const char *arg)
 {
-    fprintf(stderr, "%s: %s%s; usage: %s [--list] [--run PATTERN]\n", program, what, arg, program);
+    fprintf(stderr,
+            "%s: %s%s; usage: %s [--list] [--run PATTERN] [--explore N [--strategy mixed|random|pct|dfs] [--seed S] "
+            "[--depth D] [--steps N]] [--replay TOKEN]\n",
+            program, what, arg, program);
     return 2;
+}
+
+/* "--name VALUE" or "--name=VALUE" at argv[*i]: the value; *i is then its last word. */
+static const char *value_of(int argc, char **argv, int *i, const char *name)
+{
+    size_t n = strlen(name);
+    if (strncmp(argv[*i], name, n) != 0)
+        return NULL;
+    if (argv[*i][n] == '=')
+        return argv[*i] + n + 1;
+    return argv[*i][n] == 0 && *i + 1 < argc ? argv[++*i] : NULL;
+}
+
+static bool number(const char *text, uint64_t least, uint64_t most, uint64_t *to)
+{
+    char *end;
+    errno = 0;
+    *to = strtoull(text, &end, 0);
+    return end != text && *end == 0 && *text != '-' && errno == 0 && *to >= least && *to <= most;
+}
+
+static bool strategy(const char *text, enum rn_explore_strategy *to)
+{
+    static const char *const names[] = {"mixed", "random", "pct", "dfs"};
+    for (int i = 0; i < 4; i++)
+        if (strcmp(text, names[i]) == 0) {
+            *to = (enum rn_explore_strategy)i;
+            return true;
+        }
+    return false;
+}
+
+/* One of the options about exploring at argv[*i]: 1; 0: none of them; -1: its value makes no sense. */
+static int parse_explore(int argc, char **argv, int *i, struct rn_explore_options *e)
+{
+    const char *value;
+    uint64_t n;
+    if ((value = value_of(argc, argv, i, "--explore"))) {
+        bool ok = number(value, 1, 10000000, &n);
+        e->schedules = (uint32_t)n;
+        return ok ? 1 : -1;
+    }
+    if ((value = value_of(argc, argv, i, "--strategy")))
+        return strategy(value, &e->strategy) ? 1 : -1;
+    if ((value = value_of(argc, argv, i, "--seed")))
+        return number(value, 0, UINT64_MAX, &e->seed) ? 1 : -1;
+    if ((value = value_of(argc, argv, i, "--depth"))) {
+        bool ok = number(value, 1, 16, &n);
+        e->depth = (uint32_t)n;
+        return ok ? 1 : -1;
+    }
+    if ((value = value_of(argc, argv, i, "--steps"))) {
+        bool ok = number(value, 1, UINT32_MAX, &n);
+        e->max_events = (uint32_t)n;
+        return ok ? 1 : -1;
+    }
+    if ((value = value_of(argc, argv, i, "--replay"))) {
+        e->token = value;
+        return 1;
+    }
+    return 0;
 }
 
 static int parse(int argc, char **argv, struct options *o)
 {
+    o->explore = (struct rn_explore_options){.seed = 1, .depth = 3, .max_events = 100000};
     for (int i = 1; i < argc; i++) {
-        if (strcmp(argv[i], "--list") == 0)
+        const char *arg = argv[i];
+        int explore = parse_explore(argc, argv, &i, &o->explore);
+        if (explore > 0)
+            continue;
+        if (explore < 0)
+            return usage(argv[0], "this makes no sense: ", argv[i]);
+        if (strcmp(arg, "--list") == 0)
             o->list = true;
-        else if (strcmp(argv[i], "--run") == 0 && i + 1 < argc)
+        else if (strcmp(arg, "--run") == 0 && i + 1 < argc)
             o->pattern = argv[++i];
-        else if (strncmp(argv[i], "--run=", 6) == 0)
-            o->pattern = argv[i] + 6;
+        else if (strncmp(arg, "--run=", 6) == 0)
+            o->pattern = arg + 6;
         else
             return usage(argv[0], "unknown option ", argv[i]);
     }
+#ifndef RN_EXPLORE
+    if (o->explore.schedules || o->explore.token)
+        return usage(argv[0], "this program was not built for exploring: ", "use runnel test -explore");
+#endif
     /* What is no regular expression is still a part of a name. */
     o->is_regex = o->pattern && regcomp(&o->regex, o->pattern, REG_EXTENDED | REG_NOSUB) == 0;
     return 0;
@@ -74,13 +150,16 @@ static int environment(const char *program, struct options *o)
 
 static bool chosen(const struct options *o, const struct rn_test *t)
 {
+#ifdef RN_EXPLORE
+    if (o->explore.token)
+        return rn__test_is_replayed(o->explore.token, t);
+#endif
     if (!o->pattern || strstr(t->name, o->pattern))
         return true;
     return o->is_regex && regexec(&o->regex, t->name, 0, NULL, 0) == 0;
 }
 
-/* Adds a failure that the runner itself found to those of the test. */
-static void blame(const struct rn_test *t, struct rn_result *r, const char *what)
+void rn__test_blame(const struct rn_test *t, struct rn_result *r, const char *what)
 {
     struct rn_text *reports = &r->reports;
     rn__test_report_to(-1, reports);
@@ -93,24 +172,24 @@ static bool contains(const struct rn_text *t, const char *what)
     return *what == 0 || memmem(t->at, t->len, what, strlen(what));
 }
 
-static void judge(const struct rn_test *t, const struct options *o, struct rn_result *r)
+void rn__test_judge(const struct rn_test *t, rn_duration limit, struct rn_result *r)
 {
     char what[400];
     int expected = t->status >= 0 ? t->status : 0;
     if (r->timed_out) {
-        snprintf(what, sizeof what, "%s took longer than %d s", t->name, (int)(o->limit / RN_SECOND));
-        blame(t, r, what);
+        snprintf(what, sizeof what, "%s took longer than %d s", t->name, (int)(limit / RN_SECOND));
+        rn__test_blame(t, r, what);
     } else if (r->status != expected && !(r->status == 1 && r->reports.len > 0)) {
         if (r->status > 128)
             snprintf(what, sizeof what, "%s: ended by signal %d (%s), expected status %d", t->name, r->status - 128,
                      strsignal(r->status - 128), expected);
         else
             snprintf(what, sizeof what, "%s: ended with status %d, expected %d", t->name, r->status, expected);
-        blame(t, r, what);
+        rn__test_blame(t, r, what);
     }
     if (t->says && !contains(&r->err, t->says)) {
         snprintf(what, sizeof what, "%s: stderr does not contain \"%.300s\"", t->name, t->says);
-        blame(t, r, what);
+        rn__test_blame(t, r, what);
     }
 }
 
@@ -145,13 +224,24 @@ static void print_failures(const struct rn_text *reports)
     }
 }
 
-static bool print_result(int number, const struct rn_test *t, const struct rn_result *r)
+bool rn__test_failed(const struct rn_result *r)
+{
+    return find_report(&r->reports, RN_REPORT_FAIL, &(size_t){0}) != NULL;
+}
+
+void rn__result_free(struct rn_result *r)
+{
+    rn__text_free(&r->reports);
+    rn__text_free(&r->out);
+    rn__text_free(&r->err);
+}
+
+bool rn__test_print_head(int number, const struct rn_test *t, const struct rn_result *r)
 {
     size_t len;
     const char *skip = find_report(&r->reports, RN_REPORT_SKIP, &len);
     double ms = (double)r->took / RN_MILLISECOND;
-    bool failed = find_report(&r->reports, RN_REPORT_FAIL, &(size_t){0});
-    if (!failed) {
+    if (!rn__test_failed(r)) {
         if (skip)
             printf("ok %d - %s # SKIP %.*s\n", number, t->name, (int)len, skip);
         else
@@ -160,29 +250,41 @@ static bool print_result(int number, const struct rn_test *t, const struct rn_re
     }
     printf("not ok %d - %s # time=%.1fms\n  ---\n", number, t->name, ms);
     print_failures(&r->reports);
-    if (find_report(&r->reports, RN_REPORT_SEED, &len))
-        printf("  seed: %s\n", getenv("RUNNEL_SEED"));
-    if (r->out.len > 0) {
-        puts("  stdout: |");
-        rn__text_print(&r->out, "    ", stdout);
-    }
-    if (r->err.len > 0) {
-        puts("  stderr: |");
-        rn__text_print(&r->err, "    ", stdout);
-    }
-    puts("  ...");
     return false;
+}
+
+static void print_written(const char *name, const struct rn_text *t)
+{
+    if (t->len == 0)
+        return;
+    printf("  %s: |\n", name);
+    rn__text_print(t, "    ", stdout);
+}
+
+void rn__test_print_rest(const struct rn_result *r, bool passed)
+{
+    if (passed)
+        return;
+    if (find_report(&r->reports, RN_REPORT_SEED, &(size_t){0}))
+        printf("  seed: %s\n", getenv("RUNNEL_SEED"));
+    print_written("stdout", &r->out);
+    print_written("stderr", &r->err);
+    puts("  ...");
 }
 
 static bool run_one(int number, const struct rn_test *t, const struct options *o)
 {
     struct rn_result r = {0};
+#ifdef RN_EXPLORE
+    if (o->explore.schedules || o->explore.token)
+        return rn__test_explore(number, t, &o->explore, o->limit);
+#endif
     if (o->fork || t->status >= 0) {
         int err = rn__test_run_child(t, o->limit, &r);
         if (err)
-            blame(t, &r, strerror(-err));
+            rn__test_blame(t, &r, strerror(-err));
         else
-            judge(t, o, &r);
+            rn__test_judge(t, o->limit, &r);
     } else {
         rn_time start = rn_os_now();
         rn__test_report_to(-1, &r.reports);
@@ -190,11 +292,10 @@ static bool run_one(int number, const struct rn_test *t, const struct options *o
         rn__test_report_to(-1, NULL);
         r.took = rn_os_now() - start;
     }
-    bool passed = print_result(number, t, &r);
+    bool passed = rn__test_print_head(number, t, &r);
+    rn__test_print_rest(&r, passed);
     fflush(stdout);
-    rn__text_free(&r.reports);
-    rn__text_free(&r.out);
-    rn__text_free(&r.err);
+    rn__result_free(&r);
     return passed;
 }
 
