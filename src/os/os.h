@@ -93,6 +93,8 @@ struct rn_os_event {
 };
 /* Waits until an event, rn_os_poll_wake or the deadline; returns how many events were stored. */
 int rn_os_poll_wait(struct rn_os_event *events, int max, rn_time deadline);
+/* Which of `ask` (RN_POLL_…) fd is ready for now, poller or not. */
+uint32_t rn_os_poll_now(int fd, uint32_t ask);
 void rn_os_poll_wake(void); /* makes the current or the next poll_wait return; from any thread */
 
 /* ---- signals that the program wants to hear of --------------------------------------------- */
@@ -115,6 +117,10 @@ uint64_t rn_os_signals_take(void);
 int64_t rn_os_sendfile(int to, int from, int64_t offset, size_t n);
 /* write(2).  Neither raises SIGPIPE. */
 int64_t rn_os_write_quiet(int to, const void *buf, size_t n);
+/* For a library whose writes to a socket that the peer has closed raise SIGPIPE.  Between the two calls, on
+ * one thread, this thread's SIGPIPE is held back, and then dropped.  release takes what hold returned; 0: does nothing. */
+int rn_os_pipe_signal_hold(void);
+void rn_os_pipe_signal_release(int held);
 
 /* ---- last words -------------------------------------------------------------------------- */
 
