@@ -3,6 +3,7 @@
 #ifndef RN_BASE_LOCK_RANK_H
 #define RN_BASE_LOCK_RANK_H
 
+#include "base/inner.h"
 #include <stdbool.h>
 
 enum rn_rank {
@@ -20,9 +21,9 @@ enum rn_rank {
 };
 
 #if defined(RN_DEBUG) && !defined(RN_MODEL)
-void rn__rank_check(const void *lock, enum rn_rank rank);
-void rn__rank_taken(const void *lock, enum rn_rank rank);
-void rn__rank_dropped(const void *lock);
+RN_INNER void rn__rank_check(const void *lock, enum rn_rank rank);
+RN_INNER void rn__rank_taken(const void *lock, enum rn_rank rank);
+RN_INNER void rn__rank_dropped(const void *lock);
 #else
 #define rn__rank_check(lock, rank) ((void)(rank))
 #define rn__rank_taken(lock, rank) ((void)(rank))

@@ -148,20 +148,23 @@ void rn__http_exchange_free(struct rn_http_exchange *ex)
 
 /* ---- what libcurl is told ---------------------------------------------------------------------------- */
 
-static bool add_line(struct rn_http_exchange *ex, const char *name, const char *value)
+static bool add_raw(struct rn_http_exchange *ex, const char *line)
 {
-    char line[512], *text = line;
-    size_t room = strlen(name) + strlen(value) + 3;
-    if (room > sizeof line && !(text = rn__malloc(room)))
-        return false;
-    /* "name;" is how libcurl is told of a header without a value. */
-    snprintf(text, room > sizeof line ? room : sizeof line, *value ? "%s: %s" : "%s;%s", name, value);
-    struct curl_slist *more = curl_slist_append(ex->headers, text);
-    if (text != line)
-        rn__free(text);
+    struct curl_slist *more = curl_slist_append(ex->headers, line);
     if (more)
         ex->headers = more;
     return more != NULL;
+}
+
+static bool add_line(struct rn_http_exchange *ex, const char *name, const char *value)
+{
+    struct rn__http_bytes line = {0};
+    /* "name;" is how libcurl is told of a header without a value. */
+    bool good = rn__http_bytes_add(&line, name, strlen(name)) &&
+                rn__http_bytes_add(&line, *value ? ": " : ";", *value ? 2 : 1) &&
+                rn__http_bytes_add(&line, value, strlen(value)) && add_raw(ex, line.at);
+    rn__free(line.at);
+    return good;
 }
 
 static bool is_secret(const char *name)
@@ -190,12 +193,10 @@ static bool set_headers(struct rn_http_exchange *ex)
     }
     if (good && has_body(ex) && r->content_type)
         good = add_line(ex, "Content-Type", r->content_type);
-    struct curl_slist *last = NULL;
-    if (good && !typed && !(has_body(ex) && r->content_type) &&
-        (last = curl_slist_append(ex->headers, "Content-Type:")))
-        ex->headers = last;
-    if (good && !expects && (last = curl_slist_append(ex->headers, "Expect:")))
-        ex->headers = last;
+    if (good && !typed && !(has_body(ex) && r->content_type))
+        good = add_raw(ex, "Content-Type:");
+    if (good && !expects)
+        good = add_raw(ex, "Expect:");
     curl_easy_setopt(ex->easy, CURLOPT_HTTPHEADER, ex->headers);
     return good;
 }
