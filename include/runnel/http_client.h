@@ -111,17 +111,17 @@ typedef struct rn_http_client_request {
 
 /* GET url with the default client.  0, or a negative error; res is filled in as far as it goes, and
  * freed by rn_http_response_free in both cases.  Blocks until the whole body is there; ctx ends it. */
-RN_PUBLIC RN_MUST_USE int rn_http_get(rn_context *ctx, const char *url, rn_http_response *res);
+RN_PUBLIC int rn_http_get(rn_context *ctx, const char *url, rn_http_response *res);
 /* POST body (len bytes, which may be 0) as content_type (NULL: none said). */
-RN_PUBLIC RN_MUST_USE int rn_http_post(rn_context *ctx, const char *url, const char *content_type, const void *body,
-                                       size_t len, rn_http_response *res);
+RN_PUBLIC int rn_http_post(rn_context *ctx, const char *url, const char *content_type, const void *body, size_t len,
+                           rn_http_response *res);
 /* Any request, the whole answer. */
-RN_PUBLIC RN_MUST_USE int rn_http_do(rn_context *ctx, const rn_http_client_request *request, rn_http_response *res);
+RN_PUBLIC int rn_http_do(rn_context *ctx, const rn_http_client_request *request, rn_http_response *res);
 
 /* Any request; returns when the head of the answer is there, with res.body NULL.  The body is read by
  * rn_http_body_read; ctx and the timeout go on to count until then.  What `request` points to must live until
  * the response is closed, `request` itself need not. */
-RN_PUBLIC RN_MUST_USE int rn_http_open(rn_context *ctx, const rn_http_client_request *request, rn_http_response *res);
+RN_PUBLIC int rn_http_open(rn_context *ctx, const rn_http_client_request *request, rn_http_response *res);
 /* Reads up to n bytes of the body that rn_http_open left to read: how many, 0 at its end, or a
  * negative error (a body that ends early is an error, not an end).  Blocks until there is one byte;
  * the context of rn_http_open ends it.  Happens before: nothing but the caller's own. */

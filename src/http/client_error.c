@@ -13,7 +13,6 @@ int rn__http_error(CURLcode code, long os_errno)
     switch (code) {
     case CURLE_OK:
         return 0;
-    case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_URL_MALFORMAT:
         return RN_EURL;
     case CURLE_COULDNT_RESOLVE_HOST:
