@@ -83,14 +83,11 @@ void rn_os_entropy(void *to, size_t bytes); /* random bytes from the kernel; nev
 int rn_os_poll_open(void); /* idempotent */
 void rn_os_poll_close(void);
 /* Registers fd, edge-triggered, both directions, with `tag` (not 0). */
-int rn_os_poll_add(int fd, uint64_t tag);
-int rn_os_poll_del(int fd);
+RN_INNER int rn_os_poll_add(int fd, uint64_t tag);
+RN_INNER int rn_os_poll_del(int fd);
 /* Errors and hang-ups set the first two.  HANGUP: the other side will send no more, or there is urgent
  * data: a read that gets less than it asked for may not have got all. */
 enum { RN_POLL_READ = 1, RN_POLL_WRITE = 2, RN_POLL_HANGUP = 4 };
-RN_INNER int rn_os_poll_add(int fd, uint64_t tag);
-RN_INNER int rn_os_poll_del(int fd);
-enum { RN_POLL_READ = 1, RN_POLL_WRITE = 2 }; /* errors and hang-ups set both */
 struct rn_os_event {
     uint64_t tag;
     uint32_t ready;

@@ -190,7 +190,7 @@ struct rn_g *rn__g_of_address(const void *addr);
 
 /* Everything that a run's course depends on goes through these three (and pick in sched/choice.h):
  * a test build replaces them, and one seed then decides the whole run. */
-RN_INNER rn_time rn__now(void);                 /* monotonic, ns */
+RN_INNER rn_time rn__now(void);        /* monotonic, ns */
 uint64_t rn__random(void);             /* 64 random bits */
 uint32_t rn__random_below(uint32_t n); /* uniform in 0 … n-1; n > 0 */
 /* Which of n ready cases a select takes: uniform in 0 … n-1. */

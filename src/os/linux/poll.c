@@ -123,7 +123,7 @@ uint32_t rn_os_poll_now(int fd, uint32_t ask)
     struct pollfd p = {.fd = fd, .events = events};
     while (poll(&p, 1, 0) < 0)
         if (errno != EINTR)
-            return ask; /* whoever tries will learn why */
+            return ask;                          /* whoever tries will learn why */
     return readiness((uint32_t)p.revents) & ask; /* EPOLLIN is POLLIN, and so on */
 }
 
