@@ -72,13 +72,21 @@ const char *rn__wait_text(enum rn_wait why);
 struct rn_waiter {
     struct rn_node node;
     struct rn_g *g;
-    rn_atomic(uint32_t) * claim; /* NULL: this queue is the only one that can wake g */
-    void *elem;                  /* channels: where the value is, or goes */
-    void *of;                    /* the channel, lock … whose queue this is in */
-    uint32_t index;              /* select: the case */
-    bool ok;                     /* result, written by the waker before rn__ready */
-    bool queued;                 /* in of's queue; guarded by of's lock */
+    rn_atomic(uint32_t) * claim;        /* NULL: this queue is the only one that can wake g */
+    void *elem;                         /* channels: where the value is, or goes */
+    void *of;                           /* the channel, context or wait queue that this is in */
+    struct rn_waiter *also;             /* g's next waiter of the same wait */
+    void (*leave)(struct rn_waiter *w); /* takes it out of its queue; see rn__waiter_note */
+    uint32_t index;                     /* select: the case */
+    bool ok;                            /* result, written by the waker before rn__ready */
+    bool queued;                        /* in of's queue; guarded by of's lock */
 };
+
+/* Every waiter that is queued is noted with its goroutine: a run that ends takes those of its goroutines
+ * out of the queues of channels and locks that live on, by `leave`.  rn__park forgets them all; who returns
+ * without a park calls rn__waiters_forget. */
+static inline void rn__waiter_note(struct rn_waiter *w, void (*leave)(struct rn_waiter *w));
+static inline void rn__waiters_forget(struct rn_g *g);
 
 /* The waker's right to wake w: true for exactly one caller.  With the queue's lock held. */
 static inline bool rn__waiter_claim(struct rn_waiter *w)
@@ -107,6 +115,7 @@ struct rn_g {
     struct rn_g *link;                   /* in one queue or list at a time */
     rn_atomic(struct rn_m *) m;          /* the thread that runs it; for THREAD its own */
     struct rn_waiter *woken_by;          /* written by the waker before rn__ready */
+    struct rn_waiter *waits;             /* its waiters that are, or were, in queues: rn__waiter_note */
     rn_atomic(const void *) waiting_for; /* channel, lock …: for reports */
     rn_atomic(int64_t) waiting_since;    /* coarse clock */
     uint64_t id;                         /* 1 is main; never reused */
@@ -131,6 +140,18 @@ struct rn_g {
     struct rn_explore_g explore;
 #endif
 };
+
+static inline void rn__waiter_note(struct rn_waiter *w, void (*leave)(struct rn_waiter *w))
+{
+    w->leave = leave;
+    w->also = w->g->waits;
+    w->g->waits = w;
+}
+
+static inline void rn__waiters_forget(struct rn_g *g)
+{
+    g->waits = NULL;
+}
 
 /* The goroutine, or thread, that runs this; never NULL (a plain thread is adopted). */
 RN_INNER struct rn_g *rn__self(void);
