@@ -183,7 +183,7 @@ struct rn_done *rn__done_lock(const rn_context *ctx)
     return NULL;
 }
 
-static void leave(struct rn_waiter *w)
+static void leave_done(struct rn_waiter *w)
 {
     rn__done_remove(w->of, w);
 }
@@ -199,7 +199,7 @@ bool rn__done_add(const rn_context *ctx, struct rn_waiter *w)
     if (waits) {
         w->queued = true;
         w->of = (void *)(uintptr_t)ctx;
-        rn__waiter_note(w, leave);
+        rn__waiter_note(w, leave_done);
         rn_list_push(&d->waiters, &w->node);
     }
     rn_lock_release(&d->lock);
