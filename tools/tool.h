@@ -91,6 +91,8 @@ struct toolchain {
 };
 /* Fills it in, or dies with a line that says what is missing. */
 void toolchain_find(struct toolchain *t, bool race, bool explore);
+/* The directory in which the command stands. */
+char *own_dir(void);
 /* The source tree, or NULL when this is an installed command. */
 char *source_tree(void);
 
@@ -123,6 +125,7 @@ int command_run(int argc, char **argv);
 int command_build(int argc, char **argv);
 int command_test(int argc, char **argv);
 int command_new(int argc, char **argv);
+int command_vet(int argc, char **argv);
 /* Takes the sources at the front of argv; dies when there is none or one is missing.  Returns how
  * many arguments it took, a "--" after them included. */
 int take_sources(int argc, char **argv, const char *command, struct list *sources);

@@ -4,14 +4,12 @@
 
 void (*rn__poll_event)(uint64_t tag, uint32_t ready, struct rn_ready_list *wake);
 void (*rn__poll_wait_event)(uint64_t tag, uint32_t ready, struct rn_ready_list *wake);
-void (*rn__poll_http_event)(uint64_t tag, uint32_t ready, struct rn_ready_list *wake);
 void (*rn__poll_signals)(struct rn_ready_list *wake);
 
 static void pass_event(const struct rn_os_event *e, struct rn_ready_list *wake)
 {
-    void (*to)(uint64_t, uint32_t, struct rn_ready_list *) = e->tag & RN_POLL_WAIT_TAG   ? rn__poll_wait_event
-                                                             : e->tag & RN_POLL_HTTP_TAG ? rn__poll_http_event
-                                                                                         : rn__poll_event;
+    void (*to)(uint64_t, uint32_t, struct rn_ready_list *) =
+        e->tag & RN_POLL_WAIT_TAG ? rn__poll_wait_event : rn__poll_event;
     if (to)
         to(e->tag, e->ready, wake);
 }

@@ -1,0 +1,427 @@
+/* What calls do: locks, channels, waiting, contexts, goroutines. */
+#define _GNU_SOURCE 1
+#include "flow.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* The name that the program wrote. */
+static const char *shown(const struct node *call)
+{
+    static const char *const names[][2] = {
+        {"rn__vet_send", "chan_send"},         {"rn__vet_recv", "chan_recv"},
+        {"rn__vet_next", "chan_next"},         {"rn__vet_select", "chan_select"},
+        {"rn__vet_send_ctx", "chan_send_ctx"}, {"rn__vet_recv_ctx", "chan_recv_ctx"},
+        {"rn__select", "chan_select_array"},   {"rn__vet_try_send", "chan_try_send"},
+        {"rn__vet_on_send", "on_send"},
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(call->name, names[i][0]) == 0)
+            return names[i][1];
+    if (strncmp(call->name, "rn_", 3) == 0 && strcmp(call->name, "rn_sleep") != 0)
+        return call->name + 3;
+    return call->name;
+}
+
+/* ---- locks ------------------------------------------------------------------------------------- */
+
+static void lock(struct state *s, const struct event *e, bool shared, bool conditional)
+{
+    struct fact *held = state_find(s, F_HELD, &e->path);
+    if (held && !held->conditional && !conditional)
+        report(&e->node->at, "doublelock",
+               "%s is locked already, on line %u: this waits for itself for ever%s; unlock it before, or split off a "
+               "function that expects it locked",
+               path_show(&e->path), held->site->at.line,
+               held->shared && shared ? ", as soon as a writer waits between the two" : "");
+    if (e->path.ok)
+        state_add(s,
+                  (struct fact){
+                      .kind = F_HELD, .path = e->path, .site = e->node, .shared = shared, .conditional = conditional});
+}
+
+static void unlock(struct flow *w, struct state *s, const struct event *e, bool deferred)
+{
+    struct fact *held = state_find(s, F_HELD, &e->path);
+    if (!held)
+        return;
+    if (deferred) {
+        held->deferred = true;
+        held->scope = w->scope[w->depth - 1];
+    } else {
+        state_remove(s, (int)(held - s->fact));
+    }
+}
+
+static bool unlocks(const struct function *g, const struct node *call, const struct path *p)
+{
+    for (int i = 0; g && i < g->events; i++) {
+        struct path q = path_translate(&g->event[i].path, g, call);
+        if ((g->event[i].op == OP_UNLOCK || g->event[i].op == OP_RUNLOCK) && path_same(&q, p))
+            return true;
+    }
+    return false;
+}
+
+static bool can_wait(const struct event *e)
+{
+    return (e->flags & BLOCKS) && !(e->op == OP_WG_WAIT && e->deferred);
+}
+
+/* `call` may wait, itself or (e) in the function g that it calls. */
+static void check_held(const struct state *s, const struct node *call, const struct event *e, const struct function *g)
+{
+    for (int i = 0; i < s->n; i++) {
+        const struct fact *held = &s->fact[i];
+        if (held->kind != F_HELD || (e->op == OP_COND_WAIT && (!e->path.ok || path_same(&e->path, &held->path))) ||
+            unlocks(g, call, &held->path))
+            continue;
+        const char *name = path_show(&held->path);
+        if (g)
+            report(&call->at, "lockheld",
+                   "%s may wait (%s at %s) while %s is locked (line %u): who needs %s waits as long, perhaps for ever; "
+                   "unlock it before the call",
+                   g->name, shown(e->origin), place_name(&e->origin->at), name, held->site->at.line, name);
+        else
+            report(&call->at, "lockheld",
+                   "%s may wait while %s is locked (line %u): who needs %s waits as long, perhaps for ever; "
+                   "copy what is needed, unlock, and then wait",
+                   shown(call), name, held->site->at.line, name);
+        return;
+    }
+}
+
+/* ---- channels ---------------------------------------------------------------------------------- */
+
+static void close_channel(struct flow *w, struct state *s, const struct event *e, bool deferred)
+{
+    struct fact *closed = e->once ? NULL : state_find(s, F_CLOSED, &e->path);
+    if (!closed && !e->once)
+        closed = state_find(s, F_CLOSE_LATER, &e->path);
+    if (closed)
+        report(&e->node->at, "doubleclose",
+               "%s is closed twice: %s on line %u; close of a closed channel panics: close in "
+               "one place only",
+               path_show(&e->path), closed->kind == F_CLOSE_LATER ? "also by the defer" : "before",
+               closed->site->at.line);
+    if (e->path.ok && e->path.root && !e->path.addr && !e->maybe)
+        state_add(s, (struct fact){.kind = deferred ? F_CLOSE_LATER : F_CLOSED,
+                                   .path = e->path,
+                                   .site = e->node,
+                                   .scope = w->scope[w->depth - 1]});
+}
+
+static void send(struct state *s, const struct event *e)
+{
+    struct fact *closed = state_find(s, F_CLOSED, &e->path);
+    if (closed)
+        report(&e->node->at, "sendclosed",
+               "%s was closed on line %u: a send on a closed channel panics; close it after the "
+               "last send",
+               path_show(&e->path), closed->site->at.line);
+}
+
+/* ---- waiting ----------------------------------------------------------------------------------- */
+
+void effect_join(struct state *s)
+{
+    state_drop(s, F_PENDING);
+    state_drop(s, F_STARTED);
+    state_drop(s, F_SLEPT);
+}
+
+static void join(struct flow *w, struct state *s, const struct event *e, bool deferred)
+{
+    if (deferred)
+        state_add(s, (struct fact){.kind = F_JOIN_LATER, .site = e->node, .scope = w->scope[w->depth - 1]});
+    else
+        effect_join(s);
+}
+
+static void slept(struct state *s, const struct event *e)
+{
+    for (int i = 0; i < s->n; i++)
+        if (s->fact[i].kind == F_STARTED) {
+            state_add(s, (struct fact){.kind = F_SLEPT, .site = e->node, .other = s->fact[i].site});
+            return;
+        }
+}
+
+/* By its name, a function of which nothing else is known. */
+static bool sounds_like_waiting(const char *name)
+{
+    static const char *const words[] = {"wait", "join", "stop", "finish", "shutdown", "drain", "collect", "sync"};
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcasestr(name, words[i]))
+            return true;
+    return false;
+}
+
+/* ---- calls ------------------------------------------------------------------------------------- */
+
+static void apply(struct flow *w, struct state *s, const struct event *e, bool deferred)
+{
+    switch (e->op) {
+    case OP_LOCK:
+    case OP_RLOCK:
+        if (!deferred)
+            lock(s, e, e->op == OP_RLOCK, false);
+        break;
+    case OP_LOCK_CTX:
+    case OP_RLOCK_CTX:
+        lock(s, e, e->op == OP_RLOCK_CTX, true);
+        break;
+    case OP_UNLOCK:
+    case OP_RUNLOCK:
+        unlock(w, s, e, deferred);
+        break;
+    case OP_CLOSE:
+        close_channel(w, s, e, deferred);
+        if (!deferred)
+            state_drop(s, F_SLEPT); /* the sleep was how long something should go on */
+        break;
+    case OP_CTX_END:
+        if (!deferred)
+            state_drop(s, F_SLEPT);
+        break;
+    case OP_SEND:
+    case OP_TRY_SEND:
+    case OP_ON_SEND:
+        send(s, e);
+        break;
+    case OP_WG_DONE:
+        if (e->path.ok)
+            state_add(s, (struct fact){.kind = F_DONE, .path = e->path, .site = e->node});
+        break;
+    case OP_SLEEP:
+        slept(s, e);
+        break;
+    case OP_STOP:
+        s->dead = !deferred;
+        break;
+    default:
+        break;
+    }
+    if (e->flags & JOINS || e->op == OP_JOIN)
+        join(w, s, e, deferred);
+}
+
+static void apply_known(struct flow *w, struct node *n, struct state *s, bool deferred)
+{
+    /* The event that summary.c made of this call. */
+    for (int i = 0; i < w->f->events; i++) {
+        const struct event *e = &w->f->event[i];
+        if (e->node != n || e->via)
+            continue;
+        struct event own = *e;
+        own.maybe = own.once; /* of branches the walk knows more */
+        if (can_wait(&own) && !deferred)
+            check_held(s, n, &own, NULL);
+        apply(w, s, &own, deferred);
+    }
+    if (known_call(n)->op == OP_CTX_END) {
+        struct path p = n->n ? path_of(n->child[0]) : (struct path){0};
+        if (p.ok && p.root)
+            state_drop_context(s, p.root);
+    }
+}
+
+static void apply_called(struct flow *w, struct node *n, struct function *g, struct state *s, bool deferred)
+{
+    check_flow(g);
+    const struct event *waits = NULL;
+    for (int i = 0; i < g->events; i++) {
+        struct event e = g->event[i];
+        e.path = path_translate(&e.path, g, n);
+        if (!waits && can_wait(&e) && !deferred) {
+            waits = &g->event[i];
+            check_held(s, n, &e, g);
+        }
+        if (e.op == OP_GO || e.op == OP_SLEEP || e.op == OP_STOP || e.op == OP_LOCK_CTX || e.op == OP_RLOCK_CTX)
+            continue;
+        e.node = n;
+        if (e.op == OP_LOCK || e.op == OP_RLOCK) {
+            if (state_find(s, F_HELD, &e.path) && !e.maybe && !unlocks(g, n, &e.path))
+                lock(s, &e, e.op == OP_RLOCK, false);
+            else if (state_find(s, F_HELD, &e.path) && !e.maybe && i == 0)
+                lock(s, &e, e.op == OP_RLOCK, false);
+            continue;
+        }
+        if ((e.op == OP_UNLOCK || e.op == OP_RUNLOCK) && !deferred) {
+            unlock(w, s, &e, false);
+            continue;
+        }
+        apply(w, s, &e, deferred);
+    }
+    for (int i = 0; i < g->exit_helds; i++) {
+        struct fact f = g->exit_held[i];
+        f.path = path_translate(&f.path, g, n);
+        f.site = n;
+        if (f.path.ok)
+            state_add(s, f);
+    }
+}
+
+void effect_call(struct flow *w, struct node *n, struct state *s, bool deferred)
+{
+    struct function *g = callee(n);
+    if (known_call(n))
+        apply_known(w, n, s, deferred);
+    else if (g && g != w->f && !g->flowing)
+        apply_called(w, n, g, s, deferred);
+    else if (!g && sounds_like_waiting(n->name))
+        effect_join(s);
+    if (!known_call(n) && !g && n->decl) {
+        CXCursor c = n->decl->cursor;
+        CXType t = clang_getCanonicalType(clang_getCursorType(c));
+        (void)t;
+        static const char *const stops[] = {"err", "errx", "pthread_exit", "longjmp", "siglongjmp", "__assert_fail"};
+        for (size_t i = 0; i < sizeof stops / sizeof *stops; i++)
+            s->dead |= strcmp(n->name, stops[i]) == 0 && !deferred;
+    }
+}
+
+/* ---- goroutines -------------------------------------------------------------------------------- */
+
+static bool is_local(const struct decl *d)
+{
+    return d && (d->kind == D_PARAM || (d->kind == D_LOCAL && !d->is_static));
+}
+
+/* The variable of this function in whose memory `n` points, or NULL.  A compound literal: *literal. */
+static struct decl *points_into(struct node *n, bool *literal)
+{
+    struct node *s = strip(n);
+    struct path p = s ? path_of(s) : (struct path){0};
+    if (!p.ok || strchr(p.suffix, '*'))
+        return NULL;
+    if (p.addr && !p.root) {
+        *literal = true;
+        return NULL;
+    }
+    if (!is_local(p.root))
+        return NULL;
+    return p.addr || is_array(s->type) ? p.root : NULL;
+}
+
+struct search {
+    struct decl *holder; /* whose fields are assigned */
+    struct decl *found;
+    struct node *before;
+};
+
+static void look_into_initializer(struct node *n, void *arg)
+{
+    struct search *s = arg;
+    bool literal = false;
+    if (n->kind != K_ADDR && !(n->kind == K_REF && is_array(n->type)))
+        return;
+    struct decl *d = points_into(n, &literal);
+    if (d && d != s->holder && !s->found)
+        s->found = d;
+}
+
+static void look_at_field(struct node *n, void *arg)
+{
+    struct search *s = arg;
+    bool literal = false;
+    if (n->kind != K_ASSIGN || n->n != 2 || n->at.offset > s->before->at.offset)
+        return;
+    struct path to = path_of(n->child[0]);
+    if (to.ok && to.root == s->holder && *to.suffix && !s->found)
+        s->found = points_into(n->child[1], &literal);
+}
+
+/* A pointer to a local variable that an argument is or has inside. */
+static struct decl *local_behind(struct flow *w, struct node *go, struct node *arg, bool *literal)
+{
+    struct decl *d = points_into(arg, literal);
+    struct node *a = strip(arg);
+    if (d || *literal || !a || a->kind != K_REF || !is_local(a->decl))
+        return d;
+    struct search s = {.holder = a->decl, .before = go};
+    if (is_record(a->type) && a->decl->init)
+        each_node(a->decl->init, look_into_initializer, &s);
+    if (!s.found && (is_record(a->type) || is_pointer(a->type)) && !is_chan(a->type))
+        each_node(w->f->body, look_at_field, &s);
+    return s.found;
+}
+
+static bool encloses(struct node *outer, struct node *inner)
+{
+    if (!outer || outer == inner)
+        return outer != NULL;
+    for (int i = 0; i < outer->n; i++)
+        if (outer->child[i] && encloses(outer->child[i], inner))
+            return true;
+    return outer->kind == K_STMTEXPR && false;
+}
+
+/* Will the goroutine have ended when d is gone, by what is known already? */
+static bool joined_in_time(struct flow *w, const struct state *s, const struct node *go, const struct decl *d)
+{
+    for (int i = 0; i < s->n; i++)
+        if (s->fact[i].kind == F_JOIN_LATER && encloses(d->scope ? d->scope : w->f->body, s->fact[i].scope))
+            return true;
+    if (strncmp(go->name, "scope_", 6) != 0)
+        return false;
+    struct path owner = object_of(go->child[0]);
+    if (!owner.ok || !is_local(owner.root) || owner.root->kind == D_PARAM)
+        return owner.ok && owner.root && owner.root->kind == D_PARAM ? false : true;
+    return encloses(d->scope ? d->scope : w->f->body, owner.root->scope);
+}
+
+static void hand_over(struct flow *w, struct node *n, struct state *s)
+{
+    struct node *call = n->child[1];
+    for (int i = 0; i < call->n; i++) {
+        bool literal = false;
+        struct decl *d = local_behind(w, n, call->child[i], &literal);
+        if (literal && strncmp(n->name, "scope_", 6) != 0)
+            state_add(s, (struct fact){.kind = F_PENDING, .site = n, .scope = w->scope[w->depth - 1]});
+        if (d)
+            state_add(s, (struct fact){.kind = F_PENDING, .decl = d, .site = n, .shared = joined_in_time(w, s, n, d)});
+    }
+}
+
+void effect_go(struct flow *w, struct node *n, struct state *s)
+{
+    if (strcmp(n->name, "rn_run") == 0) {
+        effect_call(w, n->child[1], s, false);
+        return;
+    }
+    hand_over(w, n, s);
+    bool later = false;
+    for (int i = 0; i < s->n; i++)
+        later |= s->fact[i].kind == F_JOIN_LATER;
+    if (!later && strncmp(n->name, "scope_", 6) != 0 && !strstr(n->name, "after_func"))
+        state_add(s, (struct fact){.kind = F_STARTED, .site = n});
+}
+
+static bool written_by(struct node *go, struct decl *d)
+{
+    struct function *g = go->child[1] ? callee(go->child[1]) : NULL;
+    for (int i = 0; g && i < g->write_count; i++)
+        if (g->writes[i] == d)
+            return true;
+    return false;
+}
+
+/* Looks at a variable that a goroutine changes, after a sleep instead of a wait. */
+void effect_read(struct flow *w, struct node *n, struct state *s)
+{
+    (void)w;
+    for (int i = 0; i < s->n; i++) {
+        struct fact *f = &s->fact[i];
+        if (f->kind != F_SLEPT || !n->decl || lock_in(n->decl->type) || is_chan(n->decl->type))
+            continue;
+        bool theirs = written_by(f->other, n->decl);
+        for (int k = 0; k < s->n; k++)
+            theirs |= s->fact[k].kind == F_PENDING && s->fact[k].site == f->other && s->fact[k].decl == n->decl;
+        if (theirs)
+            report(
+                &f->site->at, "sleepsync",
+                "this sleep is to give the goroutine of line %u time for %s, which is read on line %u: no sleep is long "
+                "enough, and it orders nothing; wait for it (wg_wait, scope_end, a receive)",
+                f->other->at.line, n->decl->name, n->at.line);
+    }
+}

@@ -1,0 +1,230 @@
+/* What must be true at the end of a block, of a loop's round, of the function. */
+#include "flow.h"
+#include <string.h>
+
+/* ---- contexts ---------------------------------------------------------------------------------- */
+
+bool makes_context(const struct node *n)
+{
+    const struct known *k = n && n->kind == K_CALL ? known_call(n) : NULL;
+    return k && k->op == OP_CTX_MAKE;
+}
+
+static bool keeps(struct node *n, struct decl *d, int depth);
+
+static bool keeps_as_argument(const struct node *call, int i, int depth)
+{
+    const struct known *k = known_call(call);
+    struct function *g = callee(call);
+    if (k)
+        return k->op == OP_CTX_END || k->op == OP_SEND || k->op == OP_ON_SEND || k->op == OP_TRY_SEND;
+    if (g)
+        return depth > 6 || i >= g->params || keeps(g->body, g->param[i], depth + 1);
+    return strncmp(call->name, "rn_", 3) != 0; /* nobody knows */
+}
+
+bool call_keeps_context(const struct node *call, int i)
+{
+    return keeps_as_argument(call, i, 0);
+}
+
+bool keeps_context(struct function *g, int i)
+{
+    return i >= g->params || keeps(g->body, g->param[i], 0);
+}
+
+static bool is_ref(struct node *n, const struct decl *d)
+{
+    n = strip(n);
+    return n && n->kind == K_REF && n->decl == d;
+}
+
+/* Does the code below n end the context in d, or put it where others may? */
+static bool keeps(struct node *n, struct decl *d, int depth)
+{
+    if (!n)
+        return false;
+    if (n->kind == K_REF)
+        return n->decl == d;
+    bool looks_only = n->kind == K_NOT || n->kind == K_IF || n->kind == K_WHILE ||
+                      (n->kind == K_BINARY && n->op && strchr("=!&|<>", n->op[0])) ||
+                      (n->kind == K_CAST && clang_getCanonicalType(n->type).kind == CXType_Void);
+    for (int i = 0; i < n->n; i++) {
+        struct node *c = n->child[i];
+        if (n->kind == K_VAR && is_ref(c, d)) {
+            if (n->decl->within && keeps(n->decl->within->body, n->decl, depth + 1))
+                return true;
+        } else if (n->kind == K_CALL && is_ref(c, d)) {
+            if (keeps_as_argument(n, i, depth))
+                return true;
+        } else if (!(looks_only && is_ref(c, d)) && keeps(c, d, depth)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+void context_lost(const struct fact *f, const struct place *at, const char *how)
+{
+    struct node *v = f->site;
+    report(
+        &v->at, "lostcancel",
+        "the context in %s is not ended on every path: %s on line %u, and %s may still hold its timer and its place in "
+        "the tree; put defer(ctx_cancel, %s) behind this line",
+        f->decl->name, how, at->line, f->decl->name, f->decl->name);
+}
+
+/* ---- scopes ------------------------------------------------------------------------------------ */
+
+static const char *target_name(const struct node *go)
+{
+    return go->child[1] && *go->child[1]->name ? go->child[1]->name : "the goroutine";
+}
+
+static bool waits_or_sleeps(const struct function *f)
+{
+    for (int i = 0; i < f->events; i++)
+        if (f->event[i].flags & BLOCKS || f->event[i].op == OP_JOIN)
+            return true;
+    return false;
+}
+
+static void outlived(struct flow *w, const struct fact *f, const struct place *at, bool whole)
+{
+    if (f->shared)
+        return;
+    /* When main returns the program ends; but if nothing in it waits, the goroutine hardly runs. */
+    if (whole && is_main(w->f) && waits_or_sleeps(w->f))
+        return;
+    report(&f->site->at, "localptr",
+           "%s gets a pointer to %s, which is gone after line %u, when it may still run: wait for it before (wg_wait, "
+           "scope_end, a receive), or give it memory of its own (malloc, or a copy as an argument)",
+           target_name(f->site), f->decl ? f->decl->name : "a value of this block", at->line);
+}
+
+void end_of_scope(struct flow *w, struct node *scope, struct state *s, const struct place *at)
+{
+    bool whole = scope == w->f->body;
+    for (int i = s->n; i-- > 0;) {
+        struct fact f = s->fact[i];
+        bool ends = f.decl && (f.decl->kind == D_PARAM ? whole : f.decl->scope == scope);
+        if (f.kind == F_PENDING && (ends || (!f.decl && f.scope == scope))) {
+            outlived(w, &f, at, whole);
+            state_remove(s, i);
+        } else if (f.kind == F_CONTEXT && ends) {
+            context_lost(&f, at, whole ? "the function ends" : "its block is left");
+            state_remove(s, i);
+        } else if (f.scope == scope && f.kind == F_HELD && f.deferred) {
+            state_remove(s, i);
+        } else if (f.scope == scope && f.kind == F_CLOSE_LATER) {
+            s->fact[i].kind = F_CLOSED;
+        } else if (f.scope == scope && f.kind == F_JOIN_LATER) {
+            state_remove(s, i);
+            effect_join(s);
+            i = s->n;
+        }
+    }
+}
+
+/* ---- loops ------------------------------------------------------------------------------------- */
+
+static bool changes(struct node *n, const struct decl *d, bool by_address)
+{
+    if (!n)
+        return false;
+    if ((n->kind == K_STEP || n->kind == K_ASSIGN || (by_address && n->kind == K_ADDR)) && is_ref(n->child[0], d))
+        return true;
+    for (int i = 0; i < n->n; i++)
+        if (changes(n->child[i], d, by_address))
+            return true;
+    return false;
+}
+
+static bool steps(struct node *n, const struct decl *d)
+{
+    if (!n)
+        return false;
+    if (n->kind == K_STEP && is_ref(n->child[0], d))
+        return true;
+    for (int i = 0; i < n->n; i++)
+        if (steps(n->child[i], d))
+            return true;
+    return false;
+}
+
+static bool varies(struct node *loop, const struct decl *d)
+{
+    if (is_record(d->type) || is_array(d->type))
+        return false;
+    if (loop->kind == K_FOR)
+        return changes(loop->child[2], d, false) || changes(loop->child[1], d, true) ||
+               (d->scope == loop && steps(loop->child[3], d));
+    return changes(loop->child[0], d, true) || steps(loop->child[1], d);
+}
+
+void end_of_round(struct flow *w, struct node *loop, struct state *s)
+{
+    (void)w;
+    for (int i = s->n; i-- > 0;) {
+        struct fact *f = &s->fact[i];
+        if (f->kind != F_PENDING || !f->decl || !varies(loop, f->decl))
+            continue;
+        report(
+            &f->site->at, "loopvar",
+            "every goroutine that this loop starts gets a pointer to the same %s, which the loop changes meanwhile: pass "
+            "its value, or a pointer to memory of each round's own",
+            f->decl->name);
+        state_remove(s, i);
+    }
+}
+
+/* ---- functions --------------------------------------------------------------------------------- */
+
+static void check_unlocked(struct flow *w, const struct state *s, const struct place *at, bool by_return)
+{
+    for (int i = 0; i < s->n; i++) {
+        const struct fact *h = &s->fact[i];
+        bool meant = false;
+        if (h->kind != F_HELD || h->deferred || h->conditional)
+            continue;
+        for (int k = 0; k < w->f->events; k++) {
+            const struct event *e = &w->f->event[k];
+            meant |= (e->op == OP_UNLOCK || e->op == OP_RUNLOCK) && path_same(&e->path, &h->path);
+        }
+        if (meant && by_return)
+            report(at, "lockreturn",
+                   "%s is still locked here (line %u), but unlocked on other ways out: unlock it before, or "
+                   "defer the unlock behind the lock",
+                   path_show(&h->path), h->site->at.line);
+    }
+}
+
+static void check_done(struct flow *w, const struct state *s, const struct place *at)
+{
+    if (!w->f->started)
+        return;
+    for (int i = 0; i < w->f->events; i++) {
+        const struct event *e = &w->f->event[i];
+        if (e->op != OP_WG_DONE || e->deferred || e->in_loop || e->via || !e->path.ok ||
+            state_find(s, F_DONE, &e->path))
+            continue;
+        report(at, "waitgroup",
+               "this return leaves out the wg_done of line %u: wg_wait will wait for ever; put defer(wg_done, "
+               "…) at the function's beginning",
+               e->node->at.line);
+    }
+}
+
+void end_of_function(struct flow *w, struct state *s, const struct place *at, bool by_return)
+{
+    check_unlocked(w, s, at, by_return);
+    if (by_return)
+        check_done(w, s, at);
+    for (int i = 0; i < s->n; i++)
+        if (s->fact[i].kind == F_SLEPT)
+            report(
+                &s->fact[i].site->at, "sleepsync",
+                "this sleep is all that waits for the goroutine of line %u: no sleep is long enough on a busy machine; "
+                "wait for its end (wg_wait, scope_end, a receive)",
+                s->fact[i].other->at.line);
+}
