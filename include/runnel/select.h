@@ -13,21 +13,22 @@
  * evaluated once, in order, before anything waits.  NULL channels are never ready.  A closed
  * channel is ready to receive; a send on a closed channel counts as ready and panics when chosen.
  * A goroutine never matches itself.  No allocation.  With on_default nothing waits.
- * chan_select() with no case blocks for ever.  (Go spec, "Select statements".)
+ * chan_select() with no case blocks for ever.  on_fd of runnel/fd.h waits for a descriptor beside these.
+ * (Go spec, "Select statements".)
  */
 #ifndef RUNNEL_SELECT_H
 #define RUNNEL_SELECT_H
 
 #include <runnel/chan.h>
 
-enum rn_case_kind { RN_CASE_RECV, RN_CASE_SEND, RN_CASE_DONE, RN_CASE_TIMEOUT, RN_CASE_DEFAULT };
+enum rn_case_kind { RN_CASE_RECV, RN_CASE_SEND, RN_CASE_DONE, RN_CASE_TIMEOUT, RN_CASE_DEFAULT, RN_CASE_OUTSIDE };
 
 struct rn_case {
     enum rn_case_kind kind;
-    void *chan;          /* RECV, SEND; the context for DONE */
+    void *chan;          /* RECV, SEND; the context for DONE; OUTSIDE: who knows about it (runnel/fd.h) */
     void *elem;          /* where the value goes (may be NULL) or comes from */
     bool *ok;            /* RECV: false when closed and drained; may be NULL */
-    rn_duration timeout; /* TIMEOUT; <= 0: at once when nothing else is ready */
+    rn_duration timeout; /* TIMEOUT; <= 0: at once when nothing else is ready.  OUTSIDE: what it is about */
 };
 
 #define rn_chan_select(...)                                                \

@@ -20,6 +20,12 @@
  *  - No waiter of this call is in any queue or reachable from one when it returns or panics.
  *  - One random number is drawn, and only when there is a choice.
  *
+ * Cases of other layers (chan/outside.h: descriptors) go another way, select_outside, which the survey
+ * finds out about with no instruction more for a select without them.  Their waiters are queued first, with
+ * nothing locked, since that takes system calls, and may be woken at once.  So a select that finds a channel
+ * ready then claims its own word before it does what that case says; when the word is gone already
+ * it has been woken by an outside case, and takes that.
+ *
  * Lock order: channels in address order, then one context's (RN_RANK_DONE) at a time.  Timers rank
  * below channels: the timeout is started once the channels are unlocked.
  *
@@ -29,6 +35,7 @@
 #include "base/alloc.h"
 #include "chan/done.h"
 #include "chan/match.h"
+#include "chan/outside.h"
 #include <runnel/select.h>
 
 /* Waiters for a few cases lie on the stack; for more, in a bigger frame; for very many, on the
@@ -141,6 +148,9 @@ static inline void note_timeout(struct survey *s, const struct rn_case *cases, s
         s->timeout = (int)i;
 }
 
+/* What a survey without outside cases says when it meets one. */
+static const struct survey has_outside = {.live = MOST + 1, .fallback = -1, .timeout = -1};
+
 static inline struct survey survey(const struct rn_case *cases, size_t n)
 {
     struct survey s = {.fallback = -1, .timeout = -1};
@@ -156,6 +166,8 @@ static inline struct survey survey(const struct rn_case *cases, size_t n)
             note_timeout(&s, cases, i);
         } else if (k->kind == RN_CASE_DEFAULT && s.fallback < 0) {
             s.fallback = (int)i;
+        } else if (k->kind == RN_CASE_OUTSIDE) {
+            return has_outside;
         }
     }
     if (s.fallback < 0 && s.timeout >= 0 && cases[s.timeout].timeout <= 0)
@@ -349,16 +361,20 @@ static rn_time deadline_of(rn_duration d)
 }
 
 /* Parks until a case or the timeout wins; returns the winner. */
-static struct rn_waiter *park(struct stand *s, const struct rn_case *cases, size_t n, struct rn_timeout *t, int timeout)
+static struct rn_waiter *park_until(struct stand *s, struct rn_timeout *t, int timeout, rn_time until)
 {
-    enum rn_wait why = n == 0 ? RN_WAIT_SELECT_NONE : RN_WAIT_SELECT;
-    if (timeout < 0)
-        return rn__park(why, NULL);
     *t = (struct rn_timeout){.w = {.g = rn__self(), .claim = &s->claim, .index = (uint32_t)timeout}};
-    rn__timeout_start(t, deadline_of(cases[timeout].timeout));
-    struct rn_waiter *by = rn__park(why, NULL);
+    rn__timeout_start(t, until);
+    struct rn_waiter *by = rn__park(RN_WAIT_SELECT, NULL);
     rn__timeout_stop(t);
     return by;
+}
+
+static struct rn_waiter *park(struct stand *s, const struct rn_case *cases, size_t n, struct rn_timeout *t, int timeout)
+{
+    if (timeout < 0)
+        return rn__park(n == 0 ? RN_WAIT_SELECT_NONE : RN_WAIT_SELECT, NULL);
+    return park_until(s, t, timeout, deadline_of(cases[timeout].timeout));
 }
 
 /* Waits in all queues at once; all channels are locked, and unlocked here. */
@@ -410,9 +426,237 @@ static __attribute__((noinline)) struct outcome select_many(const struct rn_case
     return select_locked(&s, cases, n, v);
 }
 
+/* ---- outside cases ------------------------------------------------------------------------------------ */
+
+/* A select with outside cases, while it looks and waits. */
+struct outing {
+    const struct rn_case *cases;
+    size_t n;
+    struct survey v;
+    struct stand s;
+    struct rn_outside *o; /* [outside], in the order of the cases */
+    size_t outside;
+    rn_time until; /* INT64_MAX: no timeout */
+    bool lacking;  /* a case could not begin to wait: look again soon */
+};
+
+static const struct rn_case_ops *ops(const struct rn_case *k)
+{
+    return k->chan;
+}
+
+static bool seems_ready_outside(const struct rn_case *k)
+{
+    return k->kind == RN_CASE_OUTSIDE ? ops(k)->ready(k, false) : seems_ready(k);
+}
+
+/* As survey, for all cases. */
+static struct survey survey_outside(const struct rn_case *cases, size_t n)
+{
+    struct survey s = {.fallback = -1, .timeout = -1};
+    for (size_t i = 0; i < n; i++) {
+        const struct rn_case *k = &cases[i];
+        if (is_channel(k))
+            rn__chan_check(k->chan);
+        s.live += is_live(k);
+        if (seems_ready_outside(k) && s.ready++ == 0)
+            s.first = (int)i;
+        if (k->kind == RN_CASE_TIMEOUT)
+            note_timeout(&s, cases, i);
+        else if (k->kind == RN_CASE_DEFAULT && s.fallback < 0)
+            s.fallback = (int)i;
+    }
+    if (s.fallback < 0 && s.timeout >= 0 && cases[s.timeout].timeout <= 0)
+        s.fallback = s.timeout;
+    return s;
+}
+
+static bool try_outside(const struct rn_case *cases, int i, struct outcome *out)
+{
+    const struct rn_case *k = &cases[i];
+    if (k->kind != RN_CASE_OUTSIDE)
+        return try_alone(cases, i, out);
+    *out = (struct outcome){i, false};
+    return ops(k)->ready(k, true);
+}
+
+/* Queues the waiters of the outside cases; the first that is ready by now, or -1. */
+static int queue_outside(struct outing *x)
+{
+    struct rn_g *self = rn__self();
+    x->outside = 0;
+    x->lacking = false;
+    for (size_t i = 0; i < x->n; i++) {
+        if (x->cases[i].kind != RN_CASE_OUTSIDE)
+            continue;
+        struct rn_outside *o = &x->o[x->outside++];
+        struct rn_waiter w = {.g = self, .claim = &x->s.claim};
+        *o = (struct rn_outside){.of = &x->cases[i], .w = {w, w}};
+        int waits = ops(o->of)->enqueue(o);
+        if (waits > 0)
+            return (int)i;
+        x->lacking |= waits < 0;
+    }
+    return -1;
+}
+
+static void leave_outside(struct outing *x)
+{
+    for (size_t i = 0; i < x->outside; i++)
+        if (x->o[i].state)
+            ops(x->o[i].of)->dequeue(&x->o[i]);
+}
+
+/* The outside case whose waiter this is, or -1. */
+static int outside_of(const struct outing *x, const struct rn_waiter *by)
+{
+    for (size_t i = 0; i < x->outside; i++)
+        if (by == &x->o[i].w[0] || by == &x->o[i].w[1])
+            return (int)(x->o[i].of - x->cases);
+    return -1;
+}
+
+/* The right to choose a case oneself, before any waiter is woken. */
+static bool claim_own(struct outing *x)
+{
+    struct rn_waiter w = {.claim = &x->s.claim};
+    return rn__waiter_claim(&w);
+}
+
+static bool any_ready(const struct outing *x)
+{
+    for (size_t i = 0; i < x->n; i++)
+        if (is_ready(&x->cases[i]))
+            return true;
+    return false;
+}
+
+/* The outside waiters are queued and the channels locked, which are unlocked here; true when a case has been
+ * chosen.  False: `by` has won (one of the outside cases, unless it is NULL: then all is to be
+ * done again). */
+static bool stand_outside(struct outing *x, struct outcome *out, struct rn_waiter **by)
+{
+    enum { SOON = 10 }; /* ms */
+    struct rn_waiter *wake = NULL;
+    struct rn_timeout t;
+    *by = NULL;
+    if (any_ready(x)) {
+        bool ours = claim_own(x), matched = ours && match_any(x->cases, x->n, &wake, out);
+        unlock_all(&x->s);
+        if (wake)
+            rn__chan_wake(wake);
+        if (!ours)
+            *by = rn__park(RN_WAIT_SELECT, NULL);
+        return matched;
+    }
+    struct rn_waiter *done = queue_contexts(&x->s, x->cases);
+    if (!done)
+        queue_channels(&x->s, x->cases);
+    unlock_all(&x->s);
+    rn_time soon = x->lacking ? deadline_of(SOON * RN_MILLISECOND) : INT64_MAX;
+    rn_time until = soon < x->until ? soon : x->until;
+    if (done && rn__waiter_claim(done))
+        *by = done;
+    else if (done || until == INT64_MAX)
+        *by = rn__park(RN_WAIT_SELECT, NULL);
+    else
+        *by = park_until(&x->s, &t, x->v.timeout, until);
+    leave_queues(&x->s, x->cases, *by, !done);
+    if (*by != &t.w)
+        return false;
+    *by = NULL;
+    *out = (struct outcome){x->v.timeout, false};
+    return until == x->until;
+}
+
+/* Looks at all cases and waits once; true when one has been chosen. */
+static bool look_outside(struct outing *x, struct outcome *out)
+{
+    struct rn_waiter *by = NULL;
+    rn_store_relaxed(&x->s.claim, 0); /* relaxed: nobody else knows of it */
+    gather(&x->s, x->cases, x->n);
+    int now = queue_outside(x);
+    bool chosen = false;
+    if (now < 0) {
+        lock_all(&x->s);
+        chosen = stand_outside(x, out, &by);
+    } else if (!claim_own(x)) {
+        by = rn__park(RN_WAIT_SELECT, NULL);
+    }
+    leave_outside(x);
+    if (chosen || (now < 0 && !by))
+        return chosen;
+    int i = by ? outside_of(x, by) : now;
+    if (i >= 0)
+        return try_outside(x->cases, i, out);
+    const struct rn_case *k = &x->cases[by->index];
+    if (k->kind == RN_CASE_RECV && k->ok)
+        *k->ok = by->ok;
+    *out = (struct outcome){(int)by->index, k->kind == RN_CASE_SEND && !by->ok};
+    return true;
+}
+
+/* Nothing is to be waited for: what is ready now, or the fallback. */
+static struct outcome now_outside(struct outing *x)
+{
+    struct rn_waiter *wake = NULL;
+    struct outcome out = {x->v.fallback, false};
+    gather(&x->s, x->cases, x->n);
+    lock_all(&x->s);
+    (void)match_any(x->cases, x->n, &wake, &out);
+    unlock_all(&x->s);
+    if (wake)
+        rn__chan_wake(wake);
+    return out;
+}
+
+static struct outcome choose_outside(struct outing *x)
+{
+    struct outcome out;
+    for (bool first = true;; first = false) {
+        x->v = survey_outside(x->cases, x->n);
+        if (first && x->v.timeout >= 0)
+            x->until = deadline_of(x->cases[x->v.timeout].timeout);
+        int i = x->v.ready ? choose(x->cases, x->n, x->v.ready, seems_ready_outside) : -1;
+        if (i >= 0 && try_outside(x->cases, i, &out))
+            return out;
+        if (x->v.fallback >= 0)
+            return now_outside(x);
+        if (look_outside(x, &out))
+            return out;
+    }
+}
+
+static struct outcome select_outside_few(const struct rn_case *cases, size_t n)
+{
+    struct rn_waiter w[FEW];
+    struct rn_chan *order[FEW];
+    struct rn_outside o[FEW];
+    struct outing x = {.cases = cases, .n = n, .s = {.w = w, .order = order}, .o = o, .until = INT64_MAX};
+    return choose_outside(&x);
+}
+
+static struct outcome select_outside(const struct rn_case *cases, size_t n)
+{
+    if (n <= FEW)
+        return select_outside_few(cases, n);
+    struct rn_outside *o = rn__malloc(n * (sizeof *o + sizeof(struct rn_waiter) + sizeof(struct rn_chan *)));
+    if (!o)
+        rn_panic("chan_select: out of memory");
+    struct rn_waiter *w = (void *)(o + n);
+    struct outing x = {.cases = cases, .n = n, .s = {.w = w, .order = (void *)(w + n)}, .o = o, .until = INT64_MAX};
+    struct outcome out = choose_outside(&x);
+    rn__free(o);
+    return out;
+}
+
+/* ---- very many cases ----------------------------------------------------------------------------------- */
+
 static __attribute__((noinline)) struct outcome select_most(const struct rn_case *cases, size_t n,
                                                             const struct survey *v)
 {
+    if (v->live > MOST)
+        return select_outside(cases, n);
     void *memory = rn__malloc(v->live * (sizeof(struct rn_waiter) + sizeof(struct rn_chan *)));
     if (!memory)
         rn_panic("chan_select: out of memory");

@@ -10,6 +10,7 @@
 #include "base/atomic.h"
 #include <pthread.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 /* ---- start ------------------------------------------------------------------------------- */
 
@@ -94,6 +95,45 @@ struct rn_os_event {
 /* Waits until an event, rn_os_poll_wake or the deadline; returns how many events were stored. */
 int rn_os_poll_wait(struct rn_os_event *events, int max, rn_time deadline);
 void rn_os_poll_wake(void); /* makes the current or the next poll_wait return; from any thread */
+
+/* ---- descriptors ------------------------------------------------------------------------- */
+
+/* Which of RN_POLL_READ and RN_POLL_WRITE, as asked for, fd is ready for now, as poll(2) says; with an
+ * error, a hang-up or a descriptor that is not open, all of them, for a call would not block. */
+uint32_t rn_os_poll_look(int fd, uint32_t asked);
+/* A second number for the open file, >= `least`, closed on exec; or a negative errno. */
+int rn_os_dup(int fd, int least);
+/* Reads up to n bytes at `offset` (-1: where the file stands) if that needs no wait for the disk: how many,
+ * 0 at the end, -EAGAIN when it does or when that can't be told, or another negative errno. */
+ssize_t rn_os_read_now(int fd, void *buf, size_t n, int64_t offset);
+
+/* ---- child processes --------------------------------------------------------------------- */
+
+struct rn_os_spawn {
+    char *const *argv; /* argv[0] is looked for in PATH unless it has a slash */
+    char *const *env;
+    const char *dir; /* NULL: the same */
+    const int *fds;  /* what the child's descriptors 0, 1 … are; all are >= fds_n; the rest as exec leaves it */
+    int fds_n;
+    bool new_group, new_session;
+};
+/* Starts a process with no signal blocked, ignored or handled.  Blocks until the exec has succeeded or failed
+ * (its errno is returned).  *pidfd becomes a descriptor that is readable once the process has
+ * ended, or -1 where the kernel has none. */
+int rn_os_spawn(const struct rn_os_spawn *s, int *pid, int *pidfd);
+
+struct rn_os_exit {
+    int status; /* as wait(2) has it */
+    rn_duration user, system;
+    int64_t max_rss; /* bytes */
+};
+/* Takes the ended child from the kernel: 0; -EAGAIN when it still runs (never with `block`, which
+ * waits for it); or another negative errno. */
+int rn_os_reap(int pid, bool block, struct rn_os_exit *how);
+/* Waits until the child has ended, and leaves it there for rn_os_reap. */
+int rn_os_await(int pid);
+/* Sends a signal; by pidfd, if it is not -1, so that nobody else can be hit.  group: to the process group. */
+int rn_os_kill(int pid, int pidfd, int signo, bool group);
 
 /* ---- signals that the program wants to hear of --------------------------------------------- */
 
