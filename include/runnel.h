@@ -12,7 +12,6 @@
 #include <runnel/sync.h>
 #include <runnel/context.h>
 #include <runnel/scope.h>
-#include <runnel/signal.h>
 #if __has_include(<runnel/debug.h>)
 #include <runnel/debug.h>
 #endif

@@ -106,6 +106,11 @@ int rn__fd_join(struct rn__fd *f, int side, struct rn_waiter *w);
 /* Takes it out again if it is still there, and says whether it was; needed unless it was woken. */
 bool rn__fd_leave(struct rn__fd *f, int side, struct rn_waiter *w);
 
+/* The record that all who wait for a descriptor of the caller's share, with one more sharer; NULL: no memory.
+ * And one less. */
+struct rn__fd *rn__fd_share(int fd);
+void rn__fd_unshare(struct rn__fd *f);
+
 /* when: 0 none; past: calls end at once. */
 void rn__fd_set_deadline(struct rn__fd *f, int side, rn_time when);
 /* Whose turn it is: the side's deadline has passed. */

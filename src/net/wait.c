@@ -31,7 +31,7 @@ static struct rn__fd *find_locked(int fd)
 }
 
 /* The record of fd, with one more sharer; NULL: no memory. */
-static struct rn__fd *share_record(int fd)
+struct rn__fd *rn__fd_share(int fd)
 {
     rn_lock_take(&lock, RN_RANK_SYNC);
     struct rn__fd *f = find_locked(fd);
@@ -55,7 +55,7 @@ static struct rn__fd *share_record(int fd)
     return f;
 }
 
-static void unshare_record(struct rn__fd *f)
+void rn__fd_unshare(struct rn__fd *f)
 {
     rn_lock_take(&lock, RN_RANK_SYNC);
     bool last = --f->sharers == 0;
@@ -139,12 +139,12 @@ static int wait_alone(const struct wait *t)
 static int wait_shared(struct wait *t)
 {
     int result;
-    t->f = share_record(t->fd);
+    t->f = rn__fd_share(t->fd);
     if (!t->f)
         return RN_ENOMEM;
     while ((result = wait_once(t)) == 0)
         continue;
-    unshare_record(t->f);
+    rn__fd_unshare(t->f);
     return result;
 }
 

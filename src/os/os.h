@@ -98,11 +98,10 @@ void rn_os_poll_wake(void); /* makes the current or the next poll_wait return; f
 
 /* ---- descriptors ------------------------------------------------------------------------- */
 
-/* Which of RN_POLL_READ and RN_POLL_WRITE, as asked for, fd is ready for now, as poll(2) says; with an
- * error, a hang-up or a descriptor that is not open, all of them, for a call would not block. */
-uint32_t rn_os_poll_look(int fd, uint32_t asked);
 /* A second number for the open file, >= `least`, closed on exec; or a negative errno. */
 int rn_os_dup(int fd, int least);
+/* Both ends of a pipe, non-blocking, closed on exec. */
+int rn_os_pipe(int fds[2]);
 /* Reads up to n bytes at `offset` (-1: where the file stands) if that needs no wait for the disk: how many,
  * 0 at the end, -EAGAIN when it does or when that can't be told, or another negative errno. */
 ssize_t rn_os_read_now(int fd, void *buf, size_t n, int64_t offset);

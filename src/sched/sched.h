@@ -263,11 +263,8 @@ void rn__panic_left(struct rn_g *g);
 
 /* How events of the poller become goroutines, for the layers that registered descriptors; each adds
  * those whom it wakes, claimed, to `wake`.  They run on a worker that has no processor, or on the
- * monitor: they must not block, park or call user code.  NULL: nobody has registered any.  Tags with
- * RN_POLL_WAIT_TAG are those of waits for descriptors that are not the library's. */
-#define RN_POLL_WAIT_TAG (UINT64_C(1) << 63)
+ * monitor: they must not block, park or call user code.  NULL: nobody has registered any. */
 extern void (*rn__poll_event)(uint64_t tag, uint32_t ready, struct rn_ready_list *wake);
-extern void (*rn__poll_wait_event)(uint64_t tag, uint32_t ready, struct rn_ready_list *wake);
 /* Called whenever rn_os_signals_pending. */
 extern void (*rn__poll_signals)(struct rn_ready_list *wake);
 

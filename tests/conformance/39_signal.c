@@ -2,6 +2,7 @@
  * signal_stop it does not. */
 #include <pthread.h>
 #include <runnel.h>
+#include <runnel/signal.h>
 #include <runnel/test.h>
 #include <time.h>
 #include <unistd.h>

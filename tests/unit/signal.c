@@ -3,6 +3,7 @@
 #include "sched/sched.h"
 #include <pthread.h>
 #include <runnel.h>
+#include <runnel/signal.h>
 #include <runnel/test.h>
 #include <signal.h>
 #include <unistd.h>

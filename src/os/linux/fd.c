@@ -4,24 +4,22 @@
 #include "os/os.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <sys/uio.h>
-
-uint32_t rn_os_poll_look(int fd, uint32_t asked)
-{
-    struct pollfd p = {.fd = fd};
-    p.events = (short)((asked & RN_POLL_READ ? POLLIN | POLLRDHUP : 0) | (asked & RN_POLL_WRITE ? POLLOUT : 0));
-    if (poll(&p, 1, 0) <= 0)
-        return 0;
-    if (p.revents & (POLLERR | POLLHUP | POLLNVAL))
-        return asked;
-    return (p.revents & (POLLIN | POLLRDHUP) ? RN_POLL_READ : 0) | (p.revents & POLLOUT ? RN_POLL_WRITE : 0);
-}
+#include <unistd.h>
 
 int rn_os_dup(int fd, int least)
 {
-    int copy = rn__fault_hit() ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, least);
+    if (rn__fault_hit())
+        return -EMFILE;
+    int copy = fcntl(fd, F_DUPFD_CLOEXEC, least);
     return copy < 0 ? -errno : copy;
+}
+
+int rn_os_pipe(int fds[2])
+{
+    if (rn__fault_hit())
+        return -EMFILE;
+    return pipe2(fds, O_CLOEXEC | O_NONBLOCK) ? -errno : 0;
 }
 
 ssize_t rn_os_read_now(int fd, void *buf, size_t n, int64_t offset)
