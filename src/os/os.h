@@ -47,6 +47,9 @@ int64_t rn_os_timer_slack(int64_t ns);
 int rn_os_thread_id(void); /* gettid */
 /* CPU time that a live thread has used, in ns; -1 if it can't be told. */
 int64_t rn_os_thread_cpu(pthread_t t);
+/* Whether a thread of this process waits in the kernel, rather than for its turn on a processor.  True where
+ * it can't be told.  Costs some microseconds. */
+bool rn_os_thread_is_blocked(int tid);
 void rn_os_yield(void);        /* sched_yield */
 void rn_os_nap(rn_duration d); /* sleeps this thread for about d */
 

@@ -221,7 +221,7 @@ void rn__hand_off(struct rn_p *p)
 
 /* ---- sleeping ------------------------------------------------------------------------------------ */
 
-static bool work_somewhere(void)
+bool rn__work_somewhere(void)
 {
     struct rn_sched *s = &rn__sched;
     if (rn_load_relaxed(&s->global_n) != 0) /* relaxed, all: after the heavy fence */
@@ -353,7 +353,7 @@ static void sleep_idle(struct rn_m *m)
 {
     for (;;) {
         rn_os_fence_heavy(); /* pairs with the light fence in rn__wake_idle and timers.c */
-        if (wake_up(m, work_somewhere()))
+        if (wake_up(m, rn__work_somewhere()))
             return;
         rn_time until = ask_deadlock();
         if (!m->polling) {

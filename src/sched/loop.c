@@ -4,7 +4,7 @@
 
 enum {
     GLOBAL_EVERY = 61, /* resumptions between looks at the global queue while others wait (Go) */
-    SPIN_ROUNDS = 40,  /* looks at everybody's queue before sleeping: about 20 µs */
+    SPIN_ROUNDS = 40,  /* looks at everybody's queue before sleeping, at most: about 20 µs */
     SPIN_PAUSES = 40,  /* between two looks */
 };
 
@@ -86,19 +86,33 @@ static bool may_spin(struct rn_m *m)
     return true;
 }
 
+/* Where work comes from other processors a little later, spinning spares a sleep and a wake-up; where it
+ * comes from descriptors or timers it is a waste.  So a worker spins for twice as long when that has helped,
+ * up to SPIN_ROUNDS, and for half as long each time when it has not; and now and then it tries anew. */
+static uint32_t spin_rounds(struct rn_m *m)
+{
+    enum { TRY_EVERY = 64, TRY = 8 };
+    if (!m->spin_rounds)
+        return SPIN_ROUNDS;
+    return m->spin_rounds == 1 && m->loop_tick % TRY_EVERY == 0 ? TRY : m->spin_rounds;
+}
+
 static struct rn_g *spin(struct rn_m *m)
 {
-    for (int round = 0; round < SPIN_ROUNDS && !rn_load_relaxed(&rn__sched.stopping); round++) {
+    uint32_t rounds = spin_rounds(m);
+    for (uint32_t round = 0; round < rounds && !rn_load_relaxed(&rn__sched.stopping); round++) {
+        for (int i = 0; i < SPIN_PAUSES && round; i++)
+            rn_cpu_pause();
         struct rn_g *g = steal_once(m);
+        if (g && round)
+            m->spin_rounds = rounds * 2 < SPIN_ROUNDS ? rounds * 2 : SPIN_ROUNDS;
         if (g)
             return g;
-        for (int i = 0; i < SPIN_PAUSES; i++)
-            rn_cpu_pause();
     }
+    m->spin_rounds = (rounds + 1) / 2;
     return steal_next(m->p);
 }
 
-/* The next goroutine for m, which has a processor; NULL: look again (it may have slept). */
 /* What waits elsewhere while this worker always finds work of its own: the global queue, and the timers
  * of a processor that rn_set_procs has taken out of use, which has no worker to see to them. */
 static struct rn_g *elsewhere(struct rn_m *m)
@@ -109,6 +123,7 @@ static struct rn_g *elsewhere(struct rn_m *m)
     return g;
 }
 
+/* The next goroutine for m, which has a processor; NULL: look again (it may have slept). */
 static struct rn_g *find(struct rn_m *m)
 {
     struct rn_p *p = m->p;
@@ -170,8 +185,9 @@ static void stop_spinning(struct rn_m *m)
     if (!m->spinning)
         return;
     m->spinning = false;
-    /* acq_rel: see idle.c.  The last one wakes another: there may be more work. */
-    if (rn_sub_acq_rel(&rn__sched.spinning_n, 1) == 1)
+    /* acq_rel: see idle.c.  The last one wakes another if there is more work.  What is being queued at this
+     * very moment it may miss, as there is no heavy fence; its queue's owner runs it, or the monitor sees it. */
+    if (rn_sub_acq_rel(&rn__sched.spinning_n, 1) == 1 && rn__work_somewhere())
         rn__wake_idle();
 }
 

@@ -3,11 +3,13 @@
  *
  * User code in C can't be interrupted, and need not be: the goroutine keeps its thread and goes on
  * without a processor, and queues for one when it next enters the runtime. How long is too long:
- *  - a thread that used no processor time since the last look is blocked in the kernel: at once;
+ *  - a thread that used no processor time since the last look, and does not wait for its turn on one, is
+ *    blocked in the kernel: at once;
  *  - one that computes: 10 ms (Go's time slice), or 1 ms when a timer is overdue.
  *
- * It looks every 20 µs at first; after 50 looks without work for it the pause doubles up to 10 ms, or
- * to 1 ms while timers are pending. With every processor idle it sleeps until one is not. */
+ * It looks every 20 µs for 50 looks after it has taken one; otherwise the pause doubles up to 10 ms, or
+ * to 1 ms while timers are pending. With every processor idle it sleeps until one is not, and begins with 20 µs
+ * again: a server that is idle a thousand times in a second must not pay for 50 looks each time. */
 #include "sched/choice.h"
 
 enum {
@@ -66,7 +68,8 @@ static bool look_at(struct rn_p *p, rn_time now)
     if (rn_load_relaxed(&m->own.inside) || !others_wait(p, now, &timer))
         return false;
     int64_t cpu = rn_os_thread_cpu(m->thread), used = cpu - p->seen_cpu;
-    bool blocked = p->seen_cpu >= 0 && cpu >= 0 && used == 0 && stuck >= PAUSE_MIN * RN_MICROSECOND;
+    bool blocked = p->seen_cpu >= 0 && cpu >= 0 && used == 0 && stuck >= PAUSE_MIN * RN_MICROSECOND &&
+                   rn_os_thread_is_blocked(m->tid);
     p->seen_cpu = cpu;
     if (!blocked && stuck < (timer ? SLICE_TIMER : SLICE) * RN_MILLISECOND)
         return false;
@@ -100,14 +103,28 @@ static bool sleep_while_idle(void)
     return idle;
 }
 
-/* Timers and descriptors, when the worker that used to sleep for them is busy, and another could. */
-static void replace_poller(void)
+/* Timers and descriptors, when the worker that used to sleep for them is busy, and another could.  A busy
+ * worker looks at both between two goroutines: only when nobody has for a while is another one woken. */
+static void replace_poller(rn_time now)
 {
+    enum { EVERY = 1 }; /* ms */
     struct rn_sched *s = &rn__sched;
     /* relaxed, all: hints. */
-    if (rn_load_relaxed(&s->poll_until) == INT64_MIN &&
-        (rn_load_relaxed(&rn__external_wakers) != 0 || rn__timers_first() != INT64_MAX))
+    if (rn_load_relaxed(&s->poll_until) != INT64_MIN)
+        return;
+    bool descriptors =
+        rn_load_relaxed(&rn__external_wakers) != 0 && now - rn_load_relaxed(&s->polled_at) >= EVERY * RN_MILLISECOND;
+    if (descriptors || rn__timers_first() != INT64_MAX)
         rn__poller_replace();
+}
+
+/* A worker that stopped spinning may have missed what was queued at that moment; see stop_spinning. */
+static void wake_for_missed_work(void)
+{
+    struct rn_sched *s = &rn__sched;
+    /* relaxed, both: hints. */
+    if (rn_load_relaxed(&s->idle_p_n) != 0 && rn_load_relaxed(&s->spinning_n) == 0 && rn__work_somewhere())
+        rn__wake_idle();
 }
 
 /* Descriptors, when every worker has been busy for long. */
@@ -153,7 +170,7 @@ void *rn__monitor(void *arg)
 {
     (void)arg;
     struct rn_sched *s = &rn__sched;
-    uint32_t pause = PAUSE_MIN, looks = 0;
+    uint32_t pause = PAUSE_MIN, looks = LOOKS;
     s->monitor_tid = rn_os_thread_id();
     while (!rn_load_acquire(&s->stopping)) { /* acquire: pairs with the release in rn__stop */
         rn_os_nap(pause * RN_MICROSECOND);
@@ -162,15 +179,18 @@ void *rn__monitor(void *arg)
         bool took = false;
         for (uint32_t i = 0; i < s->procs_made; i++)
             took |= look_at(&rn__procs[i], now);
-        replace_poller();
+        replace_poller(now);
+        wake_for_missed_work();
         if (rn_load_relaxed(&s->worker_wanted)) { /* relaxed: a hint */
             rn_store_relaxed(&s->worker_wanted, 0);
             rn__wake_idle();
         }
         poll_if_nobody_does(now);
         bool trims = trim_stacks(now);
-        looks = took || (!trims && sleep_while_idle()) ? 0 : looks + 1;
+        looks = took ? 0 : looks + 1;
         pause = next_pause(pause, looks, now);
+        if (!trims && sleep_while_idle())
+            pause = PAUSE_MIN;
     }
     return NULL;
 }

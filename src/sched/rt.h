@@ -58,6 +58,7 @@ struct rn_m {
     struct rn_g *dead;   /* it has just ended here; the loop puts its record away */
     struct rn_g *hint;   /* the loop's next goroutine, chosen by park */
     uint32_t loop_tick;
+    uint32_t spin_rounds; /* how long to look for work before sleeping; see loop.c */
     struct rn_ready_list events; /* whom the poller's last answer wakes */
     struct rn_m *idle_link;
     struct rn_m *all_link;
@@ -148,6 +149,8 @@ void rn__wake_idle_slow(void);
 /* Gives a processor that was taken, or is being left, to some worker, or makes it idle. */
 void rn__hand_off(struct rn_p *p);
 struct rn_p *rn__idle_p_get(void);
+/* Is anything queued, anywhere?  Exact after a heavy fence, otherwise a hint. */
+bool rn__work_somewhere(void);
 void rn__idle_p_put_locked(struct rn_p *p);
 /* The worker has a processor and nothing to run: sleeps, and comes back with a processor. */
 void rn__idle(struct rn_m *m);

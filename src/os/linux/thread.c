@@ -85,6 +85,16 @@ static bool read_stat(int dir, const char *tid, char *text, size_t size)
     return true;
 }
 
+bool rn_os_thread_is_blocked(int tid)
+{
+    char path[64], text[512];
+    snprintf(path, sizeof path, "/proc/self/task/%d", tid);
+    if (!read_stat(AT_FDCWD, path, text, sizeof text))
+        return true; /* no /proc: what it used says enough */
+    const char *after = strrchr(text, ')');
+    return !after || strlen(after) < 3 || after[2] != 'R';
+}
+
 /* What runs this program may have a thread in it: ThreadSanitizer (the race build says so by RN_RACE,
  * since this file is compiled without the sanitizer there), or qemu, by whose name the kernel knows an
  * emulated process. */
