@@ -126,6 +126,10 @@ RN_PUBLIC ssize_t rn_net_writev_ctx(rn_context *ctx, rn_conn *c, const struct io
  * Reading the file may block the thread, not the other goroutines. */
 RN_PUBLIC ssize_t rn_net_sendfile(rn_conn *c, int file, int64_t offset, size_t n);
 RN_PUBLIC ssize_t rn_net_sendfile_ctx(rn_context *ctx, rn_conn *c, int file, int64_t offset, size_t n);
+/* Waits until there is something to read, its end or an error included, and reads nothing: 0, or an error.  For who
+ * wants to hold no buffer meanwhile.  May be 0 too early, seldom: a read may still wait. */
+RN_PUBLIC int rn_net_wait_read(rn_conn *c);
+RN_PUBLIC int rn_net_wait_read_ctx(rn_context *ctx, rn_conn *c);
 /* What can be read, or written, without waiting; RN_EAGAIN when nothing can. */
 RN_PUBLIC ssize_t rn_net_try_read(rn_conn *c, void *buf, size_t n);
 RN_PUBLIC ssize_t rn_net_try_write(rn_conn *c, const void *buf, size_t n);
@@ -229,6 +233,8 @@ RN_EXTERN_C_END
 #define net_writev_ctx rn_net_writev_ctx
 #define net_sendfile rn_net_sendfile
 #define net_sendfile_ctx rn_net_sendfile_ctx
+#define net_wait_read rn_net_wait_read
+#define net_wait_read_ctx rn_net_wait_read_ctx
 #define net_try_read rn_net_try_read
 #define net_try_write rn_net_try_write
 #define net_close rn_net_close

@@ -471,7 +471,8 @@ void rn_http_mux_free(rn_http_mux *m)
     }
     for (struct rn__http_route *r = m->routes, *next; r; r = next) {
         next = r->next;
-        rn__free(r->owned);
+        if (r->free_owned)
+            r->free_owned(r->owned);
         rn__free(r);
     }
     rn__free(m);
@@ -515,6 +516,13 @@ void rn_http_mux_handle_with(rn_http_mux *m, const char *pattern, rn_http_handle
         rn_panic("http: pattern \"%s\" conflicts with pattern \"%s\"", r->pattern, other->pattern);
     held = NULL;
     insert(m, r);
+}
+
+void rn__http_mux_own(rn_http_mux *m, void *owned, void (*free_owned)(void *))
+{
+    struct rn__http_route *r = (m ? m : &default_mux)->routes;
+    r->owned = owned;
+    r->free_owned = free_owned;
 }
 
 void rn_http_mux_handle(rn_http_mux *m, const char *pattern, rn_http_handler h)

@@ -22,7 +22,8 @@ struct rn__http_route {
     int n_names;
     rn_http_handler handler;
     void *arg;
-    char *owned; /* memory that ends with the route */
+    void *owned; /* ends with the route, by this */
+    void (*free_owned)(void *);
 };
 
 /* A part of the path that a wildcard stands for. */
@@ -42,5 +43,8 @@ enum rn__http_found { RN__HTTP_FOUND, RN__HTTP_ADD_SLASH, RN__HTTP_NO_METHOD, RN
  * other methods, which are stored in `allow` as "GET, HEAD" (cut off where it does not fit).  m NULL: the default mux. */
 enum rn__http_found rn__http_route(const rn_http_mux *m, const char *host, const char *method, const char *path,
                                    size_t n, struct rn__http_match *match, char *allow, size_t room);
+
+/* The route that was added last has this, which is to be freed with it. */
+void rn__http_mux_own(rn_http_mux *m, void *owned, void (*free_owned)(void *));
 
 #endif

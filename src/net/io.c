@@ -130,6 +130,32 @@ int rn_net_read_full(rn_conn *c, void *buf, size_t n)
     return rn_net_read_full_ctx(NULL, c, buf, n);
 }
 
+/* Whether a read would not block; any other descriptor than a socket is said to be ready. */
+static __attribute__((noinline)) bool looks_ready(struct rn__fd *f)
+{
+    char byte;
+    if (!(f->flags & RN_FD_SOCKET))
+        return true;
+    return recv(f->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || !would_block(errno);
+}
+
+int rn_net_wait_read_ctx(rn_context *ctx, rn_conn *c)
+{
+    struct rn__fd *f = of(c);
+    int err = rn__fd_begin(f, RN_SIDE_READ, ctx);
+    if (err)
+        return err;
+    if (rn__fd_is_drained(f) || !looks_ready(f))
+        err = rn__fd_wait(f, RN_SIDE_READ, ctx);
+    rn__fd_end(f, RN_SIDE_READ);
+    return err;
+}
+
+int rn_net_wait_read(rn_conn *c)
+{
+    return rn_net_wait_read_ctx(NULL, c);
+}
+
 ssize_t rn_net_try_read(rn_conn *c, void *buf, size_t n)
 {
     struct rn__fd *f = of(c);

@@ -1,0 +1,327 @@
+/* A connection: waits for requests of HTTP/1, one after the other, and has each answered.
+ *
+ * What always holds: a connection that waits for a request holds no buffer, only its record and the page of
+ * its goroutine's stack; the buffers come with the first byte (from a pool) and go when nothing is left to do.  While
+ * its state is ACTIVE nobody but its goroutine closes it, but for rn_http_close.
+ *
+ * Rejected: reading the head into a buffer that waits with the connection (8 KiB each for ten thousand idle ones), and a
+ * state machine with callbacks (handlers would not be able to block).
+ */
+#define _GNU_SOURCE 1
+#include "http/conn.h"
+#include "base/alloc.h"
+#include <errno.h>
+#include <string.h>
+
+/* ---- buffers ---- */
+
+static void *new_work(void)
+{
+    struct rn__http_work *w = rn__malloc(sizeof *w);
+    if (!w)
+        return NULL;
+    w->in = w->in_inline;
+    w->in_size = sizeof w->in_inline;
+    w->date_until = 0;
+    w->date_second = -1;
+    return w;
+}
+
+static rn_pool works = RN_POOL_INIT(new_work, rn__free);
+
+void rn__http_conn_drain_pool(void)
+{
+    rn_pool_drain(&works);
+}
+
+static bool take_work(struct rn__http_conn *c)
+{
+    struct rn__http_work *w = rn_pool_get(&works);
+    if (!w)
+        return false;
+    w->conn = c;
+    w->pos = w->len = w->head_n = w->out_n = 0;
+    w->ended = false;
+    w->x.carrier = &rn__http1;
+    w->x.conn = c;
+    w->x.server = c->server;
+    w->x.body = w->body;
+    rn__http_arena_init(&w->x.arena, w->arena, sizeof w->arena);
+    c->work = w;
+    return true;
+}
+
+static void give_work(struct rn__http_conn *c)
+{
+    struct rn__http_work *w = c->work;
+    c->work = NULL;
+    if (!w)
+        return;
+    if (w->in != w->in_inline) {
+        rn__free(w->in);
+        w->in = w->in_inline;
+        w->in_size = sizeof w->in_inline;
+    }
+    rn_pool_put(&works, w);
+}
+
+/* Room for a longer head; false at the limit, or when there is no memory. */
+static bool grow(struct rn__http_work *w, size_t most)
+{
+    if (w->in_size >= most + 4096)
+        return false;
+    size_t size = 2 * w->in_size < most ? 2 * w->in_size : most + 4096;
+    char *more = rn__malloc(size);
+    if (!more)
+        return false;
+    memcpy(more, w->in, w->len);
+    if (w->in != w->in_inline)
+        rn__free(w->in);
+    w->in = more;
+    w->in_size = size;
+    return true;
+}
+
+/* ---- deadlines ---- */
+
+void rn__http_conn_read_deadline(struct rn__http_conn *c, rn_time when)
+{
+    rn_net_set_read_deadline(c->stream.c, when);
+}
+
+void rn__http_conn_write_deadline(struct rn__http_conn *c, size_t n)
+{
+    const rn_http_options *o = rn__http_server_options(c->server);
+    rn_duration earned = (int64_t)n / o->min_rate * RN_SECOND;
+    rn_net_set_write_deadline(c->stream.c, rn_time_add(rn_time_add(rn_now(), o->write_timeout), earned));
+}
+
+char *rn__http_conn_remote(struct rn__http_conn *c, struct rn__http_arena *a)
+{
+    rn_addr addr;
+    char *text = rn__http_arena_get(a, RN_ADDR_TEXT);
+    rn_net_remote_addr(c->stream.c, &addr);
+    if (text)
+        rn_addr_format(&addr, text);
+    return text;
+}
+
+/* ---- the head of a request ---- */
+
+enum outcome { GO_ON, END, LINGER }; /* LINGER: something was sent that the client should see before the end */
+
+static enum outcome refuse(struct rn__http_work *w, int status)
+{
+    rn__http1_refuse(w, status);
+    return LINGER;
+}
+
+/* Reads until the whole head is there: *status is 0 then. */
+static enum outcome read_head(struct rn__http_work *w)
+{
+    const rn_http_options *o = rn__http_server_options(w->conn->server);
+    size_t seen = 0;
+    rn_time deadline = 0;
+    for (;;) {
+        ptrdiff_t n = rn__http_head_end(w->in, w->len, &seen);
+        if (n < 0)
+            return refuse(w, (int)-n);
+        if (n == 2 && !w->head_n) { /* an empty line before a request: some clients send one */
+            memmove(w->in, w->in + 2, w->len -= 2);
+            seen = 0;
+            w->head_n = 2; /* but not two */
+            continue;
+        }
+        if (n > 0) {
+            w->head_n = (size_t)n;
+            return (size_t)n > o->max_header_bytes ? refuse(w, 431) : GO_ON;
+        }
+        if (w->len >= o->max_header_bytes || (w->len == w->in_size && !grow(w, o->max_header_bytes)))
+            return refuse(w, memchr(w->in, '\n', w->len) ? 431 : 414);
+        if (w->len && !deadline) {
+            deadline = rn_time_add(rn_now(), o->header_timeout);
+            rn__http_conn_read_deadline(w->conn, deadline);
+        }
+        ptrdiff_t got = w->ended ? 0 : rn__http1_fill(w);
+        if (got == RN_ETIMEOUT && w->len)
+            return refuse(w, 408);
+        if (got <= 0)
+            return END;
+    }
+}
+
+/* Fills in the request from its head.  0 or the status to refuse it with. */
+static int take_head(struct rn__http_work *w)
+{
+    const rn_http_options *o = rn__http_server_options(w->conn->server);
+    struct rn_http_writer *x = &w->x;
+    struct rn__http_head h = {.fields = w->fields, .room = o->max_headers};
+    rn__http_begin(x);
+    if (h.room > RN__HTTP_FIELDS && !(h.fields = rn__http_arena_get(&x->arena, h.room * sizeof *h.fields)))
+        return 503;
+    int status = rn__http_parse_head(w->in, w->head_n, &h);
+    if (status)
+        return status;
+    w->pos = w->head_n;
+    w->chunked = (struct rn__http_chunked){0};
+    x->fields = h.fields;
+    x->n_fields = h.n_fields;
+    x->r.method = h.method;
+    x->r.host = h.host ? h.host : "";
+    x->r.version = h.version;
+    x->r.tls = w->conn->stream.tls != NULL;
+    x->body_left = h.flags & RN__HTTP_CHUNKED ? -1 : h.length > 0 ? h.length : 0;
+    x->r.content_length = x->body_left;
+    x->body_done = x->body_left == 0;
+    x->expects_continue = h.flags & RN__HTTP_CONTINUE && !x->body_done;
+    x->close = h.flags & RN__HTTP_CLOSE || (h.version == 10 && !(h.flags & RN__HTTP_KEEP_ALIVE));
+    return rn__http_take_target(x, h.target, h.target_n);
+}
+
+/* ---- one request ---- */
+
+/* Reads what the handler left of the body; false when that is too much. */
+static bool drain_body(struct rn_http_writer *x)
+{
+    enum { MOST = 256 << 10 };
+    char rest[2048];
+    int64_t most = x->body_total + MOST;
+    while (!x->body_done && x->body_total < most)
+        if (rn__http_read_body(x, rest, sizeof rest) < 0)
+            return false;
+    return x->body_done;
+}
+
+static enum outcome serve_request(struct rn__http_work *w)
+{
+    struct rn_http_writer *x = &w->x;
+    int status = take_head(w);
+    if (status) {
+        rn__http_end(x);
+        return refuse(w, status);
+    }
+    bool panicked = rn__http_run(x);
+    enum outcome out = GO_ON;
+    if (x->hijacked || panicked || x->error)
+        out = END;
+    else if (x->close || x->expects_continue)
+        out = x->body_done && !x->body_error ? END : LINGER;
+    else if (!drain_body(x))
+        out = LINGER;
+    rn__http_end(x);
+    w->len -= w->pos;
+    memmove(w->in, w->in + w->pos, w->len);
+    w->pos = w->head_n = 0;
+    return out;
+}
+
+/* Whether what has come so far could be the beginning of HTTP/2. */
+static bool begins_http2(const struct rn__http_work *w)
+{
+    static const char preface[] = "PRI * HTTP/2.0\r\n\r\n";
+    return w->head_n == sizeof preface - 1 && memcmp(w->in, preface, w->head_n) == 0;
+}
+
+/* All requests that have arrived.  The work block is taken, and given back. */
+static __attribute__((noinline)) enum outcome serve_arrived(struct rn__http_conn *c)
+{
+    if (!take_work(c))
+        return END;
+    struct rn__http_work *w = c->work;
+    enum outcome out;
+    do {
+        out = read_head(w);
+        if (out == GO_ON && !c->served && begins_http2(w) && !rn__http_server_options(c->server)->no_http2) {
+            rn__http2_serve(c, w->in, w->len);
+            out = END;
+        } else if (out == GO_ON) {
+            c->served = true;
+            out = serve_request(w);
+        }
+    } while (out == GO_ON && (w->len > 0 || w->ended));
+    if (rn__http1_flush(w) < 0)
+        out = END;
+    give_work(c);
+    return out;
+}
+
+/* The response must arrive before the end does: a connection that is closed with unread bytes is reset, and
+ * what was sent may be lost.  So the client is told that nothing follows, and what it still sends is thrown away, for a
+ * while. */
+static __attribute__((noinline)) void linger(struct rn__http_conn *c)
+{
+    enum { MOST = 256 << 10 };
+    char rest[1024];
+    rn__stream_close_write(&c->stream);
+    rn_net_set_deadline(c->stream.c, rn_time_add(rn_now(), 2 * RN_SECOND));
+    for (size_t sum = 0; sum < MOST;) {
+        ptrdiff_t n = rn_net_read(c->stream.c, rest, sizeof rest);
+        if (n <= 0)
+            return;
+        sum += (size_t)n;
+    }
+}
+
+/* ---- the connection ---- */
+
+static bool become(struct rn__http_conn *c, uint32_t from, uint32_t to)
+{
+    /* seq_cst: going idle and then looking whether the server drains, against the server's saying so and then looking for idle
+     * ones (server.c). */
+    return rn_cas_seq_cst(&c->state, &from, to);
+}
+
+/* Waits for the first bytes of a request. */
+static bool wait_for_request(struct rn__http_conn *c)
+{
+    if (rn__http_server_draining(c->server))
+        return false;
+    if (!c->stream.tls || !rn__tls_pending(c->stream.tls)) {
+        rn_time until = rn_time_add(rn_now(), rn__http_server_options(c->server)->idle_timeout);
+        rn__http_conn_read_deadline(c, until);
+        if (rn_net_wait_read(c->stream.c) < 0)
+            return false;
+    }
+    return become(c, RN__HTTP_IDLE, RN__HTTP_ACTIVE);
+}
+
+/* Agrees on TLS and what it carries. */
+static __attribute__((noinline)) bool secure(struct rn__http_conn *c, bool *h2)
+{
+    struct rn__tls_context *t = rn__http_server_tls(c->server);
+    if (!t)
+        return true;
+    rn_net_set_deadline(c->stream.c, rn_time_add(rn_now(), rn__http_server_options(c->server)->header_timeout));
+    if (rn_net_wait_read(c->stream.c) < 0 || rn__tls_accept(&c->stream, t, h2) < 0)
+        return false;
+    rn_net_set_deadline(c->stream.c, 0);
+    return true;
+}
+
+static void end_connection(struct rn__http_conn *c)
+{
+    give_work(c);
+    rn__stream_end(&c->stream);
+    rn__http_server_forget(c);
+}
+
+void rn__http_conn_main(struct rn__http_conn *c)
+{
+    defer(end_connection, c); /* also when a handler leaves by rn_exit_goroutine */
+    bool h2 = false;
+    if (!secure(c, &h2))
+        return;
+    if (h2) {
+        if (become(c, RN__HTTP_IDLE, RN__HTTP_ACTIVE))
+            rn__http2_serve(c, NULL, 0);
+        return;
+    }
+    enum outcome out = GO_ON;
+    while (out == GO_ON && wait_for_request(c)) {
+        out = serve_arrived(c);
+        if (out == GO_ON && !become(c, RN__HTTP_ACTIVE, RN__HTTP_IDLE))
+            return;
+    }
+    if (out == LINGER)
+        linger(c);
+}

@@ -1,0 +1,84 @@
+/* A server and its connections, for the files that make them up.
+ *
+ *   conn.c    a connection's life, and requests of HTTP/1 on it       h1.c   how HTTP/1 carries an exchange
+ *   server.c  listeners, the set of connections, shutting down        h2*.c  HTTP/2
+ *
+ * Lock order: the server's lock is taken with no other held, and nothing blocks under it. */
+#ifndef RN_HTTP_CONN_H
+#define RN_HTTP_CONN_H
+
+#include "base/list.h"
+#include "http/exchange.h"
+#include "http/stream.h"
+#include <runnel/sync.h>
+
+/* Who may close a connection.  IDLE -> ACTIVE and back: its own goroutine.  IDLE -> CLOSING: whoever drains the server; the
+ * goroutine, which waits in a read, then finds it closed. */
+enum { RN__HTTP_IDLE, RN__HTTP_ACTIVE, RN__HTTP_CLOSING };
+
+struct rn__http_conn {
+    struct rn_node node; /* in the server's set; guarded by its lock */
+    rn_http_server *server;
+    struct rn__http_stream stream;
+    struct rn__http_work *work; /* NULL while no request is under way */
+    rn_atomic(uint32_t) state;  /* RN__HTTP_IDLE … */
+    bool served;                /* a request was: what begins like HTTP/2 is not */
+};
+
+/* The buffers of a connection that has a request under way, under HTTP/1.  From a pool: an idle connection has none. */
+enum { RN__HTTP_IN = 8192, RN__HTTP_HEAD_OUT = 4096, RN__HTTP_ARENA = 4096, RN__HTTP_FIELDS = 100 };
+struct rn__http_work {
+    struct rn_http_writer x;
+    struct rn__http_conn *conn;
+    char *in;                 /* in_inline, or from the heap where a head was longer */
+    size_t in_size, pos, len; /* read from in: [0, len); used: [0, pos) */
+    size_t head_n;            /* the head, whose text the request's strings are */
+    struct rn__http_chunked chunked;
+    bool ended; /* the peer sends nothing more */
+    size_t out_n;
+    int64_t date_second;
+    rn_time date_until;
+    char date[RN__HTTP_DATE + 2];
+    struct rn__http_field fields[RN__HTTP_FIELDS];
+    char out[RN__HTTP_HEAD_OUT];
+    char body[RN__HTTP_BODY];
+    char in_inline[RN__HTTP_IN];
+    _Alignas(16) char arena[RN__HTTP_ARENA];
+};
+
+/* ---- server.c ---- */
+
+const rn_http_options *rn__http_server_options(const rn_http_server *s);
+rn_context *rn__http_server_context(rn_http_server *s);
+bool rn__http_server_draining(rn_http_server *s);
+struct rn__tls_context *rn__http_server_tls(rn_http_server *s);
+/* The connection's goroutine is about to end: takes it out of the set and frees it. */
+void rn__http_server_forget(struct rn__http_conn *c);
+
+/* ---- conn.c ---- */
+
+/* What a connection's goroutine runs. */
+void rn__http_conn_main(struct rn__http_conn *c);
+void rn__http_conn_read_deadline(struct rn__http_conn *c, rn_time when);
+/* Sets the deadline for writing n bytes, by the server's options. */
+void rn__http_conn_write_deadline(struct rn__http_conn *c, size_t n);
+char *rn__http_conn_remote(struct rn__http_conn *c, struct rn__http_arena *a);
+/* Gives up the memory that the pool of buffers keeps; for leak checks, when no server runs. */
+void rn__http_conn_drain_pool(void);
+
+/* ---- h1.c ---- */
+
+extern const struct rn__http_carrier rn__http1;
+/* Sends what waits in w->out. */
+int rn__http1_flush(struct rn__http_work *w);
+/* Reads more behind w->len: > 0, 0 at the end, or an error; RN_ENOMEM when there is no room.  Flushes first. */
+ptrdiff_t rn__http1_fill(struct rn__http_work *w);
+/* Sends a response by itself, for what is no request. */
+void rn__http1_refuse(struct rn__http_work *w, int status);
+
+/* ---- h2.c ---- */
+
+/* Serves HTTP/2 until the connection ends.  `first`: bytes that were read already (the client's preface, or part of it). */
+void rn__http2_serve(struct rn__http_conn *c, const char *first, size_t n);
+
+#endif

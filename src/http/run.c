@@ -1,0 +1,186 @@
+/* An exchange's course: find the handler, run it, see that the response is complete. */
+#define _GNU_SOURCE 1
+#include "http/conn.h"
+#include "http/exchange.h"
+#include "http/path.h"
+#include <stdio.h>
+#include <string.h>
+
+void rn__http_begin(struct rn_http_writer *x)
+{
+    rn__http_arena_reset(&x->arena);
+    x->r = (rn_http_request){.query = "", .path = "/", .host = ""};
+    x->began = rn_now();
+    x->fields = x->trailers = NULL;
+    x->n_fields = x->n_trailers = 0;
+    x->match.route = NULL;
+    x->arg = NULL;
+    x->remote = NULL;
+    x->form = NULL;
+    x->body_total = 0;
+    x->body_began = 0;
+    x->body_error = 0;
+    x->body_done = x->expects_continue = false;
+    x->ctx = x->watch_stop = NULL;
+    x->status = 200;
+    x->head_sent = x->no_body = x->finished = x->chunked = x->close = x->hijacked = false;
+    x->error = 0;
+    x->declared = -1;
+    x->written = 0;
+    x->out = x->out_inline;
+    x->n_out = 0;
+    x->out_room = RN__HTTP_OUT_INLINE;
+    x->body_n = 0;
+}
+
+/* ---- the context ---- */
+
+static void watch(struct rn_http_writer *x)
+{
+    if (x->carrier->watch(x, x->watch_stop))
+        rn_ctx_cancel_cause(x->ctx, RN_ECANCELED);
+}
+
+/* Looks out for the client's end, as far as the carrier can: only once the body was read. */
+static void begin_watch(struct rn_http_writer *x)
+{
+    if (!x->ctx || x->watch_stop || !x->body_done || !x->carrier->watch)
+        return;
+    x->watch_stop = rn_ctx_with_cancel(NULL);
+    rn_wg_go(&x->watching, watch, x);
+}
+
+static void end_watch(struct rn_http_writer *x)
+{
+    if (x->watch_stop) {
+        rn_ctx_cancel(x->watch_stop);
+        rn_wg_wait(&x->watching);
+        x->watch_stop = NULL;
+    }
+}
+
+rn_context *rn_http_context(const rn_http_request *r)
+{
+    struct rn_http_writer *x = rn__http_of(r);
+    if (!x->ctx)
+        x->ctx = rn_ctx_with_cancel(rn__http_server_context(x->server));
+    begin_watch(x);
+    return x->ctx;
+}
+
+void rn__http_end(struct rn_http_writer *x)
+{
+    end_watch(x);
+    if (x->ctx)
+        rn_ctx_cancel(x->ctx);
+    x->ctx = NULL;
+    rn__http_arena_reset(&x->arena);
+}
+
+/* ---- routes ---- */
+
+/* The path, cleaned or with a slash behind it, as a URL with the query. */
+static void redirect_path(struct rn_http_writer *x, bool slash)
+{
+    size_t query = strlen(x->r.query);
+    char *to = rn__http_arena_get(&x->arena, 3 * x->match_path_n + query + 4);
+    if (!to) {
+        rn_http_error(x, 500, NULL);
+        return;
+    }
+    size_t n = rn__http_path_encode(to, x->match_path, x->match_path_n);
+    if (slash)
+        to[n++] = '/';
+    if (query) {
+        to[n++] = '?';
+        memcpy(to + n, x->r.query, query);
+        n += query;
+    }
+    to[n] = 0;
+    rn_http_redirect(x, &x->r, to, 307);
+}
+
+static void call_handler(struct rn_http_writer *x)
+{
+    const rn_http_options *o = rn__http_server_options(x->server);
+    char allow[256];
+    if (o->handler) {
+        x->arg = o->arg;
+        o->handler(x, &x->r);
+        return;
+    }
+    if (!x->clean_path) {
+        redirect_path(x, false);
+        return;
+    }
+    switch (rn__http_route(o->mux, x->r.host, x->r.method, x->match_path, x->match_path_n, &x->match, allow,
+                           sizeof allow)) {
+    case RN__HTTP_FOUND:
+        x->arg = x->match.route->arg;
+        x->match.route->handler(x, &x->r);
+        break;
+    case RN__HTTP_ADD_SLASH:
+        redirect_path(x, true);
+        break;
+    case RN__HTTP_NO_METHOD:
+        rn_http_set_header(x, "Allow", allow);
+        rn_http_error(x, 405, NULL);
+        break;
+    case RN__HTTP_NO_ROUTE:
+        rn_http_error(x, 404, NULL);
+        break;
+    }
+}
+
+/* ---- panics ---- */
+
+struct guard {
+    struct rn_http_writer *x;
+    bool panicked, returned;
+};
+
+/* A handler's panic ends here. */
+static void recover(struct guard *g)
+{
+    const char *text = g->returned ? NULL : rn_recover();
+    if (!text)
+        return;
+    g->panicked = true;
+    fprintf(stderr, "http: panic serving %s: %s (%s %s)\n", rn_http_remote(&g->x->r), text, g->x->r.method,
+            g->x->r.target);
+}
+
+static void call_guarded(struct guard *g)
+{
+    defer(recover, g);
+    call_handler(g->x);
+    g->returned = true;
+}
+
+/* What the reading of the body found wrong is the response, if the handler gave none. */
+static void settle_body_error(struct rn_http_writer *x)
+{
+    if (x->body_error && !x->head_sent && x->written == 0 && x->status >= 400)
+        rn_http_error(x, x->status, NULL);
+}
+
+bool rn__http_run(struct rn_http_writer *x)
+{
+    struct guard g = {.x = x};
+    call_guarded(&g);
+    end_watch(x);
+    if (g.panicked) {
+        x->close = true;
+        if (!x->head_sent && !x->error && !x->hijacked) {
+            x->n_out = 0;
+            rn_http_error(x, 500, NULL);
+        } else {
+            x->error = x->error ? x->error : RN_EPANIC;
+        }
+    }
+    settle_body_error(x);
+    rn__http_finish(x);
+    if (rn__http_server_options(x->server)->access_log)
+        rn__http_log(x);
+    return g.panicked;
+}

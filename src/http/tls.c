@@ -1,0 +1,284 @@
+/* TLS by OpenSSL, over memory BIOs: OpenSSL never touches the socket, the goroutine does the reading and writing, and
+ * waits without holding anything.
+ *
+ *   reading:  [reading]  lock: SSL_read from what has come; if it wants more: unlock, read the socket, lock, feed it
+ *   writing:  [writing]  lock: SSL_write into the outgoing BIO, take what is there; unlock, write it to the socket
+ *
+ * `lock` guards the SSL object and both BIOs, is held for computing only.  `writing` is held from taking ciphertext out of the
+ * BIO until it was written, so that records leave in the order in which they were made; whoever reads may have something to write too
+ * (key updates, alerts, the handshake).  Lock order: reading, writing, lock.
+ *
+ * OpenSSL's error queue is thread-local: it is cleared before and read directly after a call, with no wait between.
+ *
+ * Rejected: SSL_set_fd with waits on WANT_READ: it reads the socket behind the back of the connection's record, which knows
+ * from the last read whether anything can be there. */
+#define _GNU_SOURCE 1
+#include "base/alloc.h"
+#include "http/stream.h"
+#include <errno.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <runnel/mutex.h>
+#include <stdio.h>
+
+struct rn__tls_context {
+    SSL_CTX *ctx;
+};
+
+struct rn__tls {
+    SSL *ssl;
+    BIO *in, *out; /* ciphertext from and to the peer */
+    rn_mutex reading, writing, lock;
+};
+
+/* ---- a server's settings ---- */
+
+static const unsigned char with_h2[] = "\x02h2\x08http/1.1", without[] = "\x08http/1.1";
+
+static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_n, const unsigned char *in,
+                           unsigned in_n, void *h2)
+{
+    const unsigned char *ours = h2 ? with_h2 : without;
+    unsigned n = h2 ? sizeof with_h2 - 1 : sizeof without - 1;
+    (void)ssl;
+    if (SSL_select_next_proto((unsigned char **)out, out_n, ours, n, in, in_n) != OPENSSL_NPN_NEGOTIATED)
+        return SSL_TLSEXT_ERR_ALERT_FATAL;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+static int complain(const char *what, const char *file)
+{
+    unsigned long code = ERR_peek_last_error();
+    const char *reason = ERR_reason_error_string(code);
+    fprintf(stderr, "http: %s %s: %s\n", what, file, reason ? reason : "unknown error");
+    return RN_EINVAL;
+}
+
+static int load(SSL_CTX *ctx, const char *cert, const char *key)
+{
+    ERR_clear_error();
+    if (SSL_CTX_use_certificate_chain_file(ctx, cert) != 1)
+        return complain("certificate", cert);
+    if (SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1)
+        return complain("private key", key);
+    if (SSL_CTX_check_private_key(ctx) != 1)
+        return complain("the private key does not fit the certificate:", key);
+    return 0;
+}
+
+int rn__tls_context_make(const char *cert, const char *key, bool h2, struct rn__tls_context **out)
+{
+    static const unsigned char id[] = "runnel";
+    struct rn__tls_context *t = rn__calloc(1, sizeof *t);
+    if (!t || !(t->ctx = SSL_CTX_new(TLS_server_method()))) {
+        rn__free(t);
+        return RN_ENOMEM;
+    }
+    SSL_CTX_set_min_proto_version(t->ctx, TLS1_2_VERSION);
+    SSL_CTX_set_options(t->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_mode(t->ctx,
+                     SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    SSL_CTX_set_session_id_context(t->ctx, id, sizeof id - 1);
+    SSL_CTX_set_alpn_select_cb(t->ctx, choose_protocol, h2 ? t : NULL);
+    int err = load(t->ctx, cert, key);
+    if (err) {
+        rn__tls_context_free(t);
+        return err;
+    }
+    *out = t;
+    return 0;
+}
+
+void rn__tls_context_free(struct rn__tls_context *t)
+{
+    if (t)
+        SSL_CTX_free(t->ctx);
+    rn__free(t);
+}
+
+/* ---- a connection ---- */
+
+static struct rn__tls *make(SSL_CTX *ctx)
+{
+    struct rn__tls *t = rn__calloc(1, sizeof *t);
+    if (!t)
+        return NULL;
+    t->ssl = SSL_new(ctx);
+    t->in = BIO_new(BIO_s_mem());
+    t->out = BIO_new(BIO_s_mem());
+    if (!t->ssl || !t->in || !t->out) {
+        SSL_free(t->ssl);
+        BIO_free(t->in);
+        BIO_free(t->out);
+        rn__free(t);
+        return NULL;
+    }
+    BIO_set_mem_eof_return(t->in, -1); /* empty is "not yet", not the end */
+    SSL_set_bio(t->ssl, t->in, t->out);
+    SSL_set_accept_state(t->ssl);
+    return t;
+}
+
+void rn__tls_free(struct rn__tls *t)
+{
+    SSL_free(t->ssl); /* with the BIOs */
+    rn__free(t);
+}
+
+bool rn__tls_pending(struct rn__tls *t)
+{
+    rn_mutex_lock(&t->lock);
+    bool some = SSL_has_pending(t->ssl) || BIO_ctrl_pending(t->in) > 0;
+    rn_mutex_unlock(&t->lock);
+    return some;
+}
+
+/* Writes what OpenSSL has for the peer.  With `writing`. */
+static int flush(struct rn__http_stream *s)
+{
+    struct rn__tls *t = s->tls;
+    for (;;) {
+        char buffer[4096];
+        rn_mutex_lock(&t->lock);
+        int n = BIO_read(t->out, buffer, sizeof buffer);
+        rn_mutex_unlock(&t->lock);
+        if (n <= 0)
+            return 0;
+        ptrdiff_t sent = rn_net_write(s->c, buffer, (size_t)n);
+        if (sent < 0)
+            return (int)sent;
+    }
+}
+
+static int flush_if_any(struct rn__http_stream *s)
+{
+    rn_mutex_lock(&s->tls->lock);
+    bool any = BIO_ctrl_pending(s->tls->out) > 0;
+    rn_mutex_unlock(&s->tls->lock);
+    if (!any)
+        return 0;
+    rn_mutex_lock(&s->tls->writing);
+    int err = flush(s);
+    rn_mutex_unlock(&s->tls->writing);
+    return err;
+}
+
+/* Reads ciphertext: > 0, 0 at the end, or an error. */
+static ptrdiff_t feed(rn_context *ctx, struct rn__http_stream *s)
+{
+    char buffer[4096];
+    ptrdiff_t got = rn_net_read_ctx(ctx, s->c, buffer, sizeof buffer);
+    if (got > 0) {
+        rn_mutex_lock(&s->tls->lock);
+        if (BIO_write(s->tls->in, buffer, (int)got) != got)
+            got = RN_ENOMEM;
+        rn_mutex_unlock(&s->tls->lock);
+    }
+    return got;
+}
+
+/* One step of OpenSSL, under the lock: > 0, 0 at a clean end, RN_EAGAIN for "more input", or an error. */
+static ptrdiff_t step(struct rn__tls *t, int (*f)(struct rn__tls *t, void *buffer, size_t n), void *buffer, size_t n)
+{
+    rn_mutex_lock(&t->lock);
+    ERR_clear_error();
+    int got = f(t, buffer, n);
+    int why = got > 0 ? SSL_ERROR_NONE : SSL_get_error(t->ssl, got);
+    ERR_clear_error();
+    rn_mutex_unlock(&t->lock);
+    switch (why) {
+    case SSL_ERROR_NONE:
+        return got;
+    case SSL_ERROR_ZERO_RETURN:
+        return 0;
+    case SSL_ERROR_WANT_READ:
+    case SSL_ERROR_WANT_WRITE:
+        return RN_EAGAIN;
+    default:
+        return -EPROTO;
+    }
+}
+
+static int do_read(struct rn__tls *t, void *buffer, size_t n)
+{
+    return SSL_read(t->ssl, buffer, n < 1 << 20 ? (int)n : 1 << 20);
+}
+
+static int do_write(struct rn__tls *t, void *buffer, size_t n)
+{
+    return SSL_write(t->ssl, buffer, n < 16384 ? (int)n : 16384);
+}
+
+static int do_accept(struct rn__tls *t, void *buffer, size_t n)
+{
+    (void)buffer, (void)n;
+    return SSL_do_handshake(t->ssl);
+}
+
+ptrdiff_t rn__tls_read(rn_context *ctx, struct rn__http_stream *s, void *buffer, size_t n)
+{
+    struct rn__tls *t = s->tls;
+    ptrdiff_t got;
+    rn_mutex_lock(&t->reading);
+    while ((got = step(t, do_read, buffer, n)) == RN_EAGAIN) {
+        int err = flush_if_any(s);
+        ptrdiff_t fed = err ? err : feed(ctx, s);
+        if (fed <= 0) {
+            got = fed; /* an end without a goodbye counts as one: HTTP knows its own */
+            break;
+        }
+    }
+    rn_mutex_unlock(&t->reading);
+    return got;
+}
+
+ptrdiff_t rn__tls_write(struct rn__http_stream *s, const void *data, size_t n)
+{
+    struct rn__tls *t = s->tls;
+    size_t done = 0;
+    int err = 0;
+    rn_mutex_lock(&t->writing);
+    while (!err && done < n) {
+        ptrdiff_t sent = step(t, do_write, (char *)data + done, n - done);
+        if (sent > 0)
+            done += (size_t)sent;
+        err = sent > 0 ? flush(s) : sent == 0 ? RN_ECLOSED : sent == RN_EAGAIN ? -EPROTO : (int)sent;
+    }
+    rn_mutex_unlock(&t->writing);
+    return err ? err : (ptrdiff_t)n;
+}
+
+int rn__tls_accept(struct rn__http_stream *s, struct rn__tls_context *context, bool *h2)
+{
+    const unsigned char *name = NULL;
+    unsigned n = 0;
+    s->tls = make(context->ctx);
+    if (!s->tls)
+        return RN_ENOMEM;
+    ptrdiff_t did;
+    while ((did = step(s->tls, do_accept, NULL, 0)) == RN_EAGAIN) {
+        int err = flush_if_any(s);
+        ptrdiff_t fed = err ? err : feed(NULL, s);
+        if (fed <= 0)
+            return fed ? (int)fed : RN_EEOF;
+    }
+    int err = flush_if_any(s); /* also the alert of one that failed */
+    if (did <= 0 || err)
+        return err ? err : -EPROTO;
+    SSL_get0_alpn_selected(s->tls->ssl, &name, &n);
+    *h2 = n == 2 && name[0] == 'h' && name[1] == '2';
+    return 0;
+}
+
+void rn__tls_close_write(struct rn__http_stream *s)
+{
+    struct rn__tls *t = s->tls;
+    rn_mutex_lock(&t->writing);
+    rn_mutex_lock(&t->lock);
+    ERR_clear_error();
+    SSL_shutdown(t->ssl);
+    ERR_clear_error();
+    rn_mutex_unlock(&t->lock);
+    flush(s);
+    rn_mutex_unlock(&t->writing);
+}
