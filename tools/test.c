@@ -32,7 +32,8 @@ static const char *take_value(int argc, char **argv, int *i, const char *name)
 
 static void must_be_number(const char *name, const char *value)
 {
-    if (!*value || strspn(value, "0123456789") != strlen(value) || strlen(value) > 19)
+    bool zero = strspn(value, "0") == strlen(value) && strcmp(name, "-seed") != 0;
+    if (zero || strspn(value, "0123456789") != strlen(value) || strlen(value) > 19)
         die(STATUS_USAGE, "test: %s %s: want a whole number (see: runnel help test)", name, value);
 }
 

@@ -31,6 +31,7 @@ enum {
     POINT = 20,
     SLICE = 4000,       /* after which, by default, another goroutine has its turn */
     SPINNING = 80000,   /* without a park, a wake-up, a start or an end: all that run are spinning */
+    YIELDS = 10,        /* that one makes before it is taken to spin */
     YIELD = 800,        /* what a yield counts as */
     READS = 200,        /* of the clock without any point: then it moves by itself */
     AFTER_MAIN = 20000, /* points that the others get once the main function has returned */
@@ -150,7 +151,8 @@ bool rn__explore_ready(struct rn_g *g)
         rn__explore->outside = true;
         return false;
     }
-    ex.spinning = 0;
+    if (g != m->g) /* not one that only yields */
+        ex.spinning = 0;
     insert(ex.n, g);
     return true;
 }
@@ -226,7 +228,7 @@ static uint32_t choose_by_priority(const struct menu *c)
 {
     if (c->index)
         return luck_below(c->n);
-    if (c->g && (c->what == RN_AT_YIELD || ex.slice > SLICE)) /* it may spin, waiting for those below it */
+    if (c->g && (c->g->explore.yields > YIELDS || ex.slice > SLICE)) /* it spins, waiting for those below it */
         c->g->explore.priority = --ex.lowest;
     uint32_t best = 0;
     for (uint32_t i = 1; i < c->n; i++)
@@ -246,6 +248,11 @@ static uint32_t find_value(const struct menu *c, uint32_t value)
 static void log_menu(const struct menu *c, uint32_t g, uint32_t taken)
 {
     struct rn_explore_shared *s = rn__explore;
+#ifndef RN_RACE
+    /* From here to the next point it touches nothing that others know of, or there would be a point. */
+    if (c->what >= RN_AFTER_GO)
+        return;
+#endif
     if (!s->log || s->met < s->planned || s->words_n + 4 + c->n > RN_EXPLORE_WORDS)
         return;
     uint32_t *to = s->words + s->words_n;
@@ -473,11 +480,14 @@ static struct rn_g *explored_pick(struct rn_p *p)
     if (c.g)
         c.what = why_left(c.g);
     if (c.what == RN_AT_YIELD) {
+        c.g->explore.yields++;
         ex.spinning += YIELD;
         if (ex.spinning > SPINNING && stand_still())
             return NULL;
     } else {
         ex.spinning = 0;
+        if (c.g)
+            c.g->explore.yields = 0;
     }
     uint32_t taken = choose(&c);
     return ex.n ? take(taken) : NULL;

@@ -38,7 +38,7 @@ enum {
     RN_EXPLORE_FRAMES = 16,     /* of a trace */
     RN_EXPLORE_NAME = 40,
     RN_EXPLORE_CHANGES = 16,     /* PCT's depth, at most */
-    RN_EXPLORE_PLACES = 1 << 12, /* places in the program that touch shared memory */
+    RN_EXPLORE_PLACES = 1 << 10, /* places in the program that touch shared memory */
 };
 
 /* A goroutine in a tale. */
@@ -115,7 +115,8 @@ struct rn_explore_g {
     uint32_t nth;      /* choices that it came to */
     uint32_t turn;     /* selects with several ready cases */
     uint32_t randoms;
-    uintptr_t lock; /* the last that it has locked and not unlocked; + 1: as one of many readers */
+    uint32_t yields; /* since it last waited */
+    uintptr_t lock;  /* the last that it has locked and not unlocked; + 1: as one of many readers */
 };
 
 /* g has become runnable.  False: nobody explores, or a plain thread of the program says so. */

@@ -80,7 +80,7 @@ static bool open_memory(void)
 
 static struct piece *piece_of(uintptr_t at)
 {
-    uint32_t i = (uint32_t)mix(at) & (PIECES - 1);
+    uint32_t i = (uint32_t)at & (PIECES - 1); /* neighbours stay together: each page of the table costs a fault */
     while (memory.of[i].at && memory.of[i].at != at)
         i = (i + 1) & (PIECES - 1);
     if (memory.of[i].at)

@@ -32,6 +32,8 @@ static void bounds_of_this_stack(struct rn_g *g)
     pthread_attr_t a;
     void *lo;
     size_t size;
+    if (rn__exploring()) /* it reads /proc, which takes longer than a schedule, and only reports want it */
+        return;
     if (pthread_getattr_np(pthread_self(), &a) != 0)
         return;
     if (pthread_attr_getstack(&a, &lo, &size) == 0) {

@@ -83,7 +83,7 @@ static void plan_chance(struct search *s, uint32_t i)
     p->planned = 0;
     p->log = p->tell = false;
     p->way = i == 0 ? RN_EXPLORE_DEFAULT : strategy == RN_EXPLORE_BY_PCT ? RN_EXPLORE_PCT : RN_EXPLORE_RANDOM;
-    p->chance = chances[i / 2 % (sizeof chances / sizeof *chances)];
+    p->chance = strategy == RN_EXPLORE_TREE ? chances[0] : chances[i / 2 % (sizeof chances / sizeof *chances)];
     p->changes = s->o->depth - 1;
     for (uint32_t k = 0; k < p->changes; k++)
         p->change_at[k] = 1 + (uint32_t)(rn__explore_mix(p->luck, k) % (s->events ? s->events : 1));
@@ -128,6 +128,12 @@ static enum walk walk_tree(struct search *s, struct rn_tree *tree, struct rn_sch
 
 static bool search_tree(struct search *s)
 {
+    enum { WARM_UP = 16 }; /* random schedules, which find the places that touch shared memory */
+    for (uint32_t i = 0; i < WARM_UP && i < s->o->schedules / 4; i++) {
+        plan_chance(s, i);
+        if (run_planned(s))
+            return false;
+    }
     struct rn_schedule next = {.steps = malloc(RN_EXPLORE_STEPS * sizeof *next.steps)};
     enum walk walk = RN_AGAIN;
     for (int i = 0; next.steps && walk == RN_AGAIN; i++) {

@@ -1,0 +1,599 @@
+/* Classic bugs that only some schedules show, each with its repair: every buggy_… must be found within 1000
+ * schedules, whatever the strategy, and no fixed_… may ever fail.  tests/explore/run.sh runs them. */
+#include <runnel.h>
+#include <runnel/test.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int counter;
+static bool ready, closed;
+static rn_mutex mu, other;
+static rn_cond cond;
+
+static void both(void (*f)(void))
+{
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    wg_go(&wg, f);
+    wg_go(&wg, f);
+    wg_wait(&wg);
+}
+
+/* ---- an update is lost: the value was read before another one wrote it ---- */
+
+static void update_around_yield(void)
+{
+    int seen = counter;
+    rn_yield();
+    counter = seen + 1;
+}
+
+static void update_plain(void)
+{
+    counter++;
+}
+
+static void update_in_two_locks(void)
+{
+    mutex_lock(&mu);
+    int seen = counter;
+    mutex_unlock(&mu);
+    mutex_lock(&mu);
+    counter = seen + 1;
+    mutex_unlock(&mu);
+}
+
+static void update_locked(void)
+{
+    mutex_lock(&mu);
+    counter++;
+    mutex_unlock(&mu);
+}
+
+static _Atomic int atomic_counter;
+
+static void update_load_store(void)
+{
+    int seen = atomic_load(&atomic_counter);
+    atomic_store(&atomic_counter, seen + 1);
+}
+
+static void update_fetch_add(void)
+{
+    atomic_fetch_add(&atomic_counter, 1);
+}
+
+TEST(buggy_lost_update_around_yield)
+{
+    both(update_around_yield);
+    CHECK_EQ(counter, 2);
+}
+
+TEST(buggy_lost_update_plain)
+{
+    both(update_plain);
+    CHECK_EQ(counter, 2);
+}
+
+TEST(buggy_lost_update_in_two_locks)
+{
+    both(update_in_two_locks);
+    CHECK_EQ(counter, 2);
+}
+
+TEST(buggy_lost_update_of_an_atomic)
+{
+    both(update_load_store);
+    CHECK_EQ(atomic_load(&atomic_counter), 2);
+}
+
+TEST(fixed_lost_update_locked)
+{
+    both(update_locked);
+    CHECK_EQ(counter, 2);
+}
+
+TEST(fixed_lost_update_of_an_atomic)
+{
+    both(update_fetch_add);
+    CHECK_EQ(atomic_load(&atomic_counter), 2);
+}
+
+/* ---- check, then act: what was checked no longer holds ---- */
+
+static void close_if_open(chan(int) c)
+{
+    if (!closed) {
+        closed = true;
+        chan_close(c);
+    }
+}
+
+static rn_once once;
+
+static void close_once(chan(int) c)
+{
+    once_do(&once, (rn_chan_close), c);
+}
+
+static void close_twice(void (*f)(chan(int)))
+{
+    chan(int) c = chan_make(int, 0);
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    wg_go(&wg, f, c);
+    wg_go(&wg, f, c);
+    wg_wait(&wg);
+    chan_free(c);
+}
+
+TEST(buggy_double_close)
+{
+    close_twice(close_if_open);
+}
+
+TEST(fixed_double_close)
+{
+    close_twice(close_once);
+}
+
+static int balance = 100;
+
+static void withdraw_checked_early(void)
+{
+    mutex_lock(&mu);
+    bool enough = balance >= 60;
+    mutex_unlock(&mu);
+    if (!enough)
+        return;
+    mutex_lock(&mu);
+    balance -= 60;
+    mutex_unlock(&mu);
+}
+
+static void withdraw(void)
+{
+    mutex_lock(&mu);
+    if (balance >= 60)
+        balance -= 60;
+    mutex_unlock(&mu);
+}
+
+TEST(buggy_check_then_act)
+{
+    both(withdraw_checked_early);
+    CHECK(balance >= 0);
+}
+
+TEST(fixed_check_then_act)
+{
+    both(withdraw);
+    CHECK(balance >= 0);
+}
+
+/* ---- locks in opposite orders ---- */
+
+static void lock_two(rn_mutex *a, rn_mutex *b)
+{
+    mutex_lock(a);
+    mutex_lock(b);
+    counter++;
+    mutex_unlock(b);
+    mutex_unlock(a);
+}
+
+TEST(buggy_lock_order)
+{
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    wg_go(&wg, lock_two, &mu, &other);
+    wg_go(&wg, lock_two, &other, &mu);
+    wg_wait(&wg);
+}
+
+TEST(fixed_lock_order)
+{
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    wg_go(&wg, lock_two, &mu, &other);
+    wg_go(&wg, lock_two, &mu, &other);
+    wg_wait(&wg);
+}
+
+static rn_rwmutex rw;
+
+static void read_twice(void)
+{
+    rwmutex_rlock(&rw);
+    rwmutex_rlock(&rw);
+    rwmutex_runlock(&rw);
+    rwmutex_runlock(&rw);
+}
+
+static void read_once(void)
+{
+    rwmutex_rlock(&rw);
+    rwmutex_runlock(&rw);
+}
+
+static void write_once(void)
+{
+    rwmutex_lock(&rw);
+    rwmutex_unlock(&rw);
+}
+
+TEST(buggy_recursive_read_lock)
+{
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    wg_go(&wg, read_twice);
+    wg_go(&wg, write_once);
+    wg_wait(&wg);
+}
+
+TEST(fixed_recursive_read_lock)
+{
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    wg_go(&wg, read_once);
+    wg_go(&wg, write_once);
+    wg_wait(&wg);
+}
+
+/* ---- a signal comes before the wait ---- */
+
+static void signal_unlocked(void)
+{
+    ready = true;
+    cond_signal(&cond);
+}
+
+static void signal_locked(void)
+{
+    mutex_lock(&mu);
+    ready = true;
+    cond_signal(&cond);
+    mutex_unlock(&mu);
+}
+
+static void wait_until_ready(void)
+{
+    mutex_lock(&mu);
+    while (!ready)
+        cond_wait(&cond, &mu);
+    mutex_unlock(&mu);
+}
+
+TEST(buggy_missed_signal)
+{
+    go(signal_unlocked);
+    wait_until_ready();
+}
+
+TEST(fixed_missed_signal)
+{
+    go(signal_locked);
+    wait_until_ready();
+}
+
+/* ---- if instead of while: somebody else was quicker ---- */
+
+static rn_cond not_empty;
+static int items;
+
+static void take_if(void)
+{
+    mutex_lock(&mu);
+    if (items == 0)
+        cond_wait(&not_empty, &mu);
+    items--;
+    CHECK(items >= 0);
+    mutex_unlock(&mu);
+}
+
+static void take_while(void)
+{
+    mutex_lock(&mu);
+    while (items == 0)
+        cond_wait(&not_empty, &mu);
+    items--;
+    CHECK(items >= 0);
+    mutex_unlock(&mu);
+}
+
+static void put(void)
+{
+    mutex_lock(&mu);
+    items++;
+    cond_signal(&not_empty);
+    mutex_unlock(&mu);
+}
+
+static void buffer(void (*take)(void))
+{
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    wg_go(&wg, take);
+    wg_go(&wg, take);
+    wg_go(&wg, put);
+    wg_go(&wg, put);
+    wg_wait(&wg);
+}
+
+TEST(buggy_buffer_with_if)
+{
+    buffer(take_if);
+}
+
+TEST(fixed_buffer_with_while)
+{
+    buffer(take_while);
+}
+
+/* ---- add inside the goroutine that is waited for ---- */
+
+static rn_waitgroup all;
+
+static void adds_itself(void)
+{
+    wg_add(&all, 1);
+    counter++;
+    wg_done(&all);
+}
+
+static void is_added(void)
+{
+    counter++;
+    wg_done(&all);
+}
+
+TEST(buggy_add_after_wait)
+{
+    go(adds_itself);
+    wg_wait(&all);
+    CHECK_EQ(counter, 1);
+}
+
+TEST(fixed_add_after_wait)
+{
+    wg_add(&all, 1);
+    go(is_added);
+    wg_wait(&all);
+    CHECK_EQ(counter, 1);
+}
+
+/* ---- order: used before it is there ---- */
+
+static char *config;
+static chan(rn_unit) configured;
+
+static void configure(void)
+{
+    config = strdup("config");
+}
+
+static void configure_and_tell(void)
+{
+    config = strdup("config");
+    chan_close(configured);
+}
+
+TEST(buggy_order)
+{
+    go(configure);
+    rn_yield();
+    CHECK(config != NULL);
+}
+
+TEST(fixed_order)
+{
+    configured = chan_make(rn_unit, 0);
+    go(configure_and_tell);
+    chan_recv(configured);
+    CHECK(config != NULL);
+    chan_free(configured);
+    free(config);
+}
+
+/* ---- ABA: the value is the same again, and yet not ---- */
+
+static struct node {
+    struct node *next;
+    bool taken;
+} nodes[3];
+static _Atomic(struct node *) top;
+
+static struct node *pop(void)
+{
+    struct node *n = atomic_load(&top);
+    while (n && !atomic_compare_exchange_strong(&top, &n, n->next))
+        continue;
+    return n;
+}
+
+static void push(struct node *n)
+{
+    n->next = atomic_load(&top);
+    while (!atomic_compare_exchange_strong(&top, &n->next, n))
+        continue;
+}
+
+static struct node *pop_locked(void)
+{
+    mutex_lock(&mu);
+    struct node *n = pop();
+    mutex_unlock(&mu);
+    return n;
+}
+
+static void push_locked(struct node *n)
+{
+    mutex_lock(&mu);
+    push(n);
+    mutex_unlock(&mu);
+}
+
+static void use(struct node *n)
+{
+    CHECK(!n->taken);
+    n->taken = true;
+}
+
+static void pop_pop_push(struct node *(*get)(void), void (*put_back)(struct node *))
+{
+    struct node *a = get(), *b = get();
+    if (b)
+        use(b);
+    if (a)
+        put_back(a);
+}
+
+static void pop_and_again(struct node *(*get)(void))
+{
+    struct node *a = get(), *b = get();
+    if (a)
+        use(a);
+    if (b)
+        use(b);
+}
+
+static void stack(struct node *(*get)(void), void (*put_back)(struct node *))
+{
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    for (int i = 3; i-- > 0;)
+        push(&nodes[i]);
+    wg_go(&wg, pop_and_again, get);
+    wg_go(&wg, pop_pop_push, get, put_back);
+    wg_wait(&wg);
+}
+
+TEST(buggy_aba)
+{
+    stack(pop, push);
+}
+
+TEST(fixed_aba)
+{
+    stack(pop_locked, push_locked);
+}
+
+/* ---- goroutines left behind ---- */
+
+static void answer(chan(int) c)
+{
+    chan_send(c, 42);
+}
+
+static void ask(size_t room)
+{
+    chan(int) c = chan_make(int, room);
+    go(answer, c);
+    int v;
+    chan_select(on_recv(c, &v), on_default());
+}
+
+TEST(buggy_answer_that_nobody_takes)
+{
+    ask(0);
+}
+
+TEST(fixed_answer_that_nobody_takes)
+{
+    ask(1);
+}
+
+static void produce(chan(int) c, chan(rn_unit) stop)
+{
+    for (int i = 0;; i++)
+        switch (chan_select(on_send(c, i), on_recv(stop, NULL))) {
+        case 1:
+            chan_close(c);
+            return;
+        default:;
+        }
+}
+
+static void produce_for_ever(chan(int) c)
+{
+    for (int i = 0;; i++)
+        chan_send(c, i);
+}
+
+TEST(buggy_producer_without_an_end)
+{
+    chan(int) c = chan_make(int, 0);
+    go(produce_for_ever, c);
+    CHECK_EQ(chan_recv(c), 0);
+}
+
+TEST(fixed_producer_without_an_end)
+{
+    chan(int) c = chan_make(int, 0);
+    chan(rn_unit) stop = chan_make(rn_unit, 0);
+    go(produce, c, stop);
+    CHECK_EQ(chan_recv(c), 0);
+    chan_close(stop);
+    for (int v; chan_next(c, &v);)
+        continue;
+    chan_free(c);
+    chan_free(stop);
+}
+
+/* ---- publication by a flag ---- */
+
+static int data;
+static _Atomic bool published;
+
+static void publish_early(void)
+{
+    atomic_store(&published, true);
+    data = 7;
+}
+
+static void publish(void)
+{
+    data = 7;
+    atomic_store(&published, true);
+}
+
+static void consume(void)
+{
+    if (atomic_load(&published))
+        CHECK_EQ(data, 7);
+}
+
+TEST(buggy_publication)
+{
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    wg_go(&wg, publish_early);
+    wg_go(&wg, consume);
+    wg_wait(&wg);
+}
+
+TEST(fixed_publication)
+{
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    wg_go(&wg, publish);
+    wg_go(&wg, consume);
+    wg_wait(&wg);
+}
+
+/* ---- a timeout and an answer at the same moment ---- */
+
+static void answer_late(chan(int) c)
+{
+    rn_sleep(RN_SECOND);
+    chan_send(c, 1);
+}
+
+static void ask_late(size_t room)
+{
+    chan(int) c = chan_make(int, room);
+    go(answer_late, c);
+    int v;
+    chan_select(on_recv(c, &v), on_timeout(RN_SECOND));
+}
+
+TEST(buggy_timeout_against_answer)
+{
+    ask_late(0);
+}
+
+TEST(fixed_timeout_against_answer)
+{
+    ask_late(1);
+}
