@@ -527,7 +527,7 @@ static struct rn_g *back_to_main(void)
         rn__g_each(count_left, &left);
     if (left) {
         rn__explore->leaked = true;
-        main->name = "returned";
+        rn_store_relaxed(&main->status, RN_G_DEAD); /* relaxed: no other thread; it is not to be listed */
         rn_fatal("leak: the test's function has returned, and %u goroutine%s for ever", left,
                  left == 1 ? " is blocked" : "s are blocked");
     }

@@ -206,9 +206,9 @@ static bool show(const struct search *s, int number, const struct rn_schedule *f
     if (!passed) {
         if (s->ran) {
             print_search(s, "  # ");
-            printf("  # it failed in the last of them; %" PRIu32 " of its %" PRIu32
-                   " forced choices are enough (found by %" PRIu32 " schedules more)\n",
-                   found->n, from, ran);
+            printf("  # it failed in the last; of its %" PRIu32 " forced choice%s %" PRIu32 " would do (%" PRIu32
+                   " schedules more were run to find out)\n",
+                   from, from == 1 ? "" : "s", found->n, ran);
         }
         if (rn__plan->outside)
             print_outside("  # ");

@@ -172,9 +172,27 @@ static bool contains(const struct rn_text *t, const char *what)
     return *what == 0 || memmem(t->at, t->len, what, strlen(what));
 }
 
+/* The line with which the runtime says what the test died of. */
+static bool last_words(const struct rn_text *err, char *words, size_t n)
+{
+    static const char *const begins[] = {"panic: ", "fatal error: "};
+    const char *end = err->at + err->len;
+    for (const char *at = err->at; err->len && at < end;) {
+        const char *newline = memchr(at, '\n', (size_t)(end - at));
+        size_t length = (size_t)((newline ? newline : end) - at);
+        for (int i = 0; i < 2; i++)
+            if (length >= strlen(begins[i]) && memcmp(at, begins[i], strlen(begins[i])) == 0) {
+                snprintf(words, n, "%.*s", (int)length, at);
+                return true;
+            }
+        at += length + 1;
+    }
+    return false;
+}
+
 void rn__test_judge(const struct rn_test *t, rn_duration limit, struct rn_result *r)
 {
-    char what[400];
+    char what[400], words[200] = "";
     int expected = t->status >= 0 ? t->status : 0;
     if (r->timed_out) {
         snprintf(what, sizeof what, "%s took longer than %d s", t->name, (int)(limit / RN_SECOND));
@@ -184,7 +202,8 @@ void rn__test_judge(const struct rn_test *t, rn_duration limit, struct rn_result
             snprintf(what, sizeof what, "%s: ended by signal %d (%s), expected status %d", t->name, r->status - 128,
                      strsignal(r->status - 128), expected);
         else
-            snprintf(what, sizeof what, "%s: ended with status %d, expected %d", t->name, r->status, expected);
+            snprintf(what, sizeof what, "%s: ended with status %d, expected %d%s%.200s", t->name, r->status, expected,
+                     last_words(&r->err, words, sizeof words) ? ": " : "", words);
         rn__test_blame(t, r, what);
     }
     if (t->says && !contains(&r->err, t->says)) {
