@@ -103,6 +103,8 @@ void rn_os_poll_wake(void); /* makes the current or the next poll_wait return; f
 
 /* A second number for the open file, >= `least`, closed on exec; or a negative errno. */
 int rn_os_dup(int fd, int least);
+/* The same for a child process: a pipe that is non-blocking is opened anew, and blocks. */
+int rn_os_dup_blocking(int fd, int least);
 /* Both ends of a pipe, non-blocking, closed on exec. */
 int rn_os_pipe(int fds[2]);
 /* Reads up to n bytes at `offset` (-1: where the file stands) if that needs no wait for the disk: how many,

@@ -4,6 +4,8 @@
 #include "os/os.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -13,6 +15,30 @@ int rn_os_dup(int fd, int least)
         return -EMFILE;
     int copy = fcntl(fd, F_DUPFD_CLOEXEC, least);
     return copy < 0 ? -errno : copy;
+}
+
+/* The pipe behind fd as a new open file, or -1.  Non-blocking at first: an end without its other end
+ * would wait for one. */
+static int open_pipe_anew(int fd, int flags)
+{
+    char path[32];
+    snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+    int anew = open(path, (flags & O_ACCMODE) | O_NONBLOCK | O_CLOEXEC);
+    if (anew >= 0)
+        fcntl(anew, F_SETFL, flags & O_ACCMODE);
+    return anew;
+}
+
+int rn_os_dup_blocking(int fd, int least)
+{
+    struct stat s;
+    int flags = fcntl(fd, F_GETFL), anew = -1;
+    if (flags >= 0 && (flags & O_NONBLOCK) && fstat(fd, &s) == 0 && S_ISFIFO(s.st_mode))
+        anew = open_pipe_anew(fd, flags);
+    int copy = rn_os_dup(anew >= 0 ? anew : fd, least);
+    if (anew >= 0)
+        close(anew);
+    return copy;
 }
 
 int rn_os_pipe(int fds[2])

@@ -10,6 +10,9 @@
  * read: "" for the real system, a directory with a sample tree in tests. */
 int rn__os_cgroup_processors(const char *root, int limit);
 
+/* For tests: as if the kernel had no pidfds. */
+extern bool rn__os_no_pidfd;
+
 /* Whether this is the handler for faults and SIGQUIT of fault.c. */
 bool rn__os_is_fault_handler(const struct sigaction *a);
 

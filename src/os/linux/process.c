@@ -9,6 +9,7 @@
  */
 #define _GNU_SOURCE 1
 #include "base/fault.h"
+#include "os/linux/internal.h"
 #include "os/os.h"
 #include <errno.h>
 #include <signal.h>
@@ -24,6 +25,8 @@
 #ifndef SYS_pidfd_send_signal
 #define SYS_pidfd_send_signal 424
 #endif
+
+bool rn__os_no_pidfd;
 
 static int set_attributes(posix_spawnattr_t *a, const struct rn_os_spawn *s)
 {
@@ -75,7 +78,7 @@ int rn_os_spawn(const struct rn_os_spawn *s, int *pid, int *pidfd)
     if (err)
         return -err;
     *pid = child;
-    *pidfd = (int)syscall(SYS_pidfd_open, child, 0); /* closed on exec by itself */
+    *pidfd = rn__os_no_pidfd ? -1 : (int)syscall(SYS_pidfd_open, child, 0); /* closed on exec by itself */
     return 0;
 }
 

@@ -1,0 +1,163 @@
+/* Running a process to its end: its input written and its output kept by goroutines of their own, since a
+ * process that can't write does not read. */
+#include "base/alloc.h"
+#include "net/process.h"
+#include <errno.h>
+#include <runnel/context.h>
+#include <runnel/time.h>
+#include <runnel/waitgroup.h>
+#include <string.h>
+
+/* What goes through one pipe. */
+struct flow {
+    rn_conn *pipe;
+    rn_context *ctx;
+    rn_waitgroup *wg;
+    const char *from; /* input: what is written */
+    char *data;       /* output: what was read, with room for a 0 */
+    size_t size, room;
+    int err;
+};
+
+static bool grow(struct flow *f)
+{
+    enum { FIRST = 4096 };
+    size_t room = f->room ? 2 * f->room : FIRST;
+    char *data = room > f->room ? rn__realloc(f->data, room) : NULL;
+    if (!data)
+        return false;
+    f->data = data;
+    f->room = room;
+    return true;
+}
+
+static void read_all(struct flow *f)
+{
+    for (;;) {
+        if (f->room - f->size < 2 && !grow(f)) {
+            f->err = RN_ENOMEM;
+            break;
+        }
+        ssize_t n = rn_net_read_ctx(f->ctx, f->pipe, f->data + f->size, f->room - f->size - 1);
+        if (n <= 0) {
+            f->err = (int)n;
+            break;
+        }
+        f->size += (size_t)n;
+    }
+    rn_net_close(f->pipe);
+    if (f->data)
+        f->data[f->size] = 0;
+}
+
+static void read_all_apart(void *arg)
+{
+    struct flow *f = arg;
+    read_all(f);
+    rn_wg_done(f->wg);
+}
+
+static void write_all_apart(void *arg)
+{
+    struct flow *f = arg;
+    ssize_t n = rn_net_write_ctx(f->ctx, f->pipe, f->from, f->size);
+    f->err = n < 0 && n != -EPIPE ? (int)n : 0; /* a process need not read all of it */
+    rn_net_close(f->pipe);
+    rn_wg_done(f->wg);
+}
+
+static int apart(void (*run)(void *), struct flow *f)
+{
+    rn_wg_add(f->wg, 1);
+    int err = rn__spawn(run, f, NULL);
+    if (err)
+        rn_wg_done(f->wg);
+    return err;
+}
+
+/* Moves what goes through the pipes, and waits for the end.  out and err may be NULL. */
+static int attend(struct rn_process *p, struct flow *in, struct flow *out, struct flow *err)
+{
+    rn_waitgroup wg = {0};
+    struct flow *flows[] = {in, out, err};
+    int failed = 0;
+    for (int i = 0; i < 3; i++) {
+        flows[i]->pipe = p->pipes[i];
+        flows[i]->wg = &wg;
+    }
+    if (in->pipe)
+        failed = apart(write_all_apart, in);
+    if (err->pipe && !failed)
+        failed = apart(read_all_apart, err);
+    if (out->pipe && !failed)
+        read_all(out);
+    for (int i = 0; i < 3 && !failed; i++)
+        failed = flows[i]->err == RN_ENOMEM ? RN_ENOMEM : 0;
+    if (failed) {
+        rn_process_kill(p);
+        for (int i = 0; i < 3; i++)
+            if (p->pipes[i])
+                rn_net_close(p->pipes[i]);
+    }
+    rn_wg_wait(&wg);
+    return failed;
+}
+
+static int run(rn_context *ctx, const rn_command *c, rn_output *o, bool keep)
+{
+    rn_command command = *c;
+    rn_process *p;
+    struct flow in = {.ctx = ctx, .from = c->input, .size = c->input_size}, out = {.ctx = ctx}, err = {.ctx = ctx};
+    bool pipes = c->in.kind == RN_STDIO_IS_PIPE || c->out.kind == RN_STDIO_IS_PIPE || c->err.kind == RN_STDIO_IS_PIPE;
+    if ((c->input_size && (c->in.kind != RN_STDIO_IS_INHERITED || !c->input)) || (pipes && !keep))
+        return RN_EINVAL;
+    if (c->input_size)
+        command.in = RN_STDIO_PIPE;
+    if (keep)
+        command.out = RN_STDIO_PIPE;
+    int result = rn_process_start_ctx(ctx, &command, &p);
+    if (result)
+        return result;
+    int failed = attend(p, &in, &out, &err);
+    result = rn_process_wait(p, &o->how);
+    rn_process_free(p);
+    o->out = out.data;
+    o->out_size = out.size;
+    o->err = err.data;
+    o->err_size = err.size;
+    return failed ? failed : result;
+}
+
+int rn_process_run_ctx(rn_context *ctx, const rn_command *c, rn_exit *how)
+{
+    rn_output o = {0};
+    int err = run(ctx, c, &o, false);
+    if (how)
+        *how = o.how;
+    return err;
+}
+
+int rn_process_run(const rn_command *c, rn_exit *how)
+{
+    return rn_process_run_ctx(NULL, c, how);
+}
+
+int rn_process_output_ctx(rn_context *ctx, const rn_command *c, rn_output *o)
+{
+    *o = (rn_output){0};
+    if (c->in.kind == RN_STDIO_IS_PIPE || (c->out.kind != RN_STDIO_IS_INHERITED && c->out.kind != RN_STDIO_IS_PIPE))
+        return RN_EINVAL;
+    return run(ctx, c, o, true);
+}
+
+int rn_process_output(const rn_command *c, rn_output *o)
+{
+    return rn_process_output_ctx(NULL, c, o);
+}
+
+void rn_output_free(rn_output *o)
+{
+    rn__free(o->out);
+    rn__free(o->err);
+    *o = (rn_output){0};
+}
