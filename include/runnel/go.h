@@ -276,8 +276,40 @@ struct rn_deferred {
     void (*f)(void *);
     void *arg;
 };
+/* Where this thread's goroutine keeps its list; NULL on a thread that never entered the library.  A goroutine
+ * may go on with another thread after any call, so the compiler must not keep the thread's address: hence
+ * the assembly. */
+extern RN_PUBLIC __thread struct rn_defer **rn__tls_defers;
+static inline struct rn_defer **rn__defers_here(void)
+{
+    struct rn_defer **top;
+#if defined(__x86_64__)
+    __asm__ volatile("movq rn__tls_defers@gottpoff(%%rip), %0\n\tmovq %%fs:(%0), %0" : "=r"(top));
+#elif defined(__aarch64__)
+    uint64_t tp;
+    __asm__ volatile("adrp %0, :gottprel:rn__tls_defers\n\t"
+                     "ldr %0, [%0, :gottprel_lo12:rn__tls_defers]\n\t"
+                     "mrs %1, tpidr_el0\n\t"
+                     "ldr %0, [%1, %0]"
+                     : "=&r"(top), "=&r"(tp));
+#endif
+    return top;
+}
+/* The same on such a thread, which the library knows from then on. */
+RN_PUBLIC struct rn_defer **rn__defers_adopt(void);
+
 /* Puts d, filled in but for `up`, on the goroutine's list. */
-RN_PUBLIC struct rn_defers rn__defer_enter(struct rn_defer *d);
+static inline struct rn_defers rn__defer_enter(struct rn_defer *d)
+{
+    struct rn_defer **top = rn__defers_here();
+    if (__builtin_expect(!top, 0))
+        top = rn__defers_adopt();
+    struct rn_defers list = {top, *top};
+    d->up = list.before;
+    *top = d;
+    __asm__("" : "+r"(list.before)); /* nobody may know that it is not RN__NOWHERE */
+    return list;
+}
 
 static inline void rn__defer_leave(struct rn_deferred *d)
 {

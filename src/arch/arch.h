@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct rn_defer;
 struct rn_g;
 struct rn_m;
 
@@ -76,6 +77,24 @@ static inline struct rn_m *rn__m(void)
                      : "memory");
 #endif
     return m;
+}
+
+/* Where the goroutine that goes on now keeps its deferred calls (runnel/go.h); as volatile. */
+static inline void rn__defers_are(struct rn_defer **top)
+{
+    uint64_t at;
+#if defined(__x86_64__)
+    __asm__ volatile("movq rn__tls_defers@gottpoff(%%rip), %0\n\tmovq %1, %%fs:(%0)" : "=&r"(at) : "r"(top) : "memory");
+#elif defined(__aarch64__)
+    uint64_t tp;
+    __asm__ volatile("adrp %0, :gottprel:rn__tls_defers\n\t"
+                     "ldr %0, [%0, :gottprel_lo12:rn__tls_defers]\n\t"
+                     "mrs %1, tpidr_el0\n\t"
+                     "str %2, [%1, %0]"
+                     : "=&r"(at), "=&r"(tp)
+                     : "r"(top)
+                     : "memory");
+#endif
 }
 
 #endif

@@ -48,14 +48,9 @@ static inline __attribute__((always_inline)) struct rn_g *self(void)
     return __builtin_expect(m != NULL, 1) ? m->g : rn__self();
 }
 
-struct rn_defers rn__defer_enter(struct rn_defer *d)
+struct rn_defer **rn__defers_adopt(void)
 {
-    struct rn_g *g = self();
-    struct rn_defers list = {&g->defers, g->defers};
-    d->up = list.before;
-    g->defers = d;
-    __asm__("" : "+r"(list.before)); /* not even a linker that optimises may know that it is not RN__NOWHERE */
-    return list;
+    return &rn__self()->defers;
 }
 
 /* ---- death ----------------------------------------------------------------------------------- */

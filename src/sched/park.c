@@ -26,6 +26,7 @@ static inline bool may_resume(struct rn_g *g, struct rn_m *m)
 void rn__switch_to(struct rn_m *m, struct rn_g *from, struct rn_g *to)
 {
     m->g = to;
+    rn__defers_are(&to->defers);
     /* relaxed, all four: for this thread's later reads and for reports. */
     rn_store_relaxed(&to->on_cpu, 1);
     rn_store_relaxed(&to->m, m);

@@ -19,6 +19,14 @@
 struct rn_sched rn__sched;
 struct rn_p rn__procs[RN_PROCS_MAX];
 __thread struct rn_m *rn__tls_m;
+__thread struct rn_defer **rn__tls_defers;
+
+/* This thread is m from now on; NULL: none. */
+static void become(struct rn_m *m)
+{
+    rn__tls_m = m;
+    rn__tls_defers = m ? &m->g->defers : NULL;
+}
 
 static pthread_key_t external_key;
 static pthread_once_t external_once = PTHREAD_ONCE_INIT;
@@ -61,7 +69,7 @@ static void m_init(struct rn_m *m, bool external)
 #ifdef RN_FIBER_TSAN
     m->g0.fiber = __tsan_get_current_fiber();
 #endif
-    rn__tls_m = m;
+    become(m);
 }
 
 static void all_m_add_locked(struct rn_m *m)
@@ -90,7 +98,7 @@ static void external_end(void *arg)
     m->all_link = external_free;
     external_free = m;
     rn_lock_release(&rn__sched.lock);
-    rn__tls_m = NULL;
+    become(NULL);
 }
 
 static void external_key_make(void)
@@ -143,7 +151,7 @@ static void *worker(void *arg)
     rn_os_timer_slack(PUNCTUAL);
     rn__loop(m);
     rn_os_altstack_drop();
-    rn__tls_m = NULL;
+    become(NULL);
     return NULL;
 }
 
@@ -407,7 +415,7 @@ static void forget_the_run(void)
     all_m_remove_locked(first);
     rn__free(first);
     first = NULL;
-    rn__tls_m = before;
+    become(before);
     rn__timers_forget();
     rn__g_release_all();
     rn_os_poll_close();

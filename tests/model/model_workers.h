@@ -16,6 +16,10 @@ static inline struct rn_m *rn__m(void)
 {
     return model_m[model_self()];
 }
+static inline void rn__defers_are(struct rn_defer **top)
+{
+    (void)top;
+}
 void rn__arch_switch(struct rn_g *from, struct rn_g *to);
 
 #include "sched/rt.h"
