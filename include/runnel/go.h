@@ -190,13 +190,15 @@ struct rn_defer {
     RN__NOT_INLINED()
 /* A deferred call that never recovers, so that the function around it needs none of what follows. */
 #define RN__AT_END(name, func, a)                                                                \
+    void (*const RN_CAT(name, _f))(void *) = (void (*)(void *))(void (*)(void))(func);           \
+    void *const RN_CAT(name, _arg) = (void *)(uintptr_t)(a);                                     \
     struct rn_defer name;                                                                        \
-    name.f = (void (*)(void *))(void (*)(void))(func);                                           \
-    name.arg = (void *)(uintptr_t)(a);                                                           \
+    name.f = RN_CAT(name, _f);                                                                   \
+    name.arg = RN_CAT(name, _arg);                                                               \
     RN__NOTE_FRAME(name);                                                                        \
     struct rn_defers RN_CAT(name, _list) = rn__defer_enter(&name);                               \
     __attribute__((cleanup(rn__defer_leave), unused)) struct rn_deferred RN_CAT(name, _kept) = { \
-        RN_CAT(name, _list).top, RN_CAT(name, _list).before, name.f, name.arg}
+        RN_CAT(name, _list).top, RN_CAT(name, _list).before, RN_CAT(name, _f), RN_CAT(name, _arg)}
 #define RN__NOTE_FRAME(d) ((void)0)
 #if defined(__SANITIZE_ADDRESS__)
 #undef RN__NOTE_FRAME
