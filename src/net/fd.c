@@ -195,10 +195,10 @@ static void finish(struct rn__fd *f)
         rn__timer_stop(&f->side[i].timer);
     if ((f->flags & RN_FD_LISTENER) && !(f->flags & RN_FD_KEEP_PATH))
         rn__socket_remove_path(f->fd);
+    if ((f->flags & (RN_FD_BORROWED | RN_FD_FOREIGN)) && rn_load_relaxed(&f->registered) != 0)
+        rn_os_poll_del(f->fd); /* relaxed: nobody uses f any more */
     if (!(f->flags & RN_FD_BORROWED))
         close(f->fd);
-    else if (rn_load_relaxed(&f->registered) != 0)
-        rn_os_poll_del(f->fd);
     lock(f);
     f->finished = true;
     bool freed = f->freed;

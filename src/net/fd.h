@@ -37,6 +37,8 @@ enum rn__fd_flags {
     RN_FD_LISTENER = 4,  /* accepts; a unix one removes its path */
     RN_FD_KEEP_PATH = 8, /* … or not */
     RN_FD_BORROWED = 16, /* the descriptor is not closed with the record */
+    RN_FD_FOREIGN =
+        32, /* may be open under other numbers as well: then a close alone does not take it from the poller */
 };
 
 /* Why a waiter on a descriptor was woken: its `index`. */

@@ -103,7 +103,7 @@ int rn_net_from_fd(int fd, rn_conn **out)
     if (mode < 0 || fcntl(fd, F_SETFL, mode | O_NONBLOCK))
         return -errno;
     bool tcp = (domain == AF_INET || domain == AF_INET6) && type == SOCK_STREAM;
-    return conn_of(fd, RN_FD_SOCKET | (tcp ? RN_FD_STREAM : 0), out);
+    return conn_of(fd, RN_FD_SOCKET | RN_FD_FOREIGN | (tcp ? RN_FD_STREAM : 0), out);
 }
 
 int rn_net_pair(rn_conn **a, rn_conn **b)

@@ -153,7 +153,7 @@ static int wait_by_duplicate(struct wait *t)
     int result, copy = fcntl(t->fd, F_DUPFD_CLOEXEC, 0);
     if (copy < 0)
         return -errno;
-    t->f = rn__fd_make(copy, 0);
+    t->f = rn__fd_make(copy, RN_FD_FOREIGN);
     if (!t->f) {
         close(copy);
         return RN_ENOMEM;
