@@ -5,6 +5,23 @@
 
 /* ---- ctxloop ----------------------------------------------------------------------------------- */
 
+static enum CXVisitorResult see_field(CXCursor field, CXClientData data)
+{
+    *(bool *)data |= is_context(clang_getCursorType(field));
+    return *(bool *)data ? CXVisit_Break : CXVisit_Continue;
+}
+
+static bool has_context_field(CXType t)
+{
+    bool found = false;
+    t = clang_getCanonicalType(t);
+    if (t.kind == CXType_Pointer)
+        t = clang_getCanonicalType(clang_getPointeeType(t));
+    if (t.kind == CXType_Record)
+        clang_Type_visitFields(t, see_field, &found);
+    return found;
+}
+
 struct derived { /* variables that have to do with the context */
     struct decl *d[64];
     int n;
@@ -28,19 +45,28 @@ static void add(struct derived *v, struct decl *d)
     v->grew = true;
 }
 
-static void mention(struct node *n, void *arg)
+/* A struct with a context inside, used for another of its fields, does not count. */
+static void mention(struct node *n, struct derived *v)
 {
-    struct derived *v = arg;
+    if (!n || v->mentioned)
+        return;
+    if (n->kind == K_MEMBER && is_context(n->type)) {
+        v->mentioned = true;
+        return;
+    }
+    struct node *base = n->kind == K_MEMBER && n->n ? strip(n->child[0]) : NULL;
+    if (base && base->kind == K_REF && base->decl && base->decl->kind == D_PARAM && has_context_field(base->decl->type))
+        return;
     if (n->kind == K_REF && n->decl && has(v, n->decl))
         v->mentioned = true;
-    if (n->kind == K_MEMBER && is_context(n->type))
-        v->mentioned = true;
+    for (int i = 0; i < n->n; i++)
+        mention(n->child[i], v);
 }
 
 static bool mentions(struct node *n, struct derived *v)
 {
     v->mentioned = false;
-    each_node(n, mention, v);
+    mention(n, v);
     return v->mentioned;
 }
 
@@ -162,25 +188,6 @@ static void judge_loops(struct function *f, struct node *n, struct derived *v)
         judge_loops(f, n->child[i], v);
 }
 
-static bool has_context_field(CXType t);
-
-static enum CXVisitorResult see_field(CXCursor field, CXClientData data)
-{
-    *(bool *)data |= is_context(clang_getCursorType(field));
-    return *(bool *)data ? CXVisit_Break : CXVisit_Continue;
-}
-
-static bool has_context_field(CXType t)
-{
-    bool found = false;
-    t = clang_getCanonicalType(t);
-    if (t.kind == CXType_Pointer)
-        t = clang_getCanonicalType(clang_getPointeeType(t));
-    if (t.kind == CXType_Record)
-        clang_Type_visitFields(t, see_field, &found);
-    return found;
-}
-
 void check_contexts_in_loops(struct function *f)
 {
     struct derived v = {0};
@@ -241,7 +248,7 @@ static void see_body(struct node *n, void *arg)
 {
     struct poll *p = arg;
     const struct known *k = n->kind == K_CALL ? known_call(n) : NULL;
-    if (k && k->op == OP_SLEEP)
+    if (k && k->op == OP_SLEEP && !(k->flags & WITH_CTX))
         p->sleeps = true;
     else if (n->kind == K_CALL)
         p->other |= !k || (k->flags & BLOCKS) || k->op == OP_CLOSE || k->op == OP_WG_DONE;
@@ -249,11 +256,21 @@ static void see_body(struct node *n, void *arg)
         p->other |= n->kind == K_GO;
 }
 
+/* `bool done = t->done; … if (done) break;` */
+static void see_source(struct node *n, void *arg)
+{
+    if (n->kind == K_REF && n->decl && n->decl->kind == D_LOCAL && n->decl->init)
+        each_node(n->decl->init, see_condition, arg);
+}
+
 static void see_exit(struct node *n, void *arg)
 {
     struct poll *p = arg;
     if (n->kind == K_IF && (leaves(n->child[1], true) || (n->n > 2 && leaves(n->child[2], true))))
+    {
         each_node(n->child[0], see_condition, p);
+        each_node(n->child[0], see_source, p);
+    }
 }
 
 static void see_loop(struct node *n, void *arg)

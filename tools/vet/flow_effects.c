@@ -225,9 +225,13 @@ static void apply_known(struct flow *w, struct node *n, struct state *s, bool de
     }
 }
 
+static void hand_over_by(struct flow *w, struct node *n, struct function *g, struct state *s);
+
 static void apply_called(struct flow *w, struct node *n, struct function *g, struct state *s, bool deferred)
 {
     check_flow(g);
+    if (!deferred)
+        hand_over_by(w, n, g, s);
     const struct event *waits = NULL;
     for (int i = 0; i < g->events; i++) {
         struct event e = g->event[i];
@@ -362,7 +366,7 @@ static bool joined_in_time(struct flow *w, const struct state *s, const struct n
     for (int i = 0; i < s->n; i++)
         if (s->fact[i].kind == F_JOIN_LATER && encloses(d->scope ? d->scope : w->f->body, s->fact[i].scope))
             return true;
-    if (strncmp(go->name, "scope_", 6) != 0)
+    if (go->kind != K_GO || strncmp(go->name, "scope_", 6) != 0)
         return false;
     struct path owner = object_of(go->child[0]);
     if (!owner.ok || !is_local(owner.root) || owner.root->kind == D_PARAM)
@@ -383,6 +387,34 @@ static void hand_over(struct flow *w, struct node *n, struct state *s)
     }
 }
 
+static bool is_counted_start(const struct node *go)
+{
+    return strncmp(go->name, "scope_", 6) != 0 && !strstr(go->name, "after_func") && strcmp(go->name, "rn_run") != 0;
+}
+
+/* n calls g, which starts goroutines with what it was given, and does not wait for them. */
+static void hand_over_by(struct flow *w, struct node *n, struct function *g, struct state *s)
+{
+    bool joins = false;
+    for (int i = 0; i < g->events; i++)
+        joins |= (g->event[i].flags & JOINS) != 0;
+    for (int i = 0; i < g->events && !joins; i++) {
+        const struct go_site *site = g->event[i].site;
+        if (g->event[i].op != OP_GO || !site || !is_counted_start(site->node))
+            continue;
+        state_add(s, (struct fact){.kind = F_STARTED, .site = n});
+        for (int k = 0; k < site->call->n; k++) {
+            struct path p = path_of(site->call->child[k]);
+            bool literal = false, whole = p.ok && p.root && p.root->kind == D_PARAM && !p.addr && !*p.suffix;
+            if (!whole || p.root->index >= n->n)
+                continue;
+            struct decl *d = local_behind(w, n, n->child[p.root->index], &literal);
+            if (d)
+                state_add(s, (struct fact){.kind = F_PENDING, .decl = d, .site = n, .shared = joined_in_time(w, s, n, d)});
+        }
+    }
+}
+
 void effect_go(struct flow *w, struct node *n, struct state *s)
 {
     if (strcmp(n->name, "rn_run") == 0) {
@@ -393,13 +425,13 @@ void effect_go(struct flow *w, struct node *n, struct state *s)
     bool later = false;
     for (int i = 0; i < s->n; i++)
         later |= s->fact[i].kind == F_JOIN_LATER;
-    if (!later && strncmp(n->name, "scope_", 6) != 0 && !strstr(n->name, "after_func"))
+    if (!later && is_counted_start(n))
         state_add(s, (struct fact){.kind = F_STARTED, .site = n});
 }
 
 static bool written_by(struct node *go, struct decl *d)
 {
-    struct function *g = go->child[1] ? callee(go->child[1]) : NULL;
+    struct function *g = go->kind == K_GO && go->child[1] ? callee(go->child[1]) : NULL;
     for (int i = 0; g && i < g->write_count; i++)
         if (g->writes[i] == d)
             return true;

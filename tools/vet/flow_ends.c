@@ -17,7 +17,8 @@ static bool keeps_as_argument(const struct node *call, int i, int depth)
     const struct known *k = known_call(call);
     struct function *g = callee(call);
     if (k)
-        return k->op == OP_CTX_END || k->op == OP_SEND || k->op == OP_ON_SEND || k->op == OP_TRY_SEND;
+        return k->op == OP_CTX_END ||
+               (i > k->object && (k->op == OP_SEND || k->op == OP_ON_SEND || k->op == OP_TRY_SEND));
     if (g)
         return depth > 6 || i >= g->params || keeps(g->body, g->param[i], depth + 1);
     return strncmp(call->name, "rn_", 3) != 0; /* nobody knows */
@@ -78,6 +79,8 @@ void context_lost(const struct fact *f, const struct place *at, const char *how)
 
 static const char *target_name(const struct node *go)
 {
+    if (go->kind == K_CALL)
+        return text("a goroutine that %s starts", go->name);
     return go->child[1] && *go->child[1]->name ? go->child[1]->name : "the goroutine";
 }
 

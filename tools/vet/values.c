@@ -2,13 +2,14 @@
  * same one, and what is done with it.
  *
  * Each assignment, initial value, argument and result unites two holders (union-find, without regard
- * to order; a field counts as one holder for all structs of its type).  What is united too much only
- * makes the checks quieter. */
+ * to order; a field counts as one holder for all structs of its type).  An argument is not united with a
+ * parameter that the function keeps to itself: it only gets what the function does with it, so that
+ * two callers of one helper stay apart.  What is united too much only makes the checks quieter. */
 #include "vet.h"
 #include <stdlib.h>
 #include <string.h>
 
-enum { V_SENT = 1, V_RECEIVED = 2, V_RANGED = 4, V_CLOSED = 8, V_ESCAPED = 16, V_ENDED = 32 };
+enum { V_SENT = 1, V_RECEIVED = 2, V_RANGED = 4, V_CLOSED = 8, V_ESCAPED = 16, V_ENDED = 32, V_SHARED = 64 };
 
 struct value {
     struct value *up;
@@ -16,6 +17,7 @@ struct value {
     struct node *made, *ranged;
     const char *name;
     bool is_context;
+    int params; /* how many parameters are among the holders */
 };
 
 static struct value *find(struct value *v)
@@ -38,6 +40,7 @@ static void unite(struct value *a, struct value *b)
     a->ranged = a->ranged ? a->ranged : b->ranged;
     a->name = a->name ? a->name : b->name;
     a->is_context |= b->is_context;
+    a->params += b->params;
 }
 
 static struct value *new_value(const char *name)
@@ -55,7 +58,9 @@ static struct value *holder(struct decl *d)
         d->value = new_value(d->name);
         /* Others may see it too. */
         bool open = (d->kind == D_GLOBAL && !d->is_static) || (d->kind == D_FIELD && d->in_header);
-        d->value->flags = open ? V_ESCAPED : 0;
+        bool shared = d->kind == D_GLOBAL || d->kind == D_FIELD || d->kind == D_FUNCTION || d->is_static;
+        d->value->flags = (open ? V_ESCAPED : 0) | (shared ? V_SHARED : 0);
+        d->value->params = d->kind == D_PARAM;
     }
     return d->value;
 }
@@ -159,6 +164,24 @@ static void known_use(struct node *call, const struct known *k)
     }
 }
 
+static void visit(struct function *f);
+
+/* An argument for a parameter of a function that has been looked at. */
+static void give(struct decl *param, struct node *arg)
+{
+    struct value *p = find(holder(param)), *v;
+    if ((p->flags & (V_SHARED | V_ESCAPED)) || p->params > 1 || !param->within->valued) {
+        flows(p, arg);
+        return;
+    }
+    v = matters(arg) || strip(arg)->kind == K_REF ? value_of(arg) : NULL;
+    if (!v)
+        return;
+    v = find(v);
+    v->flags |= p->flags;
+    v->ranged = v->ranged ? v->ranged : p->ranged;
+}
+
 static void arguments(struct node *call)
 {
     const struct known *k = known_call(call);
@@ -167,10 +190,12 @@ static void arguments(struct node *call)
         known_use(call, k);
         return;
     }
+    if (g)
+        visit(g);
     for (int i = 0; i < call->n; i++) {
         struct node *a = call->child[i];
-        if (g && i < g->params)
-            flows(holder(g->param[i]), a);
+        if (g && i < g->params && strip(a))
+            give(g->param[i], a);
         else if (matters(a) && !(strncmp(call->name, "rn_", 3) == 0 && is_context(strip(a)->type)))
             mark(value_of(a), V_ESCAPED);
     }
@@ -269,6 +294,16 @@ static void see_ranges(struct function *f)
     }
 }
 
+static void visit(struct function *f)
+{
+    if (f->valuing)
+        return;
+    f->valuing = true;
+    each_node(f->body, see, f);
+    see_ranges(f);
+    f->valued = true;
+}
+
 static void judge(struct value *v)
 {
     if (!v->made || (v->flags & V_ESCAPED))
@@ -320,9 +355,7 @@ void check_values(void)
 {
     struct judging j = {0};
     for (int i = 0; i < program.functions; i++)
-        each_node(program.function[i]->body, see, program.function[i]);
-    for (int i = 0; i < program.functions; i++)
-        see_ranges(program.function[i]);
+        visit(program.function[i]);
     for (int i = 0; i < program.functions; i++)
         each_node(program.function[i]->body, judge_node, &j);
 }

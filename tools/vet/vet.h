@@ -192,6 +192,7 @@ struct function {
     int started;            /* how many K_GO start it */
     struct go_site *starts; /* the first of them */
     bool flowed, flowing;   /* flow.c is done, or under way */
+    bool valuing, valued;   /* the same of values.c */
     struct fact *exit_held; /* locks that it leaves locked */
     int exit_helds;
     struct decl **writes; /* globals that it assigns to */

@@ -1,0 +1,108 @@
+/* Loops over channels that nobody closes. */
+#include <runnel.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct pipe {
+    chan(int) items;
+};
+struct hub {
+    struct pipe in, out;
+};
+static chan(int) events;
+
+static void produce(chan_send_only(int) out)
+{
+    for (int i = 0; i < 3; i++)
+        chan_send(out, i);
+}
+
+static void here(void)
+{
+    chan(int) c = chan_make(int, 0);
+    go(produce, c);
+    for (int v; chan_next(c, &v);) // want neverclosed
+        printf("%d\n", v);
+}
+
+static void consume(chan_recv_only(int) in, chan(rn_unit) done)
+{
+    int v;
+    while (chan_recv_ok(in, &v)) // want neverclosed
+        printf("%d\n", v);
+    chan_send(done, RN_UNIT);
+}
+
+static void there(void)
+{
+    chan(int) c = chan_make(int, 0);
+    chan(rn_unit) done = chan_make(rn_unit, 0);
+    go(consume, c, done);
+    chan_send(c, 1);
+    chan_recv(done);
+}
+
+static void drain(struct pipe *p)
+{
+    for (int v; chan_next(p->items, &v);) // want neverclosed
+        printf("%d\n", v);
+}
+
+static void member(void)
+{
+    struct pipe *p = malloc(sizeof *p);
+    if (!p)
+        return;
+    p->items = chan_make(int, 2);
+    chan_send(p->items, 1);
+    drain(p);
+}
+
+static void listen(void)
+{
+    for (;;) {
+        int v;
+        if (!chan_next(events, &v)) // want neverclosed
+            break;
+        printf("%d\n", v);
+    }
+}
+
+static void global(void)
+{
+    events = chan_make(int, 4);
+    go(listen);
+    chan_send(events, 1);
+}
+
+static void array(void)
+{
+    chan(int) c[2];
+    for (int i = 0; i < 2; i++) {
+        c[i] = chan_make(int, 0);
+        go(produce, c[i]);
+    }
+    for (int v; chan_next(c[0], &v);) // want neverclosed
+        printf("%d\n", v);
+}
+
+static chan(int) make(int n)
+{
+    chan(int) c = chan_make(int, n);
+    go(produce, c);
+    return c;
+}
+
+static void made_elsewhere(void)
+{
+    chan(int) c = make(3);
+    for (int v; chan_next(c, &v);) // want neverclosed
+        printf("%d\n", v);
+}
+
+int rn_main(int argc, char **argv)
+{
+    (void)argv, (void)argc;
+    here(), there(), member(), global(), array(), made_elsewhere();
+    return 0;
+}

@@ -1,0 +1,118 @@
+/* Closed by somebody, somewhere; or not ranged over. */
+#include <runnel.h>
+#include <stdio.h>
+
+struct pipe {
+    chan(int) items;
+};
+static chan(int) events;
+
+static void produce(chan_send_only(int) out)
+{
+    defer(chan_close, out);
+    for (int i = 0; i < 3; i++)
+        chan_send(out, i);
+}
+
+static void sum(chan_recv_only(int) in)
+{
+    int total = 0;
+    for (int v; chan_next(in, &v);)
+        total += v;
+    printf("%d\n", total);
+}
+
+static void stage(chan_recv_only(int) in, chan_send_only(int) out)
+{
+    for (int v; chan_next(in, &v);)
+        chan_send(out, v);
+    chan_close(out);
+}
+
+static void here(void)
+{
+    chan(int) a = chan_make(int, 0), b = chan_make(int, 0);
+    go(produce, a);
+    go(stage, a, b);
+    sum(b);
+}
+
+static void finish(struct pipe *p)
+{
+    chan_close(p->items);
+}
+
+static void member(void)
+{
+    struct pipe p = {.items = chan_make(int, 1)}, q = {chan_make(int, 1)};
+    chan_send(p.items, 1);
+    finish(&p);
+    finish(&q);
+    for (int v; chan_next(p.items, &v);)
+        printf("%d\n", v);
+    sum(q.items);
+}
+
+static void listen(rn_waitgroup *wg)
+{
+    for (int v; chan_next(events, &v);)
+        printf("%d\n", v);
+    wg_done(wg);
+}
+
+static void global(void)
+{
+    rn_waitgroup wg = {0};
+    events = chan_make(int, 4);
+    wg_add(&wg, 1);
+    go(listen, &wg);
+    chan_close(events);
+    wg_wait(&wg);
+}
+
+static void counted(void)
+{
+    chan(int) c = chan_make(int, 3);
+    for (int i = 0; i < 3; i++)
+        chan_send(c, i);
+    for (int i = 0; i < 3; i++)
+        printf("%d\n", chan_recv(c));
+    int v;
+    while (chan_try_recv(c, &v) == 0)
+        printf("%d\n", v);
+}
+
+static chan(int) make(void)
+{
+    chan(int) c = chan_make(int, 0);
+    go(produce, c);
+    return c;
+}
+
+static void close_when_done(rn_waitgroup *wg, chan(int) c)
+{
+    wg_wait(wg);
+    chan_close(c);
+}
+
+static void send_one(chan(int) c)
+{
+    chan_send(c, 1);
+}
+
+static void workers(void)
+{
+    rn_waitgroup wg = {0};
+    chan(int) c = chan_make(int, 0);
+    for (int i = 0; i < 3; i++)
+        wg_go(&wg, send_one, c);
+    go(close_when_done, &wg, c);
+    sum(c);
+}
+
+int rn_main(int argc, char **argv)
+{
+    (void)argv, (void)argc;
+    here(), member(), global(), counted(), sum(make()), workers();
+    return 0;
+}

@@ -1,0 +1,93 @@
+/* The sender closes, or who has waited for all of them. */
+#include <runnel.h>
+#include <stdio.h>
+
+struct queue {
+    chan(int) items;
+};
+
+static void produce(chan_send_only(int) out)
+{
+    for (int i = 0; i < 3; i++)
+        chan_send(out, i);
+    chan_close(out);
+}
+
+static void send_one(chan_send_only(int) out, rn_waitgroup *wg)
+{
+    defer(wg_done, wg);
+    chan_send(out, 1);
+}
+
+static void stage(chan_recv_only(int) in, chan_send_only(int) out)
+{
+    defer(chan_close, out);
+    for (int v; chan_next(in, &v);)
+        chan_send(out, v + 1);
+}
+
+static void close_after(rn_waitgroup *wg, chan(int) c)
+{
+    wg_wait(wg);
+    chan_close(c);
+}
+
+static void worker(chan_recv_only(int) jobs, chan_send_only(int) results)
+{
+    for (int j; chan_next(jobs, &j);)
+        chan_send(results, j);
+}
+
+static void stop(chan(rn_unit) done)
+{
+    chan_close(done);
+}
+
+static void watcher(chan_recv_only(rn_unit) done, rn_waitgroup *wg)
+{
+    chan_recv(done);
+    wg_done(wg);
+}
+
+static void push(struct queue *q, int v)
+{
+    chan_send(q->items, v);
+}
+
+int rn_main(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    chan(int) a = chan_make(int, 0), b = chan_make(int, 0), c = chan_make(int, 3), jobs = chan_make(int, 3);
+    chan(rn_unit) done = chan_make(rn_unit, 0);
+    rn_waitgroup wg = {0};
+    go(produce, a);
+    go(stage, a, b);
+    for (int v; chan_next(b, &v);)
+        printf("%d\n", v);
+    for (int i = 0; i < 3; i++) {
+        wg_add(&wg, 1);
+        go(send_one, c, &wg);
+    }
+    go(close_after, &wg, c);
+    for (int v; chan_next(c, &v);)
+        printf("%d\n", v);
+    chan(int) results = chan_make(int, 3);
+    wg_go(&wg, worker, jobs, results);
+    for (int i = 0; i < 3; i++)
+        chan_send(jobs, i);
+    chan_close(jobs);
+    wg_wait(&wg);
+    chan_close(results);
+    for (int v; chan_next(results, &v);)
+        printf("%d\n", v);
+    wg_add(&wg, 1);
+    go(watcher, done, &wg);
+    stop(done);
+    wg_wait(&wg);
+    struct queue q = {.items = chan_make(int, 2)};
+    push(&q, 1);
+    chan_close(q.items);
+    for (int v; chan_next(q.items, &v);)
+        printf("%d\n", v);
+    return 0;
+}
