@@ -63,9 +63,9 @@ static void structure(void)
 static void member(void)
 {
     request r = {.name = "x"};
-    go(run, &r.job);    // want localptr
-    go(print, r.name);  // want localptr
-    go(add, &r.job.n);  // want localptr
+    go(run, &r.job);   // want localptr
+    go(print, r.name); // want localptr
+    go(add, &r.job.n); // want localptr
 }
 
 static void element(void)

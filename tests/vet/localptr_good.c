@@ -170,6 +170,42 @@ static void selected(void)
     }
 }
 
+static int counted(int workers)
+{
+    int n = 0;
+    chan(rn_unit) done = chan_make(rn_unit, 0);
+    for (int i = 0; i < workers; i++)
+        go(say, &n, done);
+    for (int i = 0; i < workers; i++)
+        chan_recv(done);
+    return n;
+}
+
+static int sometimes(bool parallel)
+{
+    int n = 0;
+    rn_waitgroup wg = {0};
+    if (parallel)
+        wg_go(&wg, add, &n);
+    add(&n);
+    if (parallel)
+        wg_wait(&wg);
+    return n;
+}
+
+static void set(rn_atomic_bool *flag)
+{
+    rn_atomic_store(flag, true);
+}
+
+static void spins(void)
+{
+    rn_atomic_bool flag = {0};
+    go(set, &flag);
+    while (!rn_atomic_load(&flag))
+        rn_yield();
+}
+
 int rn_main(int argc, char **argv)
 {
     (void)argv;
@@ -178,8 +214,9 @@ int rn_main(int argc, char **argv)
     chan(rn_unit) done = chan_make(rn_unit, 0);
     go(say, &n, done); /* main's own: the program ends with it */
     chan_recv(done);
-    waits(), waits_later(), receives(argc), scoped(NULL), scoped_block(NULL), heap(), lasting(), member_of(&j), grouped();
-    by_helper(), values(), selected();
+    waits(), waits_later(), receives(argc), scoped(NULL), scoped_block(NULL), heap(), lasting(), member_of(&j),
+        grouped();
+    by_helper(), values(), selected(), counted(3), sometimes(true), spins();
     wg_wait(&j.wg);
     wg_wait(&all);
     if (argc > 10)

@@ -104,10 +104,25 @@ static void again(struct account *a)
     mutex_unlock(&a->mu);
 }
 
+static void unlock_it(rn_mutex *mu)
+{
+    mutex_unlock(mu);
+}
+
+static void by_another(void)
+{
+    static rn_mutex mu;
+    mutex_lock(&mu);
+    go(unlock_it, &mu);
+    mutex_lock(&mu);
+    mutex_unlock(&mu);
+}
+
 int rn_main(int argc, char **argv)
 {
     (void)argv;
     struct account a[2] = {0};
-    transfer(&a[0], &a[1], 1), each_way(a, 1), by_goto(a, 1), deferred(a, 1), each(a, 2), hand_over_hand(a, 2), again(a);
+    transfer(&a[0], &a[1], 1), each_way(a, 1), by_goto(a, 1), deferred(a, 1), each(a, 2), hand_over_hand(a, 2),
+        again(a), by_another();
     return argc > 2;
 }

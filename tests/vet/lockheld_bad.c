@@ -118,11 +118,11 @@ static void tried(struct cache *c, rn_context *ctx)
     mutex_unlock(&c->mu);
 }
 
-#define WITH_LOCK(m, ...)    \
-    do {                     \
-        rn_mutex_lock(m);    \
-        __VA_ARGS__;         \
-        rn_mutex_unlock(m);  \
+#define WITH_LOCK(m, ...)   \
+    do {                    \
+        rn_mutex_lock(m);   \
+        __VA_ARGS__;        \
+        rn_mutex_unlock(m); \
     } while (0)
 
 static void wrapped(struct cache *c)
@@ -142,7 +142,8 @@ int rn_main(int argc, char **argv)
     (void)argv;
     struct cache c = {.out = chan_make(int, 100)};
     rn_mutex locks[2] = {0};
-    sends(&c), receives(&c), sleeps(&c), waits(&c), selects(&c, NULL), by_helper(&c), locked_by_helper(&c), other_lock(&c);
+    sends(&c), receives(&c), sleeps(&c), waits(&c), selects(&c, NULL), by_helper(&c), locked_by_helper(&c),
+        other_lock(&c);
     one_of_two(&c, argc), tried(&c, NULL), wrapped(&c), table(locks, 1, c.out);
     chan_close(c.out);
     ranges(&c);

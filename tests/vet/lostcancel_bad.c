@@ -50,7 +50,7 @@ static void started(rn_context *parent, chan(int) out)
 
 static int dropped(rn_context *parent)
 {
-    (void)ctx_with_cancel(parent);                // want lostcancel
+    (void)ctx_with_cancel(parent);                    // want lostcancel
     return work(ctx_with_timeout(parent, RN_SECOND)); // want lostcancel
 }
 

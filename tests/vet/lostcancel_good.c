@@ -150,6 +150,16 @@ static void gives_up(rn_context *parent)
     ctx_cancel(ctx);
 }
 
+static void in_any_order(rn_context *parent, int which)
+{
+    rn_context *a = ctx_with_cancel(parent), *b = ctx_with_cancel(parent);
+    ctx_cancel(which ? a : b);
+    ctx_cancel(which ? b : a);
+    rn_context *c = ctx_with_cancel(parent);
+    for (int i = 0; i < which; i++)
+        ctx_cancel(c);
+}
+
 int rn_main(int argc, char **argv)
 {
     (void)argv;
@@ -168,5 +178,6 @@ int rn_main(int argc, char **argv)
     ctx_cancel(a);
     ctx_cancel(b);
     gives_up(bg);
+    in_any_order(bg, 1);
     return deferred(bg) + each_path(bg, argc) + helper(bg) + optional(bg, 0) + checked(bg, 1) + cleanup(bg) + retry(bg);
 }

@@ -266,8 +266,7 @@ static void see_source(struct node *n, void *arg)
 static void see_exit(struct node *n, void *arg)
 {
     struct poll *p = arg;
-    if (n->kind == K_IF && (leaves(n->child[1], true) || (n->n > 2 && leaves(n->child[2], true))))
-    {
+    if (n->kind == K_IF && (leaves(n->child[1], true) || (n->n > 2 && leaves(n->child[2], true)))) {
         each_node(n->child[0], see_condition, p);
         each_node(n->child[0], see_source, p);
     }

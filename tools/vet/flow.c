@@ -171,6 +171,24 @@ static void run_block(struct flow *w, struct node *n, struct state *s)
     leave(w, s, &end);
 }
 
+/* What was begun on some paths only, and is done with in one branch of an if: `if (limit) ctx_cancel(c);`,
+ * `if (started) wg_wait(&wg);`.  The branch is taken to be the one that knows. */
+static void drop_settled(struct state *s, const struct state *other)
+{
+    if (s->dead || other->dead)
+        return;
+    for (int i = s->n; i-- > 0;) {
+        const struct fact *f = &s->fact[i];
+        bool there = false;
+        if (f->kind < F_CONTEXT || !f->conditional)
+            continue;
+        for (int k = 0; k < other->n; k++)
+            there |= other->fact[k].kind == f->kind && other->fact[k].site == f->site && other->fact[k].decl == f->decl;
+        if (!there)
+            state_remove(s, i);
+    }
+}
+
 static void run_if(struct flow *w, struct node *n, struct state *s)
 {
     bool truth, known = is_constant(n->child[0], &truth);
@@ -183,16 +201,8 @@ static void run_if(struct flow *w, struct node *n, struct state *s)
     run(w, n->child[1], s);
     if (n->n > 2)
         run(w, n->child[2], &other);
-    /* `if (c) ctx_cancel(c)` and the like were seen by assume; what else is ended in one branch only may
-     * depend on what it was made for. */
-    for (int i = s->n; i-- > 0;)
-        if (s->fact[i].kind == F_CONTEXT && s->fact[i].conditional && !other.dead && !s->dead &&
-            !state_find(&other, F_CONTEXT, &s->fact[i].path))
-            state_remove(s, i);
-    for (int i = other.n; i-- > 0;)
-        if (other.fact[i].kind == F_CONTEXT && other.fact[i].conditional && !other.dead && !s->dead &&
-            !state_find(s, F_CONTEXT, &other.fact[i].path))
-            state_remove(&other, i);
+    drop_settled(s, &other);
+    drop_settled(&other, s);
     state_join(s, &other);
 }
 
@@ -273,11 +283,51 @@ static void test(struct flow *w, const struct loop *l, struct state *s, struct s
         *s = nowhere();
 }
 
+/* A loop that waits, or ends contexts, is taken to run at least once: `for (i < n) chan_recv(done);` */
+static void ran_once(struct state *out, const struct state *first, const struct state *after)
+{
+    if (after->dead)
+        return;
+    for (int i = out->n; i-- > 0;) {
+        const struct fact *f = &out->fact[i];
+        bool before = false, still = false;
+        if (f->kind < F_CONTEXT)
+            continue;
+        for (int k = 0; k < first->n; k++)
+            before |=
+                first->fact[k].kind == f->kind && first->fact[k].site == f->site && first->fact[k].decl == f->decl;
+        for (int k = 0; k < after->n; k++)
+            still |= after->fact[k].kind == f->kind && after->fact[k].site == f->site && after->fact[k].decl == f->decl;
+        if (before && !still)
+            state_remove(out, i);
+    }
+}
+
+static void see_atomic(struct node *n, void *arg)
+{
+    bool looks = n->kind == K_OTHER && n->n > 1; /* an __atomic_ builtin */
+    if (n->kind == K_REF || n->kind == K_MEMBER || n->kind == K_DEREF)
+        looks = clang_isVolatileQualifiedType(clang_getCanonicalType(n->type)) ||
+                strncmp(spelling(clang_getTypeSpelling(n->type)), "_Atomic", 7) == 0;
+    *(bool *)arg |= looks || (n->kind == K_CALL && (strncmp(n->name, "rn_yield", 8) == 0 || strstr(n->name, "load")));
+}
+
+/* while (!load(&done)) rn_yield(); is a wait, if not a good one. */
+static bool polls(const struct loop *l)
+{
+    bool looks = false;
+    if (l->condition)
+        each_node(l->condition, see_atomic, &looks);
+    if (l->condition && l->body)
+        each_node(l->body, see_atomic, &looks);
+    return looks;
+}
+
 static void run_loop(struct flow *w, struct node *n, const struct loop *l, struct state *s)
 {
     struct jump j = {
         .target = n, .after_break = nowhere(), .after_continue = nowhere(), .depth = w->depth, .up = w->jumps};
-    struct state out = nowhere();
+    struct state out = nowhere(), first = state_copy(s), after = nowhere();
     w->jumps = &j;
     for (int round = 0; round < 2 && !s->dead; round++) {
         if (!l->body_first)
@@ -285,6 +335,8 @@ static void run_loop(struct flow *w, struct node *n, const struct loop *l, struc
         j.after_continue = nowhere();
         run(w, l->body, s);
         state_join(s, &j.after_continue);
+        if (round == 0)
+            after = state_copy(s);
         if (!s->dead)
             end_of_round(w, n, s);
         if (l->step && !s->dead)
@@ -296,7 +348,10 @@ static void run_loop(struct flow *w, struct node *n, const struct loop *l, struc
         test(w, l, s, &out);
     w->jumps = j.up;
     *s = out;
+    ran_once(s, &first, &after);
     state_join(s, &j.after_break);
+    if (polls(l))
+        state_drop(s, F_PENDING);
 }
 
 static void run_for(struct flow *w, struct node *n, struct state *s)
@@ -479,6 +534,11 @@ static void run(struct flow *w, struct node *n, struct state *s)
         break;
     case K_COND:
         run_if(w, n, s);
+        for (int i = 1; i < n->n; i++) { /* c ? a : b gives either away */
+            struct node *c = strip(n->child[i]);
+            if (c && c->kind == K_REF && c->decl)
+                state_drop_context(s, c->decl);
+        }
         break;
     case K_CALL:
         run_call(w, n, s, false);

@@ -70,6 +70,7 @@ void state_drop_context(struct state *s, const struct decl *d);
 void effect_call(struct flow *w, struct node *n, struct state *s, bool deferred);
 void effect_go(struct flow *w, struct node *n, struct state *s);
 void effect_join(struct state *s);
+bool encloses(struct node *outer, struct node *inner);
 void effect_read(struct flow *w, struct node *n, struct state *s);
 
 /* flow_ends.c: what must be true where a block, a loop's round or the function ends */

@@ -265,6 +265,40 @@ static void apply_called(struct flow *w, struct node *n, struct function *g, str
     }
 }
 
+static bool sleeps(const struct function *g)
+{
+    for (int i = 0; i < g->events; i++)
+        if (g->event[i].op == OP_SLEEP)
+            return true;
+    return false;
+}
+
+/* Whoever gets a lock by its address may unlock it. */
+static void lend_locks(struct node *call, struct state *s)
+{
+    for (int i = 0; i < call->n; i++) {
+        struct path p = object_of(call->child[i]);
+        struct fact *held = state_find(s, F_HELD, &p);
+        if (held && strncmp(call->name, "rn_", 3) != 0)
+            state_remove(s, (int)(held - s->fact));
+    }
+}
+
+/* A goroutine that unlocks, and has not locked itself. */
+static void hand_locks(struct node *call, struct state *s)
+{
+    struct function *g = callee(call);
+    for (int i = 0; g && i < g->events; i++) {
+        const struct event *e = &g->event[i];
+        struct path p = path_translate(&e->path, g, call);
+        if (e->op == OP_LOCK || e->op == OP_RLOCK)
+            return;
+        struct fact *held = state_find(s, F_HELD, &p);
+        if ((e->op == OP_UNLOCK || e->op == OP_RUNLOCK) && held)
+            state_remove(s, (int)(held - s->fact));
+    }
+}
+
 void effect_call(struct flow *w, struct node *n, struct state *s, bool deferred)
 {
     struct function *g = callee(n);
@@ -272,12 +306,10 @@ void effect_call(struct flow *w, struct node *n, struct state *s, bool deferred)
         apply_known(w, n, s, deferred);
     else if (g && g != w->f && !g->flowing)
         apply_called(w, n, g, s, deferred);
-    else if (!g && sounds_like_waiting(n->name))
+    if (!known_call(n) && sounds_like_waiting(n->name) && !(g && sleeps(g)))
         effect_join(s);
-    if (!known_call(n) && !g && n->decl) {
-        CXCursor c = n->decl->cursor;
-        CXType t = clang_getCanonicalType(clang_getCursorType(c));
-        (void)t;
+    if (!known_call(n) && !g) {
+        lend_locks(n, s);
         static const char *const stops[] = {"err", "errx", "pthread_exit", "longjmp", "siglongjmp", "__assert_fail"};
         for (size_t i = 0; i < sizeof stops / sizeof *stops; i++)
             s->dead |= strcmp(n->name, stops[i]) == 0 && !deferred;
@@ -350,14 +382,14 @@ static struct decl *local_behind(struct flow *w, struct node *go, struct node *a
     return s.found;
 }
 
-static bool encloses(struct node *outer, struct node *inner)
+bool encloses(struct node *outer, struct node *inner)
 {
     if (!outer || outer == inner)
         return outer != NULL;
     for (int i = 0; i < outer->n; i++)
         if (outer->child[i] && encloses(outer->child[i], inner))
             return true;
-    return outer->kind == K_STMTEXPR && false;
+    return false;
 }
 
 /* Will the goroutine have ended when d is gone, by what is known already? */
@@ -374,16 +406,31 @@ static bool joined_in_time(struct flow *w, const struct state *s, const struct n
     return encloses(d->scope ? d->scope : w->f->body, owner.root->scope);
 }
 
+/* Not on every path? */
+static bool is_maybe(const struct flow *w, const struct node *n)
+{
+    for (int i = 0; i < w->f->events; i++)
+        if (w->f->event[i].node == n)
+            return w->f->event[i].maybe;
+    return false;
+}
+
 static void hand_over(struct flow *w, struct node *n, struct state *s)
 {
     struct node *call = n->child[1];
+    bool maybe = is_maybe(w, n);
     for (int i = 0; i < call->n; i++) {
         bool literal = false;
         struct decl *d = local_behind(w, n, call->child[i], &literal);
         if (literal && strncmp(n->name, "scope_", 6) != 0)
-            state_add(s, (struct fact){.kind = F_PENDING, .site = n, .scope = w->scope[w->depth - 1]});
+            state_add(
+                s, (struct fact){.kind = F_PENDING, .site = n, .conditional = maybe, .scope = w->scope[w->depth - 1]});
         if (d)
-            state_add(s, (struct fact){.kind = F_PENDING, .decl = d, .site = n, .shared = joined_in_time(w, s, n, d)});
+            state_add(s, (struct fact){.kind = F_PENDING,
+                                       .decl = d,
+                                       .site = n,
+                                       .conditional = maybe,
+                                       .shared = joined_in_time(w, s, n, d)});
     }
 }
 
@@ -410,7 +457,8 @@ static void hand_over_by(struct flow *w, struct node *n, struct function *g, str
                 continue;
             struct decl *d = local_behind(w, n, n->child[p.root->index], &literal);
             if (d)
-                state_add(s, (struct fact){.kind = F_PENDING, .decl = d, .site = n, .shared = joined_in_time(w, s, n, d)});
+                state_add(s,
+                          (struct fact){.kind = F_PENDING, .decl = d, .site = n, .shared = joined_in_time(w, s, n, d)});
         }
     }
 }
@@ -422,11 +470,12 @@ void effect_go(struct flow *w, struct node *n, struct state *s)
         return;
     }
     hand_over(w, n, s);
+    hand_locks(n->child[1], s);
     bool later = false;
     for (int i = 0; i < s->n; i++)
         later |= s->fact[i].kind == F_JOIN_LATER;
     if (!later && is_counted_start(n))
-        state_add(s, (struct fact){.kind = F_STARTED, .site = n});
+        state_add(s, (struct fact){.kind = F_STARTED, .site = n, .conditional = is_maybe(w, n)});
 }
 
 static bool written_by(struct node *go, struct decl *d)

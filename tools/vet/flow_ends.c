@@ -170,7 +170,7 @@ void end_of_round(struct flow *w, struct node *loop, struct state *s)
     (void)w;
     for (int i = s->n; i-- > 0;) {
         struct fact *f = &s->fact[i];
-        if (f->kind != F_PENDING || !f->decl || !varies(loop, f->decl))
+        if (f->kind != F_PENDING || !f->decl || !encloses(loop, f->site) || !varies(loop, f->decl))
             continue;
         report(
             &f->site->at, "loopvar",
