@@ -34,13 +34,6 @@ int rn_pipe(rn_conn **r, rn_conn **w)
     return RN_ENOMEM;
 }
 
-static bool is_stream_socket(int fd)
-{
-    int type;
-    socklen_t len = sizeof type;
-    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_STREAM;
-}
-
 int rn_conn_of_fd(int fd, rn_conn **out)
 {
     struct stat s;
@@ -48,11 +41,12 @@ int rn_conn_of_fd(int fd, rn_conn **out)
         return -errno;
     if (S_ISREG(s.st_mode) || S_ISDIR(s.st_mode) || S_ISBLK(s.st_mode))
         return -EPERM;
+    if (S_ISSOCK(s.st_mode))
+        return rn_net_from_fd(fd, out);
     int flags = fcntl(fd, F_GETFL);
     if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) != 0)
         return -errno;
-    unsigned kind = S_ISSOCK(s.st_mode) ? RN_FD_SOCKET | (is_stream_socket(fd) ? RN_FD_STREAM : 0) : 0;
-    struct rn__fd *f = rn__fd_make(fd, kind);
+    struct rn__fd *f = rn__fd_make(fd, RN_FD_FOREIGN);
     if (!f)
         return RN_ENOMEM;
     *out = conn_of(f);

@@ -68,7 +68,7 @@ static int wait_by_duplicate(struct rn_outside *o)
     int copy = rn_os_dup(fd_of(o->of), 0);
     if (copy < 0)
         return copy;
-    struct rn__fd *f = rn__fd_make(copy, 0);
+    struct rn__fd *f = rn__fd_make(copy, RN_FD_FOREIGN);
     if (f)
         return wait_with(o, f);
     close(copy);

@@ -129,18 +129,19 @@ TEST(a_deadline_set_meanwhile_takes_effect)
         for (int past = 0; past < 2; past++) {
             struct silent s = silent();
             set_deadlines(&s, rn_now() + RN_HOUR);
-            go(set_deadlines_when_waiting, &s, past ? -RN_SECOND : RN_MILLISECOND);
+            rn_waitgroup wg = {0};
+            wg_go(&wg, set_deadlines_when_waiting, &s, past ? -RN_SECOND : RN_MILLISECOND);
             CHECK_EQ(call(which, NULL, &s), RN_ETIMEOUT);
+            wg_wait(&wg);
             release(&s);
         }
 }
 
-static void lift_deadlines_when_waiting(struct silent *s, chan(rn_unit) lifted)
+static void lift_deadlines_when_waiting(struct silent *s)
 {
     rn_sleep(RN_MILLISECOND);
     set_deadlines(s, 0);
     rn_sleep(30 * RN_MILLISECOND); /* long after the old one */
-    chan_close(lifted);
     net_write(s->peer, "x", 1);
 }
 
@@ -148,18 +149,17 @@ TEST(a_deadline_lifted_meanwhile_ends_nothing)
 {
     struct silent s = silent();
     char byte;
-    chan(rn_unit) lifted = chan_make(rn_unit, 0);
+    rn_waitgroup wg = {0};
     set_deadlines(&s, rn_now() + 15 * RN_MILLISECOND);
-    go(lift_deadlines_when_waiting, &s, lifted);
+    wg_go(&wg, lift_deadlines_when_waiting, &s);
     ssize_t n = net_read(s.c, &byte, 1);
     /* On a machine that was busy for long the deadline may have come before it was lifted. */
     CHECK(n == 1 || n == RN_ETIMEOUT);
-    chan_recv(lifted);
+    wg_wait(&wg);
     if (n == 1)
         CHECK(byte == 'x');
     else
         CHECK_EQ(net_read(s.c, &byte, 1), 1);
-    chan_free(lifted);
     release(&s);
 }
 
@@ -174,10 +174,10 @@ TEST(a_close_ends_every_call_that_waits)
 {
     for (int which = 0; which < FD_WAIT; which++) {
         struct silent s = silent();
-        go(close_when_waiting, &s);
+        rn_waitgroup wg = {0};
+        wg_go(&wg, close_when_waiting, &s);
         CHECK_EQ(call(which, NULL, &s), RN_ECLOSED);
-        while (net_fd(s.c) != RN_ECLOSED)
-            rn_yield();
+        wg_wait(&wg);
         CHECK_EQ(call(which, NULL, &s), RN_ECLOSED);
         CHECK_EQ(net_close(s.c), RN_ECLOSED);
         CHECK_EQ(net_listener_close(s.l), RN_ECLOSED);

@@ -87,8 +87,10 @@ TEST(a_close_wakes_a_blocked_read)
 {
     struct both b = connected("tcp", "127.0.0.1:0");
     char byte;
-    go(close_later, b.client);
+    rn_waitgroup wg = {0};
+    wg_go(&wg, close_later, b.client);
     CHECK_EQ(net_read(b.client, &byte, 1), RN_ECLOSED);
+    wg_wait(&wg);
     CHECK_EQ(net_read(b.client, &byte, 1), RN_ECLOSED);
     CHECK_EQ(net_write(b.client, &byte, 1), RN_ECLOSED);
     CHECK_EQ(net_close(b.client), RN_ECLOSED);
