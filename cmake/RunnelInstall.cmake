@@ -20,6 +20,12 @@ if(EXISTS ${PROJECT_SOURCE_DIR}/docs/man/runnel.1)
     install(FILES ${PROJECT_SOURCE_DIR}/docs/man/runnel.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 endif()
 
+# gdb loads the second one by itself, with the shared library; the first is for static programs.
+install(FILES ${PROJECT_SOURCE_DIR}/tools/gdb/runnel-gdb.py DESTINATION ${CMAKE_INSTALL_DATADIR}/runnel)
+install(FILES ${PROJECT_SOURCE_DIR}/tools/gdb/runnel-gdb.py
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/gdb/auto-load${CMAKE_INSTALL_FULL_LIBDIR}
+    RENAME librunnel.so.${PROJECT_VERSION}-gdb.py)
+
 # Relative to the .pc file, so that a copied or staged installation works.
 file(RELATIVE_PATH RUNNEL_PC_PREFIX /x/${CMAKE_INSTALL_LIBDIR}/pkgconfig /x)
 configure_file(${PROJECT_SOURCE_DIR}/cmake/runnel.pc.in runnel.pc @ONLY)

@@ -20,7 +20,8 @@ endif()
 
 function(runnel_library target)
     target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:runnel_flags>)
-    target_link_options(${target} INTERFACE -pthread)
+    # The unwinder finds functions by this header, which gcc leaves out of static programs.
+    target_link_options(${target} INTERFACE -pthread -Wl,--eh-frame-hdr)
     target_include_directories(${target}
         PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>
         PRIVATE ${PROJECT_SOURCE_DIR}/src)

@@ -146,7 +146,8 @@ static bool link_all(struct job *jobs, const struct toolchain *t, const struct p
     char *archive = text("%s/rest.a", dir);
     int status;
     list_add_all(&argv, &t->cc);
-    list_add_words(&argv, t->race ? "-pthread -fsanitize=thread -o" : "-pthread -o");
+    list_add_words(&argv,
+                   t->race ? "-pthread -Wl,--eh-frame-hdr -fsanitize=thread -o" : "-pthread -Wl,--eh-frame-hdr -o");
     list_add(&argv, text("%s/out/%s", dir, p->name));
     list_add_all(&argv, &t->ldflags);
     for (int i = 0; i < p->sources.n; i++)

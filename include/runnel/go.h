@@ -67,8 +67,9 @@ struct rn_go_call {
 
 /* Runs f(args…) as the main goroutine of a fresh runtime on this thread and returns what it
  * returned (0 for void), after every thread of the runtime has ended.  Goroutines that are still
- * there then are gone, without their deferred calls.  May be called again afterwards; not from a
- * goroutine, and not from two threads at once (both panic). */
+ * there then are gone, without their deferred calls; they stand in no queue any more of a channel, lock or
+ * context that lives on, but what they held stays held, and a timer that was pending never fires.
+ * May be called again afterwards; not from a goroutine, and not from two threads at once (both panic). */
 #define rn_run(f, ...)                                                     \
     ({                                                                     \
         struct rn_go_call rn_call_ = {.entry = (void *)(f)};               \
