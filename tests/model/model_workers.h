@@ -75,6 +75,11 @@ void rn_os_poll_wake(void)
     rn_os_futex_wake(&poll_word, 1);
 }
 
+bool rn_os_signals_pending(void)
+{
+    return false;
+}
+
 int rn_os_poll_wait(struct rn_os_event *events, int max, rn_time deadline)
 {
     (void)events, (void)max;
