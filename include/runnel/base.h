@@ -79,6 +79,13 @@ enum rn_error {
     RN_ENOHOST = -10011,   /* no such host */
     RN_EDNS = -10012,      /* the name server did not answer, or not sensibly */
     RN_ESERVICE = -10013,  /* no such port or service */
+    /* HTTP and TLS */
+    RN_EURL = -10031,       /* not a URL, or not of a kind that can be fetched */
+    RN_ETLS = -10032,       /* no secure connection: certificate or handshake */
+    RN_EPROTO = -10033,     /* the peer's answer makes no sense, or is cut off */
+    RN_ETOOBIG = -10034,    /* larger than the limit that was set */
+    RN_EREDIRECTS = -10035, /* too many redirects */
+    RN_EPROXY = -10036,     /* the proxy can't be found or refuses */
 };
 
 /* One line of text for an error, never NULL.  For an unknown number it says so.  The text is

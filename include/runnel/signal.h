@@ -1,5 +1,7 @@
 /* runnel/signal.h: signals of the operating system as values on a channel.
  *
+ *     #include <signal.h>                      // for the names SIGINT …
+ *
  *     chan(int) quit = chan_make(int, 1);
  *     signal_notify(quit, SIGINT, SIGTERM);
  *     switch (chan_select(on_recv(quit, &signo), on_recv(jobs, &job))) { …
@@ -28,7 +30,6 @@
 
 #include <runnel/chan.h>
 #include <runnel/context_type.h>
-#include <signal.h>
 
 /* signal_notify(c, SIGINT, …): from now on each of these is sent to c, a channel of int, when it comes;
  * with none named, every signal that can be had.  Several calls for one channel add up, and several

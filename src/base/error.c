@@ -21,6 +21,12 @@ static const char *own_text(int err)
     case RN_ENOHOST: return "no such host";
     case RN_EDNS: return "name server does not answer";
     case RN_ESERVICE: return "no such port or service";
+    case RN_EURL: return "not a URL that can be fetched";
+    case RN_ETLS: return "no secure connection (certificate or handshake)";
+    case RN_EPROTO: return "malformed or broken-off answer";
+    case RN_ETOOBIG: return "larger than the limit";
+    case RN_EREDIRECTS: return "too many redirects";
+    case RN_EPROXY: return "the proxy refuses or can't be found";
     default: return NULL;
     }
 }

@@ -8,6 +8,7 @@
 #ifndef RN_BASE_FAULT_H
 #define RN_BASE_FAULT_H
 
+#include "base/inner.h"
 #include <stdbool.h>
 #include <stdint.h>
 

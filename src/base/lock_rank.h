@@ -3,6 +3,7 @@
 #ifndef RN_BASE_LOCK_RANK_H
 #define RN_BASE_LOCK_RANK_H
 
+#include "base/inner.h"
 #include <stdbool.h>
 
 enum rn_rank {
@@ -13,15 +14,16 @@ enum rn_rank {
     RN_RANK_CHAN = 50,   /* a channel; several in address order */
     RN_RANK_DONE = 55,   /* a context: its waiters and children; a parent before its child */
     RN_RANK_POLL = 60,   /* a poller record */
+    RN_RANK_HTTP = 65,   /* the HTTP client: a shard, or the list of clients */
     RN_RANK_SCHED = 70,  /* the global run queue, idle processors and threads */
     RN_RANK_STACKS = 80, /* the pool of stacks and goroutine records */
     RN_RANK_REVOKE = 90, /* a worker's ownership of its processor */
 };
 
 #if defined(RN_DEBUG) && !defined(RN_MODEL)
-void rn__rank_check(const void *lock, enum rn_rank rank);
-void rn__rank_taken(const void *lock, enum rn_rank rank);
-void rn__rank_dropped(const void *lock);
+RN_INNER void rn__rank_check(const void *lock, enum rn_rank rank);
+RN_INNER void rn__rank_taken(const void *lock, enum rn_rank rank);
+RN_INNER void rn__rank_dropped(const void *lock);
 #else
 #define rn__rank_check(lock, rank) ((void)(rank))
 #define rn__rank_taken(lock, rank) ((void)(rank))

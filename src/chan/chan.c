@@ -65,6 +65,22 @@ static bool has_live(struct rn_list *q)
     return false;
 }
 
+void rn__chan_leave_recv(struct rn_waiter *w)
+{
+    struct rn_chan *c = w->of;
+    rn__chan_lock(c);
+    rn__chan_dequeue(&c->recvq, &c->receivers, w);
+    rn__chan_unlock(c);
+}
+
+void rn__chan_leave_send(struct rn_waiter *w)
+{
+    struct rn_chan *c = w->of;
+    rn__chan_lock(c);
+    rn__chan_dequeue(&c->sendq, &c->senders, w);
+    rn__chan_unlock(c);
+}
+
 void rn__chan_destroy(struct rn_chan *c)
 {
     for (bool left = false; !left;) {
@@ -134,7 +150,7 @@ static RN_NORETURN __attribute__((noinline, cold)) void send_on_closed(void)
 static __attribute__((noinline)) void send_wait(struct rn_chan *c, const void *v)
 {
     struct rn_waiter w = {.g = rn__self(), .elem = (void *)(uintptr_t)v, .of = c};
-    rn__chan_enqueue(&c->sendq, &c->senders, &w);
+    rn__chan_enqueue_send(c, &w);
     rn__chan_unlock(c);
     rn__park(RN_WAIT_CHAN_SEND, c);
     if (!w.ok)
@@ -189,7 +205,7 @@ int rn__chan_try_send(void *cv, const void *v)
 static __attribute__((noinline)) bool recv_wait(struct rn_chan *c, void *v)
 {
     struct rn_waiter w = {.g = rn__self(), .elem = v, .of = c};
-    rn__chan_enqueue(&c->recvq, &c->receivers, &w);
+    rn__chan_enqueue_recv(c, &w);
     rn__chan_unlock(c);
     rn__park(RN_WAIT_CHAN_RECV, c);
     return w.ok;

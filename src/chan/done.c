@@ -183,6 +183,11 @@ struct rn_done *rn__done_lock(const rn_context *ctx)
     return NULL;
 }
 
+static void leave_done(struct rn_waiter *w)
+{
+    rn__done_remove(w->of, w);
+}
+
 bool rn__done_add(const rn_context *ctx, struct rn_waiter *w)
 {
     if (rn__done_never(ctx))
@@ -193,6 +198,8 @@ bool rn__done_add(const rn_context *ctx, struct rn_waiter *w)
     bool waits = !(rn_load_relaxed(&d->word) & RN_DONE_FIRED); /* changes under the lock only */
     if (waits) {
         w->queued = true;
+        w->of = (void *)(uintptr_t)ctx;
+        rn__waiter_note(w, leave_done);
         rn_list_push(&d->waiters, &w->node);
     }
     rn_lock_release(&d->lock);

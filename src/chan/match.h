@@ -137,11 +137,24 @@ static inline enum rn_match rn__chan_put(struct rn_chan *c, const void *from, st
     return RN_MATCH_DONE;
 }
 
-static inline void rn__chan_enqueue(struct rn_list *q, rn_atomic(uint32_t) * n, struct rn_waiter *w)
+/* Takes w out, with no lock held: its goroutine has ended with its run. */
+void rn__chan_leave_recv(struct rn_waiter *w);
+void rn__chan_leave_send(struct rn_waiter *w);
+
+static inline void rn__chan_enqueue_recv(struct rn_chan *c, struct rn_waiter *w)
 {
+    rn__waiter_note(w, rn__chan_leave_recv);
     w->queued = true;
-    rn_list_push(q, &w->node);
-    rn__chan_waiters_add(n, 1);
+    rn_list_push(&c->recvq, &w->node);
+    rn__chan_waiters_add(&c->receivers, 1);
+}
+
+static inline void rn__chan_enqueue_send(struct rn_chan *c, struct rn_waiter *w)
+{
+    rn__waiter_note(w, rn__chan_leave_send);
+    w->queued = true;
+    rn_list_push(&c->sendq, &w->node);
+    rn__chan_waiters_add(&c->senders, 1);
 }
 
 /* Takes back a waiter that somebody other than this channel has woken. */

@@ -326,9 +326,9 @@ static void queue_channels(struct stand *s, const struct rn_case *cases)
         struct rn_chan *c = w->of;
         enum rn_case_kind kind = cases[w->index].kind;
         if (kind == RN_CASE_RECV)
-            rn__chan_enqueue(&c->recvq, &c->receivers, w);
+            rn__chan_enqueue_recv(c, w);
         else if (kind == RN_CASE_SEND)
-            rn__chan_enqueue(&c->sendq, &c->senders, w);
+            rn__chan_enqueue_send(c, w);
     }
 }
 
@@ -388,6 +388,7 @@ static struct outcome stand_and_park(struct stand *s, const struct rn_case *case
     /* A context that is done by now is a wake-up like any other: it wins unless another one has. */
     struct rn_waiter *by = done && rn__waiter_claim(done) ? done : park(s, cases, n, &t, done ? -1 : timeout);
     leave_queues(s, cases, by, !done);
+    rn__waiters_forget(by->g);
     const struct rn_case *k = &cases[by->index];
     if (k->kind == RN_CASE_RECV && k->ok)
         *k->ok = by->ok;

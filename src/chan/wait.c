@@ -13,8 +13,10 @@ int rn__wait_until(struct rn_waiter *w, rn_context *ctx, rn_time deadline, enum 
     bool added = rn__done_add(ctx, &done);
     /* Done already: that is a wake-up like any other, unless another one came first; then that one
      * must be awaited, as its waker readies us. */
-    if (!added && rn__waiter_claim(&done))
+    if (!added && rn__waiter_claim(&done)) {
+        rn__waiters_forget(w->g);
         return rn__done_err(ctx);
+    }
     bool timed = added && deadline != INT64_MAX;
     if (timed) {
         t.w.g = w->g;

@@ -15,6 +15,7 @@
 #ifndef RN_CHAN_WAIT_H
 #define RN_CHAN_WAIT_H
 
+#include "base/inner.h"
 #include "chan/done.h"
 
 /* Parks until w is woken (0) or ctx is done (its error, RN_ECANCELED or RN_ETIMEOUT).  w has been
@@ -22,6 +23,6 @@
 int rn__wait_ctx(struct rn_waiter *w, rn_context *ctx, enum rn_wait why, const void *what);
 
 /* The same, and RN_ETIMEOUT once the deadline has passed (rn__now's clock; INT64_MAX: none). */
-int rn__wait_until(struct rn_waiter *w, rn_context *ctx, rn_time deadline, enum rn_wait why, const void *what);
+RN_INNER int rn__wait_until(struct rn_waiter *w, rn_context *ctx, rn_time deadline, enum rn_wait why, const void *what);
 
 #endif

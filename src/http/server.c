@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <runnel/semaphore.h>
 #include <runnel/signal.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 

@@ -18,6 +18,7 @@
 #include "base/alloc.h"
 #include "os/os.h"
 #include "sched/sched.h"
+#include <signal.h>
 #include <runnel/context.h>
 #include <runnel/mutex.h>
 #include <runnel/signal.h>

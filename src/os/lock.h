@@ -10,6 +10,7 @@
 #ifndef RN_OS_LOCK_H
 #define RN_OS_LOCK_H
 
+#include "base/inner.h"
 #include "base/atomic.h"
 #include "base/lock_rank.h"
 
@@ -17,7 +18,7 @@ typedef struct rn_lock {
     rn_atomic(uint32_t) held;
 } rn_lock;
 
-void rn__lock_slow(rn_lock *l);
+RN_INNER void rn__lock_slow(rn_lock *l);
 
 static inline bool rn_lock_try(rn_lock *l, enum rn_rank rank)
 {

@@ -7,6 +7,7 @@
 #ifndef RN_OS_OS_H
 #define RN_OS_OS_H
 
+#include "base/inner.h"
 #include "base/atomic.h"
 #include <pthread.h>
 #include <stddef.h>
@@ -86,8 +87,8 @@ void rn_os_entropy(void *to, size_t bytes); /* random bytes from the kernel; nev
 int rn_os_poll_open(void); /* idempotent */
 void rn_os_poll_close(void);
 /* Registers fd, edge-triggered, both directions, with `tag` (not 0). */
-int rn_os_poll_add(int fd, uint64_t tag);
-int rn_os_poll_del(int fd);
+RN_INNER int rn_os_poll_add(int fd, uint64_t tag);
+RN_INNER int rn_os_poll_del(int fd);
 /* Errors and hang-ups set the first two.  HANGUP: the other side will send no more, or there is urgent
  * data: a read that gets less than it asked for may not have got all. */
 enum { RN_POLL_READ = 1, RN_POLL_WRITE = 2, RN_POLL_HANGUP = 4 };
@@ -97,6 +98,8 @@ struct rn_os_event {
 };
 /* Waits until an event, rn_os_poll_wake or the deadline; returns how many events were stored. */
 int rn_os_poll_wait(struct rn_os_event *events, int max, rn_time deadline);
+/* Which of `ask` (RN_POLL_…) fd is ready for now, poller or not. */
+RN_INNER uint32_t rn_os_poll_now(int fd, uint32_t ask);
 void rn_os_poll_wake(void); /* makes the current or the next poll_wait return; from any thread */
 
 /* ---- descriptors ------------------------------------------------------------------------- */
@@ -159,6 +162,10 @@ uint64_t rn_os_signals_take(void);
 int64_t rn_os_sendfile(int to, int from, int64_t offset, size_t n);
 /* write(2).  Neither raises SIGPIPE. */
 int64_t rn_os_write_quiet(int to, const void *buf, size_t n);
+/* For a library whose writes to a socket that the peer has closed raise SIGPIPE.  Between the two calls, on
+ * one thread, this thread's SIGPIPE is held back, and then dropped.  release takes what hold returned; 0: does nothing. */
+RN_INNER int rn_os_pipe_signal_hold(void);
+RN_INNER void rn_os_pipe_signal_release(int held);
 
 /* ---- last words -------------------------------------------------------------------------- */
 

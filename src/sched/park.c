@@ -153,7 +153,7 @@ struct rn_m *rn__enter(void)
     return m;
 }
 
-static struct rn_waiter *park_thread(struct rn_m *m)
+static void park_thread(struct rn_m *m)
 {
     /* acquire: pairs with the release in ready_thread; publishes woken_by and the value. */
     while (rn_load_acquire(&m->wake) == 0)
@@ -163,7 +163,6 @@ static struct rn_waiter *park_thread(struct rn_m *m)
     /* release: pairs with own_threads' acquire (deadlock.c): who sees 0 again sees RUNNING.  The next
      * waker is ordered after the next wait's lock. */
     rn_store_release(&m->wake, 0);
-    return m->g->woken_by;
 }
 
 static void ready_thread(struct rn_g *g)
@@ -188,10 +187,13 @@ struct rn_waiter *rn__park(enum rn_wait why, const void *what)
     rn_store_relaxed(&g->waiting_for, what);
     rn_store_relaxed(&g->waiting_since, rn__coarse_now());
     rn_store_relaxed(&g->status, RN_G_WAITING);
-    if (g->kind == RN_G_THREAD)
-        return park_thread(m);
-    switch_away(rn__enter_any(m), g);
-    rn__fiber_acquire(g);
+    if (g->kind == RN_G_THREAD) {
+        park_thread(m);
+    } else {
+        switch_away(rn__enter_any(m), g);
+        rn__fiber_acquire(g);
+    }
+    rn__waiters_forget(g);
     return g->woken_by;
 }
 

@@ -3,7 +3,16 @@
 #include "sched/choice.h"
 
 void (*rn__poll_event)(uint64_t tag, uint32_t ready, struct rn_ready_list *wake);
+void (*rn__poll_http_event)(uint64_t tag, uint32_t ready, struct rn_ready_list *wake);
 void (*rn__poll_signals)(struct rn_ready_list *wake);
+
+static void pass_event(const struct rn_os_event *e, struct rn_ready_list *wake)
+{
+    void (*to)(uint64_t, uint32_t, struct rn_ready_list *) =
+        e->tag & RN_POLL_HTTP_TAG ? rn__poll_http_event : rn__poll_event;
+    if (to)
+        to(e->tag, e->ready, wake);
+}
 
 void rn__poll(struct rn_ready_list *wake, rn_time until)
 {
@@ -12,8 +21,7 @@ void rn__poll(struct rn_ready_list *wake, rn_time until)
     /* A signal that comes after this look interrupts the wait. */
     int n = rn_os_poll_wait(events, EVENTS, rn_os_signals_pending() ? 0 : until);
     for (int i = 0; i < n; i++)
-        if (rn__poll_event)
-            rn__poll_event(events[i].tag, events[i].ready, wake);
+        pass_event(&events[i], wake);
     if (__builtin_expect(rn_os_signals_pending(), 0) && rn__poll_signals)
         rn__poll_signals(wake);
     rn_store_relaxed(&rn__sched.polled_at, rn__choose_now()); /* relaxed: a moment */

@@ -23,6 +23,7 @@
 #ifndef RN_SCHED_SCHED_H
 #define RN_SCHED_SCHED_H
 
+#include "base/inner.h"
 #include "base/list.h"
 #include "base/point.h"
 #include "base/wheel.h"
@@ -71,13 +72,21 @@ const char *rn__wait_text(enum rn_wait why);
 struct rn_waiter {
     struct rn_node node;
     struct rn_g *g;
-    rn_atomic(uint32_t) * claim; /* NULL: this queue is the only one that can wake g */
-    void *elem;                  /* channels: where the value is, or goes */
-    void *of;                    /* the channel, lock … whose queue this is in */
-    uint32_t index;              /* select: the case */
-    bool ok;                     /* result, written by the waker before rn__ready */
-    bool queued;                 /* in of's queue; guarded by of's lock */
+    rn_atomic(uint32_t) * claim;        /* NULL: this queue is the only one that can wake g */
+    void *elem;                         /* channels: where the value is, or goes */
+    void *of;                           /* the channel, context or wait queue that this is in */
+    struct rn_waiter *also;             /* g's next waiter of the same wait */
+    void (*leave)(struct rn_waiter *w); /* takes it out of its queue; see rn__waiter_note */
+    uint32_t index;                     /* select: the case */
+    bool ok;                            /* result, written by the waker before rn__ready */
+    bool queued;                        /* in of's queue; guarded by of's lock */
 };
+
+/* Every waiter that is queued is noted with its goroutine: a run that ends takes those of its goroutines
+ * out of the queues of channels and locks that live on, by `leave`.  rn__park forgets them all; who returns
+ * without a park calls rn__waiters_forget. */
+static inline void rn__waiter_note(struct rn_waiter *w, void (*leave)(struct rn_waiter *w));
+static inline void rn__waiters_forget(struct rn_g *g);
 
 /* The waker's right to wake w: true for exactly one caller.  With the queue's lock held. */
 static inline bool rn__waiter_claim(struct rn_waiter *w)
@@ -106,6 +115,7 @@ struct rn_g {
     struct rn_g *link;                   /* in one queue or list at a time */
     rn_atomic(struct rn_m *) m;          /* the thread that runs it; for THREAD its own */
     struct rn_waiter *woken_by;          /* written by the waker before rn__ready */
+    struct rn_waiter *waits;             /* its waiters that are, or were, in queues: rn__waiter_note */
     rn_atomic(const void *) waiting_for; /* channel, lock …: for reports */
     rn_atomic(int64_t) waiting_since;    /* coarse clock */
     uint64_t id;                         /* 1 is main; never reused */
@@ -131,8 +141,24 @@ struct rn_g {
 #endif
 };
 
+static inline void rn__waiter_note(struct rn_waiter *w, void (*leave)(struct rn_waiter *w))
+{
+#ifdef RN_MODEL /* no run ends there */
+    (void)w, (void)leave;
+#else
+    w->leave = leave;
+    w->also = w->g->waits;
+    w->g->waits = w;
+#endif
+}
+
+static inline void rn__waiters_forget(struct rn_g *g)
+{
+    g->waits = NULL;
+}
+
 /* The goroutine, or thread, that runs this; never NULL (a plain thread is adopted). */
-struct rn_g *rn__self(void);
+RN_INNER struct rn_g *rn__self(void);
 /* The same, but NULL on a plain thread that was not adopted; async-signal-safe. */
 struct rn_g *rn__self_or_null(void);
 static inline bool rn__is_goroutine(const struct rn_g *g)
@@ -143,19 +169,19 @@ static inline bool rn__is_goroutine(const struct rn_g *g)
 /* ---- park and ready -------------------------------------------------------------------------- */
 
 /* Waits until rn__ready(self).  Returns self's woken_by.  `what` is for reports only. */
-struct rn_waiter *rn__park(enum rn_wait why, const void *what);
+RN_INNER struct rn_waiter *rn__park(enum rn_wait why, const void *what);
 /* Makes g runnable, to run next on this processor (hand-over).  Never parks the caller, who may stand
  * in a queue already. */
-void rn__ready(struct rn_g *g);
+RN_INNER void rn__ready(struct rn_g *g);
 /* Makes g runnable, behind what is queued. */
-void rn__ready_last(struct rn_g *g);
+RN_INNER void rn__ready_last(struct rn_g *g);
 /* Many at once (a close, a broadcast, a batch of timers), in the order pushed. */
 struct rn_ready_list {
     struct rn_g *first, *last;
     uint32_t n;
 };
 static inline void rn__ready_add(struct rn_ready_list *l, struct rn_g *g);
-void rn__ready_all(struct rn_ready_list *l);
+RN_INNER void rn__ready_all(struct rn_ready_list *l);
 
 static inline void rn__ready_add(struct rn_ready_list *l, struct rn_g *g)
 {
@@ -173,7 +199,7 @@ static inline void rn__ready_add(struct rn_ready_list *l, struct rn_g *g)
 /* A goroutine that runs f(arg), for the library's own use (after_func, poller).  0 or RN_ENOMEM.
  * When list is not NULL the goroutine is added to it instead of being queued: for callers that
  * hold a lock. */
-int rn__spawn(void (*f)(void *), void *arg, struct rn_ready_list *list);
+RN_INNER int rn__spawn(void (*f)(void *), void *arg, struct rn_ready_list *list);
 
 /* Ends the running goroutine, whose deferred calls have run.  Asks its `ended` callback first, but
  * for RN_ENDED_PANIC, where the caller has asked already. */
@@ -189,7 +215,7 @@ struct rn_g *rn__g_of_address(const void *addr);
 
 /* Everything that a run's course depends on goes through these three (and pick in sched/choice.h):
  * a test build replaces them, and one seed then decides the whole run. */
-rn_time rn__now(void);                 /* monotonic, ns */
+RN_INNER rn_time rn__now(void);        /* monotonic, ns */
 uint64_t rn__random(void);             /* 64 random bits */
 uint32_t rn__random_below(uint32_t n); /* uniform in 0 … n-1; n > 0 */
 /* Which of n ready cases a select takes: uniform in 0 … n-1. */
@@ -218,11 +244,11 @@ struct rn_timer_entry {
     bool (*awaited)(struct rn_timer_entry *t);
 };
 /* Starts an idle entry; `when` may be in the past. */
-void rn__timer_start(struct rn_timer_entry *t, rn_time when);
+RN_INNER void rn__timer_start(struct rn_timer_entry *t, rn_time when);
 /* Stops it: true when it was pending.  When it returns, fire is not running and will not run. */
-bool rn__timer_stop(struct rn_timer_entry *t);
+RN_INNER bool rn__timer_stop(struct rn_timer_entry *t);
 /* Gives a pending one another moment; false, and nothing is done, when it is not pending. */
-bool rn__timer_move(struct rn_timer_entry *t, rn_time when);
+RN_INNER bool rn__timer_move(struct rn_timer_entry *t, rn_time when);
 
 /* A wait with a deadline: on the stack beside a waiter; fire claims w and readies it with
  * woken_by = w, w->ok = false. */
@@ -263,8 +289,11 @@ void rn__panic_left(struct rn_g *g);
 
 /* How events of the poller become goroutines, for the layers that registered descriptors; each adds
  * those whom it wakes, claimed, to `wake`.  They run on a worker that has no processor, or on the
- * monitor: they must not block, park or call user code.  NULL: nobody has registered any. */
+ * monitor: they must not block, park or call user code.  NULL: nobody has registered any.  Tags with
+ * RN_POLL_HTTP_TAG are those of the HTTP client, the others src/net's. */
+#define RN_POLL_HTTP_TAG (UINT64_C(1) << 31)
 extern void (*rn__poll_event)(uint64_t tag, uint32_t ready, struct rn_ready_list *wake);
+RN_INNER extern void (*rn__poll_http_event)(uint64_t tag, uint32_t ready, struct rn_ready_list *wake);
 /* Called whenever rn_os_signals_pending. */
 extern void (*rn__poll_signals)(struct rn_ready_list *wake);
 
@@ -275,7 +304,7 @@ struct rn_stop_hook {
     struct rn_stop_hook *next;
     bool added;
 };
-void rn__at_stop(struct rn_stop_hook *hook);
+RN_INNER void rn__at_stop(struct rn_stop_hook *hook);
 
 /* The number of the run that is under way, 0 when none is.  Each has its own poller, which knows nothing
  * of what was registered with another. */
@@ -283,5 +312,5 @@ uint32_t rn__poll_run(void);
 
 /* A word that counts what could wake the program from outside: descriptors waited on, signal
  * channels.  Above 0, no deadlock is reported. */
-extern rn_atomic(int64_t) rn__external_wakers;
+RN_INNER extern rn_atomic(int64_t) rn__external_wakers;
 #endif

@@ -409,9 +409,20 @@ static void call_stop_hooks(void)
         h->f();
 }
 
+/* Nobody is to find a waiter whose goroutine has ended with the run.  The one by which it was woken is in
+ * no queue any more, and what it stood in line for may be gone. */
+static void leave_queues(struct rn_g *g, void *arg)
+{
+    (void)arg;
+    for (struct rn_waiter *w = rn__is_goroutine(g) ? g->waits : NULL; w; w = w->also)
+        if (w->queued || g->woken_by != w)
+            w->leave(w);
+}
+
 static void forget_the_run(void)
 {
     struct rn_sched *s = &rn__sched;
+    rn__g_each(leave_queues, NULL);
     all_m_remove_locked(first);
     rn__free(first);
     first = NULL;

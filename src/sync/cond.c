@@ -29,7 +29,7 @@ static void join(rn_cond *c, struct rn_waiter *w)
 void rn_cond_wait(rn_cond *c, rn_mutex *m)
 {
     rn__point(RN_AT_COND_WAIT, c);
-    struct rn_waiter w = {.g = rn__self(), .of = c};
+    struct rn_waiter w = {.g = rn__self()};
     join(c, &w);
     rn_mutex_unlock(m);
     rn__park(RN_WAIT_COND, c);
@@ -40,7 +40,7 @@ int rn_cond_wait_ctx(rn_context *ctx, rn_cond *c, rn_mutex *m)
 {
     rn__point(RN_AT_COND_WAIT, c);
     rn_atomic(uint32_t) claim = 0;
-    struct rn_waiter w = {.g = rn__self(), .claim = &claim, .of = c};
+    struct rn_waiter w = {.g = rn__self(), .claim = &claim};
     join(c, &w);
     rn_mutex_unlock(m);
     int err = rn__wait_ctx(&w, ctx, RN_WAIT_COND, c);

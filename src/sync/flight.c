@@ -120,7 +120,7 @@ int rn_flight_do_ctx(rn_context *ctx, rn_flight *f, const char *key, rn_flight_f
 {
     rn__point(RN_AT_FLIGHT, f);
     struct rn_flight_call mine = {.flight = f, .key = key, .hash = hash_of(key)};
-    struct guest g = {.w = {.g = rn__self(), .of = f}};
+    struct guest g = {.w = {.g = rn__self()}};
     g.w.claim = &g.claim;
     rn__waitq_check(&f->rn_lock, "flight");
     rn__waitq_lock(&f->rn_lock);

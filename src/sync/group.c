@@ -23,7 +23,7 @@ bool rn__group_enter(rn_group *g, bool wait)
 {
     rn__point(RN_AT_ACQUIRE, g);
     rn__waitq_check(&g->rn_slots, "group");
-    struct rn_waiter w = {.of = g};
+    struct rn_waiter w = {0};
     rn__waitq_lock(&g->rn_slots);
     bool room = !g->rn_limit || g->rn_active < g->rn_limit - 1;
     if (room) {

@@ -176,7 +176,7 @@ static void handed(rn_mutex *m, struct visit *v)
 
 static int lock_slow(rn_context *ctx, rn_mutex *m)
 {
-    struct visit v = {.w = {.g = rn__self(), .of = m}};
+    struct visit v = {.w = {.g = rn__self()}};
     if (ctx)
         v.w.claim = &v.claim;
     while (!compete(m, &v)) {

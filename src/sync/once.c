@@ -14,7 +14,7 @@ bool rn__once_begin(rn_once *o)
 {
     rn__point(RN_AT_ONCE, o);
     rn__waitq_check(&o->rn_queue, "once");
-    struct rn_waiter w = {.of = o};
+    struct rn_waiter w = {0};
     rn__waitq_lock(&o->rn_queue);
     /* relaxed: only changed under the lock. */
     uint32_t s = rn_load_relaxed(&o->rn_state);

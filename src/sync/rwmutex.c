@@ -49,10 +49,22 @@ static void check(rn_rwmutex *m)
 
 /* ---- the queue of readers (guarded by the same lock) ------------------------------------------- */
 
+static void readers_remove(rn_rwmutex *m, struct rn_waiter *w);
+
+static void leave_readers(struct rn_waiter *w)
+{
+    rn_rwmutex *m = w->of;
+    rn__waitq_lock(queue_of(m));
+    readers_remove(m, w);
+    rn__waitq_unlock(queue_of(m));
+}
+
 static void readers_push(rn_rwmutex *m, struct rn_waiter *w)
 {
     struct rn_list l = {m->rn_reader_first, m->rn_reader_last};
+    w->of = m;
     w->queued = true;
+    rn__waiter_note(w, leave_readers);
     rn_list_push(&l, &w->node);
     m->rn_reader_first = l.first;
     m->rn_reader_last = l.last;
@@ -207,7 +219,7 @@ static bool rlock_locked(rn_rwmutex *m, struct rn_waiter *w)
 static int rlock_slow(rn_context *ctx, rn_rwmutex *m)
 {
     rn_atomic(uint32_t) claim = 0;
-    struct rn_waiter w = {.g = rn__self(), .claim = ctx ? &claim : NULL, .of = m};
+    struct rn_waiter w = {.g = rn__self(), .claim = ctx ? &claim : NULL};
     rn__waitq_lock(queue_of(m));
     bool ours = rlock_locked(m, &w);
     rn__waitq_unlock(queue_of(m));
@@ -298,7 +310,7 @@ static void lock_abandon(rn_rwmutex *m, struct rn_waiter *w)
 static int lock_slow(rn_context *ctx, rn_rwmutex *m)
 {
     rn_atomic(uint32_t) claim = 0;
-    struct rn_waiter w = {.g = rn__self(), .claim = ctx ? &claim : NULL, .of = m};
+    struct rn_waiter w = {.g = rn__self(), .claim = ctx ? &claim : NULL};
     rn__waitq_lock(queue_of(m));
     bool ours = lock_locked(m, &w);
     rn__waitq_unlock(queue_of(m));

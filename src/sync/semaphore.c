@@ -85,7 +85,7 @@ int rn_sem_acquire(rn_context *ctx, rn_semaphore *s, int64_t n)
     int err = ctx ? rn__done_err(ctx) : 0;
     if (err)
         return err;
-    struct request r = {.w = {.g = NULL, .of = s}, .n = n};
+    struct request r = {.w = {.g = NULL}, .n = n};
     rn__waitq_lock(&s->rn_queue);
     bool taken = take_locked(s, n);
     /* Who wants more than there ever is waits beside the queue, so as not to hold up the others. */

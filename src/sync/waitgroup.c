@@ -122,7 +122,7 @@ static void leave(rn_waitgroup *wg, struct rn_waiter *w)
 static int wait_slow(rn_context *ctx, rn_waitgroup *wg)
 {
     rn_atomic(uint32_t) claim = 0;
-    struct rn_waiter w = {.g = rn__self(), .claim = ctx ? &claim : NULL, .of = wg};
+    struct rn_waiter w = {.g = rn__self(), .claim = ctx ? &claim : NULL};
     if (join(wg, &w))
         return 0;
     int err = 0;

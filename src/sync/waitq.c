@@ -1,10 +1,18 @@
-/* What debug builds check of every object of src/sync: see waitq.h.
+/* What a wait queue does when a run ends, and what debug builds check of every object of src/sync: see
+ * waitq.h.
  *
  * rn_home holds a number made of the object's address, so that a copy, which has the number of the
  * original, is told from it.  0: not used yet.  An object of zeros that is copied before its first
  * use is therefore fine, as in Go.
  */
 #include "sync/waitq.h"
+
+void rn__waitq_leave(struct rn_waiter *w)
+{
+    rn__waitq_lock(w->of);
+    rn__waitq_remove(w->of, w);
+    rn__waitq_unlock(w->of);
+}
 
 #if defined(RN_DEBUG) && !defined(RN_MODEL)
 enum { HOME_DESTROYED = 1 };

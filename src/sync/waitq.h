@@ -44,10 +44,20 @@ static inline void rn__waitq_put(struct rn_waitq *q, struct rn_list l)
     q->rn_last = l.last;
 }
 
+/* Takes w out, with no lock held: its goroutine has ended with its run. */
+void rn__waitq_leave(struct rn_waiter *w);
+
+static inline void rn__waitq_note(struct rn_waitq *q, struct rn_waiter *w)
+{
+    w->of = q;
+    w->queued = true;
+    rn__waiter_note(w, rn__waitq_leave);
+}
+
 static inline void rn__waitq_push(struct rn_waitq *q, struct rn_waiter *w)
 {
     struct rn_list l = {q->rn_first, q->rn_last};
-    w->queued = true;
+    rn__waitq_note(q, w);
     rn_list_push(&l, &w->node);
     rn__waitq_put(q, l);
 }
@@ -55,7 +65,7 @@ static inline void rn__waitq_push(struct rn_waitq *q, struct rn_waiter *w)
 static inline void rn__waitq_push_front(struct rn_waitq *q, struct rn_waiter *w)
 {
     struct rn_list l = {q->rn_first, q->rn_last};
-    w->queued = true;
+    rn__waitq_note(q, w);
     rn_list_push_front(&l, &w->node);
     rn__waitq_put(q, l);
 }

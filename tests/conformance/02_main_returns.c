@@ -18,9 +18,11 @@ static void blocked_with_defer(chan_recv_only(int) c, chan_send_only(int) up)
     chan_recv(c);
 }
 
+static chan(int) for_ever;
+
 static int main_with_others(void)
 {
-    chan(int) c = chan_make(int, 0), up = chan_make(int, 0);
+    chan(int) c = for_ever = chan_make(int, 0), up = chan_make(int, 0);
     for (int i = 0; i < 10; i++) {
         go(blocked_with_defer, c, up);
         chan_recv(up);
@@ -32,8 +34,10 @@ static int main_with_others(void)
 
 TEST_PLAIN(value_comes_back_and_others_are_gone)
 {
-    for (int i = 0; i < 20; i++)
+    for (int i = 0; i < 20; i++) {
         CHECK_EQ(rn_run(main_with_others), 7);
+        chan_free(for_ever); /* those that waited are gone */
+    }
 }
 
 static void endless(void)

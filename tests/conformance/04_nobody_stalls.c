@@ -25,6 +25,7 @@ static void echo(chan(int) in, chan(int) out)
 {
     for (int v; chan_next(in, &v);)
         chan_send(out, v);
+    chan_close(out);
 }
 
 static void others_go_on(void)
@@ -39,6 +40,9 @@ static void others_go_on(void)
     rn_sleep(RN_MILLISECOND);
     CHECK(rn_since(t) < 500 * RN_MILLISECOND);
     chan_close(in);
+    chan_recv(out); /* echo has seen the end of both */
+    chan_free(in);
+    chan_free(out);
 }
 
 TEST(beside_a_loop_without_end)
@@ -145,9 +149,7 @@ TEST(timers_fire_beside_many_that_compute)
 static void ping(chan(int) a, chan(int) b)
 {
     for (int v; chan_next(a, &v);)
-        if (chan_try_send(b, v) != 0)
-            chan_send(b, v);
-    chan_close(b);
+        chan_send(b, v);
 }
 
 static rn_atomic_int64 turns;
@@ -164,7 +166,9 @@ TEST(a_ping_pong_starves_neither_timers_nor_the_queue)
 {
     rn_set_procs(1);
     rn_atomic_store(&stop, false);
-    chan(int) a = chan_make(int, 0), b = chan_make(int, 0);
+    static chan(int) a, b; /* in use to the end */
+    a = chan_make(int, 0);
+    b = chan_make(int, 0);
     go(ping, a, b);
     go(ping, b, a);
     chan_send(a, 1); /* goes round for ever */

@@ -1,5 +1,6 @@
 /* SEMANTICS 39: a channel that has asked for signals holds back the report of a deadlock; after
  * signal_stop it does not. */
+#include <signal.h>
 #include <pthread.h>
 #include <runnel.h>
 #include <runnel/signal.h>

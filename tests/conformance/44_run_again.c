@@ -89,10 +89,11 @@ static void blocked(chan_recv_only(int) c)
     chan_recv(c);
 }
 
+static chan(int) for_ever;
+
 static int leaves_many(void)
 {
-    static chan(int) c;
-    c = chan_make(int, 0);
+    chan(int) c = for_ever = chan_make(int, 0);
     for (int i = 0; i < 1000; i++)
         go(blocked, c);
     rn_yield();
@@ -101,8 +102,91 @@ static int leaves_many(void)
 
 TEST_PLAIN(goroutines_that_are_left_go_with_the_run)
 {
-    for (int i = 0; i < 10; i++)
+    for (int i = 0; i < 10; i++) {
         CHECK_EQ(rn_run(leaves_many), 1);
+        chan_free(for_ever); /* those that waited are gone */
+    }
+}
+
+/* ---- what goroutines of an ended run waited on goes on without them ---- */
+
+static chan(int) left, also_left;
+static rn_mutex left_lock;
+static rn_rwmutex left_rwlock;
+static rn_waitgroup left_group;
+static rn_context *left_ctx;
+
+static void waits_in_select(void)
+{
+    int v = 7, got;
+    chan_select(on_recv(also_left, &got), on_send(left, v), on_done(left_ctx), on_timeout(RN_HOUR));
+}
+
+static void waits_to_receive(void)
+{
+    chan_recv(also_left);
+}
+
+static void waits_to_send(void)
+{
+    chan_send(left, 1);
+}
+
+static void waits_for_lock(void)
+{
+    mutex_lock(&left_lock);
+}
+
+static void waits_to_read(void)
+{
+    rwmutex_rlock(&left_rwlock);
+}
+
+static void waits_with_context(void)
+{
+    (void)!mutex_lock_ctx(left_ctx, &left_lock);
+}
+
+static void waits_for_group(void)
+{
+    wg_wait(&left_group);
+}
+
+static int leaves_waiters(void)
+{
+    void (*all[])(void) = {waits_in_select, waits_to_receive,   waits_to_send,  waits_for_lock,
+                           waits_to_read,   waits_with_context, waits_for_group};
+    for (int i = 0; i < 70; i++)
+        go(all[i % 7]);
+    for (int i = 0; i < 1000; i++)
+        rn_yield();
+    return 0;
+}
+
+TEST_PLAIN(what_they_waited_on_goes_on)
+{
+    left = chan_make(int, 0);
+    also_left = chan_make(int, 0);
+    left_ctx = ctx_with_cancel(NULL);
+    mutex_lock(&left_lock);
+    rwmutex_lock(&left_rwlock);
+    wg_add(&left_group, 1);
+    for (int i = 0; i < 3; i++) {
+        CHECK_EQ(rn_run(leaves_waiters), 0);
+        int v;
+        CHECK_EQ(chan_try_send(also_left, 1), RN_EAGAIN); /* nobody receives */
+        CHECK_EQ(chan_try_recv(left, &v), RN_EAGAIN);     /* nor sends */
+    }
+    ctx_cancel(left_ctx);
+    mutex_unlock(&left_lock);
+    CHECK(mutex_try_lock(&left_lock));
+    mutex_unlock(&left_lock);
+    rwmutex_unlock(&left_rwlock);
+    CHECK(rwmutex_try_rlock(&left_rwlock));
+    rwmutex_runlock(&left_rwlock);
+    wg_done(&left_group);
+    chan_free(left);
+    chan_free(also_left);
 }
 
 /* ---- plain threads beside a run (SEMANTICS 41) ---- */

@@ -95,6 +95,11 @@ void rn__idle(struct rn_m *m)
     rn_cpu_pause();
 }
 
+bool rn__work_somewhere(void)
+{
+    return false;
+}
+
 #define UNUSED(result, name, ...) \
     result name(__VA_ARGS__)      \
     {                             \

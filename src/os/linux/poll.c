@@ -7,6 +7,7 @@
 #include "os/os.h"
 #include <errno.h>
 #include <limits.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -114,6 +115,16 @@ int rn_os_poll_wait(struct rn_os_event *events, int max, rn_time deadline)
         if (got[i].data.u64 != 0)
             events[stored++] = (struct rn_os_event){.tag = got[i].data.u64, .ready = readiness(got[i].events)};
     return stored;
+}
+
+uint32_t rn_os_poll_now(int fd, uint32_t ask)
+{
+    short events = (short)((ask & RN_POLL_READ ? POLLIN | POLLRDHUP : 0) | (ask & RN_POLL_WRITE ? POLLOUT : 0));
+    struct pollfd p = {.fd = fd, .events = events};
+    while (poll(&p, 1, 0) < 0)
+        if (errno != EINTR)
+            return ask;                          /* whoever tries will learn why */
+    return readiness((uint32_t)p.revents) & ask; /* EPOLLIN is POLLIN, and so on */
 }
 
 void rn_os_poll_wake(void)

@@ -193,3 +193,28 @@ int rn_os_other_threads(const int *own, int n)
     long others = all - n - harmless;
     return others > strangers ? (int)others : strangers;
 }
+
+enum { HELD = 1, WAS_BLOCKED = 2 };
+
+int rn_os_pipe_signal_hold(void)
+{
+    sigset_t pipe, before;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    if (pthread_sigmask(SIG_BLOCK, &pipe, &before) != 0)
+        return 0;
+    return sigismember(&before, SIGPIPE) ? WAS_BLOCKED : HELD;
+}
+
+void rn_os_pipe_signal_release(int held)
+{
+    if (held != HELD)
+        return;
+    static const struct timespec at_once;
+    sigset_t pipe;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
+    while (sigtimedwait(&pipe, NULL, &at_once) == SIGPIPE)
+        continue;
+    pthread_sigmask(SIG_UNBLOCK, &pipe, NULL);
+}

@@ -1,0 +1,311 @@
+/* The HTTP client's functions: one exchange, hop by hop, and the streamed body.
+ *
+ * An exchange's goroutine orders the driver to START it and waits for news; meanwhile it calls body_read
+ * when the driver wants more to send.  When the context ends the wait, or a callback of the caller's panics,
+ * it orders STOP and waits until the driver has taken the exchange out of libcurl, which does not block: only
+ * then may the caller's memory go.
+ */
+#include "http/client.h"
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+/* ---- an exchange under way ------------------------------------------------------------------------------ */
+
+/* Ends it, whatever it is doing. */
+static void stop(struct rn_http_exchange *ex)
+{
+    if (!ex->started)
+        return;
+    rn__http_lock(ex->shard);
+    bool done = ex->news & RN_HTTP_DONE;
+    rn__http_unlock(ex->shard);
+    if (!done)
+        rn__http_order(ex, RN_HTTP_STOP);
+    rn__http_await(ex, RN_HTTP_DONE, NULL);
+    ex->started = false;
+}
+
+static void discard(struct rn_http_exchange *ex)
+{
+    stop(ex);
+    rn__http_exchange_free(ex);
+}
+
+/* The driver wants more to send: asks the caller, whose function may block and panic. */
+static int feed(struct rn_http_exchange *ex)
+{
+    ssize_t n = ex->request.body_read(ex->request.body_arg, ex->upload, RN_HTTP_UPLOAD);
+    if (n < 0)
+        return (int)n;
+    if (n > RN_HTTP_UPLOAD)
+        rn__misuse("http: body_read returned %zd for room for %d bytes", n, RN_HTTP_UPLOAD);
+    rn__http_lock(ex->shard);
+    ex->news &= ~(uint32_t)RN_HTTP_WANTS;
+    ex->upload_at = 0;
+    ex->upload_len = (size_t)n;
+    ex->upload_over = n == 0;
+    rn__http_unlock(ex->shard);
+    rn__http_order(ex, RN_HTTP_GO_ON);
+    return 0;
+}
+
+/* Waits for one of `wanted`, which is returned in *got, and sends meanwhile.  0, or a negative error, and
+ * then the exchange is stopped. */
+static int await(struct rn_http_exchange *ex, uint32_t wanted, uint32_t *got)
+{
+    int err = 0;
+    while (!err) {
+        *got = rn__http_await(ex, wanted | RN_HTTP_WANTS, &err);
+        if (*got & wanted)
+            return 0;
+        if (*got)
+            err = feed(ex);
+    }
+    stop(ex);
+    return err;
+}
+
+/* One hop: until its end, or when it streams until its head is complete. */
+static int hop(struct rn_http_exchange *ex)
+{
+    uint32_t got;
+    int err = rn__http_exchange_aim(ex);
+    if (err)
+        return err;
+    ex->started = true;
+    rn__http_order(ex, RN_HTTP_START);
+    err = await(ex, RN_HTTP_DONE | (ex->streams ? RN_HTTP_HEAD : 0), &got);
+    if (err)
+        return err;
+    if (got & RN_HTTP_DONE)
+        ex->started = false;
+    return got & RN_HTTP_DONE ? ex->result : 0;
+}
+
+static int run(struct rn_http_exchange *ex)
+{
+    for (;;) {
+        int err = hop(ex);
+        if (err || !ex->discards)
+            return err;
+        err = rn__http_exchange_redirect(ex);
+        if (err)
+            return err;
+        ex->discards = false;
+    }
+}
+
+/* ---- the answer -------------------------------------------------------------------------------------------- */
+
+static int version_of(CURL *easy)
+{
+    long v = 0;
+    curl_easy_getinfo(easy, CURLINFO_HTTP_VERSION, &v);
+    return v == CURL_HTTP_VERSION_1_0 ? 10 : v == CURL_HTTP_VERSION_1_1 ? 11 : v == CURL_HTTP_VERSION_2_0 ? 20 : 0;
+}
+
+/* A sentence about the failure, in memory of res. */
+static void explain(struct rn_http_exchange *ex, int err, rn_http_response *res)
+{
+    const char *what = ex->error[0] && !ex->why ? ex->error : rn_strerror(err);
+    const char *url = ex->url ? ex->url : res->url;
+    size_t n = strlen(what) + strlen(url) + 3;
+    char *text = rn__malloc(n);
+    if (text)
+        snprintf(text, n, "%s: %s", url, what);
+    res->error = text;
+}
+
+static bool headers_of(struct rn_http_exchange *ex, rn_http_response *res)
+{
+    if (ex->head_n == 0)
+        return true;
+    rn_http_header *h = rn__malloc(ex->head_n * sizeof *h);
+    if (!h)
+        return false;
+    const char *at = ex->head.at;
+    for (size_t i = 0; i < ex->head_n; i++) {
+        h[i].name = at;
+        h[i].value = at + strlen(at) + 1;
+        at = h[i].value + strlen(h[i].value) + 1;
+    }
+    res->headers = h;
+    res->headers_len = ex->head_n;
+    res->rn_head = ex->head.at;
+    ex->head = (struct rn__http_bytes){0};
+    return true;
+}
+
+/* Moves what there is from the exchange to res. */
+static int hand_over(struct rn_http_exchange *ex, int err, rn_http_response *res)
+{
+    if (!err && !headers_of(ex, res))
+        err = RN_ENOMEM;
+    if (!err && !ex->streams && !ex->body.at && !rn__http_bytes_add(&ex->body, "", 0))
+        err = RN_ENOMEM;
+    if (err) {
+        explain(ex, err, res);
+    } else {
+        res->status = ex->status;
+        res->version = version_of(ex->easy);
+        res->body = ex->body.at;
+        res->body_len = ex->body.used;
+        ex->body = (struct rn__http_bytes){0};
+    }
+    res->redirects = ex->redirects;
+    res->url = ex->url;
+    ex->url = NULL;
+    return err;
+}
+
+/* ---- public -------------------------------------------------------------------------------------------------- */
+
+int rn_http_do(rn_context *ctx, const rn_http_client_request *request, rn_http_response *res)
+{
+    int err;
+    *res = (rn_http_response){0};
+    struct rn_http_exchange *ex = rn__http_exchange_make(request, ctx, false, &err);
+    if (!ex)
+        return err;
+    RN__AT_END(end, discard, ex); /* body_read may panic */
+    err = run(ex);
+    return hand_over(ex, err, res);
+}
+
+int rn_http_get(rn_context *ctx, const char *url, rn_http_response *res)
+{
+    rn_http_client_request r = {.url = url};
+    return rn_http_do(ctx, &r, res);
+}
+
+int rn_http_post(rn_context *ctx, const char *url, const char *content_type, const void *body, size_t len,
+                 rn_http_response *res)
+{
+    rn_http_client_request r = {
+        .url = url, .method = "POST", .content_type = content_type, .body = body ? body : "", .body_len = len};
+    return rn_http_do(ctx, &r, res);
+}
+
+/* What rn_http_open opens, until it is res's: freed when body_read panics. */
+static void discard_unless_given(struct rn_http_exchange **ex)
+{
+    if (*ex)
+        discard(*ex);
+}
+
+int rn_http_open(rn_context *ctx, const rn_http_client_request *request, rn_http_response *res)
+{
+    int err;
+    *res = (rn_http_response){0};
+    struct rn_http_exchange *ex = rn__http_exchange_make(request, ctx, true, &err);
+    if (!ex)
+        return err;
+    RN__AT_END(end, discard_unless_given, &ex);
+    err = run(ex);
+    err = hand_over(ex, err, res);
+    if (err)
+        return err;
+    res->rn_exchange = ex;
+    ex = NULL;
+    return 0;
+}
+
+/* Takes up to n bytes of the first chunk; 0 when there is none.  The shard is locked. */
+static size_t take_locked(struct rn_http_exchange *ex, char *to, size_t n, struct rn__http_chunk **empty)
+{
+    struct rn__http_chunk *c = ex->first;
+    *empty = NULL;
+    if (!c)
+        return 0;
+    if (n > c->bytes - c->read)
+        n = c->bytes - c->read;
+    memcpy(to, c->data + c->read, n);
+    c->read += n;
+    ex->unread -= n;
+    if (c->read == c->bytes) {
+        *empty = c;
+        ex->first = c->next;
+        if (!ex->first) {
+            ex->last = NULL;
+            ex->news &= ~(uint32_t)RN_HTTP_DATA;
+        }
+    }
+    return n;
+}
+
+/* What has come and was not read yet; lets the sender go on when there is room again. */
+static size_t take(struct rn_http_exchange *ex, void *to, size_t n)
+{
+    struct rn__http_shard *s = ex->shard;
+    struct rn__http_chunk *empty;
+    rn__http_lock(s);
+    n = take_locked(ex, to, n, &empty);
+    bool go_on = ex->stopped && ex->unread <= RN_HTTP_WINDOW / 2;
+    if (go_on) {
+        ex->stopped = false;
+        s->paused_n--;
+    }
+    rn__http_unlock(s);
+    rn__free(empty);
+    if (go_on)
+        rn__http_order(ex, RN_HTTP_GO_ON);
+    return n;
+}
+
+/* The error stays: asked again, it is told again. */
+static ssize_t broken(rn_http_response *res, int err)
+{
+    if (!res->error)
+        explain(res->rn_exchange, err, res);
+    res->rn_exchange->result = err;
+    return err;
+}
+
+ssize_t rn_http_body_read(rn_http_response *res, void *buf, size_t n)
+{
+    struct rn_http_exchange *ex = res->rn_exchange;
+    uint32_t got;
+    if (!ex)
+        rn__misuse("http_body_read: the response is not open");
+    if (n == 0)
+        return 0;
+    for (;;) {
+        size_t have = take(ex, buf, n);
+        if (have)
+            return (ssize_t)have;
+        if (!ex->started)
+            return ex->result ? broken(res, ex->result) : 0;
+        int err = await(ex, RN_HTTP_DATA | RN_HTTP_DONE, &got);
+        if (err)
+            return broken(res, err);
+        if (got & RN_HTTP_DONE)
+            ex->started = false;
+    }
+}
+
+void rn_http_response_close(rn_http_response *res)
+{
+    if (res->rn_exchange)
+        discard(res->rn_exchange);
+    res->rn_exchange = NULL;
+}
+
+void rn_http_response_free(rn_http_response *res)
+{
+    rn_http_response_close(res);
+    rn__free(res->body);
+    rn__free((void *)(uintptr_t)res->headers);
+    rn__free(res->rn_head);
+    rn__free((void *)(uintptr_t)res->url);
+    rn__free((void *)(uintptr_t)res->error);
+    *res = (rn_http_response){0};
+}
+
+const char *rn_http_response_header(const rn_http_response *res, const char *name)
+{
+    for (size_t i = 0; i < res->headers_len; i++)
+        if (strcasecmp(res->headers[i].name, name) == 0)
+            return res->headers[i].value;
+    return NULL;
+}

@@ -1,0 +1,238 @@
+/* What libcurl hands over of an answer, and asks for of a request: its callbacks for head and body.
+ *
+ * They run in the driver, inside of libcurl, and never enter the runtime (see client.h).
+ *
+ * A body that rn_http_do takes grows in one block.  One that rn_http_open streams goes into a list of
+ * chunks; when RN_HTTP_WINDOW bytes are unread libcurl is told to pause, stops reading the socket, and the
+ * sender has to wait; the reader orders GO_ON when half of it is read.  A body to be sent comes in pieces
+ * from body_read, which runs in the exchange's own goroutine; while there is none libcurl pauses.
+ *
+ * Rejected: a ring of fixed size for each streamed body (a thousand open responses would be a thousand
+ * rings, mostly empty), and body_read in the driver (it may block, which would stall all exchanges).
+ */
+#include "http/client.h"
+#include <string.h>
+#include <strings.h>
+
+bool rn__http_bytes_add(struct rn__http_bytes *b, const char *text, size_t n)
+{
+    if (n >= b->room - b->used) { /* room for a zero as well */
+        size_t room = b->room + b->room / 2 + n + 64;
+        char *at = room < n ? NULL : rn__realloc(b->at, room);
+        if (!at)
+            return false;
+        b->at = at;
+        b->room = room;
+    }
+    memcpy(b->at + b->used, text, n);
+    b->used += n;
+    b->at[b->used] = 0;
+    return true;
+}
+
+bool rn__http_is_redirect(int status)
+{
+    return status == 301 || status == 302 || status == 303 || status == 307 || status == 308;
+}
+
+const char *rn__http_head_find(const struct rn_http_exchange *ex, const char *name)
+{
+    const char *at = ex->head.at;
+    for (size_t i = 0; i < ex->head_n; i++) {
+        const char *value = at + strlen(at) + 1;
+        if (strcasecmp(at, name) == 0)
+            return value;
+        at = value + strlen(value) + 1;
+    }
+    return NULL;
+}
+
+/* ---- head ----------------------------------------------------------------------------------------- */
+
+/* Libcurl gives up after a callback that takes less than it was given. */
+static size_t refuse(struct rn_http_exchange *ex, int why)
+{
+    ex->why = why;
+    return 0;
+}
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+}
+
+/* A status line begins a new head; what an interim answer (100, 103) brought is forgotten. */
+static size_t begin_head(struct rn_http_exchange *ex, size_t n)
+{
+    ex->head.used = 0;
+    ex->head_n = 0;
+    ex->head_over = false;
+    return n;
+}
+
+/* Will its goroutine ask again, elsewhere?  Then the body of this answer is of no use.  A body that
+ * body_read has sent can't be sent again. */
+static bool leads_on(const struct rn_http_exchange *ex)
+{
+    bool repeats = ex->status == 307 || ex->status == 308;
+    return ex->max_redirects >= 0 && rn__http_is_redirect(ex->status) && !(repeats && ex->sends) &&
+           rn__http_head_find(ex, "location") != NULL;
+}
+
+/* The status and headers are complete. */
+static size_t end_head(struct rn_http_exchange *ex, size_t n)
+{
+    long status = 0;
+    curl_easy_getinfo(ex->easy, CURLINFO_RESPONSE_CODE, &status);
+    if (status < 200 && status != 101)
+        return n; /* an interim answer */
+    ex->status = (int)status;
+    ex->head_over = true;
+    ex->discards = leads_on(ex);
+    if (ex->streams && !ex->discards) {
+        rn__http_lock(ex->shard);
+        rn__http_tell_locked(ex, RN_HTTP_HEAD);
+        rn__http_unlock(ex->shard);
+    }
+    return n;
+}
+
+static size_t add_header(struct rn_http_exchange *ex, const char *line, size_t n)
+{
+    const char *colon = memchr(line, ':', n), *end = line + n;
+    if (!colon)
+        return n; /* libcurl has judged it; nothing to show */
+    const char *value = colon + 1;
+    while (end > value && is_space(end[-1]))
+        end--;
+    while (value < end && is_space(*value))
+        value++;
+    if (ex->head.used + n > ex->max_headers)
+        return refuse(ex, RN_ETOOBIG);
+    if (!rn__http_bytes_add(&ex->head, line, (size_t)(colon - line)) || !rn__http_bytes_add(&ex->head, "", 1) ||
+        !rn__http_bytes_add(&ex->head, value, (size_t)(end - value)) || !rn__http_bytes_add(&ex->head, "", 1))
+        return refuse(ex, RN_ENOMEM);
+    ex->head_n++;
+    return n;
+}
+
+static size_t on_header(char *line, size_t one, size_t n, void *arg)
+{
+    struct rn_http_exchange *ex = arg;
+    n *= one;
+    if (n > 5 && memcmp(line, "HTTP/", 5) == 0)
+        return begin_head(ex, n);
+    if (ex->head_over)
+        return n; /* trailers */
+    if (n == 0 || line[0] == '\r' || line[0] == '\n')
+        return end_head(ex, n);
+    return add_header(ex, line, n);
+}
+
+/* ---- body ------------------------------------------------------------------------------------------ */
+
+static size_t keep(struct rn_http_exchange *ex, const char *data, size_t n)
+{
+    if (n > ex->max_body || ex->body.used > ex->max_body - n)
+        return refuse(ex, RN_ETOOBIG);
+    curl_off_t length = -1;
+    if (ex->body.used == 0 && curl_easy_getinfo(ex->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length) == CURLE_OK &&
+        length > (curl_off_t)n && length < 64 << 20) {
+        ex->body.at = rn__malloc((size_t)length + 1); /* what it says it will be, within reason */
+        ex->body.room = ex->body.at ? (size_t)length + 1 : 0;
+    }
+    return rn__http_bytes_add(&ex->body, data, n) ? n : refuse(ex, RN_ENOMEM);
+}
+
+/* Has the reader enough?  Then it will order libcurl to go on. */
+static bool reader_is_full(struct rn_http_exchange *ex)
+{
+    struct rn__http_shard *s = ex->shard;
+    rn__http_lock(s);
+    bool full = ex->unread >= RN_HTTP_WINDOW;
+    if (full && !ex->stopped) {
+        ex->stopped = true;
+        s->paused_n++;
+    }
+    rn__http_unlock(s);
+    return full;
+}
+
+static size_t pass_on(struct rn_http_exchange *ex, const char *data, size_t n)
+{
+    if (reader_is_full(ex))
+        return CURL_WRITEFUNC_PAUSE; /* libcurl keeps the data and brings it again */
+    struct rn__http_chunk *c = rn__malloc(sizeof *c + n);
+    if (!c)
+        return refuse(ex, RN_ENOMEM);
+    c->next = NULL;
+    c->bytes = n;
+    c->read = 0;
+    memcpy(c->data, data, n);
+    rn__http_lock(ex->shard);
+    if (ex->last)
+        ex->last->next = c;
+    else
+        ex->first = c;
+    ex->last = c;
+    ex->unread += n;
+    rn__http_tell_locked(ex, RN_HTTP_DATA);
+    rn__http_unlock(ex->shard);
+    return n;
+}
+
+static size_t on_body(char *data, size_t one, size_t n, void *arg)
+{
+    struct rn_http_exchange *ex = arg;
+    n *= one;
+    if (ex->discards || n == 0)
+        return n;
+    return ex->streams ? pass_on(ex, data, n) : keep(ex, data, n);
+}
+
+void rn__http_chunks_drop(struct rn_http_exchange *ex)
+{
+    while (ex->first) {
+        struct rn__http_chunk *c = ex->first;
+        ex->first = c->next;
+        rn__free(c);
+    }
+    ex->last = NULL;
+    ex->unread = 0;
+}
+
+/* ---- the body to send ------------------------------------------------------------------------------ */
+
+static size_t on_upload(char *to, size_t one, size_t n, void *arg)
+{
+    struct rn_http_exchange *ex = arg;
+    struct rn__http_shard *s = ex->shard;
+    n *= one;
+    rn__http_lock(s);
+    size_t left = ex->upload_len - ex->upload_at;
+    if (n > left)
+        n = left;
+    const char *from = ex->upload + ex->upload_at;
+    ex->upload_at += n;
+    bool pause = n == 0 && !ex->upload_over;
+    if (pause)
+        rn__http_tell_locked(ex, RN_HTTP_WANTS);
+    rn__http_unlock(s);
+    if (pause)
+        return CURL_READFUNC_PAUSE;
+    if (n)
+        memcpy(to, from, n); /* its goroutine fills the block again only when asked to */
+    return n;
+}
+
+void rn__http_callbacks_set(struct rn_http_exchange *ex)
+{
+    curl_easy_setopt(ex->easy, CURLOPT_HEADERFUNCTION, on_header);
+    curl_easy_setopt(ex->easy, CURLOPT_HEADERDATA, ex);
+    curl_easy_setopt(ex->easy, CURLOPT_WRITEFUNCTION, on_body);
+    curl_easy_setopt(ex->easy, CURLOPT_WRITEDATA, ex);
+    if (ex->sends) {
+        curl_easy_setopt(ex->easy, CURLOPT_READFUNCTION, on_upload);
+        curl_easy_setopt(ex->easy, CURLOPT_READDATA, ex);
+    }
+}
