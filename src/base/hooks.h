@@ -21,6 +21,10 @@ struct rn_hooks {
     /* Writes where in the source pc is: "file:line" to `where`, the function's name to `function` (n bytes each).
      * False when it is unknown or in the library itself. */
     bool (*place)(uintptr_t pc, char *where, char *function, size_t n);
+    /* By the monitor, now and then: answers what a signal has asked for. */
+    void (*answer_request)(void);
+    /* By the main goroutine when its function has returned; returns the status to end with. */
+    int (*main_returned)(int status);
 };
 extern struct rn_hooks rn__hooks;
 

@@ -8,7 +8,7 @@
 
 int rn__wait_until(struct rn_waiter *w, rn_context *ctx, rn_time deadline, enum rn_wait why, const void *what)
 {
-    struct rn_waiter done = {.g = w->g, .claim = w->claim};
+    struct rn_waiter done = {.g = w->g, .claim = w->claim, .of = (void *)(uintptr_t)ctx};
     struct rn_timeout t = {0};
     bool added = rn__done_add(ctx, &done);
     /* Done already: that is a wake-up like any other, unless another one came first; then that one

@@ -154,9 +154,11 @@ void rn__debug_start(void)
 {
     rn__dump_prepare();
     rn_os_faults_install(on_fault, on_quit);
+    rn__leaks_start();
 }
 
 void rn__debug_stop(void)
 {
+    rn__leaks_stop();
     rn_os_faults_uninstall();
 }

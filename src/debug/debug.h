@@ -10,4 +10,12 @@ void rn__dump(struct rn_g *current, void *uc);
 void rn__dump_prepare(void);
 void rn__print_panics(struct rn_panic *newest);
 
+/* One goroutine of a listing; `note` prints lines of its own behind the first.  On a stack with room for libdw, and
+ * one caller at a time. */
+void rn__print_goroutine(const struct rn_g *g, rn_time now, void (*note)(const struct rn_g *g, void *arg), void *arg);
+
+/* leaks.c: the request by signal, and the question at the end of main. */
+void rn__leaks_start(void);
+void rn__leaks_stop(void);
+
 #endif

@@ -103,11 +103,16 @@ static bool print_some(const struct frames *f, enum show show)
     return shown;
 }
 
-static void print_frames(struct rn_cursor *c)
+/* When the frames are all of the library (the last call of a function may be a jump), what the goroutine began with
+ * tells more. */
+static void print_frames(struct rn_cursor *c, const struct rn_g *g)
 {
     static struct frames f;
+    enum show show = SHOW_ALL;
     collect(&f, c);
-    if (!print_some(&f, SHOW_LEADING))
+    if (print_some(&f, SHOW_LEADING))
+        return;
+    if (!g->entry || !print_frame((uintptr_t)g->entry, &show))
         print_some(&f, SHOW_ALL);
 }
 
@@ -174,9 +179,19 @@ static void print_stack(const struct rn_g *g)
     else if (not_begun(g))
         print_frame((uintptr_t)g->entry, &show);
     else if (rn_cursor_from_saved(&c, g->sp, g->stack_lo, g->stack_hi))
-        print_frames(&c);
+        print_frames(&c, g);
     else
         rn__out("\tstack unavailable\n");
+}
+
+void rn__print_goroutine(const struct rn_g *g, rn_time now, void (*note)(const struct rn_g *g, void *arg), void *arg)
+{
+    print_head(g, state_text(g), now);
+    if (note)
+        note(g, arg);
+    print_stack(g);
+    print_creator(g);
+    rn__out("\n");
 }
 
 /* ---- all of them --------------------------------------------------------------------------------- */
@@ -227,12 +242,8 @@ static void print_others(struct listing *l)
         return;
     rn__g_each(add_one, l);
     sort_by_id(l->others, l->n);
-    for (size_t i = 0; i < l->n; i++) {
-        print_head(l->others[i], state_text(l->others[i]), now);
-        print_stack(l->others[i]);
-        print_creator(l->others[i]);
-        rn__out("\n");
-    }
+    for (size_t i = 0; i < l->n; i++)
+        rn__print_goroutine(l->others[i], now, NULL, NULL);
 }
 
 /* Panics that came from goroutines that have ended. */
@@ -254,7 +265,7 @@ static void print_listing(void *arg)
     if (l->current) {
         print_causes(l->current->panic);
         print_head(l->current, "running", rn__now());
-        print_frames(&l->here);
+        print_frames(&l->here, l->current);
         print_creator(l->current);
         rn__out("\n");
         rn__out_flush();

@@ -8,6 +8,7 @@
  * The cheap questions come first; /proc is read only when all of them say yes. */
 #include "base/alloc.h"
 #include "base/hooks.h"
+#include "os/world.h"
 #include "sched/choice.h"
 
 rn_atomic(int64_t) rn__external_wakers;
@@ -66,7 +67,7 @@ enum rn_asleep rn__ask_deadlock(void)
 {
     if (will_be_woken())
         return RN_ASLEEP_NO;
-    if (strangers() || rn_os_signal_handlers(rn_os_quit_signal))
+    if (strangers() || rn_os_signal_handlers(rn_os_quit_signal | rn_os_request_signal()))
         return RN_ASLEEP_PERHAPS;
     /* A plain thread may have started a timer with its last act. */
     return will_be_woken() ? RN_ASLEEP_NO : RN_ASLEEP_YES;

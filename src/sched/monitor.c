@@ -10,6 +10,7 @@
  * It looks every 20 µs for 50 looks after it has taken one; otherwise the pause doubles up to 10 ms, or
  * to 1 ms while timers are pending. With every processor idle it sleeps until one is not, and begins with 20 µs
  * again: a server that is idle a thousand times in a second must not pay for 50 looks each time. */
+#include "base/hooks.h"
 #include "sched/choice.h"
 
 enum {
@@ -186,6 +187,8 @@ void *rn__monitor(void *arg)
             rn__wake_idle();
         }
         poll_if_nobody_does(now);
+        if (rn__hooks.answer_request)
+            rn__hooks.answer_request();
         bool trims = trim_stacks(now);
         looks = took ? 0 : looks + 1;
         pause = next_pause(pause, looks, now);

@@ -203,6 +203,8 @@ struct rn_g *rn__g_get(struct rn_p *p, size_t stack); /* p may be NULL; NULL: no
 void rn__g_put(struct rn_p *p, struct rn_g *g);
 void rn__g_release_all(void);
 bool rn__stacks_trim(void); /* by the monitor */
+/* Calls f for each mapping of records and stacks; as rn__g_each. */
+void rn__stacks_each(void (*f)(const void *start, size_t bytes, void *arg), void *arg);
 
 /* ---- monitor.c, deadlock.c ---------------------------------------------------------------------- */
 

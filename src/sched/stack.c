@@ -250,6 +250,19 @@ void rn__g_each(void (*f)(struct rn_g *g, void *arg), void *arg)
     rn__threads_each(f, arg);
 }
 
+void rn__stacks_each(void (*f)(const void *start, size_t bytes, void *arg), void *arg)
+{
+    /* acquire: as in rn__g_each. */
+    uint32_t n = rn_load_acquire(&pool.chunks_n);
+    for (uint32_t i = 0; i < n; i++) {
+        struct chunk *c = &pool.chunks[i];
+        f(c->records, c->bytes, arg);
+        for (uint32_t k = 0; k < CHUNK; k++)
+            if (c->records[k].flags & RN_G_OWN_STACK)
+                f(c->records[k].stack_lo, (size_t)(c->records[k].stack_hi - c->records[k].stack_lo), arg);
+    }
+}
+
 struct rn_g *rn__g_of_address(const void *addr)
 {
     const char *a = addr;

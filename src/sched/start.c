@@ -469,6 +469,8 @@ void rn__main_ended(enum rn_ended how, int status)
     }
     if (rn__exploring())
         rn__explore_drain();
+    if (rn__hooks.main_returned)
+        status = rn__hooks.main_returned(status);
     if (rn__main_is_ours)
         exit(status);
     s->main_status = status;

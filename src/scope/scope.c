@@ -152,6 +152,8 @@ static void give_back(struct scope *s)
         w = s->joiner;
         s->joiner = NULL;
     }
+    if (w)
+        w->queued = false;
     unlock(s);
     if (!w)
         return;
@@ -191,10 +193,12 @@ static int let_in(struct scope *s, bool wait)
     struct rn_waiter w = {.g = rn__self(), .of = s};
     lock(s);
     bool over = s->ended, full = s->limit && s->live >= s->limit;
-    if (!over && !full)
+    if (!over && !full) {
         s->live++;
-    else if (!over && wait)
+    } else if (!over && wait) {
+        w.queued = true;
         rn_list_push(&s->waiters, &w.node);
+    }
     unlock(s);
     if (over)
         rn_panic("scope_go: the scope has ended");
@@ -227,6 +231,7 @@ void rn_scope_limit(rn_scope *scope, long n)
     while (!rn_list_empty(&s->waiters) && (!s->limit || s->live < s->limit)) {
         struct rn_waiter *w = rn_container(rn_list_pop(&s->waiters), struct rn_waiter, node);
         w->g->woken_by = w;
+        w->queued = false;
         s->live++;
         rn__ready_add(&wake, w->g);
     }
@@ -246,6 +251,7 @@ static void join(struct scope *s)
         waits = s->live > 0;
         s->ended = !waits;
         s->joiner = waits ? &w : NULL;
+        w.queued = waits;
         unlock(s);
         if (waits)
             rn__park(RN_WAIT_SCOPE, s);

@@ -1,6 +1,7 @@
 /* Threads: start, time used, and who else there is. */
 #define _GNU_SOURCE 1
 #include "base/fault.h"
+#include "os/linux/internal.h"
 #include "os/os.h"
 #include <dirent.h>
 #include <errno.h>
@@ -138,6 +139,12 @@ static bool counts(const char *stat, bool hidden)
     char state = after[2];
     bool ended = state == 'Z' || state == 'X' || state == 'x'; /* a main thread that called pthread_exit is a Z */
     return !ended && strncmp(name + 1, "iou-", 4) != 0 && !(hidden && blocks_all_signals(after));
+}
+
+bool rn__os_thread_matters(int dir, const char *tid)
+{
+    char stat[1024];
+    return read_stat(dir, tid, stat, sizeof stat) && counts(stat);
 }
 
 static bool is_own(int tid, const int *own, int n)

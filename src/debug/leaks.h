@@ -1,0 +1,33 @@
+/* What the files of the leak finder share.  leaks.c asks and reports, leaks_mark.c decides, in a copy of the process,
+ * leaks_memory.c knows the memory.  docs/design/leaks.md has the argument. */
+#ifndef RN_DEBUG_LEAKS_H
+#define RN_DEBUG_LEAKS_H
+
+#include "os/world.h"
+#include "sched/sched.h"
+
+/* One question, and its answer in shared memory. */
+struct rn_leaks_job {
+    const struct rn_os_stopped *threads;
+    int threads_n;
+    struct rn_g *asker; /* runs; its stack counts from asker_sp.  NULL: a plain thread */
+    uintptr_t asker_sp;
+    uintptr_t stack, stack_end; /* what the question itself runs on */
+    size_t tls_bytes;           /* of thread-local data, at most, on one side of a thread pointer */
+    size_t room;
+    struct rn_leaks_answer *answer;
+};
+
+struct rn_leaks_answer {
+    size_t n;
+    size_t coarse; /* heaps that count as one block */
+    struct rn_g *leaked[];
+};
+
+/* In the copy; the job.  False when no answer was found. */
+bool rn__leaks_mark(void *job);
+
+/* The waits that g, which is parked, stands in: calls f for each waiter that can still wake it. */
+void rn__leaks_waits(const struct rn_g *g, void (*f)(const struct rn_waiter *w, void *arg), void *arg);
+
+#endif

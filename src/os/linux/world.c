@@ -1,0 +1,470 @@
+/* Stopping the world by a signal, and the copy of the process; see os/world.h.
+ *
+ * The signal is SIGURG, which nobody gets by accident and which is ignored when it comes late.  Its handler is
+ * installed for the length of a stop only, by the system call itself: sanitizers put off the handlers that they know
+ * of until the thread calls something that they intercept, which a thread that waits here may never do.
+ *
+ * What always holds:
+ *  - epoch is odd while the world is stopped.  A handler that finds it even, or finds no slot for its thread,
+ *    returns at once: the signal was late.
+ *  - A handler fills in its own slot, says so by `state`, and does not touch it afterwards.
+ *  - The list of threads is read again until it holds nobody new: who was stopped starts no more.
+ */
+#define _GNU_SOURCE 1
+#include "os/world.h"
+#include "os/linux/internal.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+enum { ASKED = 1, ARRIVED = 2, GONE = 3 }; /* rn_os_stopped.state */
+
+static rn_atomic(uint32_t) epoch;
+static rn_atomic(uint32_t) arrived; /* counts up with each */
+static struct rn_os_stopped *slots;
+static int slots_room;
+static rn_atomic(int) slots_n;
+
+/* ---- the handler ------------------------------------------------------------------------------- */
+
+static uintptr_t thread_pointer(void)
+{
+    uintptr_t tp;
+#if defined(__x86_64__)
+    __asm__("movq %%fs:0, %0" : "=r"(tp));
+#else
+    __asm__("mrs %0, tpidr_el0" : "=r"(tp));
+#endif
+    return tp;
+}
+
+static void copy_words(struct rn_os_stopped *s, const void *from, size_t bytes)
+{
+    size_t n = bytes / sizeof(uintptr_t);
+    if (n > RN_OS_REGS - s->n)
+        n = RN_OS_REGS - s->n;
+    memcpy(s->regs + s->n, from, n * sizeof(uintptr_t));
+    s->n += n;
+}
+
+static void copy_registers(struct rn_os_stopped *s, const ucontext_t *uc)
+{
+    s->n = 0;
+#if defined(__x86_64__)
+    enum { LEGACY = 512, SIZE_AT = 468, MAGIC_AT = 464, MAGIC = 0x46505853 };
+    const char *fp = (const char *)uc->uc_mcontext.fpregs;
+    uint32_t magic = 0, size = LEGACY;
+    s->sp = (uintptr_t)uc->uc_mcontext.gregs[REG_RSP];
+    copy_words(s, uc->uc_mcontext.gregs, sizeof uc->uc_mcontext.gregs);
+    if (!fp)
+        return;
+    memcpy(&magic, fp + MAGIC_AT, sizeof magic);
+    if (magic == MAGIC)
+        memcpy(&size, fp + SIZE_AT, sizeof size);
+    copy_words(s, fp, size);
+#else
+    enum { FPSIMD = 528 };
+    s->sp = uc->uc_mcontext.sp;
+    copy_words(s, uc->uc_mcontext.regs, sizeof uc->uc_mcontext.regs);
+    copy_words(s, uc->uc_mcontext.__reserved, FPSIMD);
+#endif
+}
+
+static struct rn_os_stopped *slot_of(int tid)
+{
+    int n = rn_load_acquire(&slots_n); /* pairs with the release in ask */
+    for (int i = 0; i < n; i++)
+        if (slots[i].tid == tid)
+            return &slots[i];
+    return NULL;
+}
+
+static void on_stop(int signo, siginfo_t *info, void *uc)
+{
+    (void)signo, (void)info;
+    int saved = errno;
+    uint32_t now = rn_load_acquire(&epoch); /* pairs with the release in rn_os_world_stop */
+    struct rn_os_stopped *s = now & 1 ? slot_of((int)syscall(SYS_gettid)) : NULL;
+    if (s && rn_load_relaxed(&s->state) == ASKED) { /* relaxed: written before the signal was sent */
+        copy_registers(s, uc);
+        s->tp = thread_pointer();
+        rn_store_release(&s->state, ARRIVED); /* pairs with the acquire in all_arrived: the slot is complete */
+        rn_add_release(&arrived, 1);
+        rn_os_futex_wake(&arrived, 1);
+        while (rn_load_acquire(&epoch) == now) /* pairs with the release in rn_os_world_go */
+            syscall(SYS_futex, (uint32_t *)&epoch, 128, now, NULL, NULL, 0); /* FUTEX_WAIT_PRIVATE */
+    }
+    errno = saved;
+}
+
+/* ---- the action, by the system call ------------------------------------------------------------- */
+
+struct action {
+    void (*handler)(int, siginfo_t *, void *);
+    unsigned long flags;
+#if defined(__x86_64__)
+    void (*restorer)(void);
+#endif
+    uint64_t mask;
+};
+
+#if defined(__x86_64__)
+enum { RESTORER = 0x04000000 };
+void rn__os_restorer(void);
+__asm__(".pushsection .text\n"
+        ".hidden rn__os_restorer\n"
+        ".globl rn__os_restorer\n"
+        ".type rn__os_restorer, @function\n"
+        "rn__os_restorer:\n"
+        "\tmovl $15, %eax\n" /* rt_sigreturn */
+        "\tsyscall\n"
+        ".size rn__os_restorer, .-rn__os_restorer\n"
+        ".popsection\n");
+#endif
+
+static struct action before;
+
+static void action_install(int signo, void (*f)(int, siginfo_t *, void *), uint64_t mask, unsigned long flags,
+                           struct action *old)
+{
+    struct action a = {.handler = f, .flags = flags, .mask = mask};
+#if defined(__x86_64__)
+    a.flags |= RESTORER;
+    a.restorer = rn__os_restorer;
+#endif
+    syscall(SYS_rt_sigaction, signo, &a, old, sizeof a.mask);
+}
+
+/* ---- asking everybody ----------------------------------------------------------------------------- */
+
+struct entry { /* of getdents64 */
+    uint64_t inode;
+    int64_t next;
+    uint16_t length;
+    uint8_t type;
+    char name[];
+};
+
+static int number(const char *s)
+{
+    int n = 0;
+    for (; *s >= '0' && *s <= '9'; s++)
+        n = n * 10 + (*s - '0');
+    return *s ? 0 : n;
+}
+
+/* Adds a thread and sends it the signal; true when it was new and matters. */
+static bool ask(int dir, const char *name)
+{
+    int tid = number(name), n = rn_load_relaxed(&slots_n); /* relaxed: only this thread writes it */
+    if (tid == 0 || tid == (int)syscall(SYS_gettid) || slot_of(tid) || !rn__os_thread_matters(dir, name))
+        return false;
+    if (n < slots_room) {
+        slots[n].tid = tid;
+        rn_store_relaxed(&slots[n].state, ASKED); /* relaxed: published by slots_n */
+        rn_store_release(&slots_n, n + 1);        /* pairs with the acquire in slot_of */
+        if (syscall(SYS_tgkill, getpid(), tid, SIGURG) != 0)
+            rn_store_relaxed(&slots[n].state, GONE); /* relaxed: it will never run again */
+    }
+    return true;
+}
+
+/* How many threads were new; -ENOSPC. */
+static int ask_all(void)
+{
+    _Alignas(struct entry) char bytes[4096];
+    int dir = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC), fresh = 0;
+    long n;
+    if (dir < 0)
+        return -errno;
+    while ((n = syscall(SYS_getdents64, dir, bytes, sizeof bytes)) > 0)
+        for (long at = 0; at < n; at += ((struct entry *)(void *)(bytes + at))->length)
+            fresh += ask(dir, ((struct entry *)(void *)(bytes + at))->name);
+    close(dir);
+    return fresh > 0 && rn_load_relaxed(&slots_n) == slots_room ? -ENOSPC : fresh; /* relaxed: as in ask */
+}
+
+static bool all_arrived(void)
+{
+    int n = rn_load_relaxed(&slots_n); /* relaxed: as in ask */
+    for (int i = 0; i < n; i++)
+        if (rn_load_acquire(&slots[i].state) == ASKED) { /* pairs with the release in on_stop */
+            if (syscall(SYS_tgkill, getpid(), slots[i].tid, 0) == 0)
+                return false;
+            rn_store_relaxed(&slots[i].state, GONE); /* relaxed: it has ended */
+        }
+    return true;
+}
+
+static int wait_for_all(rn_time deadline)
+{
+    for (;;) {
+        uint32_t seen = rn_load_acquire(&arrived); /* before the look: a later one ends the wait */
+        if (all_arrived())
+            return 0;
+        rn_time now = rn_os_now();
+        if (now > deadline)
+            return -ETIMEDOUT;
+        rn_os_futex_wait(&arrived, seen, now + RN_MILLISECOND);
+    }
+}
+
+static sigset_t own_mask;
+
+int rn_os_world_stop(struct rn_os_stopped *threads, int room)
+{
+    sigset_t all;
+    int err;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &own_mask);
+    slots = threads;
+    slots_room = room;
+    rn_store_relaxed(&slots_n, 0); /* relaxed: published by epoch */
+    action_install(SIGURG, on_stop, ~UINT64_C(0), SA_SIGINFO | SA_ONSTACK | SA_RESTART, &before);
+    rn_add_release(&epoch, 1); /* pairs with the acquire in on_stop */
+    rn_time deadline = rn_os_now() + RN_SECOND;
+    while ((err = ask_all()) > 0)
+        if ((err = wait_for_all(deadline)) < 0)
+            break;
+    if (err < 0) {
+        rn_os_world_go();
+        return err;
+    }
+    return rn_load_relaxed(&slots_n); /* relaxed: as in ask */
+}
+
+void rn_os_world_go(void)
+{
+    syscall(SYS_rt_sigaction, SIGURG, &before, NULL, sizeof before.mask);
+    rn_add_release(&epoch, 1);                                           /* pairs with the acquires in on_stop */
+    syscall(SYS_futex, (uint32_t *)&epoch, 129, 1 << 30, NULL, NULL, 0); /* FUTEX_WAKE_PRIVATE */
+    pthread_sigmask(SIG_SETMASK, &own_mask, NULL);
+}
+
+/* ---- the copy ---------------------------------------------------------------------------------------- */
+
+static sigjmp_buf back;
+
+static void on_fault(int signo, siginfo_t *info, void *uc)
+{
+    (void)signo, (void)info, (void)uc;
+    siglongjmp(back, 1);
+}
+
+_Noreturn static void be_copy(bool (*f)(void *), void *arg)
+{
+    uint64_t none = 0;
+    struct action old;
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    action_install(SIGSEGV, on_fault, 0, SA_SIGINFO | SA_NODEFER, &old);
+    action_install(SIGBUS, on_fault, 0, SA_SIGINFO | SA_NODEFER, &old);
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof none);
+    bool ok = sigsetjmp(back, 0) == 0 && f(arg);
+    syscall(SYS_exit_group, ok ? 0 : 1);
+    __builtin_unreachable();
+}
+
+static int wait_for_copy(long pid, rn_duration limit)
+{
+    rn_time deadline = rn_os_now() + limit;
+    bool late = false;
+    int status = 0;
+    for (;;) {
+        long got = waitpid((pid_t)pid, &status, __WALL | (late ? 0 : WNOHANG));
+        if (got == pid)
+            break;
+        if (got < 0 && errno != EINTR)
+            return -errno;
+        if (!late && rn_os_now() > deadline) {
+            kill((pid_t)pid, SIGKILL);
+            late = true;
+        } else if (!late) {
+            rn_os_nap(200 * RN_MICROSECOND);
+        }
+    }
+    if (late)
+        return -ETIMEDOUT;
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
+}
+
+int rn_os_snapshot(bool (*f)(void *arg), void *arg, rn_duration limit)
+{
+    /* No exit signal: the program's own waits and its SIGCHLD handler do not see it.  The system call itself: libc's
+     * fork would wait for the locks of threads that are stopped. */
+    long pid = syscall(SYS_clone, 0UL, NULL, NULL, NULL, NULL);
+    if (pid == 0)
+        be_copy(f, arg);
+    int err = pid < 0 ? -errno : 0;
+    rn_os_world_go();
+    return err ? err : wait_for_copy(pid, limit);
+}
+
+void *rn_os_map_shared(size_t bytes)
+{
+    void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
+bool rn_os_try(bool (*f)(void *arg), void *arg)
+{
+    sigjmp_buf outer;
+    bool ok = false;
+    memcpy(&outer, &back, sizeof outer);
+    if (sigsetjmp(back, 0) == 0)
+        ok = f(arg);
+    memcpy(&back, &outer, sizeof outer);
+    return ok;
+}
+
+/* ---- what is mapped ------------------------------------------------------------------------------------ */
+
+static uintptr_t hex(const char **at)
+{
+    uintptr_t n = 0;
+    for (;; ++*at) {
+        char c = **at;
+        if (c >= '0' && c <= '9')
+            n = n * 16 + (uintptr_t)(c - '0');
+        else if (c >= 'a' && c <= 'f')
+            n = n * 16 + (uintptr_t)(c - 'a' + 10);
+        else
+            return n;
+    }
+}
+
+/* "start-end rwxp offset dev inode   path" */
+static void map_line(const char *at, void (*f)(const struct rn_os_mapping *, void *), void *arg)
+{
+    static uintptr_t file_end; /* of the private file mapping before this one */
+    struct rn_os_mapping m = {0};
+    m.start = hex(&at);
+    at++;
+    m.end = hex(&at);
+    bool rw = at[1] == 'r' && at[2] == 'w';
+    m.shared = at[4] == 's';
+    at += 5;
+    for (int field = 0; field < 3; field++)
+        for (at++; *at && *at != ' '; at++)
+            continue;
+    while (*at == ' ')
+        at++;
+    m.file = *at == '/';
+    m.heap = strncmp(at, "[heap]", 6) == 0;
+    m.stack = strncmp(at, "[stack]", 7) == 0;
+    m.bss = !m.file && !m.heap && !m.stack && m.start == file_end;
+    if (m.file && !m.shared)
+        file_end = m.end;
+    if (rw)
+        f(&m, arg);
+}
+
+int rn_os_mappings(void (*f)(const struct rn_os_mapping *m, void *arg), void *arg)
+{
+    static char bytes[16384]; /* one caller at a time */
+    size_t have = 0;
+    ssize_t n;
+    int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return -errno;
+    while ((n = read(fd, bytes + have, sizeof bytes - 1 - have)) > 0) {
+        char *line = bytes, *end;
+        have += (size_t)n;
+        bytes[have] = 0;
+        for (; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+            *end = 0;
+            map_line(line, f, arg);
+        }
+        have -= (size_t)(line - bytes);
+        memmove(bytes, line, have);
+    }
+    close(fd);
+    return n < 0 ? -EIO : 0;
+}
+
+/* ---- pages ------------------------------------------------------------------------------------------------ */
+
+static int pagemap = -1;
+
+static void page(uintptr_t from, uintptr_t to, void (*f)(uintptr_t, uintptr_t, void *), void *arg)
+{
+    if (sigsetjmp(back, 0) == 0)
+        f(from, to, arg);
+}
+
+/* A bit per page in the answer: present or swapped out.  Unknown: all of them. */
+static void read_pagemap(uintptr_t first, size_t n, uint64_t *to)
+{
+    ssize_t got = pread(pagemap, to, n * sizeof *to, (off_t)(first * sizeof *to));
+    for (size_t i = got > 0 ? (size_t)got / sizeof *to : 0; i < n; i++)
+        to[i] = ~UINT64_C(0);
+}
+
+void rn_os_pages(uintptr_t start, uintptr_t end, void (*f)(uintptr_t from, uintptr_t to, void *arg), void *arg)
+{
+    enum { BATCH = 512, FEW = 16 };
+    const uint64_t there = UINT64_C(3) << 62;
+    uint64_t bits[BATCH];
+    sigjmp_buf outer;
+    memcpy(&outer, &back, sizeof outer);
+    bool all = end - start < FEW * rn_os_page;
+    if (!all && pagemap < 0)
+        pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    uintptr_t first = start / rn_os_page, last = (end + rn_os_page - 1) / rn_os_page;
+    for (volatile uintptr_t at = first; at < last; at += BATCH) {
+        size_t n = last - at < BATCH ? last - at : BATCH;
+        if (!all)
+            read_pagemap(at, n, bits);
+        for (volatile size_t i = 0; i < n; i++) {
+            uintptr_t from = (at + i) * rn_os_page, to = from + rn_os_page;
+            if (all || (bits[i] & there))
+                page(from > start ? from : start, to < end ? to : end, f, arg);
+        }
+    }
+    memcpy(&back, &outer, sizeof outer);
+}
+
+/* ---- requests ----------------------------------------------------------------------------------------------- */
+
+static void (*on_request)(void);
+
+static void request_handler(int signo)
+{
+    int saved = errno;
+    (void)signo;
+    on_request();
+    errno = saved;
+}
+
+int rn_os_request_install(void (*f)(void))
+{
+    struct sigaction now, ours = {.sa_handler = request_handler, .sa_flags = SA_RESTART | SA_ONSTACK};
+    if (sigaction(SIGUSR2, NULL, &now) != 0)
+        return -errno;
+    if ((now.sa_flags & SA_SIGINFO) || now.sa_handler != SIG_DFL)
+        return 0;
+    on_request = f;
+    return sigaction(SIGUSR2, &ours, NULL) == 0 ? 0 : -errno;
+}
+
+uint64_t rn_os_request_signal(void)
+{
+    struct sigaction now;
+    bool ours =
+        sigaction(SIGUSR2, NULL, &now) == 0 && !(now.sa_flags & SA_SIGINFO) && now.sa_handler == request_handler;
+    return ours ? UINT64_C(1) << (SIGUSR2 - 1) : 0;
+}
+
+void rn_os_request_uninstall(void)
+{
+    if (rn_os_request_signal())
+        signal(SIGUSR2, SIG_DFL);
+}

@@ -1,0 +1,368 @@
+/* rn_debug_leaks: who is reported, and above all who is not. */
+#include <pthread.h>
+#include <runnel.h>
+#include <runnel/test.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define NOINLINE __attribute__((noinline))
+
+/* How many goroutines wait for good, once all that were started have come to their wait. */
+static int leaks_when_settled(int expected)
+{
+    int n = -1;
+    for (int i = 0; i < 2000 && n != expected; i++) {
+        rn_yield();
+        n = rn_debug_find_leaks(NULL, 0);
+        if (n != expected)
+            rn_sleep(RN_MILLISECOND);
+    }
+    return n;
+}
+
+/* The same where nobody must be found: after `waiting` goroutines have parked. */
+static rn_atomic(int) arrived;
+static void wait_until_parked(int n)
+{
+    while (arrived < n)
+        rn_sleep(RN_MILLISECOND);
+    rn_sleep(5 * RN_MILLISECOND); /* from the count to the park; later is harmless: a runnable one is live */
+}
+
+static void receive(chan(int) c)
+{
+    arrived++;
+    chan_recv(c);
+}
+
+static void send(chan(int) c)
+{
+    arrived++;
+    chan_send(c, 1);
+}
+
+/* What a function leaves in its registers and on the stack would keep the channel alive. */
+static NOINLINE void clear_stack(void)
+{
+    char junk[4096];
+    memset(junk, 0, sizeof junk);
+    __asm__ volatile("" : : "r"(junk) : "memory");
+}
+
+static NOINLINE void leak_senders(int n)
+{
+    for (int i = 0; i < n; i++) {
+        chan(int) c = chan_make(int, 0);
+        go(send, c);
+    }
+}
+
+TEST(a_channel_that_only_its_waiter_knows)
+{
+    leak_senders(3);
+    clear_stack();
+    CHECK_EQ(leaks_when_settled(3), 3);
+}
+
+struct job {
+    rn_waitgroup done;
+    rn_mutex mu;
+    rn_cond cond;
+    chan(int) results;
+    char padding[100];
+};
+
+static void wait_for_group(struct job *j)
+{
+    arrived++;
+    wg_wait(&j->done);
+}
+
+static void wait_for_cond(struct job *j)
+{
+    mutex_lock(&j->mu);
+    arrived++;
+    cond_wait(&j->cond, &j->mu);
+    mutex_unlock(&j->mu);
+}
+
+static void wait_inside(struct job *j)
+{
+    arrived++;
+    chan_recv(j->results);
+}
+
+static NOINLINE void leak_jobs(void)
+{
+    struct job *j = calloc(1, sizeof *j), *k = calloc(1, sizeof *k), *l = calloc(1, sizeof *l);
+    wg_add(&j->done, 1);
+    go(wait_for_group, j);
+    go(wait_for_cond, k);
+    l->results = chan_make(int, 0);
+    go(wait_inside, l);
+}
+
+TEST(objects_in_memory_that_was_dropped)
+{
+    leak_jobs();
+    clear_stack();
+    CHECK_EQ(leaks_when_settled(3), 3);
+}
+
+static void use(struct job *j)
+{
+    arrived++;
+    rn_sleep(RN_HOUR);
+    chan_send(j->results, 1);
+    cond_signal(&j->cond);
+    wg_done(&j->done);
+}
+
+static NOINLINE void start_used_jobs(void)
+{
+    struct job *j = calloc(1, sizeof *j);
+    wg_add(&j->done, 1);
+    j->results = chan_make(int, 0);
+    go(wait_for_group, j);
+    go(wait_for_cond, j);
+    go(wait_inside, j);
+    go(use, j);
+}
+
+TEST(a_sleeper_keeps_what_it_will_touch_alive)
+{
+    start_used_jobs();
+    clear_stack();
+    wait_until_parked(4);
+    CHECK_EQ(rn_debug_find_leaks(NULL, 0), 0);
+}
+
+static chan(int) global;
+
+TEST(what_a_global_names_is_alive)
+{
+    global = chan_make(int, 0);
+    go(receive, global);
+    wait_until_parked(1);
+    CHECK_EQ(rn_debug_find_leaks(NULL, 0), 0);
+    chan_send(global, 1);
+}
+
+TEST(what_a_local_of_a_live_function_names_is_alive)
+{
+    chan(int) c = chan_make(int, 0);
+    struct job on_stack = {.results = chan_make(int, 0)};
+    wg_add(&on_stack.done, 1);
+    go(receive, c);
+    go(wait_inside, &on_stack);
+    go(wait_for_group, &on_stack);
+    wait_until_parked(3);
+    CHECK_EQ(rn_debug_find_leaks(NULL, 0), 0);
+    chan_send(c, 1);
+    chan_send(on_stack.results, 1);
+    wg_done(&on_stack.done);
+}
+
+static void wait_for_context(rn_context *ctx)
+{
+    arrived++;
+    (void)ctx_wait(ctx);
+}
+
+static void wait_for_either(rn_context *ctx, chan(int) c)
+{
+    arrived++;
+    chan_select(on_recv(c, NULL), on_done(ctx));
+}
+
+static NOINLINE rn_context *start_contexts(void)
+{
+    rn_context *parent = ctx_with_cancel(NULL);
+    rn_context *child = ctx_with_cancel(parent), *lost = ctx_with_cancel(NULL),
+               *timed = ctx_with_timeout(NULL, RN_HOUR);
+    go(wait_for_context, child);
+    go(wait_for_either, child, chan_make(int, 0));
+    go(wait_for_context, timed);
+    go(wait_for_context, lost);
+    return parent;
+}
+
+TEST(a_context_is_alive_while_somebody_can_cancel_it_or_time_will)
+{
+    rn_context *parent = start_contexts();
+    clear_stack();
+    CHECK_EQ(leaks_when_settled(1), 1);
+    rn_leak leak[4];
+    CHECK_EQ(rn_debug_find_leaks(leak, 4), 1);
+    CHECK_STR(leak[0].state, "context done");
+    memset(leak, 0, sizeof leak); /* it names the context */
+    clear_stack();
+    ctx_cancel(parent);
+    CHECK_EQ(leaks_when_settled(1), 1);
+}
+
+static void select_two(chan(int) a, chan(int) b)
+{
+    int v;
+    arrived++;
+    chan_select(on_recv(a, &v), on_recv(b, &v));
+}
+
+static void select_timeout(chan(int) a)
+{
+    int v;
+    arrived++;
+    chan_select(on_recv(a, &v), on_timeout(RN_HOUR));
+}
+
+static NOINLINE void start_selects(void)
+{
+    go(select_two, chan_make(int, 0), global);
+    go(select_two, chan_make(int, 0), chan_make(int, 0));
+    go(select_timeout, chan_make(int, 0));
+}
+
+TEST(a_select_needs_all_its_cases_dead)
+{
+    global = chan_make(int, 0);
+    start_selects();
+    clear_stack();
+    CHECK_EQ(leaks_when_settled(1), 1);
+}
+
+static void relay(chan(int) from, chan(int) to)
+{
+    arrived++;
+    chan_send(to, chan_recv(from));
+}
+
+static NOINLINE chan(int) start_chain(int n, bool dead)
+{
+    chan(int) first = chan_make(int, 0), from = first;
+    for (int i = 0; i < n; i++) {
+        chan(int) to = chan_make(int, 0);
+        go(relay, from, to);
+        from = to;
+    }
+    go(receive, from);
+    return dead ? NULL : first;
+}
+
+TEST(a_chain_is_as_alive_as_its_head)
+{
+    chan(int) head = start_chain(300, false);
+    clear_stack();
+    wait_until_parked(301);
+    CHECK_EQ(rn_debug_find_leaks(NULL, 0), 0);
+    start_chain(300, true);
+    clear_stack();
+    CHECK_EQ(leaks_when_settled(301), 301);
+    chan_send(head, 1);
+}
+
+static void *hold_in_thread(void *arg)
+{
+    chan(int) c = *(chan(int) *)arg;
+    *(chan(int) *)arg = NULL;
+    for (int i = 0; i < 300; i++)
+        rn_sleep(RN_MILLISECOND);
+    chan_send(c, 1);
+    return NULL;
+}
+
+static NOINLINE pthread_t start_thread(chan(int) * slot)
+{
+    pthread_t t;
+    *slot = chan_make(int, 0);
+    go(receive, *slot);
+    pthread_create(&t, NULL, hold_in_thread, slot);
+    return t;
+}
+
+TEST(a_plain_thread_keeps_what_it_has_alive)
+{
+    chan(int) *slot = malloc(sizeof *slot);
+    pthread_t t = start_thread(slot);
+    clear_stack();
+    wait_until_parked(1);
+    CHECK_EQ(rn_debug_find_leaks(NULL, 0), 0);
+    pthread_join(t, NULL);
+    free(slot);
+}
+
+static void fire(void *c)
+{
+    chan_send((chan(int))c, 1);
+}
+
+static NOINLINE void start_after(void)
+{
+    chan(int) c = chan_make(int, 0);
+    go(receive, c);
+    rn_after_func(NULL, RN_HOUR, fire, c);
+    go(send, chan_make(int, 0)); /* the one that is leaked */
+}
+
+TEST(a_pending_timer_keeps_its_argument_alive)
+{
+    start_after();
+    clear_stack();
+    CHECK_EQ(leaks_when_settled(1), 1);
+}
+
+TEST(a_nil_channel_is_never_ready)
+{
+    go(receive, NULL);
+    CHECK_EQ(leaks_when_settled(1), 1);
+}
+
+static void run_and_stop(void)
+{
+    arrived++;
+    rn_sleep(20 * RN_MILLISECOND);
+}
+
+static void scoped(void)
+{
+    rn_scope s;
+    scope_begin(&s, NULL);
+    scope_go(&s, run_and_stop);
+    CHECK_EQ(scope_end(&s), 0);
+}
+
+TEST(a_scope_waits_for_what_lives)
+{
+    rn_waitgroup all = {0};
+    for (int i = 0; i < 20; i++)
+        wg_go(&all, scoped);
+    for (int i = 0; i < 20; i++)
+        CHECK_EQ(rn_debug_find_leaks(NULL, 0), 0);
+    wg_wait(&all);
+}
+
+/* Everything on the move: whoever is looked at in the middle of a hand-over is alive. */
+static rn_atomic(bool) over;
+static void ping(chan(int) in, chan(int) out)
+{
+    int v;
+    while (chan_next(in, &v) && !over)
+        chan_send(out, v + 1);
+    chan_close(out);
+}
+
+TEST(nobody_is_reported_while_values_change_hands)
+{
+    rn_waitgroup all = {0};
+    for (int i = 0; i < 4; i++) {
+        chan(int) a = chan_make(int, 0), b = chan_make(int, 0);
+        wg_go(&all, ping, a, b);
+        wg_go(&all, ping, b, a);
+        chan_send(a, 1);
+    }
+    int wrong = 0;
+    for (int i = 0; i < 100; i++)
+        wrong += rn_debug_find_leaks(NULL, 0) != 0;
+    CHECK_EQ(wrong, 0);
+    over = true;
+    rn_yield();
+}
