@@ -18,6 +18,14 @@ if(RUNNEL_RACE)
     set_source_files_properties(${scheduler} PROPERTIES COMPILE_OPTIONS -fno-sanitize=thread)
 endif()
 
+if(RUNNEL_SANITIZE)
+    # They look through memory that is not theirs, in a copy of the process, and with threads stopped that may hold
+    # the sanitizer's own locks.
+    set(lookers ${RUNNEL_SOURCES})
+    list(FILTER lookers INCLUDE REGEX "/(leaks_mark|leaks_memory|world)\\.c$")
+    set_source_files_properties(${lookers} PROPERTIES COMPILE_OPTIONS -fno-sanitize=all)
+endif()
+
 function(runnel_library target)
     target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:runnel_flags>)
     # The unwinder finds functions by this header, which gcc leaves out of static programs.

@@ -72,6 +72,6 @@ void rn__rank_dropped(const void *lock)
         return;
     }
     memmove(&held[i], &held[i + 1], (size_t)(n_held - 1 - i) * sizeof held[0]);
-    n_held--;
+    held[--n_held].lock = NULL; /* an old pointer would hide a leak */
 }
 #endif

@@ -10,6 +10,7 @@
 #include "debug/leaks.h"
 #include "arch/unwind.h"
 #include "base/hooks.h"
+#include "base/sanitizers.h"
 #include "chan/chan.h"
 #include "chan/done.h"
 #include "debug/debug.h"
@@ -27,6 +28,18 @@
 
 enum { STACK = 1 << 20, THREADS = RN_WORKERS_MAX + 4096, STATUS = 3 };
 #define LIMIT (20 * RN_SECOND)
+/* AddressSanitizer's heap has no blocks that could be told apart, and it puts frames elsewhere. */
+#ifdef RN_ASAN
+enum { BLIND = 1 };
+#else
+enum { BLIND = 0 };
+#endif
+/* ThreadSanitizer reserves terabytes for itself. */
+#if defined(RN_TSAN) || defined(RN_RACE)
+#define LARGEST ((size_t)1 << 32)
+#else
+#define LARGEST SIZE_MAX
+#endif
 
 static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 
@@ -92,6 +105,7 @@ static void look(struct question *q)
     q->job.tls_bytes += 512;
     q->job.asker = self && rn__is_goroutine(self) ? self : NULL;
     q->job.asker_sp = q->sp;
+    q->job.largest = LARGEST;
     q->job.room = room;
     q->job.answer = rn_os_map_shared(answer_bytes(room));
     q->threads = rn_os_map(THREADS * sizeof *q->threads, rn_os_page);
@@ -275,6 +289,8 @@ static void answer(void *arg)
 /* Not inlined: the caller's registers are in this frame, and the stack is looked through from here. */
 static __attribute__((noinline)) int ask(bool report, rn_leak *leaks, int max)
 {
+    if (BLIND)
+        return RN_EAGAIN;
     jmp_buf registers;
     struct question q = {.report = report, .leaks = leaks, .max = max, .result = RN_EAGAIN};
     rn_os_init();

@@ -556,7 +556,8 @@ bool rn__leaks_mark(void *arg)
 {
     marks.job = arg;
     struct rn_leaks_answer *answer = marks.job->answer;
-    if (!gather() || !describe_specials() || !rn__mem_build(specials, specials_n, marks.n, met_odd, NULL))
+    if (!gather() || !describe_specials() ||
+        !rn__mem_build(specials, specials_n, marks.n, marks.job->largest, met_odd, NULL))
         return false;
     if (!scan_all_roots() || !find_fixed_point())
         return false;

@@ -11,7 +11,6 @@
  */
 #define _GNU_SOURCE 1
 #include "debug/leaks_memory.h"
-#include "base/sanitizers.h"
 #include <string.h>
 
 enum kind { ROOT, WHOLE, CHUNKS, SPECIAL };
@@ -44,8 +43,9 @@ static struct {
     uintptr_t low, high;
     void (*odd)(uintptr_t, void *);
     void *arg;
-    size_t coarse;
-    bool failed;
+    size_t coarse, largest;
+    uintptr_t top; /* the last chunk of the break */
+    bool in_roots, failed;
 } mem;
 
 /* ---- the heap ------------------------------------------------------------------------------------- */
@@ -107,7 +107,10 @@ static bool walk_break(void *arg)
 {
     struct heap *h = arg;
     h->used = h->end;
-    return walk(h->start, h->end);
+    if (!walk(h->start, h->end))
+        return false;
+    mem.top = mem.chunk_at[mem.chunks - 1];
+    return true;
 }
 
 /* struct _heap_info, and after the first of an arena its struct malloc_state, whose size depends on the version. */
@@ -178,12 +181,7 @@ static uintptr_t add_blocks(bool (*walk_it)(void *), uintptr_t start, uintptr_t 
 /* Sanitizers reserve terabytes, into which words point by accident. */
 static bool is_beyond_reason(uintptr_t start, uintptr_t end)
 {
-#if defined(RN_TSAN) || defined(RN_ASAN)
-    return end - start > (uintptr_t)64 << 30;
-#else
-    (void)start, (void)end;
-    return false;
-#endif
+    return end - start > mem.largest;
 }
 
 static void add_plain(uintptr_t start, uintptr_t end)
@@ -368,9 +366,10 @@ static bool look_for_caches(void *arg)
     return true;
 }
 
-bool rn__mem_build(const struct rn_mem_special *specials, size_t n, size_t ranges, void (*odd)(uintptr_t, void *),
-                   void *arg)
+bool rn__mem_build(const struct rn_mem_special *specials, size_t n, size_t ranges, size_t largest,
+                   void (*odd)(uintptr_t, void *), void *arg)
 {
+    mem.largest = largest;
     if (!make_room(n, ranges))
         return false;
     mem.odd = odd;
@@ -398,6 +397,28 @@ void rn__mem_later(uintptr_t start, uintptr_t end)
         mem.failed = true;
 }
 
+static void mark_chunk(const struct region *r, size_t c)
+{
+    if (mem.chunk_flags[c] != 0)
+        return;
+    mem.chunk_flags[c] = MARKED;
+    rn__mem_later(mem.chunk_at[c] + CHUNK_HEAD, chunk_end(r, c) + 8);
+}
+
+/* A chunk's last word is the first of its neighbour's head; the second is the allocator's.  Its own lists, in libc's
+ * data, name the heads of free chunks. */
+static void mark_in_chunks(const struct region *r, uintptr_t word)
+{
+    size_t c = find_chunk(r, word);
+    if (mem.chunk_at[c] > word)
+        return;
+    uintptr_t offset = word - mem.chunk_at[c];
+    if (offset >= CHUNK_HEAD)
+        mark_chunk(r, c);
+    else if (offset < 8 && c > r->first && !(mem.in_roots && (mem.chunk_flags[c] & FREE)))
+        mark_chunk(r, c - 1);
+}
+
 void rn__mem_word(uintptr_t word)
 {
     if (word & 1)
@@ -413,20 +434,21 @@ void rn__mem_word(uintptr_t word)
         r->flags = MARKED;
         rn__mem_later(r->start, r->end);
     } else if (r->kind == CHUNKS) {
-        size_t c = find_chunk(r, word);
-        if (mem.chunk_flags[c] == 0 && mem.chunk_at[c] <= word) {
-            mem.chunk_flags[c] = MARKED;
-            rn__mem_later(mem.chunk_at[c] + CHUNK_HEAD,
-                          chunk_end(r, c) + 8); /* the last word is the neighbour's first */
-        }
+        mark_in_chunks(r, word);
     }
 }
 
+/* Behind the address of the heap's top, malloc keeps that of what it last split, which may be in use again. */
 static void scan_page(uintptr_t from, uintptr_t to, void *arg)
 {
     (void)arg;
-    for (uintptr_t at = from; at + sizeof(uintptr_t) <= to; at += sizeof(uintptr_t))
-        rn__mem_word(word_at(at));
+    for (uintptr_t at = from; at + sizeof(uintptr_t) <= to; at += sizeof(uintptr_t)) {
+        uintptr_t word = word_at(at);
+        if (word && word == mem.top && mem.in_roots)
+            at += sizeof(uintptr_t);
+        else
+            rn__mem_word(word);
+    }
 }
 
 void rn__mem_scan(uintptr_t start, uintptr_t end)
@@ -438,9 +460,11 @@ void rn__mem_scan(uintptr_t start, uintptr_t end)
 
 void rn__mem_scan_roots(void)
 {
+    mem.in_roots = true;
     for (size_t i = 0; i < mem.n; i++)
         if (mem.regions[i].kind == ROOT)
             rn__mem_scan(mem.regions[i].start, mem.regions[i].end);
+    mem.in_roots = false;
 }
 
 bool rn__mem_follow(void)

@@ -25,8 +25,9 @@ enum rn_mem_state {
 };
 
 /* Maps the process; specials need not be sorted, and are copied.  arg is passed to `met` and `odd`; odd is called for
- * every odd word that is scanned (contexts' handles are such).  At most `ranges` calls of rn__mem_later will be made.  False: no memory, or /proc is not to be read. */
-bool rn__mem_build(const struct rn_mem_special *specials, size_t n, size_t ranges,
+ * every odd word that is scanned (contexts' handles are such).  At most `ranges` calls of rn__mem_later will be made.
+ * Mappings of more than `largest` bytes are not looked at.  False: no memory, or /proc is not to be read. */
+bool rn__mem_build(const struct rn_mem_special *specials, size_t n, size_t ranges, size_t largest,
                    void (*odd)(uintptr_t word, void *arg), void *arg);
 
 /* Every word of [start, end) is a pointer, perhaps: what it points into is reached. */

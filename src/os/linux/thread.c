@@ -144,7 +144,7 @@ static bool counts(const char *stat, bool hidden)
 bool rn__os_thread_matters(int dir, const char *tid)
 {
     char stat[1024];
-    return read_stat(dir, tid, stat, sizeof stat) && counts(stat);
+    return read_stat(dir, tid, stat, sizeof stat) && counts(stat, has_hidden_threads());
 }
 
 static bool is_own(int tid, const int *own, int n)
