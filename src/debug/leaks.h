@@ -14,6 +14,7 @@ struct rn_leaks_job {
     uintptr_t asker_sp;
     uintptr_t stack, stack_end; /* what the question itself runs on */
     size_t tls_bytes;           /* of thread-local data, at most, on one side of a thread pointer */
+    uintptr_t hidden[2];        /* from, to: no memory of the program's */
     size_t largest;             /* bytes of a mapping that is looked at */
     size_t room;
     struct rn_leaks_answer *answer;

@@ -525,6 +525,7 @@ static bool describe_specials(void)
     }
     rn__lock_order_each(add_stacks, NULL);
     add_special(job->stack, job->stack_end, NULL);
+    add_special(job->hidden[0], job->hidden[1], NULL);
     add_special((uintptr_t)job->threads, (uintptr_t)(job->threads + job->threads_n + 1), NULL);
     add_special((uintptr_t)specials, (uintptr_t)(specials + specials_room), NULL);
     add_special((uintptr_t)marks.all, (uintptr_t)(marks.all + marks.room), NULL);

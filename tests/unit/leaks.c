@@ -7,22 +7,33 @@
 
 #define NOINLINE __attribute__((noinline))
 
+#ifdef __has_feature
+#define SANITIZER(name) __has_feature(name##_sanitizer)
+#else
+#define SANITIZER(name) 0
+#endif
+
 /* AddressSanitizer has a heap and stacks of its own: there the answer is always RN_EAGAIN. */
 static void skip_under_asan(void)
 {
-#if defined(__SANITIZE_ADDRESS__)
-    rn_test_skip("not under AddressSanitizer");
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
+#if defined(__SANITIZE_ADDRESS__) || SANITIZER(address)
     rn_test_skip("not under AddressSanitizer");
 #endif
+}
+
+/* In ThreadSanitizer's heap no block can be told from another: little is found. */
+static void skip_under_sanitizers(void)
+{
+    skip_under_asan();
+#if defined(__SANITIZE_THREAD__) || SANITIZER(thread)
+    rn_test_skip("not under ThreadSanitizer");
 #endif
 }
 
 /* How many goroutines wait for good, once all that were started have come to their wait. */
 static int leaks_when_settled(int expected)
 {
-    skip_under_asan();
+    skip_under_sanitizers();
     int n = -1;
     for (int i = 0; i < 500 && n < expected; i++) {
         rn_yield();
