@@ -39,6 +39,8 @@ enum rn__fd_flags {
     RN_FD_BORROWED = 16, /* the descriptor is not closed with the record */
     RN_FD_FOREIGN =
         32, /* may be open under other numbers as well: then a close alone does not take it from the poller */
+    RN_FD_FILE = 64,    /* a regular file, directory or block device: never waited for */
+    RN_FD_SYNCED = 128, /* … whose writes wait for the disk */
 };
 
 /* Why a waiter on a descriptor was woken: its `index`. */

@@ -19,8 +19,8 @@ int rn_pipe(rn_conn **r, rn_conn **w)
     int err = rn_os_pipe(fds);
     if (err)
         return err;
-    struct rn__fd *read_end = rn__fd_make(fds[0], 0);
-    struct rn__fd *write_end = read_end ? rn__fd_make(fds[1], 0) : NULL;
+    struct rn__fd *read_end = rn__fd_make(fds[0], RN_FD_FOREIGN);
+    struct rn__fd *write_end = read_end ? rn__fd_make(fds[1], RN_FD_FOREIGN) : NULL;
     if (write_end) {
         *r = conn_of(read_end);
         *w = conn_of(write_end);
