@@ -174,6 +174,8 @@ static int take_head(struct rn__http_work *w)
     x->r.content_length = x->body_left;
     x->body_done = x->body_left == 0;
     x->expects_continue = h.flags & RN__HTTP_CONTINUE && !x->body_done;
+    w->upgrade = h.flags & RN__HTTP_UPGRADE && h.flags & RN__HTTP_H2C && x->body_done && h.version == 11 && !x->r.tls &&
+                 !o->no_http2 && rn_http_request_header(&x->r, "HTTP2-Settings");
     x->close = h.flags & RN__HTTP_CLOSE || (h.version == 10 && !(h.flags & RN__HTTP_KEEP_ALIVE));
     return rn__http_take_target(x, h.target, h.target_n);
 }
@@ -192,6 +194,15 @@ static bool drain_body(struct rn_http_writer *x)
     return x->body_done;
 }
 
+/* The request goes on as the first stream of HTTP/2. */
+static void upgrade(struct rn__http_work *w)
+{
+    static const char yes[] = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
+    if (rn__http1_flush(w) == 0 && rn__stream_write(&w->conn->stream, yes, sizeof yes - 1) > 0)
+        rn__http2_serve(w->conn, w->in + w->pos, w->len - w->pos, &w->x);
+    rn__http_end(&w->x);
+}
+
 static enum outcome serve_request(struct rn__http_work *w)
 {
     struct rn_http_writer *x = &w->x;
@@ -199,6 +210,10 @@ static enum outcome serve_request(struct rn__http_work *w)
     if (status) {
         rn__http_end(x);
         return refuse(w, status);
+    }
+    if (w->upgrade) {
+        upgrade(w);
+        return END;
     }
     bool panicked = rn__http_run(x);
     enum outcome out = GO_ON;
@@ -232,7 +247,7 @@ static __attribute__((noinline)) enum outcome serve_arrived(struct rn__http_conn
     do {
         out = read_head(w);
         if (out == GO_ON && !c->served && begins_http2(w) && !rn__http_server_options(c->server)->no_http2) {
-            rn__http2_serve(c, w->in, w->len);
+            rn__http2_serve(c, w->in, w->len, NULL);
             out = END;
         } else if (out == GO_ON) {
             c->served = true;
@@ -264,7 +279,7 @@ static __attribute__((noinline)) void linger(struct rn__http_conn *c)
 
 /* ---- the connection ---- */
 
-static bool become(struct rn__http_conn *c, uint32_t from, uint32_t to)
+bool rn__http_conn_become(struct rn__http_conn *c, uint32_t from, uint32_t to)
 {
     /* seq_cst: going idle and then looking whether the server drains, against the server's saying so and then looking for idle
      * ones (server.c). */
@@ -282,7 +297,7 @@ static bool wait_for_request(struct rn__http_conn *c)
         if (rn_net_wait_read(c->stream.c) < 0)
             return false;
     }
-    return become(c, RN__HTTP_IDLE, RN__HTTP_ACTIVE);
+    return rn__http_conn_become(c, RN__HTTP_IDLE, RN__HTTP_ACTIVE);
 }
 
 /* Agrees on TLS and what it carries. */
@@ -312,14 +327,14 @@ void rn__http_conn_main(struct rn__http_conn *c)
     if (!secure(c, &h2))
         return;
     if (h2) {
-        if (become(c, RN__HTTP_IDLE, RN__HTTP_ACTIVE))
-            rn__http2_serve(c, NULL, 0);
+        if (rn__http_conn_become(c, RN__HTTP_IDLE, RN__HTTP_ACTIVE))
+            rn__http2_serve(c, NULL, 0, NULL);
         return;
     }
     enum outcome out = GO_ON;
     while (out == GO_ON && wait_for_request(c)) {
         out = serve_arrived(c);
-        if (out == GO_ON && !become(c, RN__HTTP_ACTIVE, RN__HTTP_IDLE))
+        if (out == GO_ON && !rn__http_conn_become(c, RN__HTTP_ACTIVE, RN__HTTP_IDLE))
             return;
     }
     if (out == LINGER)

@@ -34,7 +34,8 @@ struct rn__http_work {
     size_t in_size, pos, len; /* read from in: [0, len); used: [0, pos) */
     size_t head_n;            /* the head, whose text the request's strings are */
     struct rn__http_chunked chunked;
-    bool ended; /* the peer sends nothing more */
+    bool upgrade; /* the request asks for HTTP/2 */
+    bool ended;   /* the peer sends nothing more */
     size_t out_n;
     int64_t date_second;
     rn_time date_until;
@@ -63,8 +64,9 @@ void rn__http_conn_read_deadline(struct rn__http_conn *c, rn_time when);
 /* Sets the deadline for writing n bytes, by the server's options. */
 void rn__http_conn_write_deadline(struct rn__http_conn *c, size_t n);
 char *rn__http_conn_remote(struct rn__http_conn *c, struct rn__http_arena *a);
-/* Gives up the memory that the pool of buffers keeps; for leak checks, when no server runs. */
+/* Give up the memory that the pools of buffers keep; for leak checks, when no server runs. */
 void rn__http_conn_drain_pool(void);
+void rn__http2_drain_pool(void);
 
 /* ---- h1.c ---- */
 
@@ -76,9 +78,13 @@ ptrdiff_t rn__http1_fill(struct rn__http_work *w);
 /* Sends a response by itself, for what is no request. */
 void rn__http1_refuse(struct rn__http_work *w, int status);
 
+/* Moves the state on; false when it is another: somebody closes the connection. */
+bool rn__http_conn_become(struct rn__http_conn *c, uint32_t from, uint32_t to);
+
 /* ---- h2.c ---- */
 
-/* Serves HTTP/2 until the connection ends.  `first`: bytes that were read already (the client's preface, or part of it). */
-void rn__http2_serve(struct rn__http_conn *c, const char *first, size_t n);
+/* Serves HTTP/2 until the connection ends.  `first`: n bytes that were read already (the client's preface, or part of it).
+ * x: the request that asked for the upgrade from HTTP/1.1, with its HTTP2-Settings; or NULL. */
+void rn__http2_serve(struct rn__http_conn *c, const char *first, size_t n, struct rn_http_writer *x);
 
 #endif

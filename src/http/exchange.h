@@ -21,8 +21,8 @@ struct rn__http_conn;
 
 /* What carries an exchange. */
 struct rn__http_carrier {
-    /* Reads of the body: > 0, 0 at its end (x->body_done is set by the caller), or an error. */
-    ptrdiff_t (*read)(struct rn_http_writer *x, void *buffer, size_t n);
+    /* Reads of the body: > 0, 0 at its end (x->body_done is set by the caller), or an error: RN_ETIMEOUT at the deadline. */
+    ptrdiff_t (*read)(struct rn_http_writer *x, void *buffer, size_t n, rn_time deadline);
     /* Sends the head, if it was not sent, and n bytes of body at `data`; `last`: nothing follows.  Blocks.  0 or an error. */
     int (*send)(struct rn_http_writer *x, const void *data, size_t n, bool last);
     /* Sends an interim response. */
@@ -31,6 +31,7 @@ struct rn__http_carrier {
     int (*send_file)(struct rn_http_writer *x, int fd, int64_t offset, int64_t n);
     /* Waits until the client has gone (true) or that can't be told any more, or `stop` is done (false). */
     bool (*watch)(struct rn_http_writer *x, rn_context *stop);
+    bool watch_early; /* also before the body was read */
 };
 
 /* A header of the response. */

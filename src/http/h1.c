@@ -150,9 +150,10 @@ static ptrdiff_t read_chunked(struct rn__http_work *w, void *buffer, size_t n)
     }
 }
 
-static ptrdiff_t h1_read(struct rn_http_writer *x, void *buffer, size_t n)
+static ptrdiff_t h1_read(struct rn_http_writer *x, void *buffer, size_t n, rn_time deadline)
 {
     struct rn__http_work *w = work_of(x);
+    rn__http_conn_read_deadline(w->conn, deadline);
     if (x->body_left < 0)
         return read_chunked(w, buffer, n);
     if (x->body_left == 0)

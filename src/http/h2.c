@@ -1,5 +1,324 @@
-#include "http/conn.h"
-void rn__http2_serve(struct rn__http_conn *c, const char *first, size_t n)
+/* A connection of HTTP/2; see h2.h.
+ *
+ * The connection's goroutine reads and feeds the session, whose callbacks start handlers.  Whoever has given the session
+ * something to say pumps it out: there is no goroutine for writing, so that a response costs no hand-over.
+ *
+ * Against abuse, beside nghttp2's own limits (floods of PING, SETTINGS, CONTINUATION): a stream that the client has reset
+ * counts until its handler has ended (at most twice max_streams at a time), and so many resets in a short time end the
+ * connection; a body waits in at most one window per stream; header lists are bounded. */
+#define _GNU_SOURCE 1
+#include "base/alloc.h"
+#include "http/h2.h"
+#include <errno.h>
+#include <string.h>
+
+enum { IN = 16 << 10, OUT = 33 << 10, FRAME = 16384 + 9, RESETS_MOST = 500 };
+
+static void *new_out(void)
 {
-    (void)c, (void)first, (void)n;
+    return rn__malloc(OUT);
+}
+static rn_pool outs = RN_POOL_INIT(new_out, rn__free);
+
+void rn__http2_drain_pool(void)
+{
+    rn_pool_drain(&outs);
+}
+
+/* ---- writing ---- */
+
+static void die(struct rn__http2 *h)
+{
+    h->dead = true;
+    for (struct rn_node *n = h->streams.first; n; n = n->next)
+        rn_cond_broadcast(&rn_container(n, struct rn__http2_stream, node)->changed);
+    rn_net_close(h->c->stream.c);
+}
+
+/* Fills the buffer with frames; how many bytes, or -1. */
+static ssize_t collect(struct rn__http2 *h, char *buffer)
+{
+    size_t n = 0;
+    rn_mutex_lock(&h->lock);
+    while (n + FRAME <= OUT && !h->dead) {
+        const uint8_t *data;
+        ssize_t got = nghttp2_session_mem_send(h->session, &data);
+        if (got < 0 || (size_t)got > OUT - n)
+            die(h);
+        if (got <= 0 || h->dead)
+            break;
+        memcpy(buffer + n, data, (size_t)got);
+        n += (size_t)got;
+    }
+    bool dead = h->dead;
+    rn_mutex_unlock(&h->lock);
+    return dead ? -1 : (ssize_t)n;
+}
+
+int rn__http2_pump(struct rn__http2 *h)
+{
+    char *buffer = rn_pool_get(&outs);
+    ssize_t n = -1;
+    rn_mutex_lock(&h->writing);
+    while (buffer && (n = collect(h, buffer)) > 0) {
+        rn__http_conn_write_deadline(h->c, (size_t)n);
+        ptrdiff_t sent = rn__stream_write(&h->c->stream, buffer, (size_t)n);
+        if (sent < 0) {
+            n = -1;
+            break;
+        }
+    }
+    rn_mutex_unlock(&h->writing);
+    rn_pool_put(&outs, buffer);
+    if (n == 0)
+        return 0;
+    rn_mutex_lock(&h->lock);
+    if (!h->dead)
+        die(h);
+    rn_mutex_unlock(&h->lock);
+    return buffer ? -ECONNRESET : RN_ENOMEM;
+}
+
+/* ---- what the session tells ---- */
+
+static struct rn__http2_stream *find(nghttp2_session *session, int32_t id)
+{
+    return nghttp2_session_get_stream_user_data(session, id);
+}
+
+static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame, void *user)
+{
+    struct rn__http2 *h = user;
+    const rn_http_options *o = rn__http_server_options(h->c->server);
+    int32_t id = frame->hd.stream_id;
+    if (frame->hd.type != NGHTTP2_HEADERS)
+        return 0;
+    struct rn__http2_stream *st = find(session, id);
+    if (st) {
+        st->in_trailers = true;
+        return 0;
+    }
+    if (h->running >= 2 * o->max_streams) {
+        nghttp2_session_terminate_session(session, NGHTTP2_ENHANCE_YOUR_CALM);
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
+    }
+    st = h->going ? NULL : rn__http2_stream_make(h, id);
+    if (!st) {
+        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_REFUSED_STREAM);
+        return 0;
+    }
+    nghttp2_session_set_stream_user_data(session, id, st);
+    return 0;
+}
+
+static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const uint8_t *name, size_t name_n,
+                     const uint8_t *value, size_t value_n, uint8_t flags, void *user)
+{
+    struct rn__http2_stream *st = find(session, frame->hd.stream_id);
+    (void)flags, (void)user;
+    if (st)
+        rn__http2_stream_field(st, name, name_n, value, value_n);
+    return 0;
+}
+
+static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *user)
+{
+    struct rn__http2_stream *st = find(session, frame->hd.stream_id);
+    (void)user;
+    if (!st || (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA))
+        return 0;
+    if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) {
+        st->in_end = true;
+        rn_cond_broadcast(&st->changed);
+    }
+    if (frame->hd.type == NGHTTP2_HEADERS && !st->started)
+        rn__http2_stream_start(st);
+    return 0;
+}
+
+static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data, size_t n, void *user)
+{
+    struct rn__http2_stream *st = find(session, id);
+    (void)flags, (void)user;
+    nghttp2_session_consume_connection(session, n); /* one stream that is not read does not stop the others */
+    if (!st || st->handled)
+        nghttp2_session_consume_stream(session, id, n);
+    else if (!rn__http2_stream_data(st, data, n))
+        nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, id, NGHTTP2_INTERNAL_ERROR);
+    return 0;
+}
+
+/* Whether the client gives streams up faster than anybody has reason to. */
+static bool too_many_resets(struct rn__http2 *h)
+{
+    rn_time now = rn_now();
+    if (now - h->resets_since > 30 * RN_SECOND) {
+        h->resets_since = now;
+        h->resets = 0;
+    }
+    return ++h->resets > RESETS_MOST;
+}
+
+static int on_close(nghttp2_session *session, int32_t id, uint32_t error, void *user)
+{
+    struct rn__http2 *h = user;
+    struct rn__http2_stream *st = find(session, id);
+    if (!st)
+        return 0;
+    st->closed = true;
+    rn_cond_broadcast(&st->changed);
+    if (error == NGHTTP2_CANCEL && !st->handled && too_many_resets(h))
+        nghttp2_session_terminate_session(session, NGHTTP2_ENHANCE_YOUR_CALM);
+    if (st->handled || !st->started)
+        rn__http2_stream_free(st);
+    return 0;
+}
+
+/* ---- the session ---- */
+
+static int new_session(struct rn__http2 *h)
+{
+    nghttp2_session_callbacks *calls = NULL;
+    nghttp2_option *options = NULL;
+    int err = RN_ENOMEM;
+    if (nghttp2_session_callbacks_new(&calls) == 0 && nghttp2_option_new(&options) == 0) {
+        nghttp2_session_callbacks_set_on_begin_headers_callback(calls, on_begin_headers);
+        nghttp2_session_callbacks_set_on_header_callback(calls, on_header);
+        nghttp2_session_callbacks_set_on_frame_recv_callback(calls, on_frame);
+        nghttp2_session_callbacks_set_on_data_chunk_recv_callback(calls, on_data);
+        nghttp2_session_callbacks_set_on_stream_close_callback(calls, on_close);
+        nghttp2_option_set_no_auto_window_update(options, 1);
+        if (nghttp2_session_server_new2(&h->session, calls, h, options) == 0)
+            err = 0;
+    }
+    nghttp2_option_del(options);
+    nghttp2_session_callbacks_del(calls);
+    return err;
+}
+
+static int send_settings(struct rn__http2 *h)
+{
+    const rn_http_options *o = rn__http_server_options(h->c->server);
+    const nghttp2_settings_entry ours[] = {
+        {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, o->max_streams},
+        {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)o->max_header_bytes},
+        {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, RN__HTTP2_WINDOW},
+    };
+    return nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, ours, sizeof ours / sizeof *ours);
+}
+
+/* Bytes of base64url; how many, or -1. */
+static ptrdiff_t decode64(uint8_t *to, size_t room, const char *s)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    uint32_t bits = 0;
+    size_t n = 0;
+    int have = 0;
+    for (; *s && *s != '='; s++) {
+        const char *digit = strchr(digits, *s);
+        if (!digit)
+            return -1;
+        bits = bits << 6 | (uint32_t)(digit - digits);
+        have += 6;
+        if (have >= 8) {
+            have -= 8;
+            if (n == room)
+                return -1;
+            to[n++] = (uint8_t)(bits >> have);
+        }
+    }
+    return (ptrdiff_t)n;
+}
+
+/* The request that asked for the upgrade is stream 1. */
+static bool take_over(struct rn__http2 *h, struct rn_http_writer *from)
+{
+    uint8_t settings[256];
+    ptrdiff_t n = decode64(settings, sizeof settings, rn_http_request_header(&from->r, "HTTP2-Settings"));
+    if (n < 0 ||
+        nghttp2_session_upgrade2(h->session, settings, (size_t)n, strcmp(from->r.method, "HEAD") == 0, NULL) != 0)
+        return false;
+    struct rn__http2_stream *st = rn__http2_stream_make(h, 1);
+    if (!st)
+        return false;
+    nghttp2_session_set_stream_user_data(h->session, 1, st);
+    for (size_t i = 0; i < from->n_fields; i++)
+        rn__http2_stream_field(st, (const uint8_t *)from->fields[i].name, from->fields[i].name_n,
+                               (const uint8_t *)from->fields[i].value, from->fields[i].value_n);
+    st->x.r.method = rn__http_arena_copy(&st->x.arena, from->r.method, strlen(from->r.method));
+    st->x.r.target = rn__http_arena_copy(&st->x.arena, from->r.target, strlen(from->r.target));
+    if (!st->x.r.method || !st->x.r.target)
+        return false;
+    st->in_end = true;
+    rn__http2_stream_start(st);
+    return true;
+}
+
+/* ---- the connection ---- */
+
+static bool feed(struct rn__http2 *h, const char *data, size_t n)
+{
+    rn_mutex_lock(&h->lock);
+    ssize_t used = nghttp2_session_mem_recv(h->session, (const uint8_t *)data, n);
+    bool fine = used >= 0 && !h->dead;
+    rn_mutex_unlock(&h->lock);
+    return rn__http2_pump(h) == 0 && fine;
+}
+
+static void read_all(struct rn__http2 *h, char *buffer)
+{
+    for (;;) {
+        rn_mutex_lock(&h->lock);
+        bool more = !h->dead && (nghttp2_session_want_read(h->session) || nghttp2_session_want_write(h->session));
+        rn_mutex_unlock(&h->lock);
+        if (!more)
+            return;
+        ptrdiff_t n = rn__stream_read(NULL, &h->c->stream, buffer, IN);
+        if (n <= 0 || !feed(h, buffer, (size_t)n))
+            return;
+    }
+}
+
+static void end(struct rn__http2 *h)
+{
+    rn_mutex_lock(&h->lock);
+    if (h->session && !h->dead)
+        nghttp2_session_terminate_session(h->session, NGHTTP2_NO_ERROR);
+    rn_mutex_unlock(&h->lock);
+    if (h->session)
+        rn__http2_pump(h);
+    rn_mutex_lock(&h->lock);
+    die(h);
+    rn_mutex_unlock(&h->lock);
+    rn_wg_wait(&h->handlers);
+    rn_mutex_lock(&h->lock); /* who ended last may still be leaving */
+    while (h->streams.first)
+        rn__http2_stream_free(rn_container(h->streams.first, struct rn__http2_stream, node));
+    nghttp2_session_del(h->session);
+    rn_mutex_unlock(&h->lock);
+    rn__free(h);
+}
+
+void rn__http2_serve(struct rn__http_conn *c, const char *first, size_t n, struct rn_http_writer *x)
+{
+    struct rn__http2 *h = rn__calloc(1, sizeof *h);
+    if (!h)
+        return;
+    h->c = c;
+    defer(end, h);
+    char *buffer = rn__malloc(IN);
+    if (!buffer)
+        return;
+    defer(rn__free, buffer);
+    if (new_session(h) != 0)
+        return;
+    rn_time until = rn_time_add(rn_now(), rn__http_server_options(c->server)->idle_timeout);
+    rn__http_conn_read_deadline(c, until);
+    rn_mutex_lock(&h->lock);
+    /* the connection counts as at work until its first handler has ended, or it turns out that none comes */
+    bool fine =
+        send_settings(h) == 0 && (x ? take_over(h, x) : rn__http_conn_become(c, RN__HTTP_ACTIVE, RN__HTTP_IDLE));
+    rn_mutex_unlock(&h->lock);
+    if (fine && rn__http2_pump(h) == 0 && (n == 0 || feed(h, first, n)))
+        read_all(h, buffer);
 }

@@ -222,8 +222,7 @@ ptrdiff_t rn__http_read_body(struct rn_http_writer *x, void *buffer, size_t n)
         if (err)
             return fail_body(x, err, 0);
     }
-    rn__http_conn_read_deadline(x->conn, body_deadline(x));
-    ptrdiff_t got = x->carrier->read(x, buffer, n);
+    ptrdiff_t got = x->carrier->read(x, buffer, n, body_deadline(x));
     if (got == 0) {
         x->body_done = true;
         if (x->ctx)

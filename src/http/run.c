@@ -44,7 +44,7 @@ static void watch(struct rn_http_writer *x)
 /* Looks out for the client's end, as far as the carrier can: only once the body was read. */
 static void begin_watch(struct rn_http_writer *x)
 {
-    if (!x->ctx || x->watch_stop || !x->body_done || !x->carrier->watch)
+    if (!x->ctx || x->watch_stop || !(x->body_done || x->carrier->watch_early))
         return;
     x->watch_stop = rn_ctx_with_cancel(NULL);
     rn_wg_go(&x->watching, watch, x);

@@ -29,6 +29,9 @@ struct rn_http_server {
     size_t n;                              /* connections; guarded by lock */
     rn_cond empty;                         /* n, or the listeners, went to 0 */
     rn_atomic(bool) draining;
+    /* Who uses the server: its connections and rn_http_serve.  Letting go is their last act with it: an unlock would not do,
+     * since another may free the server before it has returned. */
+    rn_waitgroup users;
 };
 
 const rn_http_options *rn__http_server_options(const rn_http_server *s)
@@ -127,8 +130,9 @@ void rn__http_server_forget(struct rn__http_conn *c)
     rn_list_remove(&s->connections, &c->node);
     if (--s->n == 0)
         rn_cond_broadcast(&s->empty);
-    rn_mutex_unlock(&s->lock); /* s may be gone from here on */
+    rn_mutex_unlock(&s->lock);
     rn__free(c);
+    rn_wg_done(&s->users);
 }
 
 /* Takes the socket over; false when there is no memory. */
@@ -142,6 +146,7 @@ static bool begin_connection(rn_http_server *s, rn_conn *socket)
     rn_mutex_lock(&s->lock);
     rn_list_push(&s->connections, &c->node);
     s->n++;
+    rn_wg_add(&s->users, 1); /* rn_http_serve, which runs this, is one: it is not 0 */
     rn_mutex_unlock(&s->lock);
     if (rn_go_try(rn__http_conn_main, c) == 0)
         return true;
@@ -186,8 +191,10 @@ int rn_http_serve(rn_http_server *s, struct rn_listener *l)
     struct listening own = {.l = l};
     rn_mutex_lock(&s->lock);
     bool over = rn__http_server_draining(s);
-    if (!over)
+    if (!over) {
         rn_list_push(&s->listeners, &own.node);
+        rn_wg_add(&s->users, 1);
+    }
     rn_mutex_unlock(&s->lock);
     if (over) {
         rn_net_listener_close(l);
@@ -196,6 +203,7 @@ int rn_http_serve(rn_http_server *s, struct rn_listener *l)
     int err = accept_all(s, l);
     bool asked = rn__http_server_draining(s);
     end_listening(s, &own);
+    rn_wg_done(&s->users);
     return asked ? 0 : err;
 }
 
@@ -243,6 +251,7 @@ void rn_http_close(rn_http_server *s)
         rn_cond_wait(&s->empty, &s->lock);
     }
     rn_mutex_unlock(&s->lock);
+    rn_wg_wait(&s->users);
 }
 
 void rn_http_server_free(rn_http_server *s)
@@ -330,5 +339,6 @@ int rn_http_listen_and_serve(const char *address, const rn_http_options *options
     rn_net_listener_free(l);
     rn_http_server_free(s);
     rn__http_conn_drain_pool();
+    rn__http2_drain_pool();
     return err ? complain(address, err) : 0;
 }

@@ -1,0 +1,73 @@
+/* HTTP/2: a session of nghttp2 for the connection, an exchange and a goroutine for each stream.
+ *
+ *   h2.c         the session: reading, writing, the connection's life      h2_stream.c   how a stream carries an exchange
+ *
+ * `lock` guards the session and all that is in the structures here, but for what a handler has to itself (x).  `writing` is
+ * held from taking frames out of the session until they were written, so that they leave in order; it is taken before
+ * `lock`.  Callbacks of nghttp2 run with the lock. */
+#ifndef RN_HTTP_H2_H
+#define RN_HTTP_H2_H
+
+#include "http/conn.h"
+#include <nghttp2/nghttp2.h>
+
+enum { RN__HTTP2_WINDOW = 65535 }; /* bytes of a request's body that wait to be read */
+
+struct rn__http2 {
+    struct rn__http_conn *c;
+    nghttp2_session *session;
+    rn_mutex lock, writing;
+    struct rn_list streams;
+    uint32_t running; /* handlers */
+    uint32_t resets;  /* streams that the client gave up, lately */
+    rn_time resets_since;
+    rn_waitgroup handlers;
+    bool dead;  /* nothing can be sent or will come */
+    bool going; /* GOAWAY was sent */
+};
+
+struct rn__http2_stream {
+    struct rn_http_writer x; /* first */
+    struct rn__http2 *h;
+    struct rn_node node;
+    int32_t id;
+    rn_cond changed; /* in_n, in_end, left, closed */
+
+    /* the request */
+    size_t head_bytes, fields_room;
+    int refuse; /* the status to answer with, no handler being asked */
+    bool started, in_trailers;
+    char *in;
+    size_t in_from, in_n, in_size;
+    bool in_end;
+
+    /* the response: what is to be sent, which the handler waits for */
+    struct {
+        const char *at;
+        size_t n;
+    } left[2];
+    bool last;
+
+    bool closed;  /* nghttp2 is through with it */
+    bool handled; /* the handler is */
+    _Alignas(16) char arena[RN__HTTP_ARENA];
+    char body[RN__HTTP_BODY];
+};
+
+extern const struct rn__http_carrier rn__http2;
+
+/* Writes what the session has to say.  Without the lock.  0, or an error: the connection is dead then. */
+int rn__http2_pump(struct rn__http2 *h);
+/* A stream of the session, in its list; NULL when there is no memory.  With the lock. */
+struct rn__http2_stream *rn__http2_stream_make(struct rn__http2 *h, int32_t id);
+/* Takes it out of the list and frees it.  With the lock. */
+void rn__http2_stream_free(struct rn__http2_stream *st);
+/* Adds a header of the request; may set st->refuse. */
+void rn__http2_stream_field(struct rn__http2_stream *st, const uint8_t *name, size_t name_n, const uint8_t *value,
+                            size_t value_n);
+/* n bytes of body have come; false when there is no room for them. */
+bool rn__http2_stream_data(struct rn__http2_stream *st, const uint8_t *data, size_t n);
+/* The head is there: starts the handler.  With the lock. */
+void rn__http2_stream_start(struct rn__http2_stream *st);
+
+#endif
