@@ -51,6 +51,7 @@ struct rn__http_work {
 
 const rn_http_options *rn__http_server_options(const rn_http_server *s);
 rn_context *rn__http_server_context(rn_http_server *s);
+rn_context *rn__http_server_drain(rn_http_server *s); /* done when it is shut down */
 bool rn__http_server_draining(rn_http_server *s);
 struct rn__tls_context *rn__http_server_tls(rn_http_server *s);
 /* The connection's goroutine is about to end: takes it out of the set and frees it. */

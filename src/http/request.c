@@ -203,7 +203,7 @@ static ptrdiff_t fail_body(struct rn_http_writer *x, int error, int status)
     x->body_error = error;
     x->close = true;
     if (!x->head_sent && status)
-        x->status = status;
+        x->status = x->body_status = status;
     return error;
 }
 

@@ -19,7 +19,7 @@ void rn__http_begin(struct rn_http_writer *x)
     x->form = NULL;
     x->body_total = 0;
     x->body_began = 0;
-    x->body_error = 0;
+    x->body_error = x->body_status = 0;
     x->body_done = x->expects_continue = false;
     x->ctx = x->watch_stop = NULL;
     x->status = 200;
@@ -157,10 +157,10 @@ static void call_guarded(struct guard *g)
     g->returned = true;
 }
 
-/* What the reading of the body found wrong is the response, if the handler gave none. */
+/* What the reading of the body found wrong is the response, unless the handler gave another status. */
 static void settle_body_error(struct rn_http_writer *x)
 {
-    if (x->body_error && !x->head_sent && x->written == 0 && x->status >= 400)
+    if (x->body_status && !x->head_sent && x->status == x->body_status)
         rn_http_error(x, x->status, NULL);
 }
 

@@ -23,6 +23,7 @@ struct rn_http_server {
     rn_http_options o;
     struct rn__tls_context *tls;
     rn_context *ctx;      /* done when the server is closed */
+    rn_context *drain;    /* below it; done when the server is shut down */
     rn_semaphore *places; /* for connections; NULL: as many as there are */
     rn_mutex lock;
     struct rn_list connections, listeners; /* guarded by lock */
@@ -42,6 +43,11 @@ const rn_http_options *rn__http_server_options(const rn_http_server *s)
 rn_context *rn__http_server_context(rn_http_server *s)
 {
     return s->ctx;
+}
+
+rn_context *rn__http_server_drain(rn_http_server *s)
+{
+    return s->drain;
 }
 
 bool rn__http_server_draining(rn_http_server *s)
@@ -105,6 +111,7 @@ int rn_http_server_make(const rn_http_options *options, rn_http_server **out)
     if (s->places)
         *s->places = (rn_semaphore)RN_SEMAPHORE_INIT((int64_t)s->o.max_connections);
     s->ctx = rn_ctx_with_cancel(NULL);
+    s->drain = rn_ctx_with_cancel(s->ctx);
     *out = s;
     return 0;
 }
@@ -213,6 +220,7 @@ static void stop_accepting(rn_http_server *s)
 {
     /* seq_cst: with the load in rn__http_server_draining. */
     rn_store_seq_cst(&s->draining, true);
+    rn_ctx_cancel_cause(s->drain, RN_ECLOSED);
     for (struct rn_node *n = s->listeners.first; n; n = n->next)
         rn_net_listener_close(rn_container(n, struct listening, node)->l);
 }
@@ -259,6 +267,7 @@ void rn_http_server_free(rn_http_server *s)
     if (!s)
         return;
     rn_http_close(s);
+    rn_ctx_cancel(s->drain);
     rn_ctx_cancel(s->ctx);
     rn__tls_context_free(s->tls);
     if (s->places)

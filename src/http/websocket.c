@@ -1,0 +1,420 @@
+/* WebSocket over wslay; see runnel/websocket.h.
+ *
+ * wslay takes frames apart, checks them, puts fragments together, and makes the control frames (pong, close).  Data frames
+ * are written here: a server's are a short head before the bytes, which need not be copied.
+ *
+ * `lock` guards wslay's context and what its callbacks touch, and is held for computing only; `writing` keeps frames whole and is
+ * taken before it.  What wslay wants to say gathers in `out` and leaves by flush, after a read or a close.
+ */
+#define _GNU_SOURCE 1
+#include "base/alloc.h"
+#include "http/conn.h"
+#include <errno.h>
+#include <openssl/evp.h>
+#include <openssl/sha.h>
+#include <runnel/websocket.h>
+#include <stdio.h>
+#include <string.h>
+#include <wslay/wslay.h>
+
+enum { IN = 4096, CLOSE_REASON = 123 };
+
+struct message {
+    struct message *next;
+    enum rn_websocket_kind kind;
+    size_t n;
+    char data[];
+};
+
+struct rn_websocket {
+    struct rn__http_conn *c;
+    rn_context *drain;
+    rn_duration ping_interval;
+    const char *protocol;
+    rn_mutex writing, lock;
+
+    /* guarded by lock */
+    wslay_event_context_ptr ctx;
+    const char *in; /* what wslay may read, */
+    size_t in_n;
+    char *out; /* and what it wants to send */
+    size_t out_n, out_size;
+    struct message *first, **last;
+    bool no_memory, broken; /* broken: the client does not keep to the protocol */
+    bool we_closed;         /* first */
+    bool they_closed;
+    int close_code;
+
+    /* the reader's own */
+    struct message *current;
+    bool pinged;
+    char buffer[IN];
+};
+
+/* ---- wslay's callbacks ---- */
+
+static ssize_t give_input(wslay_event_context_ptr ctx, uint8_t *to, size_t n, int flags, void *user)
+{
+    rn_websocket *ws = user;
+    (void)flags;
+    if (!ws->in_n) {
+        wslay_event_set_error(ctx, WSLAY_ERR_WOULDBLOCK);
+        return -1;
+    }
+    n = n < ws->in_n ? n : ws->in_n;
+    memcpy(to, ws->in, n);
+    ws->in += n;
+    ws->in_n -= n;
+    return (ssize_t)n;
+}
+
+static ssize_t take_output(wslay_event_context_ptr ctx, const uint8_t *data, size_t n, int flags, void *user)
+{
+    rn_websocket *ws = user;
+    (void)flags;
+    if (ws->out_n + n > ws->out_size) {
+        size_t size = 2 * (ws->out_n + n) + 128;
+        char *more = rn__realloc(ws->out, size);
+        if (!more) {
+            ws->no_memory = true;
+            wslay_event_set_error(ctx, WSLAY_ERR_CALLBACK_FAILURE);
+            return -1;
+        }
+        ws->out = more;
+        ws->out_size = size;
+    }
+    memcpy(ws->out + ws->out_n, data, n);
+    ws->out_n += n;
+    return (ssize_t)n;
+}
+
+static void on_message(wslay_event_context_ptr ctx, const struct wslay_event_on_msg_recv_arg *arg, void *user)
+{
+    rn_websocket *ws = user;
+    (void)ctx;
+    if (arg->opcode == WSLAY_CONNECTION_CLOSE) {
+        ws->they_closed = true;
+        ws->close_code = arg->status_code ? arg->status_code : WSLAY_CODE_NO_STATUS_RCVD;
+    }
+    if (wslay_is_ctrl_frame(arg->opcode))
+        return;
+    struct message *m = rn__malloc(sizeof *m + arg->msg_length + 1);
+    if (!m) {
+        ws->no_memory = true;
+        return;
+    }
+    m->next = NULL;
+    m->kind = arg->opcode == WSLAY_TEXT_FRAME ? RN_WEBSOCKET_TEXT : RN_WEBSOCKET_BINARY;
+    m->n = arg->msg_length;
+    if (m->n)
+        memcpy(m->data, arg->msg, m->n);
+    m->data[m->n] = 0;
+    *ws->last = m;
+    ws->last = &m->next;
+}
+
+static const struct wslay_event_callbacks callbacks = {
+    .recv_callback = give_input,
+    .send_callback = take_output,
+    .on_msg_recv_callback = on_message,
+};
+
+/* ---- the handshake ---- */
+
+static bool same_origin(const rn_http_request *r)
+{
+    const char *origin = rn_http_request_header(r, "Origin"), *host;
+    if (!origin)
+        return true; /* no browser */
+    host = strstr(origin, "://");
+    return host && strcasecmp(host + 3, r->host) == 0;
+}
+
+/* The status to refuse the request with, or 0. */
+static int check(rn_http_writer *w, const rn_http_request *r, bool any_origin)
+{
+    const char *upgrade = rn_http_request_header(r, "Upgrade"), *connection = rn_http_request_header(r, "Connection");
+    const char *version = rn_http_request_header(r, "Sec-WebSocket-Version");
+    const char *key = rn_http_request_header(r, "Sec-WebSocket-Key");
+    unsigned char bytes[24];
+    if (r->version != 11 || strcmp(r->method, "GET") != 0 || !upgrade || !rn__http_list_has(upgrade, "websocket") ||
+        !connection || !rn__http_list_has(connection, "upgrade"))
+        return 426;
+    if (!version || strcmp(version, "13") != 0) {
+        rn_http_set_header(w, "Sec-WebSocket-Version", "13");
+        return 426;
+    }
+    if (!key || strlen(key) != 24 || EVP_DecodeBlock(bytes, (const unsigned char *)key, 24) != 18 || key[22] != '=')
+        return 400;
+    if (!w->body_done)
+        return 400;
+    return any_origin || same_origin(r) ? 0 : 403;
+}
+
+/* The first of ours that the client offers; in the request's memory. */
+static const char *choose_protocol(const rn_http_request *r, const char *ours)
+{
+    const char *offered = rn_http_request_header(r, "Sec-WebSocket-Protocol");
+    char *copy = ours && offered ? rn__http_arena_copy(&rn__http_of(r)->arena, ours, strlen(ours)) : NULL, *rest;
+    for (char *one = copy ? strtok_r(copy, " ,", &rest) : NULL; one; one = strtok_r(NULL, " ,", &rest))
+        if (rn__http_list_has(offered, one))
+            return one;
+    return "";
+}
+
+static int send_handshake(rn_http_writer *w, const rn_http_request *r, const char *protocol)
+{
+    static const char guid[] = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+    unsigned char digest[SHA_DIGEST_LENGTH], accept[32];
+    char text[512], proof[64];
+    snprintf(proof, sizeof proof, "%s%s", rn_http_request_header(r, "Sec-WebSocket-Key"), guid);
+    SHA1((const unsigned char *)proof, strlen(proof), digest);
+    EVP_EncodeBlock(accept, digest, sizeof digest);
+    int n =
+        snprintf(text, sizeof text,
+                 "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                 "Sec-WebSocket-Accept: %s\r\n%s%s%s\r\n",
+                 (const char *)accept, *protocol ? "Sec-WebSocket-Protocol: " : "", protocol, *protocol ? "\r\n" : "");
+    if (n < 0 || (size_t)n >= sizeof text)
+        return RN_EINVAL;
+    rn__http_conn_write_deadline(w->conn, (size_t)n);
+    ptrdiff_t sent = rn__stream_write(&w->conn->stream, text, (size_t)n);
+    return sent < 0 ? (int)sent : 0;
+}
+
+static rn_websocket *make(rn_http_writer *w, const rn_websocket_options *o)
+{
+    rn_websocket *ws = rn__calloc(1, sizeof *ws);
+    if (!ws || wslay_event_context_server_init(&ws->ctx, &callbacks, ws) != 0) {
+        rn__free(ws);
+        return NULL;
+    }
+    wslay_event_config_set_max_recv_msg_length(ws->ctx, o->max_message ? o->max_message : 1 << 20);
+    ws->c = w->conn;
+    ws->drain = rn__http_server_drain(w->server);
+    ws->ping_interval = o->ping_interval ? o->ping_interval : 30 * RN_SECOND;
+    ws->last = &ws->first;
+    return ws;
+}
+
+static void release(rn_websocket *ws)
+{
+    for (struct message *m = ws->first, *next; m; m = next) {
+        next = m->next;
+        rn__free(m);
+    }
+    rn__free(ws->current);
+    wslay_event_context_free(ws->ctx);
+    rn__free(ws->out);
+    rn__free(ws);
+}
+
+static int feed(rn_websocket *ws, const char *data, size_t n);
+
+rn_websocket *rn_websocket_accept(rn_http_writer *w, const rn_http_request *r, const rn_websocket_options *o)
+{
+    static const rn_websocket_options defaults;
+    o = o ? o : &defaults;
+    int status = w->head_sent ? 500 : check(w, r, o->any_origin);
+    rn_websocket *ws = status ? NULL : make(w, o);
+    if (!ws) {
+        if (status == 426)
+            rn_http_set_header(w, "Upgrade", "websocket");
+        rn_http_error(w, status ? status : 503, NULL);
+        return NULL;
+    }
+    struct rn__http_work *work = w->conn->work;
+    ws->protocol = choose_protocol(r, o->protocols);
+    w->hijacked = w->head_sent = w->close = true;
+    w->status = 101;
+    if (rn__http1_flush(work) < 0 || send_handshake(w, r, ws->protocol) < 0 ||
+        feed(ws, work->in + work->pos, work->len - work->pos) < 0) {
+        release(ws);
+        return NULL;
+    }
+    return ws;
+}
+
+/* ---- writing ---- */
+
+/* Sends what wslay has gathered. */
+static int flush(rn_websocket *ws)
+{
+    int err = 0;
+    rn_mutex_lock(&ws->writing);
+    rn_mutex_lock(&ws->lock);
+    char *out = ws->out;
+    size_t n = ws->out_n;
+    ws->out = NULL;
+    ws->out_n = ws->out_size = 0;
+    rn_mutex_unlock(&ws->lock);
+    if (n) {
+        rn__http_conn_write_deadline(ws->c, n);
+        ptrdiff_t sent = rn__stream_write(&ws->c->stream, out, n);
+        err = sent < 0 ? (int)sent : 0;
+    }
+    rn_mutex_unlock(&ws->writing);
+    rn__free(out);
+    return err;
+}
+
+/* The head of a server's frame; its length. */
+static size_t frame_head(uint8_t *to, enum rn_websocket_kind kind, size_t n)
+{
+    size_t bytes = n < 126 ? 0 : n < 65536 ? 2 : 8;
+    to[0] = (uint8_t)(0x80 | kind);
+    to[1] = bytes == 0 ? (uint8_t)n : bytes == 2 ? 126 : 127;
+    for (size_t i = 0; i < bytes; i++)
+        to[2 + i] = (uint8_t)((uint64_t)n >> 8 * (bytes - 1 - i));
+    return 2 + bytes;
+}
+
+static bool is_closing(rn_websocket *ws)
+{
+    rn_mutex_lock(&ws->lock);
+    bool closing = wslay_event_get_close_sent(ws->ctx) || ws->they_closed;
+    rn_mutex_unlock(&ws->lock);
+    return closing;
+}
+
+int rn_websocket_write(rn_websocket *ws, enum rn_websocket_kind kind, const void *data, size_t n)
+{
+    uint8_t head[10];
+    struct iovec iov[2] = {{head, frame_head(head, kind, n)}, {(void *)data, n}};
+    ptrdiff_t sent = RN_ECLOSED;
+    if (kind != RN_WEBSOCKET_TEXT && kind != RN_WEBSOCKET_BINARY)
+        return RN_EINVAL;
+    rn_mutex_lock(&ws->writing);
+    if (!is_closing(ws)) {
+        rn__http_conn_write_deadline(ws->c, n);
+        sent = rn__stream_writev(&ws->c->stream, iov, 2);
+    }
+    rn_mutex_unlock(&ws->writing);
+    return sent < 0 ? (int)sent : 0;
+}
+
+int rn_websocket_close(rn_websocket *ws, int code, const char *reason)
+{
+    size_t n = reason ? strlen(reason) : 0;
+    rn_mutex_lock(&ws->lock);
+    bool first = !wslay_event_get_close_sent(ws->ctx);
+    if (first) {
+        ws->we_closed = !ws->they_closed;
+        wslay_event_queue_close(ws->ctx, (uint16_t)code, (const uint8_t *)reason, n < CLOSE_REASON ? n : CLOSE_REASON);
+        wslay_event_send(ws->ctx);
+    }
+    rn_mutex_unlock(&ws->lock);
+    return first ? flush(ws) : 0;
+}
+
+/* ---- reading ---- */
+
+static int feed(rn_websocket *ws, const char *data, size_t n)
+{
+    rn_mutex_lock(&ws->lock);
+    ws->in = data;
+    ws->in_n = n;
+    if (wslay_event_recv(ws->ctx) != 0 && !ws->no_memory) {
+        ws->broken = true; /* wslay says goodbye for some mistakes, not for all */
+        wslay_event_queue_close(ws->ctx, WSLAY_CODE_PROTOCOL_ERROR, NULL, 0);
+    }
+    if (wslay_event_want_write(ws->ctx)) /* a pong, or why it is closed */
+        ws->no_memory |= wslay_event_send(ws->ctx) != 0;
+    bool failed = ws->no_memory, any = ws->out_n > 0;
+    ws->in_n = 0;
+    rn_mutex_unlock(&ws->lock);
+    int sent = any ? flush(ws) : 0;
+    return failed ? RN_ENOMEM : sent;
+}
+
+static int ping(rn_websocket *ws)
+{
+    const struct wslay_event_msg m = {.opcode = WSLAY_PING};
+    rn_mutex_lock(&ws->lock);
+    bool can = wslay_event_queue_msg(ws->ctx, &m) == 0 && wslay_event_send(ws->ctx) == 0;
+    rn_mutex_unlock(&ws->lock);
+    ws->pinged = true;
+    return can ? flush(ws) : 0;
+}
+
+/* Why there is nothing more to read; 0 while there could be. */
+static int ended(rn_websocket *ws)
+{
+    rn_mutex_lock(&ws->lock);
+    int err = ws->they_closed                                        ? (ws->we_closed ? RN_ECLOSED : RN_EEOF)
+              : !wslay_event_get_read_enabled(ws->ctx) || ws->broken ? -EPROTO
+                                                                     : 0;
+    rn_mutex_unlock(&ws->lock);
+    return err;
+}
+
+/* Waits for bytes: > 0, or why none will come. */
+static ptrdiff_t receive(rn_websocket *ws)
+{
+    for (;;) {
+        bool closing = is_closing(ws);
+        rn_duration most = closing && ws->ping_interval > 5 * RN_SECOND ? 5 * RN_SECOND : ws->ping_interval;
+        rn__http_conn_read_deadline(ws->c, rn_time_add(rn_now(), most));
+        ptrdiff_t n = rn__stream_read(closing ? NULL : ws->drain, &ws->c->stream, ws->buffer, sizeof ws->buffer);
+        if (n > 0) {
+            ws->pinged = false;
+            return n;
+        }
+        if (n == RN_ETIMEOUT && !ws->pinged && !closing) {
+            int err = ping(ws);
+            if (err)
+                return err;
+            continue;
+        }
+        if (n < 0 && !closing && rn_ctx_err(ws->drain)) {
+            rn_websocket_close(ws, WSLAY_CODE_GOING_AWAY, NULL);
+            continue; /* for the answer */
+        }
+        if (n == 0)
+            ws->close_code = WSLAY_CODE_ABNORMAL_CLOSURE;
+        return n == 0 ? (closing ? RN_ECLOSED : RN_EEOF) : n;
+    }
+}
+
+int rn_websocket_read(rn_websocket *ws, rn_websocket_message *m)
+{
+    rn__free(ws->current);
+    ws->current = NULL;
+    for (;;) {
+        rn_mutex_lock(&ws->lock);
+        struct message *next = ws->first;
+        if (next && !(ws->first = next->next))
+            ws->last = &ws->first;
+        rn_mutex_unlock(&ws->lock);
+        if (next) {
+            ws->current = next;
+            *m = (rn_websocket_message){next->kind, next->data, next->n};
+            return 0;
+        }
+        int err = ended(ws);
+        ptrdiff_t n = err ? err : receive(ws);
+        if (n < 0)
+            return (int)n;
+        err = feed(ws, ws->buffer, (size_t)n);
+        if (err)
+            return err;
+    }
+}
+
+int rn_websocket_close_code(const rn_websocket *ws)
+{
+    return ws->close_code;
+}
+
+const char *rn_websocket_protocol(const rn_websocket *ws)
+{
+    return ws->protocol;
+}
+
+void rn_websocket_free(rn_websocket *ws)
+{
+    if (!ws)
+        return;
+    rn_websocket_close(ws, WSLAY_CODE_GOING_AWAY, NULL);
+    release(ws);
+}

@@ -1,0 +1,554 @@
+/* What the server does with requests that are as they should be. */
+#include "../http/peer.h"
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CLOSE "Connection: close\r\n"
+
+static void show(http_writer *w, const http_request *r)
+{
+    http_printf(w, "%s %s q=%s id=%s n=%ld host=%s", r->method, r->path, r->query, http_path_value(r, "id"),
+                http_query_long(r, "n", -1), r->host);
+}
+
+static void echo(http_writer *w, const http_request *r)
+{
+    char piece[1000];
+    ptrdiff_t n;
+    while ((n = http_read(r, piece, sizeof piece)) > 0)
+        if (http_write(w, piece, (size_t)n) < 0)
+            return;
+    const char *trailer = n == 0 ? http_trailer(r, "X-Sum") : NULL;
+    if (trailer)
+        http_printf(w, " trailer=%s", trailer);
+}
+
+static void header_of(http_writer *w, const http_request *r)
+{
+    const char *name, *value, *cookie = http_cookie(r, "b");
+    for (size_t i = 0; http_header_at(r, i, &name, &value); i++)
+        if (strcasecmp(name, "X-Many") == 0)
+            http_printf(w, "%s;", value);
+    http_printf(w, " cookie=%s first=%s", cookie ? cookie : "-", http_header(r, "x-MANY"));
+}
+
+static void many_lines(http_writer *w, const http_request *r)
+{
+    for (long i = 0; i < http_query_long(r, "n", 10); i++)
+        http_printf(w, "line %ld\n", i);
+}
+
+static void sets_length(http_writer *w, const http_request *r)
+{
+    http_set_header(w, "Content-Length", http_query_value(r, "n"));
+    http_set_header(w, "X-Gone", "x");
+    http_set_header(w, "X-Gone", NULL);
+    http_set_header(w, "Set-Cookie", "a=1");
+    http_add_header(w, "Set-Cookie", "b=2");
+    CHECK(!http_set_header(w, "X-Bad", "a\r\nSet-Cookie: c=3"));
+    CHECK(!http_set_header(w, "X Bad", "a"));
+    http_puts(w, "12345");
+}
+
+static void no_content(http_writer *w, const http_request *r)
+{
+    (void)r;
+    http_status(w, 204);
+    http_puts(w, "never seen");
+}
+
+static void streams(http_writer *w, const http_request *r)
+{
+    (void)r;
+    http_set_header(w, "Trailer", "X-Sum");
+    http_puts(w, "one,");
+    CHECK_EQ(http_flush(w), 0);
+    CHECK(!http_status(w, 500));
+    http_puts(w, "two");
+    CHECK(http_set_header(w, "X-Sum", "2"));
+    CHECK(!http_set_header(w, "X-Other", "2"));
+}
+
+static void form(http_writer *w, const http_request *r)
+{
+    const char *a = http_form_value(r, "a"), *filename = "-";
+    const void *data = "";
+    size_t n = 0;
+    http_form_file(r, "f", &data, &n, &filename);
+    http_printf(w, "a=%s f=%s:%.*s", a ? a : "-", filename, (int)n, (const char *)data);
+}
+
+static void panics(http_writer *w, const http_request *r)
+{
+    if (strcmp(r->query, "late") == 0) {
+        http_puts(w, "some");
+        http_flush(w);
+    }
+    rn_panic("oh");
+}
+
+static void hints(http_writer *w, const http_request *r)
+{
+    (void)r;
+    http_set_header(w, "Link", "</x.css>");
+    CHECK_EQ(http_interim(w, 103), 0);
+    http_puts(w, "done");
+}
+
+static void leaves(http_writer *w, const http_request *r)
+{
+    (void)w, (void)r;
+    rn_exit_goroutine();
+}
+
+static void redirects(http_writer *w, const http_request *r)
+{
+    http_redirect(w, r, "other?x=1", 302);
+}
+
+static http_mux *mux(void)
+{
+    http_mux *m = http_mux_make();
+    http_mux_handle(m, "GET /show/{id}", show);
+    http_mux_handle(m, "/tree/", show);
+    http_mux_handle(m, "POST /echo", echo);
+    http_mux_handle(m, "/header", header_of);
+    http_mux_handle(m, "/many", many_lines);
+    http_mux_handle(m, "/length", sets_length);
+    http_mux_handle(m, "/none", no_content);
+    http_mux_handle(m, "/streams", streams);
+    http_mux_handle(m, "/form", form);
+    http_mux_handle(m, "/panics", panics);
+    http_mux_handle(m, "/hints", hints);
+    http_mux_handle(m, "/leaves", leaves);
+    http_mux_handle(m, "/here/redirects", redirects);
+    return m;
+}
+
+static http_mux *routes;
+static struct peer_server server;
+
+static void begin(void)
+{
+    routes = mux();
+    peer_serve(&server, &(http_options){.mux = routes});
+}
+
+static void finish(void)
+{
+    peer_stop(&server);
+    http_mux_free(routes);
+}
+
+#define ASK(line, rest) peer_ask(&server, line " HTTP/1.1\r\nHost: h\r\n" CLOSE rest)
+
+#define HAS(answer, text) has(__LINE__, answer, text)
+static void has(int line, const char *answer, const char *text)
+{
+    if (!strstr(answer, text))
+        FAIL("line %d: no \"%s\" in:\n%s", line, text, answer);
+}
+
+TEST(routes_queries_and_headers)
+{
+    begin();
+    CHECK_STR(peer_body(ASK("GET /show/a%20b%2Fc?n=42&q=%zz", "\r\n")),
+              "GET /show/a b/c q=n=42&q=%zz id=a b/c n=42 host=h");
+    CHECK_STR(peer_body(ASK("GET http://other:81/show/1", "\r\n")), "GET /show/1 q= id=1 n=-1 host=other:81");
+    CHECK_STR(peer_body(ASK("GET /header", "X-Many: 1\r\nx-many: 2\r\nCookie: a=1; b=2 ; c=3\r\n\r\n")),
+              "1;2; cookie=2 first=1");
+    HAS(ASK("DELETE /show/1", "\r\n"), "\r\nAllow: GET, HEAD\r\n");
+    CHECK_EQ(peer_status(ASK("DELETE /show/1", "\r\n")), 405);
+    CHECK_EQ(peer_status(ASK("GET /nowhere", "\r\n")), 404);
+    HAS(ASK("GET /tree?x=1", "\r\n"), "\r\nLocation: /tree/?x=1\r\n");
+    HAS(ASK("GET /tree//a/./b/../c", "\r\n"), "\r\nLocation: /tree/a/c\r\n");
+    HAS(ASK("GET /../../etc/passwd", "\r\n"), "\r\nLocation: /etc/passwd\r\n");
+    HAS(ASK("GET /here/redirects", "\r\n"), "\r\nLocation: /here/other?x=1\r\n");
+    finish();
+}
+
+TEST(responses_are_framed)
+{
+    begin();
+    HAS(ASK("GET /many?n=2", "\r\n"), "\r\nContent-Length: 14\r\nConnection: close\r\n\r\nline 0\nline 1\n");
+    const char *long_one = ASK("GET /many?n=2000", "\r\n");
+    HAS(long_one, "\r\nTransfer-Encoding: chunked\r\n");
+    HAS(long_one, "line 1999\n\r\n0\r\n\r\n");
+    long_one = peer_ask(&server, "GET /many?n=2000 HTTP/1.0\r\n\r\n");
+    CHECK(!strstr(long_one, "chunked"));
+    CHECK(strlen(peer_body(long_one)) == 10 * 7 + 90 * 8 + 900 * 9 + 1000 * 10);
+    const char *head = ASK("HEAD /many?n=2", "\r\n");
+    HAS(head, "\r\nContent-Length: 14\r\n");
+    CHECK_STR(peer_body(head), "");
+    const char *none = ASK("GET /none", "\r\n");
+    CHECK_EQ(peer_status(none), 204);
+    CHECK(!strstr(none, "Content-Length") && !strstr(none, "never"));
+    const char *length = ASK("GET /length?n=5", "\r\n");
+    HAS(length, "\r\nContent-Length: 5\r\n");
+    HAS(length, "\r\nSet-Cookie: a=1\r\nSet-Cookie: b=2\r\n");
+    CHECK(!strstr(length, "X-Gone") && !strstr(length, "Bad") && !strstr(length, "c=3"));
+    CHECK_STR(peer_body(ASK("GET /length?n=4", "\r\n")), ""); /* more than it said: nothing of it */
+    const char *streamed = ASK("GET /streams", "\r\n");
+    HAS(streamed, "\r\n4\r\none,\r\n3\r\ntwo\r\n0\r\nX-Sum: 2\r\n\r\n");
+    HAS(ASK("GET /hints", "\r\n"), "HTTP/1.1 103 Early Hints\r\nLink: </x.css>\r\n\r\nHTTP/1.1 200 OK\r\n");
+    finish();
+}
+
+TEST(bodies_come_in_both_ways)
+{
+    begin();
+    CHECK_STR(peer_body(ASK("POST /echo", "Content-Length: 5\r\n\r\nhello")), "hello");
+    CHECK_STR(peer_body(ASK("POST /echo",
+                            "Transfer-Encoding: chunked\r\n\r\n3\r\nhel\r\n2;x=y\r\nlo\r\n0\r\nX-Sum: 9\r\n\r\n")),
+              "hello trailer=9");
+    CHECK_STR(
+        peer_body(ASK("POST /form",
+                      "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 11\r\n\r\nb=1&a=x+%2B")),
+        "a=x + f=-:");
+    CHECK_STR(peer_body(ASK("GET /form?a=query", "\r\n")), "a=query f=-:");
+    static const char parts[] = "--B d\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nv\r\n"
+                                "--B d\r\nContent-Disposition: form-data; name=f; filename=\"x.t\"\r\n\r\ndata\r\n"
+                                "--B d--\r\n";
+    char request[600];
+    snprintf(request, sizeof request,
+             "POST /form HTTP/1.1\r\nHost: h\r\n" CLOSE
+             "Content-Type: multipart/form-data; boundary=\"B d\"\r\nContent-Length: %zu\r\n\r\n%s",
+             sizeof parts - 1, parts);
+    CHECK_STR(peer_body(peer_ask(&server, request)), "a=v f=x.t:data");
+    finish();
+}
+
+/* Reads until the text has come, at most `room` bytes. */
+static bool read_until(rn_conn *c, const char *text, char *to, size_t room)
+{
+    size_t n = 0;
+    to[0] = 0;
+    while (!strstr(to, text) && n + 1 < room) {
+        ssize_t got = net_read(c, to + n, room - 1 - n);
+        if (got <= 0)
+            return false;
+        to[n += (size_t)got] = 0;
+    }
+    return strstr(to, text) != NULL;
+}
+
+TEST(expect_continue_waits_for_the_first_read)
+{
+    char text[1024];
+    begin();
+    rn_conn *c = peer_connect(&server);
+    static const char head[] = "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n";
+    net_write(c, head, sizeof head - 1);
+    CHECK(read_until(c, "HTTP/1.1 100 Continue\r\n\r\n", text, sizeof text));
+    net_write(c, "hello", 5);
+    CHECK(read_until(c, "hello", text, sizeof text));
+    net_free(c);
+    /* a handler that does not want the body: no 100, and the connection ends */
+    const char *answer =
+        peer_ask(&server, "POST /many?n=1 HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
+    CHECK_EQ(peer_status(answer), 200);
+    HAS(answer, "Connection: close");
+    finish();
+}
+
+TEST(pipelined_requests_are_answered_in_order)
+{
+    begin();
+    const char *answer = peer_ask(&server, "GET /show/1 HTTP/1.1\r\nHost: h\r\n\r\n"
+                                           "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\ntwo"
+                                           "POST /many?n=1 HTTP/1.1\r\nHost: h\r\nContent-Length: 7\r\n\r\nignored"
+                                           "GET /show/4 HTTP/1.1\r\nHost: h\r\n\r\n");
+    CHECK_EQ(peer_responses(answer), 4);
+    const char *one = strstr(answer, "id=1"), *two = strstr(answer, "two"), *three = strstr(answer, "line 0"),
+               *four = strstr(answer, "id=4");
+    CHECK(one && two && three && four && one < two && two < three && three < four);
+    answer = peer_ask(&server, "GET /show/1 HTTP/1.0\r\n\r\nGET /show/2 HTTP/1.0\r\n\r\n");
+    CHECK_EQ(peer_responses(answer), 1);
+    answer = peer_ask(&server, "GET /show/1 HTTP/1.0\r\nConnection: keep-alive\r\n\r\nGET /show/2 HTTP/1.0\r\n\r\n");
+    CHECK_EQ(peer_responses(answer), 2);
+    finish();
+}
+
+TEST(a_panic_is_a_500_and_the_server_goes_on)
+{
+    begin();
+    const char *answer =
+        peer_ask(&server, "GET /panics HTTP/1.1\r\nHost: h\r\n\r\nGET /show/1 HTTP/1.1\r\nHost: h\r\n\r\n");
+    CHECK_EQ(peer_status(answer), 500);
+    CHECK_EQ(peer_responses(answer), 1);
+    answer = ASK("GET /panics?late", "\r\n");
+    CHECK_EQ(peer_status(answer), 200);
+    CHECK(!strstr(answer, "0\r\n\r\n")); /* not ended as if it were whole */
+    CHECK_STR(ASK("GET /leaves", "\r\n"), "");
+    CHECK_EQ(peer_status(ASK("GET /show/1", "\r\n")), 200);
+    finish();
+}
+
+TEST(a_body_beyond_the_limit_is_413)
+{
+    struct peer_server s;
+    http_mux *m = mux();
+    peer_serve(&s, &(http_options){.mux = m, .max_body = 10});
+    CHECK_EQ(peer_status(peer_ask(&s, "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 11\r\n\r\nhello world")), 413);
+    CHECK_EQ(
+        peer_status(peer_ask(&s, "POST /form HTTP/1.1\r\nHost: h\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+                                 "Transfer-Encoding: chunked\r\n\r\nb\r\nhello world\r\n0\r\n\r\n")),
+        413);
+    CHECK_EQ(peer_status(peer_ask(&s, "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 10\r\n\r\nhello worl")), 200);
+    peer_stop(&s);
+    http_mux_free(m);
+}
+
+/* ---- time ---- */
+
+TEST(slow_clients_are_given_up)
+{
+    struct peer_server s;
+    char text[1024];
+    http_mux *m = mux();
+    peer_serve(&s, &(http_options){.mux = m,
+                                   .header_timeout = 100 * RN_MILLISECOND,
+                                   .idle_timeout = 100 * RN_MILLISECOND,
+                                   .body_timeout = 100 * RN_MILLISECOND});
+    rn_conn *head = peer_connect(&s), *idle = peer_connect(&s), *body = peer_connect(&s);
+    net_write(head, "GET / HTTP/1.1\r\nHos", 19);
+    static const char post[] = "POST /echo HTTP/1.1\r\nHost: h\r\nContent-Length: 100\r\n\r\nhel";
+    net_write(body, post, sizeof post - 1);
+    CHECK(peer_read_all(head, text, sizeof text) > 0);
+    CHECK_EQ(peer_status(text), 408);
+    CHECK_EQ(peer_read_all(idle, text, sizeof text), 0);
+    CHECK(peer_read_all(body, text, sizeof text) > 0);
+    CHECK_EQ(peer_status(text), 408);
+    net_free(head), net_free(idle), net_free(body);
+    for (int i = 0; i < 2000 && http_connections(s.s) > 0; i++)
+        rn_sleep(RN_MILLISECOND);
+    CHECK_EQ(http_connections(s.s), 0);
+    peer_stop(&s);
+    http_mux_free(m);
+}
+
+static void pour(http_writer *w, const http_request *r)
+{
+    static char block[65536];
+    ptrdiff_t n;
+    while ((n = http_write(w, block, sizeof block)) > 0)
+        ;
+    *(int *)http_arg(r) = (int)n;
+}
+
+TEST(a_client_that_does_not_read_is_given_up)
+{
+    struct peer_server s;
+    int error = 0;
+    peer_serve(
+        &s, &(http_options){.handler = pour, .arg = &error, .write_timeout = 50 * RN_MILLISECOND, .min_rate = 1 << 24});
+    rn_conn *c = peer_connect(&s);
+    net_write(c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n", 27);
+    for (int i = 0; i < 10000 && http_connections(s.s) != 1; i++)
+        rn_sleep(RN_MILLISECOND);
+    for (int i = 0; i < 10000 && http_connections(s.s) > 0; i++)
+        rn_sleep(RN_MILLISECOND);
+    CHECK_EQ(error, RN_ETIMEOUT);
+    net_free(c);
+    peer_stop(&s);
+}
+
+/* ---- contexts, and the end ---- */
+
+struct meeting {
+    chan(int) began, ended;
+};
+
+static void waits(http_writer *w, const http_request *r)
+{
+    struct meeting *m = http_arg(r);
+    rn_context *ctx = http_context(r);
+    chan_send(m->began, 1);
+    chan_send(m->ended, rn_ctx_wait(ctx));
+    http_puts(w, "woken");
+}
+
+TEST(the_context_ends_when_the_client_goes)
+{
+    struct peer_server s;
+    struct meeting m = {chan_make(int, 1), chan_make(int, 1)};
+    peer_serve(&s, &(http_options){.handler = waits, .arg = &m});
+    rn_conn *c = peer_connect(&s);
+    net_write(c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n", 27);
+    CHECK_EQ(chan_recv(m.began), 1);
+    net_free(c);
+    CHECK_EQ(chan_recv(m.ended), RN_ECANCELED);
+    /* and when the server is closed */
+    c = peer_connect(&s);
+    net_write(c, "GET / HTTP/1.1\r\nHost: h\r\n\r\n", 27);
+    CHECK_EQ(chan_recv(m.began), 1);
+    peer_stop(&s);
+    CHECK_EQ(chan_recv(m.ended), RN_ECANCELED);
+    net_free(c);
+    chan_free(m.began);
+    chan_free(m.ended);
+}
+
+static void waits_for_go(http_writer *w, const http_request *r)
+{
+    struct meeting *m = http_arg(r);
+    chan_send(m->began, 1);
+    chan_recv(m->ended);
+    http_puts(w, "finished");
+}
+
+static void shut_down(http_server *s, chan(int) result)
+{
+    rn_context *ctx = ctx_with_timeout(ctx_background(), 20 * RN_SECOND);
+    chan_send(result, http_shutdown(s, ctx));
+    ctx_cancel(ctx);
+}
+
+TEST(shutdown_lets_requests_finish)
+{
+    struct peer_server s;
+    struct meeting m = {chan_make(int, 1), chan_make(int, 1)};
+    chan(int) result = chan_make(int, 1);
+    static char text[1024];
+    peer_serve(&s, &(http_options){.handler = waits_for_go, .arg = &m});
+    rn_conn *busy = peer_connect(&s), *idle = peer_connect(&s), *refused;
+    net_write(busy, "GET / HTTP/1.1\r\nHost: h\r\n\r\n", 27);
+    chan_recv(m.began);
+    go(shut_down, s.s, result);
+    CHECK_EQ(net_read(idle, text, sizeof text), 0); /* closed at once */
+    int err = net_dial("tcp", s.at, &refused);
+    CHECK(err == -ECONNREFUSED);
+    if (!err)
+        net_free(refused);
+    CHECK_EQ(chan_len(result), 0);
+    chan_send(m.ended, 1);
+    CHECK(peer_read_all(busy, text, sizeof text) > 0);
+    HAS(text, "Connection: close\r\n");
+    CHECK_STR(peer_body(text), "finished");
+    CHECK_EQ(chan_recv(result), 0);
+    net_free(busy), net_free(idle);
+    peer_stop(&s);
+    chan_free(result), chan_free(m.began), chan_free(m.ended);
+}
+
+TEST(at_most_so_many_connections)
+{
+    struct peer_server s;
+    struct meeting m = {chan_make(int, 4), chan_make(int, 4)};
+    peer_serve(&s, &(http_options){.handler = waits_for_go, .arg = &m, .max_connections = 2});
+    rn_conn *c[3];
+    for (int i = 0; i < 3; i++) {
+        c[i] = peer_connect(&s);
+        net_write(c[i], "GET / HTTP/1.1\r\nHost: h\r\n" CLOSE "\r\n", 46);
+    }
+    chan_recv(m.began), chan_recv(m.began);
+    CHECK_EQ(chan_len(m.began), 0);
+    CHECK_EQ(http_connections(s.s), 2);
+    chan_send(m.ended, 1), chan_send(m.ended, 1);
+    chan_recv(m.began);
+    chan_send(m.ended, 1);
+    for (int i = 0; i < 3; i++)
+        net_free(c[i]);
+    peer_stop(&s);
+    chan_free(m.began), chan_free(m.ended);
+}
+
+/* ---- files ---- */
+
+static void write_text(const char *path, const char *text, size_t n)
+{
+    FILE *f = fopen(path, "w");
+    REQUIRE(f && fwrite(text, 1, n, f) == n && fclose(f) == 0);
+}
+
+TEST(files_ranges_and_conditions)
+{
+    char dir[] = "/tmp/runnel-http-XXXXXX", path[64], name[96], *big = malloc(300000);
+    REQUIRE(mkdtemp(dir) && big);
+    for (int i = 0; i < 300000; i++)
+        big[i] = (char)('a' + i % 26);
+    snprintf(path, sizeof path, "%s/a.txt", dir), write_text(path, "0123456789", 10);
+    snprintf(path, sizeof path, "%s/big.bin", dir), write_text(path, big, 300000);
+    snprintf(path, sizeof path, "%s/.hidden", dir), write_text(path, "secret", 6);
+    snprintf(path, sizeof path, "%s/link", dir);
+    REQUIRE(symlink("/etc/passwd", path) == 0);
+    snprintf(path, sizeof path, "%s/sub", dir);
+    REQUIRE(mkdir(path, 0755) == 0);
+    snprintf(path, sizeof path, "%s/sub/index.html", dir), write_text(path, "<p>index", 8);
+    http_mux *m = http_mux_make();
+    http_mux_files(m, "/f/", dir);
+    peer_serve(&server, &(http_options){.mux = m});
+    const char *answer = ASK("GET /f/a.txt", "\r\n");
+    HAS(answer, "\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 10\r\n");
+    CHECK_STR(peer_body(answer), "0123456789");
+    char tag[80] = "";
+    const char *etag = strstr(answer, "ETag: ");
+    REQUIRE(etag && sscanf(etag, "ETag: %79[^\r]", tag) == 1);
+    snprintf(name, sizeof name, "If-None-Match: \"x\", %s", tag);
+    char request[512];
+#define WITH(headers, ...)                                                                              \
+    (snprintf(request, sizeof request, "GET /f/a.txt HTTP/1.1\r\nHost: h\r\n" CLOSE headers "\r\n\r\n", \
+              ##__VA_ARGS__),                                                                           \
+     peer_ask(&server, request))
+    CHECK_EQ(peer_status(WITH("%s", name)), 304);
+    CHECK_EQ(peer_status(WITH("If-Match: \"x\"")), 412);
+    CHECK_EQ(peer_status(WITH("If-Modified-Since: Fri, 31 Dec 2100 23:59:59 GMT")), 304);
+    CHECK_EQ(peer_status(WITH("If-Modified-Since: Mon, 02 Jan 2006 15:04:05 GMT")), 200);
+    CHECK_EQ(peer_status(WITH("If-Unmodified-Since: Mon, 02 Jan 2006 15:04:05 GMT")), 412);
+    answer = WITH("Range: bytes=2-4");
+    CHECK_EQ(peer_status(answer), 206);
+    HAS(answer, "\r\nContent-Range: bytes 2-4/10\r\n");
+    CHECK_STR(peer_body(answer), "234");
+    CHECK_STR(peer_body(WITH("Range: bytes=-3")), "789");
+    CHECK_STR(peer_body(WITH("Range: bytes=8-100")), "89");
+    CHECK_STR(peer_body(WITH("Range: bytes=4-2")), "0123456789");
+    CHECK_STR(peer_body(WITH("Range: bytes=1-2\r\nIf-Range: \"x\"")), "0123456789");
+    CHECK_STR(peer_body(WITH("Range: bytes=1-2\r\nIf-Range: %s", tag)), "12");
+    answer = WITH("Range: bytes=10-");
+    CHECK_EQ(peer_status(answer), 416);
+    HAS(answer, "\r\nContent-Range: bytes */10\r\n");
+    answer = WITH("Range: bytes=0-1, 5-6");
+    HAS(answer, "multipart/byteranges");
+    HAS(answer, "Content-Range: bytes 5-6/10\r\n\r\n56\r\n--");
+    answer = ASK("GET /f/big.bin", "\r\n");
+    CHECK(memcmp(peer_body(answer), big, 300000) == 0);
+    CHECK_EQ(peer_status(ASK("GET /f/.hidden", "\r\n")), 404);
+    CHECK_EQ(peer_status(ASK("GET /f/link", "\r\n")), 404);
+    CHECK_EQ(peer_status(ASK("GET /f/..%2f..%2fetc/passwd", "\r\n")), 404);
+    CHECK_EQ(peer_status(ASK("GET /f/%2e%2e/%2e%2e/etc/passwd", "\r\n")), 307);
+    CHECK_EQ(peer_status(ASK("GET /f/", "\r\n")), 404);
+    CHECK_EQ(peer_status(ASK("POST /f/a.txt", "\r\n")), 405);
+    HAS(ASK("GET /f/sub", "\r\n"), "\r\nLocation: /f/sub/\r\n");
+    HAS(ASK("GET /f/sub/", "\r\n"), "\r\nContent-Type: text/html; charset=utf-8\r\n");
+    peer_stop(&server);
+    http_mux_free(m);
+    snprintf(name, sizeof name, "rm -r %s", dir);
+    CHECK_EQ(system(name), 0);
+    free(big);
+}
+
+/* ---- the log ---- */
+
+static void keep_line(void *arg, const char *line, size_t n)
+{
+    memcpy(arg, line, n);
+    ((char *)arg)[n] = 0;
+}
+
+TEST(the_access_log_tells_what_happened)
+{
+    static char line[4096];
+    http_mux *m = mux();
+    for (int format = RN_HTTP_LOG_COMMON; format <= RN_HTTP_LOG_JSON; format++) {
+        peer_serve(&server, &(http_options){
+                                .mux = m, .access_log = (enum rn_http_log)format, .log = keep_line, .log_arg = line});
+        ASK("GET /show/%22a", "User-Agent: \"me\"\r\nReferer: x\r\n\r\n");
+        peer_stop(&server);
+        HAS(line, format == RN_HTTP_LOG_JSON ? "\"target\":\"/show/%22a\",\"protocol\":\"HTTP/1.1\",\"status\":200"
+                                             : "\"GET /show/%22a HTTP/1.1\" 200 ");
+        if (format == RN_HTTP_LOG_COMBINED)
+            HAS(line, " \"x\" \"\\x22me\\x22\"");
+    }
+    http_mux_free(m);
+}

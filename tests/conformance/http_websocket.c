@@ -1,0 +1,238 @@
+/* WebSocket: the handshake, messages, control frames, and clients that break the rules. */
+#include "../http/peer.h"
+#include <runnel/websocket.h>
+
+#define SHAKE                                                                                \
+    "GET / HTTP/1.1\r\nHost: h\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\n" \
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+
+static struct {
+    int ended, code;
+    chan(int) done;
+} last;
+
+static void talk(http_writer *w, const http_request *r)
+{
+    static const websocket_options o = {
+        .max_message = 1000, .protocols = "echo, other", .ping_interval = 50 * RN_MILLISECOND};
+    websocket *ws = websocket_accept(w, r, &o);
+    if (!ws)
+        return;
+    websocket_message m;
+    int err;
+    while ((err = websocket_read(ws, &m)) == 0) {
+        if (strcmp(m.data, "close") == 0)
+            websocket_close(ws, 1000, "bye");
+        else
+            websocket_write(ws, m.kind, m.data, m.n);
+    }
+    last.ended = err;
+    last.code = websocket_close_code(ws);
+    websocket_free(ws);
+    chan_send(last.done, 1);
+}
+
+/* A client's frame: masked.  Its length. */
+static size_t frame(uint8_t *to, int first, const void *data, size_t n)
+{
+    static const uint8_t mask[4] = {1, 2, 3, 4};
+    size_t at = 2;
+    to[0] = (uint8_t)first;
+    to[1] = (uint8_t)(0x80 | (n < 126 ? n : 126));
+    if (n >= 126) {
+        to[at++] = (uint8_t)(n >> 8);
+        to[at++] = (uint8_t)n;
+    }
+    memcpy(to + at, mask, 4);
+    at += 4;
+    for (size_t i = 0; i < n; i++)
+        to[at + i] = (uint8_t)(((const uint8_t *)data)[i] ^ mask[i % 4]);
+    return at + n;
+}
+
+static void send_frame(rn_conn *c, int first, const char *data, size_t n)
+{
+    uint8_t bytes[5000];
+    net_write(c, bytes, frame(bytes, first, data, n));
+}
+
+/* The next frame of the server's: its first byte, with its payload. */
+static int read_frame(rn_conn *c, char *to, size_t *n)
+{
+    uint8_t head[2], more[2];
+    if (net_read_full(c, head, 2) < 0)
+        return -1;
+    *n = head[1];
+    if (*n == 126) {
+        REQUIRE(net_read_full(c, more, 2) == 0);
+        *n = (size_t)more[0] << 8 | more[1];
+    }
+    if (*n && net_read_full(c, to, *n) < 0)
+        return -1;
+    to[*n] = 0;
+    return head[0];
+}
+
+static rn_conn *shake(const struct peer_server *s)
+{
+    char text[600];
+    size_t n = 0;
+    rn_conn *c = peer_connect(s);
+    net_write(c, SHAKE "\r\n", sizeof SHAKE + 1);
+    do
+        REQUIRE(net_read_full(c, text + n, 1) == 0);
+    while (++n < 4 || memcmp(text + n - 4, "\r\n\r\n", 4) != 0);
+    text[n] = 0;
+    CHECK_EQ(peer_status(text), 101);
+    CHECK(strstr(text, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n") != NULL);
+    return c;
+}
+
+static void begin(struct peer_server *s)
+{
+    last.done = chan_make(int, 1);
+    peer_serve(s, &(http_options){.handler = talk});
+}
+
+static void finish(struct peer_server *s)
+{
+    peer_stop(s);
+    chan_free(last.done);
+}
+
+TEST(the_handshake_is_checked)
+{
+    struct peer_server s;
+    begin(&s);
+    CHECK_EQ(peer_status(peer_ask(&s, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")), 426);
+    CHECK_EQ(
+        peer_status(peer_ask(&s, "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                                 "Sec-WebSocket-Version: 8\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")),
+        426);
+    CHECK_EQ(peer_status(peer_ask(&s, "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                                      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: short\r\n\r\n")),
+             400);
+    CHECK_EQ(peer_status(peer_ask(&s, SHAKE "Origin: http://evil\r\n\r\n")), 403);
+    CHECK_EQ(peer_status(peer_ask(&s, SHAKE "Origin: http://h.evil\r\n\r\n")), 403);
+    CHECK_EQ(peer_status(peer_ask(&s, SHAKE "Origin: http://h\r\n\r\n")), 101);
+    chan_recv(last.done);
+    const char *answer = peer_ask(&s, SHAKE "Sec-WebSocket-Protocol: x, other\r\n\r\n");
+    CHECK(strstr(answer, "\r\nSec-WebSocket-Protocol: other\r\n") != NULL);
+    chan_recv(last.done);
+    CHECK_EQ(last.ended, RN_EEOF);
+    CHECK_EQ(last.code, 1006);
+    finish(&s);
+}
+
+TEST(messages_come_back)
+{
+    struct peer_server s;
+    static char text[4096], long_one[900];
+    size_t n;
+    begin(&s);
+    rn_conn *c = shake(&s);
+    send_frame(c, 0x81, "hello", 5);
+    CHECK_EQ(read_frame(c, text, &n), 0x81);
+    CHECK_STR(text, "hello");
+    memset(long_one, 'x', sizeof long_one);
+    send_frame(c, 0x82, long_one, sizeof long_one);
+    CHECK_EQ(read_frame(c, text, &n), 0x82);
+    CHECK(n == sizeof long_one && memcmp(text, long_one, n) == 0);
+    send_frame(c, 0x01, "frag", 4); /* in pieces, with a ping between them */
+    send_frame(c, 0x89, "?", 1);
+    send_frame(c, 0x80, "ment", 4);
+    CHECK_EQ(read_frame(c, text, &n), 0x8a);
+    CHECK_STR(text, "?");
+    CHECK_EQ(read_frame(c, text, &n), 0x81);
+    CHECK_STR(text, "fragment");
+    send_frame(c, 0x88, "\x03\xe8", 2);
+    CHECK_EQ(read_frame(c, text, &n), 0x88);
+    CHECK(n == 2 && memcmp(text, "\x03\xe8", 2) == 0);
+    CHECK_EQ(net_read(c, text, 1), 0);
+    chan_recv(last.done);
+    CHECK_EQ(last.ended, RN_EEOF);
+    CHECK_EQ(last.code, 1000);
+    net_free(c);
+    finish(&s);
+}
+
+TEST(the_server_closes_and_pings)
+{
+    struct peer_server s;
+    char text[200];
+    size_t n;
+    begin(&s);
+    rn_conn *c = shake(&s);
+    CHECK_EQ(read_frame(c, text, &n), 0x89); /* silence */
+    send_frame(c, 0x8a, "", 0);
+    send_frame(c, 0x81, "close", 5);
+    int kind;
+    while ((kind = read_frame(c, text, &n)) == 0x89)
+        ;
+    CHECK_EQ(kind, 0x88);
+    CHECK(n == 5 && memcmp(text,
+                           "\x03\xe8"
+                           "bye",
+                           5) == 0);
+    send_frame(c, 0x88, "\x03\xe8", 2);
+    chan_recv(last.done);
+    CHECK_EQ(last.ended, RN_ECLOSED);
+    net_free(c);
+    c = shake(&s); /* one that answers no ping */
+    chan_recv(last.done);
+    CHECK_EQ(last.ended, RN_ETIMEOUT);
+    net_free(c);
+    c = shake(&s); /* and the end of the server */
+    rn_context *ctx = ctx_with_timeout(ctx_background(), 30 * RN_SECOND);
+    send_frame(c, 0x81, "x", 1);
+    CHECK_EQ(read_frame(c, text, &n), 0x81);
+    CHECK_EQ(http_shutdown(s.s, ctx), 0);
+    ctx_cancel(ctx);
+    while ((kind = read_frame(c, text, &n)) == 0x89)
+        ;
+    CHECK_EQ(kind, 0x88);
+    CHECK(n == 2 && memcmp(text, "\x03\xe9", 2) == 0); /* 1001 */
+    chan_recv(last.done);
+    net_free(c);
+    finish(&s);
+}
+
+TEST(broken_frames_end_it)
+{
+    static const struct {
+        const char *what;
+        int code;
+        uint8_t bytes[16];
+        size_t n;
+    } list[] = {
+        {"not masked", 1002, {0x81, 0x01, 'x'}, 3},
+        {"a reserved bit", 1002, {0xc1, 0x80, 1, 2, 3, 4}, 6},
+        {"an unknown kind", 1002, {0x83, 0x80, 1, 2, 3, 4}, 6},
+        {"a continuation of nothing", 1002, {0x80, 0x80, 1, 2, 3, 4}, 6},
+        {"a ping in pieces", 1002, {0x09, 0x80, 1, 2, 3, 4}, 6},
+        {"a long ping", 1002, {0x89, 0xfe, 0, 126, 1, 2, 3, 4}, 8},
+        {"text that is no UTF-8", 1007, {0x81, 0x82, 0, 0, 0, 0, 0xc3, 0x28}, 8},
+        {"too long a message", 1009, {0x82, 0xfe, 0x40, 0, 1, 2, 3, 4, 5}, 9},
+        {"a close of one byte", 1002, {0x88, 0x81, 0, 0, 0, 0, 3}, 7},
+        {"a close with a code that may not be sent", 1002, {0x88, 0x82, 0, 0, 0, 0, 0x03, 0xed}, 8},
+    };
+    struct peer_server s;
+    char text[2000];
+    size_t n;
+    begin(&s);
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+        rn_conn *c = shake(&s);
+        net_write(c, list[i].bytes, list[i].n);
+        int kind;
+        while ((kind = read_frame(c, text, &n)) == 0x89)
+            ;
+        int code = kind == 0x88 && n >= 2 ? (uint8_t)text[0] << 8 | (uint8_t)text[1] : 0;
+        if (code != list[i].code)
+            FAIL("%s: closed with %d, expected %d", list[i].what, code, list[i].code);
+        net_free(c);
+        chan_recv(last.done);
+        if (last.ended != -EPROTO && last.ended != RN_EEOF)
+            FAIL("%s: the reader got %s", list[i].what, rn_strerror(last.ended));
+    }
+    finish(&s);
+}
