@@ -314,10 +314,7 @@ static int feed(rn_websocket *ws, const char *data, size_t n)
     rn_mutex_lock(&ws->lock);
     ws->in = data;
     ws->in_n = n;
-    if (wslay_event_recv(ws->ctx) != 0 && !ws->no_memory) {
-        ws->broken = true; /* wslay says goodbye for some mistakes, not for all */
-        wslay_event_queue_close(ws->ctx, WSLAY_CODE_PROTOCOL_ERROR, NULL, 0);
-    }
+    ws->broken |= wslay_event_recv(ws->ctx) != 0 && !ws->no_memory;
     if (wslay_event_want_write(ws->ctx)) /* a pong, or why it is closed */
         ws->no_memory |= wslay_event_send(ws->ctx) != 0;
     bool failed = ws->no_memory, any = ws->out_n > 0;
