@@ -21,8 +21,8 @@
  * before.  While somebody has asked for a signal, no deadlock is reported: it could still come.
  *
  * SIGKILL and SIGSTOP can't be had, nor those that tell of a mistake of the thread that runs (SIGSEGV,
- * SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS): RN_EINVAL.  Asking for SIGQUIT replaces the listing of all
- * goroutines that it prints otherwise.  From goroutines and plain threads, not from signal handlers.
+ * SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS): RN_EINVAL.  Asking for SIGQUIT or SIGUSR2 replaces what
+ * they print otherwise (runnel/debug.h).  From goroutines and plain threads, not from signal handlers.
  * (Go's package os/signal.)
  */
 #ifndef RUNNEL_SIGNAL_H

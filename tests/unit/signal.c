@@ -40,7 +40,7 @@ TEST(every_channel_that_asked_gets_it)
     chan(int) a = chan_make(int, 1), b = chan_make(int, 1), other = chan_make(int, 1);
     signal_notify(a, SIGUSR1);
     signal_notify(b, SIGUSR1);
-    signal_notify(other, SIGUSR2);
+    signal_notify(other, SIGALRM);
     kill(getpid(), SIGUSR1);
     CHECK_EQ(chan_recv(a), SIGUSR1);
     CHECK_EQ(chan_recv(b), SIGUSR1);
@@ -51,7 +51,7 @@ TEST(every_channel_that_asked_gets_it)
     signal_stop(b);
     signal_stop(b);
     signal_stop(other);
-    CHECK(is_default(SIGUSR1) && is_default(SIGUSR2));
+    CHECK(is_default(SIGUSR1) && is_default(SIGALRM));
     chan_free(a);
     chan_free(b);
     chan_free(other);
@@ -61,15 +61,15 @@ TEST(calls_for_one_channel_add_up)
 {
     chan(int) c = chan_make(int, 2);
     signal_notify(c, SIGUSR1);
-    signal_notify(c, SIGUSR2);
+    signal_notify(c, SIGALRM);
     signal_notify(c, SIGUSR1);
     kill(getpid(), SIGUSR1);
     CHECK_EQ(chan_recv(c), SIGUSR1);
-    kill(getpid(), SIGUSR2);
-    CHECK_EQ(chan_recv(c), SIGUSR2);
+    kill(getpid(), SIGALRM);
+    CHECK_EQ(chan_recv(c), SIGALRM);
     CHECK_EQ(chan_len(c), 0);
     signal_stop(c);
-    CHECK(is_default(SIGUSR1) && is_default(SIGUSR2));
+    CHECK(is_default(SIGUSR1) && is_default(SIGALRM));
     chan_free(c);
 }
 
@@ -138,18 +138,18 @@ TEST(what_can_not_be_had)
 TEST(ignore_and_reset)
 {
     chan(int) c = chan_make(int, 1);
-    signal_notify(c, SIGUSR1, SIGUSR2);
+    signal_notify(c, SIGUSR1, SIGALRM);
     CHECK_EQ(signal_ignore(SIGUSR1), 0);
-    CHECK(rn_signal_ignored(SIGUSR1) && !rn_signal_ignored(SIGUSR2));
+    CHECK(rn_signal_ignored(SIGUSR1) && !rn_signal_ignored(SIGALRM));
     kill(getpid(), SIGUSR1);
-    kill(getpid(), SIGUSR2);
-    CHECK_EQ(chan_recv(c), SIGUSR2);
+    kill(getpid(), SIGALRM);
+    CHECK_EQ(chan_recv(c), SIGALRM);
     CHECK_EQ(chan_len(c), 0);
     CHECK_EQ(signal_notify(c, SIGUSR1), 0);
     kill(getpid(), SIGUSR1);
     CHECK_EQ(chan_recv(c), SIGUSR1);
     CHECK_EQ(signal_reset(), 0);
-    CHECK(is_default(SIGUSR1) && is_default(SIGUSR2));
+    CHECK(is_default(SIGUSR1) && is_default(SIGALRM));
     CHECK_EQ(rn_load_relaxed(&rn__external_wakers), 0);
     chan_free(c);
 }
@@ -237,19 +237,37 @@ TEST(a_handler_from_afterwards_stays)
     chan_free(c);
 }
 
+/* What the library prints on these is not printed while somebody asks for them, and is again afterwards. */
+TEST(the_librarys_own_signals)
+{
+    chan(int) c = chan_make(int, 1);
+    int own[] = {SIGQUIT, SIGUSR2};
+    for (int i = 0; i < 2; i++) {
+        struct sigaction before, after;
+        sigaction(own[i], NULL, &before);
+        CHECK_EQ(signal_notify(c, own[i]), 0);
+        raise(own[i]);
+        CHECK_EQ(chan_recv(c), own[i]);
+        signal_stop(c);
+        sigaction(own[i], NULL, &after);
+        CHECK(before.sa_handler == after.sa_handler && !is_default(own[i]));
+    }
+    chan_free(c);
+}
+
 /* ---- contexts ------------------------------------------------------------------------------------ */
 
 TEST(a_signal_ends_a_context)
 {
-    rn_context *ctx = ctx_with_signals(ctx_background(), SIGUSR1, SIGUSR2);
+    rn_context *ctx = ctx_with_signals(ctx_background(), SIGUSR1, SIGALRM);
     rn_context *below = ctx_with_cancel(ctx);
     CHECK_EQ(ctx_err(ctx), 0);
-    kill(getpid(), SIGUSR2);
+    kill(getpid(), SIGALRM);
     CHECK_EQ(ctx_wait(below), RN_ECANCELED);
-    CHECK_EQ(ctx_cause(ctx), RN_ESIGNAL(SIGUSR2));
-    CHECK_STR(rn_strerror(ctx_cause(ctx)), "User defined signal 2");
+    CHECK_EQ(ctx_cause(ctx), RN_ESIGNAL(SIGALRM));
+    CHECK_STR(rn_strerror(ctx_cause(ctx)), "Alarm clock");
     await_default(SIGUSR1); /* a second signal would end the program */
-    CHECK(is_default(SIGUSR2));
+    CHECK(is_default(SIGALRM));
     ctx_cancel(below);
     ctx_cancel(ctx);
     CHECK_EQ(rn_load_relaxed(&rn__external_wakers), 0);
@@ -278,7 +296,7 @@ static chan(int) shared;
 static void ask(void)
 {
     signal_notify(shared, SIGUSR1);
-    signal_ignore(SIGUSR2);
+    signal_ignore(SIGALRM);
 }
 
 static int receive(void)
@@ -291,7 +309,7 @@ TEST_PLAIN(a_run_leaves_nothing)
     shared = chan_make(int, 1);
     for (int i = 0; i < 3; i++) {
         rn_run(ask);
-        CHECK(is_default(SIGUSR1) && is_default(SIGUSR2));
+        CHECK(is_default(SIGUSR1) && is_default(SIGALRM));
         CHECK_EQ(rn_load_relaxed(&rn__external_wakers), 0);
     }
     chan_free(shared);

@@ -15,6 +15,8 @@ extern bool rn__os_no_pidfd;
 
 /* Whether this is the handler for faults and SIGQUIT of fault.c. */
 bool rn__os_is_fault_handler(const struct sigaction *a);
+/* Whether this is the handler for SIGUSR2 of world.c. */
+bool rn__os_is_request_handler(const struct sigaction *a);
 /* Is the thread of this directory entry of /proc/self/task (open as dir) one that runs the program's code?  The
  * kernel's workers and a sanitizer's thread are not.  Allocates nothing. */
 bool rn__os_thread_matters(int dir, const char *tid);

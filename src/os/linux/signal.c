@@ -4,7 +4,7 @@
  *  - The handler touches the mask, the eventfd of the poller and nothing else: it may run on any thread
  *    at any time, on the alternate stack.
  *  - A handler that the host program had installed before is called as well; the default action, an
- *    ignored signal and the listing on SIGQUIT are replaced while the signal is caught.
+ *    ignored signal and what the library itself does on SIGQUIT and SIGUSR2 are replaced while the signal is caught.
  *  - Releasing puts the former action back, unless somebody replaced ours in the meantime.
  * Catch, ignore and release are not called by two at once; src/net/signal.c has a lock for them.
  *
@@ -34,7 +34,7 @@ static void on_signal(int signo, siginfo_t *info, void *uc)
     if (a->sa_flags & SA_SIGINFO) {
         if (!rn__os_is_fault_handler(a))
             a->sa_sigaction(signo, info, uc);
-    } else if (a->sa_handler != SIG_DFL && a->sa_handler != SIG_IGN) {
+    } else if (a->sa_handler != SIG_DFL && a->sa_handler != SIG_IGN && !rn__os_is_request_handler(a)) {
         a->sa_handler(signo);
     }
     errno = saved;

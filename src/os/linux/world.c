@@ -444,6 +444,11 @@ static void request_handler(int signo)
     errno = saved;
 }
 
+bool rn__os_is_request_handler(const struct sigaction *a)
+{
+    return !(a->sa_flags & SA_SIGINFO) && a->sa_handler == request_handler;
+}
+
 int rn_os_request_install(void (*f)(void))
 {
     struct sigaction now, ours = {.sa_handler = request_handler, .sa_flags = SA_RESTART | SA_ONSTACK};
