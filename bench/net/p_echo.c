@@ -2,6 +2,8 @@
  * Usage: p_echo ADDRESS.  SIGUSR1 prints memory and processor time so far, SIGTERM as well and ends. */
 #include "../core/stat.h"
 #include <runnel/net.h>
+#include <runnel/signal.h>
+#include <signal.h>
 
 static void report_on_signal(void)
 {

@@ -30,7 +30,7 @@ RN_PUBLIC const char *__tsan_default_options(void)
 const char *__tsan_default_suppressions(void);
 RN_PUBLIC const char *__tsan_default_suppressions(void)
 {
-    return "race:^rn_os_\nrace:^rn__adopt$\nrace:^worker_record$\nrace:^rn__lock_slow$\n";
+    return "race:^rn_os_\nrace:^rn__adopt$\nrace:^worker_record$\nrace:^rn__lock_slow$\nrace:^rn__arch_prepare$\n";
 }
 #endif
 
