@@ -10,12 +10,12 @@ file(GLOB RUNNEL_SOURCES CONFIGURE_DEPENDS
     ${PROJECT_SOURCE_DIR}/src/arch/${RUNNEL_ARCH}/*.S)
 list(FILTER RUNNEL_SOURCES EXCLUDE REGEX "/src/http/") # a library of its own: RunnelHttp.cmake
 if(RUNNEL_RACE)
-    # The scheduler orders everything by its own queues: seen by the detector, that would hide the
-    # races of programs.  What it orders on their behalf it says itself (sched/fiber.h).
-    set(scheduler ${RUNNEL_SOURCES})
-    list(FILTER scheduler INCLUDE REGEX "/src/(sched/|os/|arch/|debug/|base/wheel).*\\.c$")
-    list(FILTER scheduler EXCLUDE REGEX "/(lock|fence)\\.c$") # parts of what others do inline
-    set_source_files_properties(${scheduler} PROPERTIES COMPILE_OPTIONS -fno-sanitize=thread)
+    # What the library orders by its own locks and queues, seen by the detector, would hide the races of
+    # programs.  What it orders on their behalf it says itself (src/base/race.h).
+    set(quiet ${RUNNEL_SOURCES})
+    list(FILTER quiet INCLUDE REGEX "\\.c$")
+    set_source_files_properties(${quiet} PROPERTIES
+        COMPILE_OPTIONS "-fno-sanitize=thread;-include;${PROJECT_SOURCE_DIR}/src/base/race_libc.h")
 endif()
 
 if(RUNNEL_SANITIZE)

@@ -29,9 +29,16 @@ struct rn_waitq {
     }
 #endif
 
-/* The short ways in are compiled into the program, unless a debug build, or one that explores schedules, wants to see every call. */
-#if defined(RN_DEBUG) || defined(RN_MODEL) || defined(RN_EXPLORE)
+/* The short ways in are compiled into the program, unless a debug build, one that explores schedules or
+ * the race detector wants to see every call. */
+#if defined(RN_DEBUG) || defined(RN_MODEL) || defined(RN_EXPLORE) || defined(RN_RACE) || defined(__SANITIZE_THREAD__)
 #define RN__INLINE_SYNC 0
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define RN__INLINE_SYNC 0
+#else
+#define RN__INLINE_SYNC 1
+#endif
 #else
 #define RN__INLINE_SYNC 1
 #endif

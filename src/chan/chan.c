@@ -8,6 +8,7 @@
 #include "base/alloc.h"
 #include "chan/done.h"
 #include "chan/match.h"
+#include "chan/race.h"
 #include "chan/timer.h"
 #include <runnel/chan.h>
 #include <runnel/select.h>
@@ -46,10 +47,12 @@ void *rn__chan_make(size_t elem, size_t align, long long n, bool try_)
         rn_panic("chan_make: size out of range");
     size_t ring = elem * (size_t)n;
     struct rn_chan *c = at ? rn__aligned_alloc(align > LINE ? align : LINE, at + ring) : NULL;
-    if (c)
+    if (c) {
         rn__chan_init(c, elem, (size_t)n, ring ? (char *)c + at : NULL);
-    else if (!try_)
+        rn__turns_make(c);
+    } else if (!try_) {
         rn_panic("chan_make: out of memory");
+    }
     return c;
 }
 
@@ -98,6 +101,17 @@ void rn__chan_destroy(struct rn_chan *c)
     }
 }
 
+void rn__chan_free_quietly(struct rn_chan *c)
+{
+    if (c->timer) {
+        rn__timer_chan_free(c);
+        return;
+    }
+    rn__chan_destroy(c);
+    rn__turns_free(c);
+    rn__chan_bury(c);
+}
+
 void rn_chan_free(const volatile void *cv)
 {
     rn__point(RN_AT_CHAN_FREE, RN__CH(cv));
@@ -105,12 +119,8 @@ void rn_chan_free(const volatile void *cv)
     if (!c)
         return;
     rn__chan_check(c);
-    if (c->timer) {
-        rn__timer_chan_free(c);
-        return;
-    }
-    rn__chan_destroy(c);
-    rn__chan_bury(c);
+    rn__chan_race_frees(c, RN_RACE_PC);
+    rn__chan_free_quietly(c);
 }
 
 size_t rn_chan_len(const volatile void *cv)
@@ -119,6 +129,7 @@ size_t rn_chan_len(const volatile void *cv)
     struct rn_chan *c = RN__CH(cv);
     if (!c)
         return 0;
+    (void)rn__chan_race_receives(c, RN_RACE_PC);
     rn__chan_check(c);
     /* relaxed: a number that may be old when the caller looks at it. */
     return c->timer ? 0 : rn_load_relaxed(&c->count);
@@ -150,14 +161,17 @@ static RN_NORETURN __attribute__((noinline, cold)) void send_on_closed(void)
 static __attribute__((noinline)) void send_wait(struct rn_chan *c, const void *v)
 {
     struct rn_waiter w = {.g = rn__self(), .elem = (void *)(uintptr_t)v, .of = c};
+    rn__turn_wait(&w);
+    rn__turn_share(&w, &w, true);
     rn__chan_enqueue_send(c, &w);
     rn__chan_unlock(c);
     rn__park(RN_WAIT_CHAN_SEND, c);
+    rn__turn_woken(&w, true);
     if (!w.ok)
         send_on_closed();
 }
 
-void rn__chan_send(void *cv, const void *v)
+void rn__chan_send_at(void *cv, const void *v, void *pc)
 {
     rn__point(RN_AT_SEND, cv);
     struct rn_chan *c = cv;
@@ -165,6 +179,7 @@ void rn__chan_send(void *cv, const void *v)
     if (__builtin_expect(!c, 0))
         park_forever(RN_WAIT_CHAN_SEND_NIL);
     rn__chan_check(c);
+    rn__chan_race_sends(c, v, pc);
     rn__chan_lock(c);
     enum rn_match m = rn__chan_put(c, v, &wake);
     if (m == RN_MATCH_WAIT) {
@@ -187,6 +202,7 @@ int rn__chan_try_send(void *cv, const void *v)
     if (!c)
         return RN_EAGAIN;
     rn__chan_check(c);
+    rn__chan_race_sends(c, v, RN_RACE_PC);
     if (!rn__chan_seems_sendable(c))
         return RN_EAGAIN;
     rn__chan_lock(c);
@@ -205,16 +221,18 @@ int rn__chan_try_send(void *cv, const void *v)
 static __attribute__((noinline)) bool recv_wait(struct rn_chan *c, void *v)
 {
     struct rn_waiter w = {.g = rn__self(), .elem = v, .of = c};
+    rn__turn_wait(&w);
+    rn__turn_share(&w, &w, true);
     rn__chan_enqueue_recv(c, &w);
     rn__chan_unlock(c);
     rn__park(RN_WAIT_CHAN_RECV, c);
+    rn__turn_woken(&w, false);
     return w.ok;
 }
 
-bool rn__chan_recv(void *cv, void *v)
+static inline bool receive(struct rn_chan *c, void *v)
 {
-    rn__point(RN_AT_RECV, cv);
-    struct rn_chan *c = cv;
+    rn__point(RN_AT_RECV, c);
     struct rn_waiter *wake = NULL;
     if (__builtin_expect(!c, 0))
         park_forever(RN_WAIT_CHAN_RECV_NIL);
@@ -230,6 +248,14 @@ bool rn__chan_recv(void *cv, void *v)
     return m == RN_MATCH_DONE;
 }
 
+bool rn__chan_recv_at(void *cv, void *v, void *pc)
+{
+    size_t n = rn__chan_race_receives(cv, pc);
+    bool open = receive(cv, v);
+    rn__chan_race_received(v, n, pc);
+    return open;
+}
+
 int rn__chan_try_recv(void *cv, void *v)
 {
     rn__point(RN_AT_RECV, cv);
@@ -238,6 +264,7 @@ int rn__chan_try_recv(void *cv, void *v)
     if (!c)
         return RN_EAGAIN;
     rn__chan_check(c);
+    size_t n = rn__chan_race_receives(c, RN_RACE_PC);
     if (!rn__chan_seems_receivable(c))
         return RN_EAGAIN;
     rn__chan_lock(c);
@@ -245,6 +272,8 @@ int rn__chan_try_recv(void *cv, void *v)
     rn__chan_unlock(c);
     if (wake)
         rn__chan_wake(wake);
+    if (m != RN_MATCH_WAIT)
+        rn__chan_race_received(v, n, RN_RACE_PC);
     return m == RN_MATCH_DONE ? 0 : m == RN_MATCH_CLOSED ? RN_ECLOSED : RN_EAGAIN;
 }
 
@@ -256,7 +285,7 @@ int rn__chan_send_ctx(rn_context *ctx, void *c, const void *v)
         {.kind = RN_CASE_SEND, .chan = c, .elem = (void *)(uintptr_t)v},
         {.kind = RN_CASE_DONE, .chan = ctx},
     };
-    return rn__select(cases, 2) == 0 ? 0 : rn__done_err(ctx);
+    return rn__select_at(cases, 2, RN_RACE_PC) == 0 ? 0 : rn__done_seen(ctx);
 }
 
 int rn__chan_recv_ctx(rn_context *ctx, void *c, void *v)
@@ -266,8 +295,8 @@ int rn__chan_recv_ctx(rn_context *ctx, void *c, void *v)
         {.kind = RN_CASE_RECV, .chan = c, .elem = v, .ok = &open},
         {.kind = RN_CASE_DONE, .chan = ctx},
     };
-    if (rn__select(cases, 2) != 0)
-        return rn__done_err(ctx);
+    if (rn__select_at(cases, 2, RN_RACE_PC) != 0)
+        return rn__done_seen(ctx);
     return open ? 0 : RN_ECLOSED;
 }
 
@@ -278,6 +307,7 @@ static void dismiss(struct rn_chan *c, struct rn_list *q, rn_atomic(uint32_t) * 
 {
     for (struct rn_waiter *w; (w = rn__chan_pop(q, n)) != NULL;) {
         w->ok = false;
+        rn__turn_close_for(w);
         if (q == &c->recvq)
             rn__chan_zero(c, w->elem);
         w->g->woken_by = w;
@@ -285,14 +315,10 @@ static void dismiss(struct rn_chan *c, struct rn_list *q, rn_atomic(uint32_t) * 
     }
 }
 
-void(rn_chan_close)(const volatile void *cv)
+void rn__chan_close_quietly(struct rn_chan *c)
 {
-    rn__point(RN_AT_CLOSE, RN__CH(cv));
-    struct rn_chan *c = RN__CH(cv);
+    rn__point(RN_AT_CLOSE, c);
     struct rn_ready_list wake = {0};
-    if (!c)
-        rn_panic("close of nil channel");
-    rn__chan_check(c);
     rn__chan_lock(c);
     /* relaxed: written with this lock held. */
     bool again = rn_load_relaxed(&c->closed);
@@ -308,6 +334,16 @@ void(rn_chan_close)(const volatile void *cv)
     if (wake.n)
         rn__ready_all(&wake);
     rn__point(RN_AFTER_CLOSE, c);
+}
+
+void(rn_chan_close)(const volatile void *cv)
+{
+    struct rn_chan *c = RN__CH(cv);
+    if (!c)
+        rn_panic("close of nil channel");
+    rn__chan_check(c);
+    rn__chan_race_closes(c, RN_RACE_PC);
+    rn__chan_close_quietly(c);
 }
 
 /* ---- for timers --------------------------------------------------------------------------------------- */

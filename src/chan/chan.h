@@ -49,6 +49,9 @@ struct rn_chan {
     struct rn_list sendq;
     rn_atomic(uint32_t) receivers, senders;
     char *ring, *end;
+#ifdef RN_RACE
+    struct rn_chan_turns *turns; /* guarded by the lock; see race.h */
+#endif
 };
 
 enum rn_chan_life { RN_CHAN_ALIVE = 0xC4A7, RN_CHAN_FREED = 0xDEAD };
@@ -60,6 +63,22 @@ void rn__chan_init(struct rn_chan *c, size_t elem, size_t cap, void *ring);
 /* The end of c, whose memory stays the caller's.  Panics when somebody waits on it; waits for
  * selects that have woken on another channel and have yet to leave this one. */
 void rn__chan_destroy(struct rn_chan *c);
+
+/* chan_close and chan_free without a word to the race detector, for channels that are the library's own. */
+void rn__chan_close_quietly(struct rn_chan *c);
+void rn__chan_free_quietly(struct rn_chan *c);
+
+/* The operations, for the race detector as done at pc. */
+#ifdef RN_RACE
+void rn__chan_send_at(void *c, const void *v, void *pc);
+bool rn__chan_recv_at(void *c, void *v, void *pc);
+struct rn_case;
+int rn__select_at(struct rn_case *cases, size_t n, void *pc);
+#else
+#define rn__chan_send_at(c, v, pc) rn__chan_send(c, v)
+#define rn__chan_recv_at(c, v, pc) rn__chan_recv(c, v)
+#define rn__select_at(cases, n, pc) rn__select(cases, n)
+#endif
 
 /* ---- for timers ------------------------------------------------------------------------------- */
 

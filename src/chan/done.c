@@ -221,6 +221,8 @@ void rn__done_remove(const rn_context *ctx, struct rn_waiter *w)
 
 void rn__done_fire_locked(struct rn_done *d, int err, struct rn_ready_list *wake)
 {
+    if (RN_RACE_ON)
+        rn__race_release(rn__done_name(rn__done_handle(d)));
     uint64_t bits = RN_DONE_FIRED | (err == RN_ETIMEOUT ? RN_DONE_TIMED_OUT : 0);
     /* release: pairs with the acquire in rn__done_err; publishes what led to the cancel.  Written
      * under the lock only, so no other write is lost. */

@@ -22,6 +22,7 @@
 #define RN_CHAN_DONE_H
 
 #include "base/list.h"
+#include "base/race.h"
 #include "os/lock.h"
 #include "sched/sched.h"
 #include <runnel/context_type.h>
@@ -77,6 +78,24 @@ static inline int rn__done_err(const rn_context *ctx)
     if (!(word & RN_DONE_FIRED))
         return 0;
     return word & RN_DONE_TIMED_OUT ? RN_ETIMEOUT : RN_ECANCELED;
+}
+
+/* For the race detector: the name under which the end of ctx releases, and who sees it acquires.  A slot's
+ * contexts have different ones, for a good while. */
+static inline void *rn__done_name(const rn_context *ctx)
+{
+    enum { NAMES = RN_DONE_SLOT / 2 };
+    uintptr_t gen = (uintptr_t)ctx >> RN_DONE_GEN_SHIFT;
+    return RN_RACE_NAME(rn__done_slot(ctx), gen % NAMES);
+}
+
+/* rn__done_err for one who tells the program. */
+static inline int rn__done_seen(const rn_context *ctx)
+{
+    int err = rn__done_err(ctx);
+    if (RN_RACE_ON && err)
+        rn__race_acquire(rn__done_name(ctx));
+    return err;
 }
 
 /* Adds w to those whom the end of ctx wakes (claiming w, with woken_by = w and ok = false).  False,

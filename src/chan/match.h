@@ -11,6 +11,7 @@
 #define RN_CHAN_MATCH_H
 
 #include "chan/chan.h"
+#include "chan/race.h"
 #include <string.h>
 
 enum rn_match {
@@ -95,8 +96,10 @@ static inline enum rn_match rn__chan_take(struct rn_chan *c, void *to, struct rn
     size_t n = rn_load_relaxed(&c->count);
     if (n > 0) {
         rn__ring_get(c, to);
+        rn__turn_get(c);
         if (c->sendq.first && (w = rn__chan_pop(&c->sendq, &c->senders)) != NULL) {
             rn__ring_put(c, w->elem);
+            rn__turn_put_for(c, w);
             *wake = w;
         } else {
             rn__chan_count_to(c, n - 1);
@@ -106,6 +109,7 @@ static inline enum rn_match rn__chan_take(struct rn_chan *c, void *to, struct rn
     if (c->sendq.first && (w = rn__chan_pop(&c->sendq, &c->senders)) != NULL) {
         if (to)
             rn__chan_copy(c, to, w->elem);
+        rn__turn_get_from(w);
         *wake = w;
         return RN_MATCH_DONE;
     }
@@ -113,6 +117,7 @@ static inline enum rn_match rn__chan_take(struct rn_chan *c, void *to, struct rn
     if (!rn_load_relaxed(&c->closed))
         return RN_MATCH_WAIT;
     rn__chan_zero(c, to);
+    rn__chan_race_sees_close(c);
     return RN_MATCH_CLOSED;
 }
 
@@ -126,6 +131,7 @@ static inline enum rn_match rn__chan_put(struct rn_chan *c, const void *from, st
     if (c->recvq.first && (w = rn__chan_pop(&c->recvq, &c->receivers)) != NULL) {
         if (w->elem)
             rn__chan_copy(c, w->elem, from);
+        rn__turn_put_to(c, w);
         *wake = w;
         return RN_MATCH_DONE;
     }
@@ -133,6 +139,7 @@ static inline enum rn_match rn__chan_put(struct rn_chan *c, const void *from, st
     if (n == c->cap)
         return RN_MATCH_WAIT;
     rn__ring_put(c, from);
+    rn__turn_put(c);
     rn__chan_count_to(c, n + 1);
     return RN_MATCH_DONE;
 }

@@ -377,10 +377,35 @@ static struct rn_waiter *park(struct stand *s, const struct rn_case *cases, size
     return park_until(s, t, timeout, deadline_of(cases[timeout].timeout));
 }
 
+/* For the race detector (race.h): the waiters of a call share a turn. */
+#ifdef RN_RACE
+static void race_wait(struct stand *s, const struct rn_case *cases)
+{
+    if (s->n == 0)
+        return;
+    rn__turn_wait(&s->w[0]);
+    for (size_t i = 0; i < s->n; i++)
+        rn__turn_share(&s->w[i], &s->w[0], cases[s->w[i].index].kind <= RN_CASE_SEND);
+}
+
+static void race_woken(struct stand *s, const struct rn_case *cases, struct rn_waiter *by)
+{
+    bool ours = by >= s->w && by < s->w + s->n;
+    if (ours && cases[by->index].kind <= RN_CASE_SEND)
+        rn__turn_woken(by, cases[by->index].kind == RN_CASE_SEND);
+    else if (s->n)
+        rn__turn_drop(&s->w[0]);
+}
+#else
+#define race_wait(s, cases) ((void)0)
+#define race_woken(s, cases, by) ((void)0)
+#endif
+
 /* Waits in all queues at once; all channels are locked, and unlocked here. */
 static struct outcome stand_and_park(struct stand *s, const struct rn_case *cases, size_t n, int timeout)
 {
     struct rn_timeout t;
+    race_wait(s, cases);
     struct rn_waiter *done = queue_contexts(s, cases);
     if (!done)
         queue_channels(s, cases);
@@ -389,6 +414,7 @@ static struct outcome stand_and_park(struct stand *s, const struct rn_case *case
     struct rn_waiter *by = done && rn__waiter_claim(done) ? done : park(s, cases, n, &t, done ? -1 : timeout);
     leave_queues(s, cases, by, !done);
     rn__waiters_forget(by->g);
+    race_woken(s, cases, by);
     const struct rn_case *k = &cases[by->index];
     if (k->kind == RN_CASE_RECV && k->ok)
         *k->ok = by->ok;
@@ -550,6 +576,7 @@ static bool stand_outside(struct outing *x, struct outcome *out, struct rn_waite
             *by = rn__park(RN_WAIT_SELECT, NULL);
         return matched;
     }
+    race_wait(&x->s, x->cases);
     struct rn_waiter *done = queue_contexts(&x->s, x->cases);
     if (!done)
         queue_channels(&x->s, x->cases);
@@ -563,6 +590,7 @@ static bool stand_outside(struct outing *x, struct outcome *out, struct rn_waite
     else
         *by = park_until(&x->s, &t, x->v.timeout, until);
     leave_queues(&x->s, x->cases, *by, !done);
+    race_woken(&x->s, x->cases, *by);
     if (*by != &t.w)
         return false;
     *by = NULL;
@@ -681,15 +709,15 @@ static int only(const struct rn_case *k)
 {
     bool ok = true;
     if (k->kind == RN_CASE_SEND)
-        rn__chan_send(k->chan, k->elem);
+        rn__chan_send_at(k->chan, k->elem, NULL);
     else
-        ok = rn__chan_recv(k->chan, k->elem);
+        ok = rn__chan_recv_at(k->chan, k->elem, NULL);
     if (k->ok)
         *k->ok = ok;
     return 0;
 }
 
-int rn__select(struct rn_case *cases, size_t n)
+static inline int select_any(struct rn_case *cases, size_t n)
 {
     rn__point(RN_AT_SELECT, cases);
     struct outcome out;
@@ -708,4 +736,13 @@ int rn__select(struct rn_case *cases, size_t n)
     return finish(v.live <= FEW    ? select_few(cases, n, &v)
                   : v.live <= MANY ? select_many(cases, n, &v)
                                    : select_most(cases, n, &v));
+}
+
+int rn__select_at(struct rn_case *cases, size_t n, void *pc)
+{
+    struct rn_select_race race;
+    rn__select_race_begin(cases, n, &race, pc);
+    int i = select_any(cases, n);
+    rn__select_race_end(cases, i, &race, pc);
+    return i;
 }

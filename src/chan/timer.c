@@ -13,6 +13,7 @@
  */
 #include "base/alloc.h"
 #include "chan/chan.h"
+#include "chan/race.h"
 #include "chan/timer.h"
 #include <runnel/timer.h>
 
@@ -68,7 +69,8 @@ static void run_and_free(void *arg)
 static rn_time fire_func(struct rn_timer_entry *e, rn_time now, struct rn_ready_list *wake)
 {
     struct timer *t = timer_of_entry(e);
-    int err = t->heap ? rn__spawn(run_and_free, t, wake) : rn__spawn(t->f, t->arg, wake);
+    void *name = rn__chan_race_name(&t->chan);
+    int err = t->heap ? rn__spawn_after(run_and_free, t, wake, name) : rn__spawn_after(t->f, t->arg, wake, name);
     return err ? rn_time_add(now, RN_MILLISECOND) : 0;
 }
 
@@ -102,6 +104,7 @@ static void init(struct timer *t, rn_duration d, rn_duration period)
     *t = (struct timer){.entry = {.fire = period ? fire_tick : fire_once, .awaited = chan_awaited}, .period = period};
     rn__chan_init(&t->chan, sizeof(rn_time), 1, &t->value);
     t->chan.timer = true;
+    rn__chan_race_set(&t->chan);
     rn__timer_start(&t->entry, rn_time_add(rn__now(), d));
 }
 
@@ -119,6 +122,7 @@ static bool reset(struct timer *t, rn_duration d, rn_duration period)
 {
     rn_time when = rn_time_add(rn__now(), d);
     rn_lock_take(&t->lock, RN_RANK_SYNC);
+    rn__chan_race_set(&t->chan);
     /* One that is pending has nothing in its channel, unless it is a ticker. */
     bool was = !period && rn__timer_move(&t->entry, when);
     if (!was) {
@@ -186,6 +190,7 @@ void rn__after_func(rn_timer *timer, rn_duration d, void (*f)(void *), void *arg
         rn_fatal("go of nil func value");
     struct timer *t = timer ? timer_of(timer) : make();
     *t = (struct timer){.entry = {.fire = fire_func}, .f = f, .arg = arg, .heap = !timer};
+    rn__chan_race_set(&t->chan);
     rn__timer_start(&t->entry, rn_time_add(rn__now(), d));
 }
 

@@ -15,7 +15,7 @@ int rn__wait_until(struct rn_waiter *w, rn_context *ctx, rn_time deadline, enum 
      * must be awaited, as its waker readies us. */
     if (!added && rn__waiter_claim(&done)) {
         rn__waiters_forget(w->g);
-        return rn__done_err(ctx);
+        return rn__done_seen(ctx);
     }
     bool timed = added && deadline != INT64_MAX;
     if (timed) {
@@ -28,7 +28,7 @@ int rn__wait_until(struct rn_waiter *w, rn_context *ctx, rn_time deadline, enum 
         rn__timeout_stop(&t);
     if (added && by != &done)
         rn__done_remove(ctx, &done);
-    return by == w ? 0 : by == &done ? rn__done_err(ctx) : RN_ETIMEOUT;
+    return by == w ? 0 : by == &done ? rn__done_seen(ctx) : RN_ETIMEOUT;
 }
 
 int rn__wait_ctx(struct rn_waiter *w, rn_context *ctx, enum rn_wait why, const void *what)

@@ -24,6 +24,7 @@
  */
 #include "chan/chan.h"
 #include "chan/done.h"
+#include "chan/race.h"
 #include "context/context.h"
 #include <runnel/context.h>
 #include <runnel/time.h>
@@ -57,7 +58,8 @@ static void unref_unlock(struct rn_ctx *c)
         /* Whoever canceled c has stopped its timer, but an expiry may still be in its last steps. */
         if (c->timed)
             rn__timer_stop(&c->timer);
-        rn_chan_free(c->chan);
+        if (c->chan)
+            rn__chan_free_quietly(c->chan);
         rn__done_free(&c->done);
         if (!parent)
             return;
@@ -104,8 +106,10 @@ static void *fire_locked(struct rn_ctx *c, int err, int cause, struct todo *todo
 /* What follows fire_locked, without locks but with a reference. */
 static void settle(struct rn_ctx *c, void *chan)
 {
-    if (chan)
-        rn_chan_close((chan(rn_unit))chan);
+    if (chan) {
+        rn__race_release(rn__chan_race_name_close(chan));
+        rn__chan_close_quietly(chan);
+    }
     if (c->timed)
         rn__timer_stop(&c->timer);
 }
@@ -168,6 +172,7 @@ static void cancel_below(struct rn_ctx *top, struct todo *todo)
 static void run_after(void *slot)
 {
     struct rn_ctx *c = slot;
+    rn__race_acquire(rn__done_name(rn__done_handle(&c->done))); /* released in rn__ctx_after_func */
     /* relaxed: never change while referenced. */
     void (*f)(void *) = (void (*)(void *))rn_load_relaxed(&c->key);
     void *arg = (void *)rn_load_relaxed(&c->value);
@@ -250,6 +255,7 @@ static void expire(void *ctx)
         return;
     struct rn_ctx *c = rn__ctx_of(d);
     c->done.refs++;
+    rn__race_acquire(rn__done_name(ctx)); /* released in rn_ctx_with_deadline_cause */
     cancel_unlock(c, RN_ETIMEOUT, c->late_cause);
     unref(c);
 }
@@ -390,6 +396,7 @@ rn_context *rn_ctx_with_deadline_cause(rn_context *parent, rn_time when, int cau
     struct rn_ctx *c = ctx_new(RN_CTX_PLAIN);
     c->late_cause = cause ? cause : RN_ETIMEOUT;
     attach(c, parent, when);
+    rn__race_release(rn__done_name(rn__done_handle(&c->done)));
     if (c->timed)
         arm(c, when);
     return rn__done_handle(&c->done);
@@ -474,6 +481,7 @@ rn_ctx_after *rn__ctx_after_func(rn_context *ctx, void (*f)(void *), void *arg)
     rn_store_relaxed(&c->key, (uintptr_t)f);
     rn_store_relaxed(&c->value, (uintptr_t)arg);
     rn_ctx_after *handle = (rn_ctx_after *)(void *)rn__done_handle(&c->done);
+    rn__race_release(rn__done_name((rn_context *)(void *)handle));
     if (attach(c, ctx, INT64_MAX) == 0)
         return handle;
     unref(c);

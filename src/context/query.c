@@ -13,7 +13,7 @@
 int rn_ctx_err(const rn_context *ctx)
 {
     rn__point(RN_AT_CONTEXT, ctx);
-    return rn__done_err(ctx);
+    return rn__done_seen(ctx);
 }
 
 int rn_ctx_cause(const rn_context *ctx)
@@ -23,9 +23,10 @@ int rn_ctx_cause(const rn_context *ctx)
         return 0;
     struct rn_done *d = rn__done_lock(ctx);
     if (!d)
-        return RN_ECANCELED;
+        return rn__done_seen(ctx);
     int cause = rn_load_relaxed(&d->word) & RN_DONE_FIRED ? d->cause : 0; /* changes under the lock */
     rn_lock_release(&d->lock);
+    (void)rn__done_seen(ctx);
     return cause;
 }
 
@@ -78,24 +79,24 @@ int rn_ctx_wait(const rn_context *ctx)
     struct rn_waiter w = {.g = rn__self(), .of = (void *)(uintptr_t)ctx};
     if (rn__done_add(ctx, &w))
         rn__park(RN_WAIT_CONTEXT, ctx);
-    return rn__done_err(ctx);
+    return rn__done_seen(ctx);
 }
 
 int rn_sleep_ctx(const rn_context *ctx, rn_duration d)
 {
     if (d <= 0 || rn__done_never(ctx)) {
         rn_sleep(d);
-        return rn__done_err(ctx);
+        return rn__done_seen(ctx);
     }
     rn_atomic(uint32_t) claim = 0;
     struct rn_waiter done = {.g = rn__self(), .claim = &claim};
     struct rn_timeout t = {.w = {.g = done.g, .claim = &claim}};
     if (!rn__done_add(ctx, &done))
-        return rn__done_err(ctx);
+        return rn__done_seen(ctx);
     rn__timeout_start(&t, rn_time_add(rn__now(), d));
     if (rn__park(RN_WAIT_SLEEP, ctx) == &done) {
         rn__timeout_stop(&t);
-        return rn__done_err(ctx);
+        return rn__done_seen(ctx);
     }
     rn__done_remove(ctx, &done);
     return 0;
@@ -112,7 +113,7 @@ static void *closed_chan(void)
     rn_lock_take(&lock, RN_RANK_SYNC);
     if (!made) {
         rn__chan_init(&chan, 0, 0, NULL);
-        (rn_chan_close)(&chan);
+        rn__chan_close_quietly(&chan);
         made = true;
     }
     rn_lock_release(&lock);
@@ -138,6 +139,8 @@ void *rn__ctx_done(rn_context *ctx)
         if (!chan && !fired)
             continue;
         rn_chan_free(mine);
+        if (!chan)
+            (void)rn__done_seen(ctx);
         return chan ? chan : closed_chan();
     }
 }

@@ -196,7 +196,7 @@ static int connect_first(struct dial *d)
 {
     int err = 0;
     while (!d->won && !err && advance(d))
-        err = rn__done_err(d->ctx);
+        err = rn__done_seen(d->ctx);
     for (int i = 0; i < d->next; i++)
         rn_net_free(d->attempts[i].conn);
     return d->won ? 0 : err ? err : d->err;
@@ -223,7 +223,7 @@ int rn_net_dial_ctx(rn_context *ctx, const char *network, const char *address, r
     int err = rn__network_parse(network, &d.net);
     if (err)
         return err;
-    err = rn__done_err(ctx);
+    err = rn__done_seen(ctx);
     if (err)
         return err;
     d.n = rn__resolve(ctx, &d.net, address, false, d.list, ADDRESSES);

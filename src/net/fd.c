@@ -319,7 +319,7 @@ int rn__fd_begin(struct rn__fd *f, int side, rn_context *ctx)
 {
     struct rn_g *self = rn__self();
     struct rn__fd_side *s = &f->side[side];
-    int err = rn__done_err(ctx);
+    int err = rn__done_seen(ctx);
     if (__builtin_expect(err, 0))
         return err;
     lock(f);
@@ -519,7 +519,7 @@ static int wait_alone(struct rn__fd *f, int side, rn_context *ctx, rn_time until
     enum { SLICE = 10 }; /* ms; how late it notices a close, a deadline, a context, or that a run has begun */
     f->side[side].drained = false;
     for (;;) {
-        int err = rn__done_err(ctx);
+        int err = rn__done_seen(ctx);
         if (rn_load_acquire(&f->closed)) /* acquire: pairs with the release in rn__fd_close */
             return RN_ECLOSED;
         if (err)

@@ -162,7 +162,7 @@ int rn_net_lookup_ctx(rn_context *ctx, const char *network, const char *host, rn
     struct rn__network net;
     if (rn__network_parse(network, &net) || net.is_unix || max < 1)
         return RN_EINVAL;
-    int err = rn__done_err(ctx);
+    int err = rn__done_seen(ctx);
     if (err)
         return err;
     if (!host[0])

@@ -274,8 +274,8 @@ static int back_off(struct rn__fd *f, rn_context *ctx, rn_duration d)
             return err;
         err = rn__fd_wait_until(f, RN_SIDE_WRITE, ctx, until);
         rn__fd_end(f, RN_SIDE_WRITE);
-        if (rn__done_err(ctx))
-            return rn__done_err(ctx);
+        if (rn__done_seen(ctx))
+            return rn__done_seen(ctx);
         if (err && err != RN_ETIMEOUT)
             return err;
         if (rn__fd_expired(f, RN_SIDE_READ))

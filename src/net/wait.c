@@ -110,7 +110,7 @@ static int verdict(const struct wait *t)
     int ready = rn__socket_poll(t->fd, t->events, 0), err;
     if (ready)
         return ready;
-    err = rn__done_err(t->ctx);
+    err = rn__done_seen(t->ctx);
     return err ? err : rn__now() >= t->deadline ? RN_ETIMEOUT : 0;
 }
 
@@ -171,7 +171,7 @@ int rn_fd_wait_ctx(rn_context *ctx, int fd, int events, rn_time deadline)
         return RN_EINVAL;
     if (fd < 0)
         return -EBADF;
-    int result = rn__done_err(ctx);
+    int result = rn__done_seen(ctx);
     if (!result)
         result = verdict(&t);
     if (!result && !rn__poll_run())

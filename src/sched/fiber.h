@@ -1,9 +1,11 @@
-/* What the sanitizers must be told about goroutines: which stack a thread is on, and, for the race
- * detector, what a hand-over orders.  Nothing at all in other builds.
+/* What the sanitizers must be told about goroutines: which stack a thread is on.  Nothing at all in
+ * other builds.
  *
- * Under ThreadSanitizer every goroutine is a fiber.  Switching orders nothing in the race build
- * (RN_RACE, in which src/sched itself is not instrumented): only rn__ready -> rn__park and
- * go -> start do, and the locks of the layers above. */
+ * Under ThreadSanitizer every goroutine is a fiber.  In the race build (RN_RACE) a switch orders nothing,
+ * nor does a wake-up: each operation says what it orders (base/race.h).  There a fiber that is made
+ * comes after what its maker has done, which is the edge of `go`; and when a goroutine has ended, what
+ * the detector remembers of its stack is forgotten, so that the next one on it does not meet it.
+ * In the tsan build the library is instrumented like any program; switches and wake-ups order. */
 #ifndef RN_SCHED_FIBER_H
 #define RN_SCHED_FIBER_H
 
@@ -34,6 +36,7 @@ void __tsan_destroy_fiber(void *fiber);
 void __tsan_switch_to_fiber(void *fiber, unsigned flags);
 void __tsan_acquire(void *addr);
 void __tsan_release(void *addr);
+enum { RN_FIBER_NO_SYNC = 1 };
 #endif
 #ifdef RN_FIBER_ASAN
 void __sanitizer_start_switch_fiber(void **fake_stack, const void *bottom, size_t size);
@@ -41,6 +44,13 @@ void __sanitizer_finish_switch_fiber(void *fake_stack, const void **bottom, size
 void __asan_unpoison_memory_region(void const volatile *addr, size_t size);
 void __lsan_register_root_region(const void *p, size_t size);
 void __lsan_unregister_root_region(const void *p, size_t size);
+#endif
+
+/* A thread of the runtime's: rn_os_thread_start, without handing the caller's past to it. */
+#ifdef RN_RACE
+int rn__race_thread_start(pthread_t *t, void *(*f)(void *), void *arg, const char *name);
+#else
+#define rn__race_thread_start rn_os_thread_start
 #endif
 
 /* This thread, m, is about to run goroutines. */
@@ -58,7 +68,7 @@ static inline void rn__fiber_before_switch(struct rn_g *from, struct rn_g *to)
 #if defined(RN_FIBER_TSAN)
     (void)from;
 #ifdef RN_RACE
-    __tsan_switch_to_fiber(to->fiber, 1);
+    __tsan_switch_to_fiber(to->fiber, RN_FIBER_NO_SYNC);
 #else
     __tsan_switch_to_fiber(to->fiber, 0);
 #endif
@@ -85,16 +95,31 @@ static inline void rn__fiber_after_switch(struct rn_g *g)
 #endif
 }
 
+/* A record was taken for a new goroutine. */
 static inline void rn__fiber_create(struct rn_g *g)
 {
-#if defined(RN_FIBER_TSAN)
-    g->fiber = __tsan_create_fiber(0);
-#elif defined(RN_FIBER_ASAN)
+#if defined(RN_FIBER_ASAN)
     g->fiber = NULL;
     __asan_unpoison_memory_region(g->stack_lo, (size_t)(g->stack_hi - g->stack_lo));
+#elif defined(RN_FIBER_TSAN) && !defined(RN_RACE)
+    g->fiber = __tsan_create_fiber(0);
 #else
     (void)g;
 #endif
+}
+
+/* The goroutine is described, and about to be queued; `from` is the one that starts it,
+ * NULL: the runtime. */
+#ifdef RN_RACE
+void rn__fiber_begin(struct rn_g *g, struct rn_g *from);
+void rn__fiber_destroy(struct rn_g *g);
+void rn__fiber_name(struct rn_g *g);
+/* A goroutine that was just made, and that nobody runs yet, comes after what was released under `name`. */
+void rn__fiber_after(struct rn_g *g, void *name);
+#else
+static inline void rn__fiber_begin(struct rn_g *g, struct rn_g *from)
+{
+    (void)g, (void)from;
 }
 
 static inline void rn__fiber_destroy(struct rn_g *g)
@@ -105,10 +130,21 @@ static inline void rn__fiber_destroy(struct rn_g *g)
     g->fiber = NULL;
 }
 
-/* What happened before release(g) happens before what follows acquire(g). */
+static inline void rn__fiber_name(struct rn_g *g)
+{
+    (void)g;
+}
+
+static inline void rn__fiber_after(struct rn_g *g, void *name)
+{
+    (void)g, (void)name;
+}
+#endif
+
+/* In the tsan build: what happened before release(g) happens before what follows acquire(g). */
 static inline void rn__fiber_release(struct rn_g *g)
 {
-#ifdef RN_FIBER_TSAN
+#if defined(RN_FIBER_TSAN) && !defined(RN_RACE)
     __tsan_release(g);
 #else
     (void)g;
@@ -117,29 +153,10 @@ static inline void rn__fiber_release(struct rn_g *g)
 
 static inline void rn__fiber_acquire(struct rn_g *g)
 {
-#ifdef RN_FIBER_TSAN
+#if defined(RN_FIBER_TSAN) && !defined(RN_RACE)
     __tsan_acquire(g);
 #else
     (void)g;
-#endif
-}
-
-/* The same for what is handed over in an object of the scheduler's. */
-static inline void rn__fiber_publish(void *object)
-{
-#ifdef RN_RACE
-    __tsan_release(object);
-#else
-    (void)object;
-#endif
-}
-
-static inline void rn__fiber_see(void *object)
-{
-#ifdef RN_RACE
-    __tsan_acquire(object);
-#else
-    (void)object;
 #endif
 }
 

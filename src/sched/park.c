@@ -356,7 +356,9 @@ void rn_blocking_leave(void)
 
 void rn_set_name(const char *name)
 {
-    rn__self()->name = name;
+    struct rn_g *g = rn__self();
+    g->name = name;
+    rn__fiber_name(g);
 }
 
 const char *rn__wait_text(enum rn_wait why)

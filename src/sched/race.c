@@ -1,19 +1,28 @@
-/* What the race detector must know of the runtime; empty in builds without it.  See fiber.h. */
+/* What the race detector must know of the runtime; empty in builds without it.  See fiber.h for
+ * switches, base/race.h for the edges, debug/race_report.c for the reports.
+ *
+ * Two things here go beyond the detector's published interface, and do without where it lacks them: a
+ * dead goroutine's stack is forgotten by a call into ThreadSanitizer itself (UnmapShadow, what munmap
+ * does there). */
+#define _GNU_SOURCE 1
+#include "base/race.h"
 #include "sched/fiber.h"
+#include "sched/rt.h"
 #include <errno.h>
+#include <link.h>
+#include <stdio.h>
 
 #ifdef RN_FIBER_TSAN
 
 void AnnotateBenignRaceSized(const char *file, int line, const volatile void *addr, size_t size, const char *what);
+
+#ifndef RN_RACE
 
 void rn__fiber_thread_begin(struct rn_m *m)
 {
     /* Goroutines use their thread's errno one after the other. */
     AnnotateBenignRaceSized(__FILE__, __LINE__, &errno, sizeof errno, "errno");
     (void)m;
-#ifdef RN_RACE
-    __tsan_release(m); /* pairs with rn__fiber_after_switch */
-#endif
 }
 
 /* Reports of goroutines are made inside of signal handlers on purpose: the process is about to end,
@@ -24,14 +33,180 @@ RN_PUBLIC const char *__tsan_default_options(void)
     return "report_signal_unsafe=0";
 }
 
-#ifdef RN_RACE
-/* The poller's descriptors, records of threads and the scheduler's own locks are ordered by what the
- * detector is not shown; calls into libc and of the locks' slow path it sees nevertheless. */
+#else
+
+void __tsan_func_entry(void *pc);
+void __tsan_func_exit(void);
+void __tsan_set_fiber_name(void *fiber, const char *name);
+/* __tsan::UnmapShadow(ThreadState *, uptr, uptr) */
+extern void unmap_shadow(void *thread, uintptr_t addr,
+                         uintptr_t size) __asm__("_ZN6__tsan11UnmapShadowEPNS_11ThreadStateEmm") __attribute__((weak));
+
+/* Without a pause at the end of each program, in which races with exit could show: no goroutine
+ * outlives main. */
+const char *__tsan_default_options(void);
+RN_PUBLIC const char *__tsan_default_options(void)
+{
+    return "report_signal_unsafe=0:atexit_sleep_ms=0:allow_addr2line=1:allocator_may_return_null=1:report_thread_leaks=0:history_size=2";
+}
+
+/* What the library does through libc for itself, with descriptors and the like, the detector sees; where
+ * rn__race_own_begin was forgotten, this keeps it from being reported. */
 const char *__tsan_default_suppressions(void);
 RN_PUBLIC const char *__tsan_default_suppressions(void)
 {
-    return "race:^rn_os_\nrace:^rn__adopt$\nrace:^worker_record$\nrace:^rn__lock_slow$\nrace:^rn__arch_prepare$\n";
+    return "race:^rn_os_\n";
 }
-#endif
 
+/* ---- a fiber without a past ------------------------------------------------------------------------ */
+
+/* Whoever makes a fiber or a thread hands its past on.  What the runtime starts for its own reasons (a
+ * worker, a timer's goroutine) is made from this fiber, which has none. */
+static struct {
+    rn_atomic(uint32_t) busy;
+    void *fiber, *back; /* back: the fiber of the one who is in */
+} clean;
+
+static void clean_enter(void)
+{
+    uint32_t free = 0;
+    /* acquire: pairs with the release in clean_leave; one thread at a time is on the fiber. */
+    while (!rn_cas_acquire(&clean.busy, &free, 1)) {
+        free = 0;
+        rn_cpu_pause();
+    }
+    clean.back = __tsan_get_current_fiber();
+    __tsan_switch_to_fiber(clean.fiber, RN_FIBER_NO_SYNC);
+}
+
+static void clean_leave(void)
+{
+    __tsan_switch_to_fiber(clean.back, RN_FIBER_NO_SYNC);
+    /* release: pairs with the acquire in clean_enter. */
+    rn_store_release(&clean.busy, 0);
+}
+
+int rn__race_thread_start(pthread_t *t, void *(*f)(void *), void *arg, const char *name)
+{
+    clean_enter();
+    int err = rn_os_thread_start(t, f, arg, name);
+    clean_leave();
+    return err;
+}
+
+/* Goroutines use their thread's variables, such as errno, one after the other. */
+static int share_tls(struct dl_phdr_info *module, size_t size, void *arg)
+{
+    (void)size, (void)arg;
+    for (int i = 0; i < module->dlpi_phnum && module->dlpi_tls_data; i++)
+        if (module->dlpi_phdr[i].p_type == PT_TLS)
+            AnnotateBenignRaceSized("", 0, module->dlpi_tls_data, module->dlpi_phdr[i].p_memsz, "thread-local");
+    return 0;
+}
+
+void rn__fiber_thread_begin(struct rn_m *m)
+{
+    if (!clean.fiber) { /* the first thread that comes to the runtime, before it can start another */
+        clean.fiber = __tsan_create_fiber(0);
+        clean_enter();
+        rn__race_own_begin();
+        clean_leave();
+    }
+    dl_iterate_phdr(share_tls, NULL);
+    __tsan_release(m); /* pairs with rn__fiber_after_switch */
+}
+
+/* ---- goroutines ------------------------------------------------------------------------------------- */
+
+void rn__fiber_name(struct rn_g *g)
+{
+    char name[64];
+    if (!rn__is_goroutine(g))
+        return;
+    snprintf(name, sizeof name, g->name ? "goroutine %llu (%s)" : "goroutine %llu", (unsigned long long)g->id, g->name);
+    __tsan_set_fiber_name(g->fiber, name);
+}
+
+void rn__fiber_begin(struct rn_g *g, struct rn_g *from)
+{
+    if (!from)
+        clean_enter();
+    __tsan_func_entry(g->started_at);
+    g->fiber = __tsan_create_fiber(0);
+    __tsan_func_exit();
+    if (!from)
+        clean_leave();
+    rn__fiber_name(g);
+    if (!unmap_shadow)
+        rn__fiber_after(g, g->stack_hi - 1);
+}
+
+void rn__fiber_after(struct rn_g *g, void *name)
+{
+    void *self = __tsan_get_current_fiber();
+    __tsan_switch_to_fiber(g->fiber, RN_FIBER_NO_SYNC);
+    __tsan_acquire(name);
+    __tsan_switch_to_fiber(self, RN_FIBER_NO_SYNC);
+}
+
+/* Without unmap_shadow the next goroutine on this stack comes after this one: a race between the two
+ * is then overlooked, rather than one reported that is none. */
+void rn__fiber_destroy(struct rn_g *g)
+{
+    void *self = __tsan_get_current_fiber();
+    if (unmap_shadow) {
+        unmap_shadow(self, (uintptr_t)g->stack_lo, (uintptr_t)(g->stack_hi - g->stack_lo));
+    } else {
+        __tsan_switch_to_fiber(g->fiber, RN_FIBER_NO_SYNC);
+        __tsan_release(g->stack_hi - 1);
+        __tsan_switch_to_fiber(self, RN_FIBER_NO_SYNC);
+    }
+    __tsan_destroy_fiber(g->fiber);
+    g->fiber = NULL;
+}
+
+/* ---- turns ------------------------------------------------------------------------------------------ */
+
+static struct {
+    rn_lock lock;
+    struct rn_race_turn *free;
+} turns;
+
+static void more_turns_locked(void)
+{
+    enum { BYTES = 64 << 10 };
+    struct rn_race_turn *t = rn_os_map(BYTES, rn_os_page);
+    for (size_t i = 0; t && i < BYTES / sizeof *t; i++) {
+        t[i].next = turns.free;
+        turns.free = &t[i];
+    }
+}
+
+struct rn_race_turn *rn__race_turn_get(void)
+{
+    rn_lock_take(&turns.lock, RN_RANK_STACKS);
+    if (!turns.free)
+        more_turns_locked();
+    struct rn_race_turn *t = turns.free;
+    if (t)
+        turns.free = t->next;
+    rn_lock_release(&turns.lock);
+    if (t) {
+        rn__race_store(&t->sent);
+        rn__race_store(&t->received);
+    }
+    return t;
+}
+
+void rn__race_turn_put(struct rn_race_turn *t)
+{
+    if (!t)
+        return;
+    rn_lock_take(&turns.lock, RN_RANK_STACKS);
+    t->next = turns.free;
+    turns.free = t;
+    rn_lock_release(&turns.lock);
+}
+
+#endif
 #endif

@@ -80,6 +80,11 @@ struct rn_waiter {
     uint32_t index;                     /* select: the case */
     bool ok;                            /* result, written by the waker before rn__ready */
     bool queued;                        /* in of's queue; guarded by of's lock */
+#ifdef RN_RACE
+    bool timer;                /* channels: of is a timer's */
+    struct rn_race_turn *turn; /* channels: see chan/race.h */
+    uint64_t woken;            /* others: what the waker did before; see base/race.h */
+#endif
 };
 
 /* Every waiter that is queued is noted with its goroutine: a run that ends takes those of its goroutines
@@ -87,6 +92,15 @@ struct rn_waiter {
  * without a park calls rn__waiters_forget. */
 static inline void rn__waiter_note(struct rn_waiter *w, void (*leave)(struct rn_waiter *w));
 static inline void rn__waiters_forget(struct rn_g *g);
+
+/* For the race detector: what the waker has done before comes before what the waiter does now. */
+#ifdef RN_RACE
+#define rn__race_wakes(w) rn__race_store(&(w)->woken)
+#define rn__race_woken(w) rn__race_acquire(&(w)->woken)
+#else
+#define rn__race_wakes(w) ((void)(w))
+#define rn__race_woken(w) ((void)(w))
+#endif
 
 /* The waker's right to wake w: true for exactly one caller.  With the queue's lock held. */
 static inline bool rn__waiter_claim(struct rn_waiter *w)
@@ -200,6 +214,8 @@ static inline void rn__ready_add(struct rn_ready_list *l, struct rn_g *g)
  * When list is not NULL the goroutine is added to it instead of being queued: for callers that
  * hold a lock. */
 RN_INNER int rn__spawn(void (*f)(void *), void *arg, struct rn_ready_list *list);
+/* The same, with a list; for the race detector the goroutine comes after what was released under `name`. */
+int rn__spawn_after(void (*f)(void *), void *arg, struct rn_ready_list *list, void *name);
 
 /* Ends the running goroutine, whose deferred calls have run.  Asks its `ended` callback first, but
  * for RN_ENDED_PANIC, where the caller has asked already. */

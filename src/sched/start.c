@@ -11,6 +11,7 @@
 #include "base/alloc.h"
 #include "base/hooks.h"
 #include "sched/choice.h"
+#include "base/race.h"
 #include "sched/fiber.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -197,7 +198,7 @@ void rn__worker_start(struct rn_p *p, bool spinning)
         all_m_add_locked(m);
         /* release: pairs with the acquires of steal_next and the monitor, which look into the record. */
         rn_store_release(&p->m, m);
-        m->joinable = rn_os_thread_start(&m->thread, worker, m, "runnel") == 0;
+        m->joinable = rn__race_thread_start(&m->thread, worker, m, "runnel") == 0;
         if (!m->joinable) {
             s->m_n--;
             all_m_remove_locked(m);
@@ -347,7 +348,7 @@ void rn__run_prepare(struct rn_go_call *call)
 
 static void start_monitor(void)
 {
-    if (rn_os_thread_start(&rn__sched.monitor, rn__monitor, NULL, "runnel-monitor") != 0)
+    if (rn__race_thread_start(&rn__sched.monitor, rn__monitor, NULL, "runnel-monitor") != 0)
         rn_fatal("rn_run: no thread for the monitor");
 }
 
@@ -457,12 +458,14 @@ int rn__run_wait(struct rn_go_call *call)
     call_stop_hooks();
     rn__debug_stop();
     forget_the_run();
+    rn__race_acquire(RN_RACE_NAME(&rn__sched.main, 0)); /* released in rn__main_ended */
     return rn__sched.main_status;
 }
 
 void rn__main_ended(enum rn_ended how, int status)
 {
     struct rn_sched *s = &rn__sched;
+    rn__race_release(RN_RACE_NAME(&rn__sched.main, 0));
     if (how != RN_ENDED_RETURN) {
         s->exiting = true;
         return;

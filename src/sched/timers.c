@@ -11,10 +11,7 @@
  * monitor, when p's goroutine computes for long. */
 #include "sched/rt.h"
 #include "sched/choice.h"
-#include "sched/fiber.h"
 #include <string.h>
-
-static rn_time timeout_fire(struct rn_timer_entry *e, rn_time now, struct rn_ready_list *wake);
 
 static inline void publish_next(struct rn_p *p)
 {
@@ -38,7 +35,6 @@ static void started(rn_time when)
 
 static void add_locked(struct rn_p *p, struct rn_timer_entry *t, rn_time when)
 {
-    rn__fiber_publish(t);
     t->wheel.when = when;
     rn_wheel_add(&p->wheel, &t->wheel);
     /* release: pairs with the acquire in rn__timer_stop. */
@@ -76,7 +72,6 @@ static struct rn_p *lock_timers_of(struct rn_timer_entry *t)
 bool rn__timer_stop(struct rn_timer_entry *t)
 {
     struct rn_p *p = lock_timers_of(t);
-    rn__fiber_see(t);
     if (!p)
         return false;
     rn_wheel_remove(&p->wheel, &t->wheel);
@@ -99,8 +94,6 @@ bool rn__timer_move(struct rn_timer_entry *t, rn_time when)
 
 static void fire_one(struct rn_p *p, struct rn_timer_entry *t, rn_time now, struct rn_ready_list *wake)
 {
-    if (t->fire != timeout_fire) /* which is of this layer: a sleep orders nothing */
-        rn__fiber_see(t);
     rn_time again = t->fire(t, now, wake);
     if (again)
         add_locked(p, t, again);
@@ -171,7 +164,6 @@ static bool is_awaited(struct rn_wheel_entry *e, void *arg)
 {
     (void)arg;
     struct rn_timer_entry *t = rn_container(e, struct rn_timer_entry, wheel);
-    rn__fiber_see(t);
     return !t->awaited || t->awaited(t);
 }
 

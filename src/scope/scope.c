@@ -16,6 +16,7 @@
  * place and the first error would need a third lock.
  */
 #include "base/alloc.h"
+#include "base/race.h"
 #include "sched/sched.h"
 #include <runnel/scope.h>
 #include <runnel/time.h>
@@ -145,6 +146,7 @@ static void record_panic(struct scope *s, struct rn_panic *panic)
 static void give_back(struct scope *s)
 {
     struct rn_waiter *w = NULL;
+    rn__race_release(RN_RACE_NAME(s, 0));
     lock(s);
     if (!rn_list_empty(&s->waiters) && s->live <= s->limit) {
         w = rn_container(rn_list_pop(&s->waiters), struct rn_waiter, node);
@@ -192,7 +194,7 @@ static int let_in(struct scope *s, bool wait)
 {
     struct rn_waiter w = {.g = rn__self(), .of = s};
     lock(s);
-    bool over = s->ended, full = s->limit && s->live >= s->limit;
+    bool over = s->ended, full = s->limit && s->live >= s->limit, limited = s->limit != 0;
     if (!over && !full) {
         s->live++;
     } else if (!over && wait) {
@@ -204,6 +206,8 @@ static int let_in(struct scope *s, bool wait)
         rn_panic("scope_go: the scope has ended");
     if (full && wait)
         rn__park(RN_WAIT_SCOPE, s); /* the place of one that has ended is ours then */
+    if (limited && (wait || !full))
+        rn__race_acquire(RN_RACE_NAME(s, 0)); /* after the one whose place it was: as with a semaphore */
     return full && !wait ? RN_EAGAIN : 0;
 }
 
@@ -256,6 +260,7 @@ static void join(struct scope *s)
         if (waits)
             rn__park(RN_WAIT_SCOPE, s);
     }
+    rn__race_acquire(RN_RACE_NAME(s, 0)); /* after all that have ended */
     rn_ctx_cancel(s->ctx);
 }
 

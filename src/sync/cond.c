@@ -7,6 +7,7 @@
  */
 #include <runnel/cond.h>
 
+#include "base/race.h"
 #include "chan/wait.h"
 #include "sync/waitq.h"
 
@@ -33,6 +34,7 @@ void rn_cond_wait(rn_cond *c, rn_mutex *m)
     join(c, &w);
     rn_mutex_unlock(m);
     rn__park(RN_WAIT_COND, c);
+    rn__race_woken(&w);
     rn_mutex_lock(m);
 }
 
@@ -49,6 +51,8 @@ int rn_cond_wait_ctx(rn_context *ctx, rn_cond *c, rn_mutex *m)
         if (rn__waitq_remove(&c->rn_queue, &w))
             count(c, (uint32_t)-1);
         rn__waitq_unlock(&c->rn_queue);
+    } else {
+        rn__race_woken(&w);
     }
     rn_mutex_lock(m);
     return err;
@@ -63,6 +67,7 @@ static void wake_locked(rn_cond *c, uint32_t most, struct rn_ready_list *wake)
         count(c, (uint32_t)-1);
         if (!rn__waiter_claim(w))
             continue;
+        rn__race_wakes(w);
         w->g->woken_by = w;
         rn__ready_add(wake, w->g);
     }
@@ -72,6 +77,7 @@ static void wake_up(rn_cond *c, uint32_t most)
 {
     rn__point(RN_AT_COND_SIGNAL, c);
     rn__waitq_check(&c->rn_queue, "cond");
+    rn__race_touch(c);
     /* relaxed: see the head comment. */
     if (rn_load_relaxed(&c->rn_waiting) == 0)
         return;

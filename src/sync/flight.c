@@ -8,6 +8,7 @@
  */
 #include <runnel/flight.h>
 
+#include "base/race.h"
 #include "chan/wait.h"
 #include "sync/waitq.h"
 #include <stdio.h>
@@ -82,6 +83,7 @@ static void land(void *call)
     unlink_call(c);
     while ((w = rn__waitq_pop(&c->guests)) != NULL) {
         rn_container(w, struct guest, w)->out = c->out;
+        rn__race_wakes(w);
         rn__ready_add(&wake, w->g);
     }
     rn__waitq_unlock(&c->flight->rn_lock);
@@ -108,6 +110,7 @@ static int follow(rn_context *ctx, struct rn_flight_call *c, rn_flight *f, struc
         rn__waitq_unlock(&f->rn_lock);
         return err;
     }
+    rn__race_woken(&g->w);
     if (g->out.how == RN_ENDED_PANIC)
         rn_panic("%s", g->out.text);
     if (g->out.how == RN_ENDED_EXIT)
@@ -122,6 +125,7 @@ int rn_flight_do_ctx(rn_context *ctx, rn_flight *f, const char *key, rn_flight_f
     struct rn_flight_call mine = {.flight = f, .key = key, .hash = hash_of(key)};
     struct guest g = {.w = {.g = rn__self()}};
     g.w.claim = &g.claim;
+    rn__race_read(key, RN_RACE_ON ? strlen(key) + 1 : 0, RN_RACE_PC);
     rn__waitq_check(&f->rn_lock, "flight");
     rn__waitq_lock(&f->rn_lock);
     struct rn_flight_call **at = find(f, key, mine.hash), *c = *at;

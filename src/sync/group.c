@@ -6,6 +6,7 @@
  */
 #include <runnel/group.h>
 
+#include "base/race.h"
 #include "sync/waitq.h"
 
 void rn_group_limit(rn_group *g, int n)
@@ -25,7 +26,8 @@ bool rn__group_enter(rn_group *g, bool wait)
     rn__waitq_check(&g->rn_slots, "group");
     struct rn_waiter w = {0};
     rn__waitq_lock(&g->rn_slots);
-    bool room = !g->rn_limit || g->rn_active < g->rn_limit - 1;
+    bool limited = g->rn_limit != 0;
+    bool room = !limited || g->rn_active < g->rn_limit - 1;
     if (room) {
         g->rn_active++;
     } else if (wait) {
@@ -35,6 +37,8 @@ bool rn__group_enter(rn_group *g, bool wait)
     rn__waitq_unlock(&g->rn_slots);
     if (!room && wait)
         rn__park(RN_WAIT_GROUP, g);
+    if (limited && (room || wait)) /* as if a place were a value in a buffered channel (Go, errgroup) */
+        rn__race_acquire(RN_RACE_NAME(g, 0));
     if (room || wait)
         rn_wg_add(&g->rn_all, 1);
     return room || wait;
@@ -43,6 +47,7 @@ bool rn__group_enter(rn_group *g, bool wait)
 /* One goroutine of g is over. */
 static void leave(rn_group *g, int err)
 {
+    rn__race_release(RN_RACE_NAME(g, 0));
     rn__waitq_lock(&g->rn_slots);
     bool first = err && !g->rn_err;
     if (first)

@@ -161,17 +161,19 @@ bool rn__map_load(rn_map *m, struct rn_map_key key, void **v)
     void *value = NULL;
     struct rn_mshard *s = look(m, key, &k);
     bool found = s && rn__map_read(s, &k, &value);
+    rn__map_race_sees(m, k.hash);
     if (v)
         *v = value;
     return found;
 }
 
-bool rn__map_swap(rn_map *m, struct rn_map_key key, void *v, void **before)
+static bool swap(rn_map *m, struct rn_map_key key, void *v, void **before, bool sees)
 {
     rn__point(RN_AT_MAP, m);
     struct rn_mkey k;
     struct rn_mshard *s = look_or_make(m, key, &k);
-    rn_mutex_lock(&s->mutex);
+    rn__map_race_changes(m, k.hash);
+    rn__map_lock(s);
     struct rn_mslot *at = rn__map_find(s, &k);
     *before = at ? value_of(at) : NULL;
     bool found = at != NULL, stored = true;
@@ -179,16 +181,23 @@ bool rn__map_swap(rn_map *m, struct rn_map_key key, void *v, void **before)
         set_value(at, v);
     else
         stored = rn__map_insert(s, &k, v);
-    rn_mutex_unlock(&s->mutex);
+    rn__map_unlock(s);
     if (!stored)
         no_memory();
+    if (sees)
+        rn__map_race_sees(m, k.hash);
     return found;
+}
+
+bool rn__map_swap(rn_map *m, struct rn_map_key key, void *v, void **before)
+{
+    return swap(m, key, v, before, true);
 }
 
 void rn__map_store(rn_map *m, struct rn_map_key key, void *v)
 {
     void *before;
-    rn__map_swap(m, key, v, &before);
+    swap(m, key, v, &before, false);
 }
 
 bool rn__map_load_or_store(rn_map *m, struct rn_map_key key, void *v, void **actual)
@@ -196,15 +205,20 @@ bool rn__map_load_or_store(rn_map *m, struct rn_map_key key, void *v, void **act
     rn__point(RN_AT_MAP, m);
     struct rn_mkey k;
     struct rn_mshard *s = look_or_make(m, key, &k);
-    if (rn__map_read(s, &k, actual))
+    if (rn__map_read(s, &k, actual)) {
+        rn__map_race_sees(m, k.hash);
         return true;
-    rn_mutex_lock(&s->mutex);
+    }
+    rn__map_lock(s);
     struct rn_mslot *at = rn__map_find(s, &k);
+    if (!at)
+        rn__map_race_changes(m, k.hash);
     *actual = at ? value_of(at) : v;
     bool stored = at || rn__map_insert(s, &k, v);
-    rn_mutex_unlock(&s->mutex);
+    rn__map_unlock(s);
     if (!stored)
         no_memory();
+    rn__map_race_sees(m, k.hash);
     return at != NULL;
 }
 
@@ -217,13 +231,16 @@ bool rn__map_load_and_delete(rn_map *m, struct rn_map_key key, void **v)
     struct rn_mslot *at = NULL;
     /* A key that is not there, which is common, costs no lock. */
     if (s && rn__map_read(s, &k, &value)) {
-        rn_mutex_lock(&s->mutex);
+        rn__map_lock(s);
         at = rn__map_find(s, &k);
         value = at ? value_of(at) : NULL;
-        if (at)
+        if (at) {
+            rn__map_race_changes(m, k.hash);
             rn__map_remove(s, at);
-        rn_mutex_unlock(&s->mutex);
+        }
+        rn__map_unlock(s);
     }
+    rn__map_race_sees(m, k.hash);
     if (v)
         *v = value;
     return at != NULL;
@@ -236,12 +253,15 @@ bool rn__map_compare_and_swap(rn_map *m, struct rn_map_key key, void *old, void 
     struct rn_mshard *s = look(m, key, &k);
     if (!s)
         return false;
-    rn_mutex_lock(&s->mutex);
+    rn__map_lock(s);
     struct rn_mslot *at = rn__map_find(s, &k);
     bool swap = at && value_of(at) == old;
-    if (swap)
+    if (swap) {
+        rn__map_race_changes(m, k.hash);
         set_value(at, v);
-    rn_mutex_unlock(&s->mutex);
+    }
+    rn__map_unlock(s);
+    rn__map_race_sees(m, k.hash);
     return swap;
 }
 
@@ -252,12 +272,15 @@ bool rn__map_compare_and_delete(rn_map *m, struct rn_map_key key, void *old)
     struct rn_mshard *s = look(m, key, &k);
     if (!s)
         return false;
-    rn_mutex_lock(&s->mutex);
+    rn__map_lock(s);
     struct rn_mslot *at = rn__map_find(s, &k);
     bool match = at && value_of(at) == old;
-    if (match)
+    if (match) {
+        rn__map_race_changes(m, k.hash);
         rn__map_remove(s, at);
-    rn_mutex_unlock(&s->mutex);
+    }
+    rn__map_unlock(s);
+    rn__map_race_sees(m, k.hash);
     return match;
 }
 
@@ -277,10 +300,12 @@ void rn_map_clear(rn_map *m)
     rn__point(RN_AT_MAP, m);
     /* acquire: as in shards_of. */
     struct rn_map_shards *s = rn_load_acquire(&m->rn_shards);
+    if (RN_RACE_ON && s)
+        rn__race_release(RN_RACE_NAME(s->shard, 0));
     for (uint32_t i = 0; s && i < s->n; i++) {
-        rn_mutex_lock(&s->shard[i].mutex);
+        rn__map_lock(&s->shard[i]);
         rn__map_remove_all(&s->shard[i]);
-        rn_mutex_unlock(&s->shard[i].mutex);
+        rn__map_unlock(&s->shard[i]);
     }
 }
 

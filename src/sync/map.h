@@ -4,6 +4,7 @@
 #define RN_SYNC_MAP_H
 
 #include "base/atomic.h"
+#include "base/race.h"
 #include <runnel/map.h>
 #include <runnel/mutex.h>
 
@@ -55,6 +56,47 @@ struct rn_map_shards {
     uint32_t n, shift; /* n = 1 << (64 - shift), n > 1 */
     struct rn_mshard shard[];
 };
+
+/* The shard's mutex.  The race detector is not told: it would order the users of different keys. */
+static inline void rn__map_lock(struct rn_mshard *s)
+{
+    if (RN_RACE_ON)
+        rn__mutex_lock_slow(&s->mutex);
+    else
+        rn_mutex_lock(&s->mutex);
+}
+
+static inline void rn__map_unlock(struct rn_mshard *s)
+{
+    if (RN_RACE_ON)
+        rn__mutex_unlock_slow(&s->mutex);
+    else
+        rn_mutex_unlock(&s->mutex);
+}
+
+/* For the race detector: a name for each key, as good as; they are odd addresses within the shards.  The
+ * first is that of rn_map_clear. */
+static inline void *rn__map_race_name(struct rn_map_shards *s, uint64_t hash)
+{
+    uint64_t names = s->n * sizeof(struct rn_mshard) / 2 - 1;
+    return RN_RACE_NAME(s->shard, 1 + hash % names);
+}
+
+/* What this goroutine has done comes before what those do who see its change of the key. */
+static inline void rn__map_race_changes(rn_map *m, uint64_t hash)
+{
+    if (RN_RACE_ON)
+        rn__race_release(rn__map_race_name(rn_load_acquire(&m->rn_shards), hash));
+}
+
+static inline void rn__map_race_sees(rn_map *m, uint64_t hash)
+{
+    struct rn_map_shards *s = RN_RACE_ON ? rn_load_acquire(&m->rn_shards) : NULL;
+    if (!s)
+        return;
+    rn__race_acquire(rn__map_race_name(s, hash));
+    rn__race_acquire(RN_RACE_NAME(s->shard, 0));
+}
 
 /* ---- map_key.c ---------------------------------------------------------------------------------- */
 

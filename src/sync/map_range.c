@@ -55,7 +55,7 @@ static size_t bytes_of_keys(const struct rn_mshard *s, struct rn_mtable *t)
 }
 
 /* With the mutex; NULL: no memory. */
-static struct copy *copy_shard(struct rn_mshard *s, struct rn_mtable *t)
+static struct copy *copy_shard(rn_map *m, struct rn_mshard *s, struct rn_mtable *t)
 {
     size_t n = rn_load_relaxed(&s->n); /* relaxed, all: written under the mutex */
     size_t entries = sizeof(struct copy) + n * sizeof(struct entry);
@@ -67,20 +67,21 @@ static struct copy *copy_shard(struct rn_mshard *s, struct rn_mtable *t)
         struct rn_mslot *at = &t->slots[i];
         if (!rn_load_relaxed(&at->hash))
             continue;
+        rn__map_race_sees(m, rn_load_relaxed(&at->hash));
         uintptr_t key = s->copies ? copy_key(c, block_at(at)) : rn_load_relaxed(&at->key);
         c->entries[c->n++] = (struct entry){key, rn_load_relaxed(&at->value)};
     }
     return c;
 }
 
-static bool visit_shard(struct rn_mshard *s, rn_map_visit *f, void *arg)
+static bool visit_shard(rn_map *m, struct rn_mshard *s, rn_map_visit *f, void *arg)
 {
     struct copy *c = NULL;
-    rn_mutex_lock(&s->mutex);
+    rn__map_lock(s);
     struct rn_mtable *t = rn_load_relaxed(&s->table); /* relaxed: written under the mutex */
     if (t)
-        c = copy_shard(s, t);
-    rn_mutex_unlock(&s->mutex);
+        c = copy_shard(m, s, t);
+    rn__map_unlock(s);
     if (!t)
         return true;
     if (!c)
@@ -99,7 +100,9 @@ void rn_map_range(rn_map *m, rn_map_visit *f, void *arg)
     rn__point(RN_AT_MAP, m);
     /* acquire: pairs with the release in shards_of (map.c). */
     struct rn_map_shards *s = rn_load_acquire(&m->rn_shards);
+    if (RN_RACE_ON && s)
+        rn__race_acquire(RN_RACE_NAME(s->shard, 0)); /* a clear before */
     for (uint32_t i = 0; s && i < s->n; i++)
-        if (!visit_shard(&s->shard[i], f, arg))
+        if (!visit_shard(m, &s->shard[i], f, arg))
             return;
 }

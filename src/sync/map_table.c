@@ -45,10 +45,10 @@ bool rn__map_read(struct rn_mshard *s, const struct rn_mkey *k, void **value)
             return at != NULL;
         rn_cpu_pause();
     }
-    rn_mutex_lock(&s->mutex);
+    rn__map_lock(s);
     struct rn_mslot *at = rn__map_find(s, k);
     *value = at ? rn_load_relaxed(&at->value) : NULL; /* relaxed: written under the mutex */
-    rn_mutex_unlock(&s->mutex);
+    rn__map_unlock(s);
     return at != NULL;
 }
 

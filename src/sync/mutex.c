@@ -45,6 +45,7 @@
  */
 #include <runnel/mutex.h>
 
+#include "base/race.h"
 #include "chan/wait.h"
 #include "sync/waitq.h"
 
@@ -66,6 +67,8 @@ void rn_mutex_lock(rn_mutex *m)
     if (!rn_cas_acquire(&m->rn_state, &s, LOCKED))
         rn__mutex_lock_slow(m);
     rn__point_locked(m, false);
+    rn__race_touch(m);
+    rn__race_acquire(RN_RACE_NAME(m, 0));
 }
 
 void rn_mutex_unlock(rn_mutex *m)
@@ -74,6 +77,8 @@ void rn_mutex_unlock(rn_mutex *m)
     rn__point_unlocks(m);
     uint32_t s = LOCKED; /* a guess for the swap; the slow way knows the others */
     rn__waitq_check(&m->rn_queue, "mutex");
+    rn__race_touch(m);
+    rn__race_release(RN_RACE_NAME(m, 0));
     /* release: pairs with the acquire of whoever locks next. */
     if (!rn_cas_release(&m->rn_state, &s, 0))
         rn__mutex_unlock_slow(m);
@@ -96,7 +101,11 @@ bool rn_mutex_try_lock(rn_mutex *m)
 {
     rn__point(RN_AT_TRY_LOCK, m);
     rn__waitq_check(&m->rn_queue, "mutex");
-    return try_take(m, 0);
+    rn__race_touch(m);
+    bool taken = try_take(m, 0);
+    if (taken)
+        rn__race_acquire(RN_RACE_NAME(m, 0));
+    return taken;
 }
 
 /* A waiter's stay in the slow path. */
@@ -207,7 +216,12 @@ void rn__mutex_lock_slow(rn_mutex *m)
 
 int rn_mutex_lock_ctx(rn_context *ctx, rn_mutex *m)
 {
-    return rn_mutex_try_lock(m) ? 0 : lock_slow(ctx, m);
+    if (rn_mutex_try_lock(m))
+        return 0;
+    int err = lock_slow(ctx, m);
+    if (!err)
+        rn__race_acquire(RN_RACE_NAME(m, 0));
+    return err;
 }
 
 /* With the queue's lock and LOCKED|QUEUED, by the holder: lets go, or hands over, and returns whom to

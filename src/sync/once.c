@@ -7,6 +7,7 @@
 #include <runnel/once.h>
 
 #include "base/alloc.h"
+#include "base/race.h"
 #include "sync/waitq.h"
 #include <string.h>
 
@@ -27,6 +28,9 @@ bool rn__once_begin(rn_once *o)
     rn__waitq_unlock(&o->rn_queue);
     if (s == RN_ONCE_RUNNING)
         rn__park(RN_WAIT_ONCE, o);
+    rn__race_touch(o);
+    if (s != RN_ONCE_NEW)
+        rn__race_acquire(RN_RACE_NAME(o, 0));
     return s == RN_ONCE_NEW;
 }
 
@@ -34,6 +38,7 @@ void rn__once_end(rn_once *o)
 {
     rn__point(RN_AT_ONCE, o);
     struct rn_ready_list wake = {0};
+    rn__race_release(RN_RACE_NAME(o, 0));
     rn__waitq_lock(&o->rn_queue);
     /* release: pairs with the acquire in rn__once_first; publishes what the call has done. */
     rn_store_release(&o->rn_state, RN_ONCE_DONE);

@@ -17,6 +17,7 @@
 #include <runnel/pool.h>
 
 #include "base/alloc.h"
+#include "base/race.h"
 #include "sched/local.h"
 #include "sched/sched.h"
 #include "sync/waitq.h"
@@ -104,12 +105,27 @@ static inline struct stack *enter(struct rn_pool_shards *s, struct rn_m **m)
     return NULL;
 }
 
+/* For the race detector: a name for each object, which lies outside of it. */
+static inline void *race_name(void *object)
+{
+    static char names[1 << 12];
+    uint64_t mixed = (uint64_t)(uintptr_t)object * 0x9e3779b97f4a7c15u;
+    return RN_RACE_ON ? &names[mixed >> 52] : NULL;
+}
+
+static void drop(rn_pool *p, void *object)
+{
+    if (RN_RACE_ON)
+        rn__race_acquire(race_name(object)); /* what its last user did comes before the free */
+    if (p->rn_free)
+        p->rn_free(object);
+}
+
 /* To the shared stack; what it has no room for is freed. */
 static void give(rn_pool *p, struct rn_pool_shards *s, void *const *from, uint32_t n)
 {
     for (uint32_t i = shared_put(s, from, n); i < n; i++)
-        if (p->rn_free)
-            p->rn_free(from[i]);
+        drop(p, from[i]);
 }
 
 /* Its own stack was empty: fetches some, keeps one, and puts the rest there (by now that may be
@@ -142,7 +158,7 @@ static __attribute__((noinline)) void *get_slow(rn_pool *p)
     return object || !p->rn_make ? object : p->rn_make();
 }
 
-void *rn_pool_get(rn_pool *p)
+static inline void *get(rn_pool *p)
 {
     rn__point(RN_AT_POOL, p);
     struct rn_m *m;
@@ -157,6 +173,14 @@ void *rn_pool_get(rn_pool *p)
     if (own)
         rn__local_leave(m);
     return get_slow(p);
+}
+
+void *rn_pool_get(rn_pool *p)
+{
+    void *object = get(p);
+    if (RN_RACE_ON && object)
+        rn__race_acquire(race_name(object));
+    return object;
 }
 
 /* The processor's stack is full, or there is none: sends half of it along. */
@@ -179,8 +203,8 @@ static __attribute__((noinline)) void put_slow(rn_pool *p, void *object)
     struct rn_pool_shards *s = shards_of(p);
     if (s)
         put_shared(p, s, object);
-    else if (p->rn_free)
-        p->rn_free(object);
+    else
+        drop(p, object);
 }
 
 void rn_pool_put(rn_pool *p, void *object)
@@ -189,6 +213,8 @@ void rn_pool_put(rn_pool *p, void *object)
     struct rn_m *m;
     if (!object)
         return;
+    if (RN_RACE_ON)
+        rn__race_release(race_name(object));
     /* acquire: as in shards_of. */
     struct rn_pool_shards *s = rn_load_acquire(&p->rn_shards);
     struct stack *own = s ? enter(s, &m) : NULL;
@@ -208,10 +234,10 @@ void rn_pool_drain(rn_pool *p)
     struct rn_pool_shards *s = rn_xchg_acq_rel(&p->rn_shards, NULL);
     if (!s)
         return;
-    for (uint32_t i = 0; p->rn_free && i < s->shared_n; i++)
-        p->rn_free(s->shared[i]);
-    for (uint32_t i = 0; p->rn_free && i < s->procs; i++)
+    for (uint32_t i = 0; i < s->shared_n; i++)
+        drop(p, s->shared[i]);
+    for (uint32_t i = 0; i < s->procs; i++)
         while (s->own[i].n)
-            p->rn_free(s->own[i].objects[--s->own[i].n]);
+            drop(p, s->own[i].objects[--s->own[i].n]);
     rn__free(s);
 }

@@ -32,6 +32,7 @@
  */
 #include <runnel/rwmutex.h>
 
+#include "base/race.h"
 #include "chan/wait.h"
 #include "sync/waitq.h"
 
@@ -45,6 +46,21 @@ static struct rn_waitq *queue_of(rn_rwmutex *m)
 static void check(rn_rwmutex *m)
 {
     rn__waitq_check(queue_of(m), "rwmutex");
+}
+
+/* For the race detector: readers come after the writers before them, writers after both. */
+enum { READ, WROTE }; /* names (base/race.h) */
+
+static void race_reads(rn_rwmutex *m)
+{
+    rn__race_touch(m);
+    rn__race_acquire(RN_RACE_NAME(m, WROTE));
+}
+
+static void race_writes(rn_rwmutex *m)
+{
+    race_reads(m);
+    rn__race_acquire(RN_RACE_NAME(m, READ));
 }
 
 /* ---- the queue of readers (guarded by the same lock) ------------------------------------------- */
@@ -248,19 +264,25 @@ int rn_rwmutex_rlock_ctx(rn_context *ctx, rn_rwmutex *m)
 {
     rn__point(RN_AT_RLOCK, m);
     check(m);
-    return rlock_short(m) ? 0 : rlock_slow(ctx, m);
+    int err = rlock_short(m) ? 0 : rlock_slow(ctx, m);
+    if (!err)
+        race_reads(m);
+    return err;
 }
 
 bool rn_rwmutex_try_rlock(rn_rwmutex *m)
 {
     rn__point(RN_AT_TRY_LOCK, m);
     check(m);
-    if (rlock_short(m))
-        return true;
-    /* QUEUED may be left from waiters that are gone. */
-    rn__waitq_lock(queue_of(m));
-    bool ours = rlock_locked(m, NULL);
-    rn__waitq_unlock(queue_of(m));
+    bool ours = rlock_short(m);
+    if (!ours) {
+        /* QUEUED may be left from waiters that are gone. */
+        rn__waitq_lock(queue_of(m));
+        ours = rlock_locked(m, NULL);
+        rn__waitq_unlock(queue_of(m));
+    }
+    if (ours)
+        race_reads(m);
     return ours;
 }
 
@@ -336,14 +358,20 @@ int rn_rwmutex_lock_ctx(rn_context *ctx, rn_rwmutex *m)
 {
     rn__point(RN_AT_LOCK, m);
     check(m);
-    return lock_short(m) ? 0 : lock_slow(ctx, m);
+    int err = lock_short(m) ? 0 : lock_slow(ctx, m);
+    if (!err)
+        race_writes(m);
+    return err;
 }
 
 bool rn_rwmutex_try_lock(rn_rwmutex *m)
 {
     rn__point(RN_AT_TRY_LOCK, m);
     check(m);
-    return lock_short(m);
+    bool ours = lock_short(m);
+    if (ours)
+        race_writes(m);
+    return ours;
 }
 
 void rn_rwmutex_destroy(rn_rwmutex *m)
@@ -367,6 +395,7 @@ void rn_rwmutex_rlock(rn_rwmutex *m)
     check(m);
     rn__rwmutex_rlock_slow(m);
     rn__point_locked(m, true);
+    race_reads(m);
 }
 
 void rn_rwmutex_runlock(rn_rwmutex *m)
@@ -374,6 +403,8 @@ void rn_rwmutex_runlock(rn_rwmutex *m)
     rn__point(RN_AT_RUNLOCK, m);
     rn__point_unlocks(m);
     check(m);
+    rn__race_touch(m);
+    rn__race_release(RN_RACE_NAME(m, READ));
     rn__rwmutex_runlock_slow(m);
     rn__point(RN_AFTER_UNLOCK, m);
 }
@@ -384,6 +415,7 @@ void rn_rwmutex_lock(rn_rwmutex *m)
     check(m);
     rn__rwmutex_lock_slow(m);
     rn__point_locked(m, false);
+    race_writes(m);
 }
 
 void rn_rwmutex_unlock(rn_rwmutex *m)
@@ -391,6 +423,8 @@ void rn_rwmutex_unlock(rn_rwmutex *m)
     rn__point(RN_AT_UNLOCK, m);
     rn__point_unlocks(m);
     check(m);
+    rn__race_touch(m);
+    rn__race_release(RN_RACE_NAME(m, WROTE));
     rn__rwmutex_unlock_slow(m);
     rn__point(RN_AFTER_UNLOCK, m);
 }

@@ -7,6 +7,7 @@
  */
 #include <runnel/semaphore.h>
 
+#include "base/race.h"
 #include "chan/wait.h"
 #include "sync/waitq.h"
 
@@ -54,6 +55,7 @@ static bool take_locked(rn_semaphore *s, int64_t n)
 static void check(rn_semaphore *s, int64_t n)
 {
     rn__waitq_check(&s->rn_queue, "semaphore");
+    rn__race_touch(s);
     if (n < 0)
         rn_panic("semaphore: negative weight");
 }
@@ -65,6 +67,8 @@ bool rn_sem_try_acquire(rn_semaphore *s, int64_t n)
     rn__waitq_lock(&s->rn_queue);
     bool taken = take_locked(s, n);
     rn__waitq_unlock(&s->rn_queue);
+    if (taken)
+        rn__race_acquire(RN_RACE_NAME(s, 0));
     return taken;
 }
 
@@ -82,7 +86,7 @@ int rn_sem_acquire(rn_context *ctx, rn_semaphore *s, int64_t n)
 {
     rn__point(RN_AT_ACQUIRE, s);
     check(s, n);
-    int err = ctx ? rn__done_err(ctx) : 0;
+    int err = ctx ? rn__done_seen(ctx) : 0;
     if (err)
         return err;
     struct request r = {.w = {.g = NULL}, .n = n};
@@ -97,11 +101,12 @@ int rn_sem_acquire(rn_context *ctx, rn_semaphore *s, int64_t n)
             rn__waitq_push(&s->rn_queue, &r.w);
     }
     rn__waitq_unlock(&s->rn_queue);
-    if (taken)
-        return 0;
-    err = rn__wait_ctx(&r.w, ctx, RN_WAIT_SEMAPHORE, s);
+    if (!taken)
+        err = rn__wait_ctx(&r.w, ctx, RN_WAIT_SEMAPHORE, s);
     if (err && !never)
         leave(s, &r);
+    if (!err)
+        rn__race_acquire(RN_RACE_NAME(s, 0));
     return err;
 }
 
@@ -109,6 +114,7 @@ void rn_sem_release(rn_semaphore *s, int64_t n)
 {
     rn__point(RN_AT_RELEASE, s);
     check(s, n);
+    rn__race_release(RN_RACE_NAME(s, 0));
     rn__waitq_lock(&s->rn_queue);
     bool enough = n <= s->rn_used;
     struct rn_ready_list wake = {0};

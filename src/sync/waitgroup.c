@@ -24,6 +24,7 @@
  */
 #include <runnel/waitgroup.h>
 
+#include "base/race.h"
 #include "chan/wait.h"
 #include "sync/waitq.h"
 
@@ -32,6 +33,12 @@ static const uint64_t WAITED = 1;
 static int32_t count_of(uint64_t state)
 {
     return (int32_t)(uint32_t)(state >> 32);
+}
+
+/* What add and wait touch for the race detector.  Nobody else does. */
+static inline void *race_word(rn_waitgroup *wg)
+{
+    return (char *)&wg->rn_state + 4;
 }
 
 /* The counter has come to zero and somebody may wait. */
@@ -49,14 +56,20 @@ static void let_go(rn_waitgroup *wg)
         rn__ready_all(&wake);
 }
 
-void rn_wg_add(rn_waitgroup *wg, int n)
+static inline void add(rn_waitgroup *wg, int n, void *pc)
 {
     rn__point(n < 0 ? RN_AT_WG_DONE : RN_AT_WG_ADD, wg);
     rn__waitq_check(&wg->rn_queue, "waitgroup");
+    rn__race_touch(wg);
+    if (n < 0)
+        rn__race_release(RN_RACE_NAME(wg, 0));
     /* acq_rel: release pairs with the acquire in wait; acquire pairs with the release of the others who
      * counted down, so that a waiter woken by this one comes after all. */
     uint64_t before = rn_add_acq_rel(&wg->rn_state, (uint64_t)(int64_t)n << 32);
     int32_t count = count_of(before + ((uint64_t)(int64_t)n << 32));
+    /* The first add must be ordered with the wait: it reads, to the race detector, what the wait writes. */
+    if (n > 0 && count == n)
+        rn__race_read(race_word(wg), 1, pc);
     if (__builtin_expect(count < 0, 0))
         rn_panic("sync: negative WaitGroup counter");
     if (__builtin_expect(!(before & WAITED), 1)) {
@@ -70,13 +83,18 @@ void rn_wg_add(rn_waitgroup *wg, int n)
     rn__point(RN_AFTER_DONE, wg);
 }
 
+void rn_wg_add(rn_waitgroup *wg, int n)
+{
+    add(wg, n, RN_RACE_PC);
+}
+
 void rn_wg_done(rn_waitgroup *wg)
 {
-    rn_wg_add(wg, -1);
+    add(wg, -1, RN_RACE_PC);
 }
 
 /* True: all is done.  False: w is queued. */
-static bool join(rn_waitgroup *wg, struct rn_waiter *w)
+static bool join(rn_waitgroup *wg, struct rn_waiter *w, void *pc)
 {
     bool done = false;
     rn__waitq_lock(&wg->rn_queue);
@@ -88,10 +106,13 @@ static bool join(rn_waitgroup *wg, struct rn_waiter *w)
             break;
         else
             s = rn_load_acquire(&wg->rn_state); /* acquire: as above */
-    if (s == 0)
+    if (s == 0) {
         done = true;
-    else
+    } else {
+        if (rn__waitq_empty(&wg->rn_queue)) /* the first: more of them don't race with each other */
+            rn__race_write(race_word(wg), 1, pc);
         rn__waitq_push(&wg->rn_queue, w);
+    }
     rn__waitq_unlock(&wg->rn_queue);
     return done;
 }
@@ -119,11 +140,11 @@ static void leave(rn_waitgroup *wg, struct rn_waiter *w)
         rn__park(RN_WAIT_WAITGROUP, wg);
 }
 
-static int wait_slow(rn_context *ctx, rn_waitgroup *wg)
+static int wait_slow(rn_context *ctx, rn_waitgroup *wg, void *pc)
 {
     rn_atomic(uint32_t) claim = 0;
     struct rn_waiter w = {.g = rn__self(), .claim = ctx ? &claim : NULL};
-    if (join(wg, &w))
+    if (join(wg, &w, pc))
         return 0;
     int err = 0;
     if (ctx)
@@ -144,17 +165,23 @@ void rn_wg_wait(rn_waitgroup *wg)
 {
     rn__point(RN_AT_WG_WAIT, wg);
     rn__waitq_check(&wg->rn_queue, "waitgroup");
+    rn__race_touch(wg);
     /* acquire: pairs with the release in add. */
     if (rn_load_acquire(&wg->rn_state) != 0)
-        wait_slow(NULL, wg);
+        wait_slow(NULL, wg, RN_RACE_PC);
+    rn__race_acquire(RN_RACE_NAME(wg, 0));
 }
 
 int rn_wg_wait_ctx(rn_context *ctx, rn_waitgroup *wg)
 {
     rn__point(RN_AT_WG_WAIT, wg);
     rn__waitq_check(&wg->rn_queue, "waitgroup");
+    rn__race_touch(wg);
     /* acquire: pairs with the release in add. */
-    return rn_load_acquire(&wg->rn_state) == 0 ? 0 : wait_slow(ctx, wg);
+    int err = rn_load_acquire(&wg->rn_state) == 0 ? 0 : wait_slow(ctx, wg, RN_RACE_PC);
+    if (!err)
+        rn__race_acquire(RN_RACE_NAME(wg, 0));
+    return err;
 }
 
 bool rn__wg_ended(void *wg, enum rn_ended how, intptr_t result, struct rn_panic *panic)

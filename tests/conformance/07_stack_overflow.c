@@ -52,10 +52,12 @@ TEST_DIES(shows_the_outer_end, 2, "\nfalls\n\t")
     wait_for_ever();
 }
 
+#ifndef RN_RACE /* whose record of calls, 64 Ki, is full before this stack is */
 TEST_DIES(main_too, 2, "fatal error: stack overflow\n\ngoroutine 1 [running]:\nfall\n")
 {
     fall(0);
 }
+#endif
 
 static void deep_enough(int *sum, chan(int) done)
 {

@@ -1,6 +1,7 @@
 /* Close: every waiting receiver wakes; buffered values are still received; then zero values with ok =
  * false.  Waiting senders panic. */
 #include "chan_inside.h"
+#include "../on_purpose.h"
 
 struct result {
     long v;
@@ -102,6 +103,7 @@ static void check_senders_panic(int cap)
 
 TEST(waiting_senders_panic)
 {
+    RACES_ON_PURPOSE();
     check_senders_panic(0);
     check_senders_panic(3);
 }

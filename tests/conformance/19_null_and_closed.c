@@ -1,6 +1,7 @@
 /* NULL channels disable their case.  A closed channel is ready to receive; a send case on a closed
  * channel panics when chosen. */
 #include "chan_inside.h"
+#include "../on_purpose.h"
 
 TEST(null_disables_a_case)
 {
@@ -132,6 +133,7 @@ static void wait_to_send(chan(int) c, chan(int) quiet, chan(int) done)
 
 TEST(close_wakes_selects)
 {
+    RACES_ON_PURPOSE();
     enum { N = 20 };
     chan(int) done = chan_make(int, 2 * N);
     chan(int) quiet = chan_make(int, 0);

@@ -1,5 +1,6 @@
 /* WaitGroup: a negative counter panics; reuse after wait; many waiters; wg_go; misuse is detected. */
 #include "sync_inside.h"
+#include "../on_purpose.h"
 
 static rn_waitgroup wg;
 static rn_atomic_int64 sum;
@@ -59,6 +60,7 @@ TEST(negative_counter_panics_from_above_too)
 /* The instant between "the counter is zero" and "the waiters are let go" is made to last here. */
 TEST(add_concurrent_with_wait_at_zero_panics)
 {
+    RACES_ON_PURPOSE();
     wg_add(&wg, 1);
     go(wait_and_count);
     await_waiters(&wg.rn_queue, 1);
@@ -80,6 +82,7 @@ static void reuse_at_once(void)
 
 TEST(reuse_before_the_wait_has_returned_panics)
 {
+    RACES_ON_PURPOSE();
     bool done = false;
     rn_set_procs(1);
     wg_add(&wg, 1);

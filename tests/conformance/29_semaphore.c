@@ -2,7 +2,8 @@
 #include "sync_inside.h"
 
 static rn_semaphore sem = RN_SEMAPHORE_INIT(10);
-static int order[20], n;
+static int order[20];
+static rn_atomic_int n;
 
 TEST(try_acquire)
 {
@@ -27,7 +28,7 @@ TEST(release_of_more_than_held_panics)
 static void acquire_and_note(int weight, int who)
 {
     CHECK_EQ(sem_acquire(NULL, &sem, weight), 0);
-    order[n++] = who;
+    order[rn_atomic_add(&n, 1) - 1] = who;
     sem_release(&sem, weight);
 }
 
@@ -40,7 +41,7 @@ TEST(first_come_first_served_also_for_the_heavy)
         await_waiters(&sem.rn_queue, i + 1);
     }
     sem_release(&sem, 9); /* 0 and 1 get in; 2 wants all, and is not passed by */
-    while (waiters(&sem.rn_queue) != 4 || n != 2)
+    while (waiters(&sem.rn_queue) != 4 || rn_atomic_load(&n) != 2)
         rn_yield();
     CHECK(!sem_try_acquire(&sem, 1));
     sem_release(&sem, 1);

@@ -25,16 +25,16 @@ static void double_it(chan(long) in, chan(long) out)
 static int work(int n)
 {
     chan(long) in = chan_make(long, 4), out = chan_make(long, 4);
+    rn_waitgroup all = RN_WAITGROUP_INIT;
     for (int i = 0; i < 4; i++)
-        go(double_it, in, out);
+        wg_go(&all, double_it, in, out);
     long sum = 0;
     for (long i = 0; i < n; i++) {
         chan_send(in, i);
         sum += chan_recv(out);
     }
     chan_close(in);
-    while (rn_num_goroutines() > 1)
-        rn_yield();
+    wg_wait(&all);
     chan_free(in);
     chan_free(out);
     return (int)sum;

@@ -1,6 +1,7 @@
 /* Close races with sends, receives, selects and other closes: what was sent without a panic is
  * received, exactly one close succeeds, and everybody gets away. */
 #include "chan_stress.h"
+#include "../on_purpose.h"
 
 struct trial {
     chan(long) c;
@@ -123,6 +124,7 @@ static void closer(void *arg)
 
 TEST(close_races)
 {
+    RACES_ON_PURPOSE();
     uint64_t random = test_seed();
     for (rn_time until = stress_until() + 500 * RN_MILLISECOND; rn__now() < until;) {
         struct trial t = {.seed = test_random(&random), .steps = 500};

@@ -138,8 +138,9 @@ TEST(workers_that_fall_asleep_are_woken)
 {
     uint64_t state = seeded(2);
     chan(int) ask = chan_make(int, 0), reply = chan_make(int, 0);
+    rn_waitgroup all = RN_WAITGROUP_INIT;
     for (int i = 0; i < 4; i++)
-        go(answer, ask, reply);
+        rn_wg_go(&all, answer, ask, reply);
     for (int i = 0; i < 2000; i++) {
         rn_sleep((rn_duration)(next_random(&state) % 60000));
         int burst = (int)(next_random(&state) % 4) + 1, sum = 0;
@@ -150,8 +151,7 @@ TEST(workers_that_fall_asleep_are_woken)
         REQUIRE(sum == burst * (i + 1));
     }
     chan_close(ask);
-    while (rn_num_goroutines() > 1)
-        rn_yield();
+    rn_wg_wait(&all);
     rn_chan_free(ask);
     rn_chan_free(reply);
 }

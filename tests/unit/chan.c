@@ -2,6 +2,7 @@
 #include "../conformance/chan_inside.h"
 #include "chan/wait.h"
 #include <runnel/context.h>
+#include "../on_purpose.h"
 
 static void receive_into(chan(int) c, int *to, chan(int) done)
 {
@@ -46,6 +47,7 @@ TEST(an_offer_wakes_a_receiver)
 
 TEST(free_while_somebody_waits_panics)
 {
+    RACES_ON_PURPOSE();
     chan(int) c = chan_make(int, 0);
     chan(int) done = chan_make(int, 1);
     int got = 0;

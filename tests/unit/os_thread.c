@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <string.h>
 #include <unistd.h>
+#include "../on_purpose.h"
 
 /* ---- threads ----------------------------------------------------------------------------- */
 
@@ -148,6 +149,7 @@ static void *count_up(void *arg)
 
 TEST_PLAIN(the_lock_excludes)
 {
+    RACES_ON_PURPOSE();
     enum { THREADS = 4 };
     struct counted c = {.n = 0};
     pthread_t threads[THREADS];

@@ -466,24 +466,24 @@ TEST(supervised_children_start_again)
     CHECK_EQ(much, 95);
 }
 
-static void always_panics(int *n)
+static void always_panics(rn_atomic_int *n)
 {
-    ++*n;
+    rn_atomic_add(n, 1);
     rn_panic("always");
 }
 
 TEST(a_cancel_ends_the_wait_for_a_restart)
 {
     static const struct rn_restart slow = {.most = -1, .wait = RN_HOUR, .wait_most = RN_HOUR};
-    int n = 0;
+    rn_atomic_int n = {0};
     rn_scope s;
     scope_begin_with(&s, NULL, RN_SCOPE_SUPERVISE);
     scope_supervise(&s, &slow, always_panics, &n);
-    while (!*(volatile int *)&n)
+    while (!rn_atomic_load(&n))
         rn_yield();
     scope_cancel(&s);
     CHECK_EQ(scope_end(&s), RN_EPANIC);
-    CHECK_EQ(n, 1);
+    CHECK_EQ(rn_atomic_load(&n), 1);
 }
 
 /* ---- plain threads ------------------------------------------------------------------------------------------ */

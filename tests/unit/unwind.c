@@ -211,11 +211,11 @@ TEST_DIES(a_call_of_null, 7, "")
 
 /* ---- a goroutine that is switched away --------------------------------------------------------- */
 
-static struct rn_g *parked;
+static rn_atomic(struct rn_g *) parked;
 
 __attribute__((noinline)) static void parks(chan(int) c)
 {
-    parked = rn__self();
+    rn_store_release(&parked, rn__self());
     chan_recv(c);
     __asm__ volatile("");
 }

@@ -4,6 +4,7 @@
  * was left alone: the scale changes while the clock is being steered, and not every machine's
  * counter may be used. */
 #define _GNU_SOURCE 1
+#include "base/race.h"
 #include "os/os.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -30,7 +31,9 @@ void rn_os_entropy(void *to, size_t bytes)
 {
     char *at = to;
     while (bytes) {
+        rn__race_own_begin();
         ssize_t n = getrandom(at, bytes, 0);
+        rn__race_own_end();
         if (n < 0 && errno != EINTR)
             abort(); /* no kernel that has epoll_pwait lacks it; a filter that forbids it is a mistake */
         if (n > 0) {

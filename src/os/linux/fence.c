@@ -17,7 +17,7 @@ enum { REGISTER = 1 << 4, EXPEDITED = 1 << 3 }; /* linux/membarrier.h, MEMBARRIE
 
 bool rn__fence_asymmetric;
 size_t rn_os_page = 4096;
-#ifdef RN_TSAN
+#if defined(RN_TSAN) || defined(RN_RACE) /* the library is not instrumented in a race build, but its users may be */
 rn_atomic(uint32_t) rn__tsan_fence_word;
 #endif
 

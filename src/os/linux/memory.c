@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE 1
 #include "base/fault.h"
+#include "base/race.h"
 #include "os/os.h"
 #include <errno.h>
 #include <string.h>
@@ -40,7 +41,9 @@ void *rn_os_map(size_t bytes, size_t align)
     if (!bytes || total < bytes || rn__fault_hit())
         return NULL;
     int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    rn__race_own_begin(); /* else the caller would have written it all */
     char *p = mmap(NULL, total, PROT_READ | PROT_WRITE, flags, -1, 0);
+    rn__race_own_end();
     if (p == MAP_FAILED)
         return NULL;
     p = trim(p, total, bytes, align);

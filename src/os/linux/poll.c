@@ -4,6 +4,7 @@
  * one wait, and the counter would take centuries to fill.  Tag 0 is the eventfd's.
  */
 #define _GNU_SOURCE 1
+#include "base/race.h"
 #include "os/os.h"
 #include <errno.h>
 #include <limits.h>
@@ -42,7 +43,9 @@ int rn_os_poll_open(void)
 {
     if (epoll_fd >= 0)
         return 0;
+    rn__race_own_begin();
     int err = open_both();
+    rn__race_own_end();
     if (err)
         rn_os_poll_close();
     return err;
@@ -50,10 +53,12 @@ int rn_os_poll_open(void)
 
 void rn_os_poll_close(void)
 {
+    rn__race_own_begin();
     if (wake_fd >= 0)
         close(wake_fd);
     if (epoll_fd >= 0)
         close(epoll_fd);
+    rn__race_own_end();
     epoll_fd = wake_fd = -1;
 }
 
@@ -131,7 +136,9 @@ void rn_os_poll_wake(void)
 {
     int saved = errno; /* a signal handler may call this */
     uint64_t one = 1;
+    rn__race_own_begin();
     while (write(wake_fd, &one, sizeof one) < 0 && errno == EINTR)
         continue;
+    rn__race_own_end();
     errno = saved;
 }
