@@ -63,7 +63,7 @@ static void is_zero(void)
 MODEL_TEST(wait_sees_work, .setup = setup_1, .thread = {work_0, wait_1}, .finish = is_zero);
 MODEL_TEST(wait_sees_all_work, .setup = setup_2, .thread = {work_0, work_1, wait_2}, .finish = is_zero);
 MODEL_TEST(two_wait, .setup = setup_1, .thread = {work_0, wait_1, wait_1}, .finish = is_zero);
-MODEL_MUTANT(wait_sees_all_work, "rn_wg_add", "add_acq_rel");
+MODEL_MUTANT(wait_sees_all_work, "add", "add_acq_rel");
 MODEL_MUTANT(wait_sees_work, "rn_wg_wait", "load_acquire");
 MODEL_MUTANT(wait_sees_work, "join", "load_acquire");
 

@@ -306,7 +306,8 @@ TEST(a_blocked_read_stalls_nobody)
         feeds[i] = feed;
         go(read_slowly, f[i], done);
     }
-    for (long before = n; n < before + 1000;)
+    long before = rn_load_relaxed(&n);
+    while (rn_load_relaxed(&n) < before + 1000)
         rn_sleep(RN_MILLISECOND);
     for (int i = 0; i < 10; i++)
         CHECK_EQ(write(feeds[i], "12345678", 8), 8);
