@@ -31,6 +31,7 @@ static const struct command {
      "  -seed S       of -explore: a whole number; the same seed tries the same schedules; else 1\n"
      "  -depth D      of -explore: the depth of bugs that pct looks for; else 3\n"
      "  -steps N      of -explore: switching points after which a schedule counts as endless; else 100000\n"
+     "  -faults LIST  of -explore: what may happen to I/O within the program: delay,reset,partition\n"
      "  -replay TOKEN repeat the schedule of a failure that -explore has printed\n"
      "In runnel's own source tree: runnel's tests; -full also with the sanitizers and in the debug build.\n",
      command_test},

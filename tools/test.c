@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 struct options {
-    bool race, full, explore;
+    bool race, full, explore, replay;
     const char *pattern;
     struct list passed_on; /* to the test programs */
 };
@@ -46,12 +46,25 @@ static void must_be_strategy(const char *value)
     die(STATUS_USAGE, "test: -strategy %s: want mixed, random, pct or dfs", value);
 }
 
+static void must_be_faults(const char *value)
+{
+    static const char *const names[] = {"delay", "reset", "partition"};
+    for (const char *at = value; *at; at += *at == ',') {
+        size_t n = strcspn(at, ","), i = 0;
+        while (i < 3 && (strlen(names[i]) != n || memcmp(names[i], at, n) != 0))
+            i++;
+        if (i == 3)
+            die(STATUS_USAGE, "test: -faults %s: want some of delay,reset,partition", value);
+        at += n;
+    }
+}
+
 /* The options about schedules; they go on to the test programs, with two dashes. */
 static bool take_explore(int argc, char **argv, int *i, struct options *o)
 {
-    static const char *const names[] = {"-explore", "-seed", "-depth", "-steps", "-strategy", "-replay"};
-    enum { NUMBERS = 4, STRATEGY = 4, REPLAY = 5 };
-    for (int k = 0; k <= REPLAY; k++) {
+    static const char *const names[] = {"-explore", "-seed", "-depth", "-steps", "-strategy", "-replay", "-faults"};
+    enum { NUMBERS = 4, STRATEGY = 4, REPLAY = 5, FAULTS = 6 };
+    for (int k = 0; k <= FAULTS; k++) {
         const char *value = take_value(argc, argv, i, names[k]);
         if (!value)
             continue;
@@ -59,7 +72,10 @@ static bool take_explore(int argc, char **argv, int *i, struct options *o)
             must_be_number(names[k], value);
         else if (k == STRATEGY)
             must_be_strategy(value);
+        else if (k == FAULTS)
+            must_be_faults(value);
         o->explore |= k == 0 || k == REPLAY;
+        o->replay |= k == REPLAY;
         list_add(&o->passed_on, text("-%s", names[k]));
         list_add(&o->passed_on, value);
         return true;
@@ -146,6 +162,8 @@ static int test_here(const struct options *o, const struct list *sources)
         n++;
     }
     tap_run(programs, n, 1, &totals);
+    if (o->replay && totals.number == 0)
+        tap_point(&totals, false, "replay", "no test here has the name that the token begins with");
     tap_end(&totals);
     free(programs);
     return totals.failed ? STATUS_FAILED : STATUS_OK;

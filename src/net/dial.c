@@ -12,6 +12,7 @@
 #include <runnel/time.h>
 #include <string.h>
 #include <unistd.h>
+#include "net/sim.h" /* last: stands in for system calls */
 
 enum { ADDRESSES = 32, STAGGER = 250 }; /* ms: RFC 8305, "Connection Attempt Delay" */
 

@@ -17,6 +17,7 @@
 #include "net/fd.h"
 #include "net/socket.h"
 #include <unistd.h>
+#include "net/sim.h" /* last: stands in for system calls */
 
 enum { GENERATION = 0x7fffffff }; /* as much of it as a tag has room for: see RN_POLL_WAIT_TAG */
 
@@ -414,11 +415,14 @@ static rn_time fire_write(struct rn_timer_entry *t, rn_time now, struct rn_ready
     return fire(f, &f->side[RN_SIDE_WRITE], now, wake);
 }
 
-/* A timer that stayed set after its wait holds no deadlock report back; a wait does so by itself. */
-static bool not_awaited(struct rn_timer_entry *t)
+/* A timer that stayed set after its wait holds no deadlock report back; a wait does so by itself, unless it is for
+ * a simulated end. */
+static bool awaited(struct rn_timer_entry *t)
 {
-    (void)t;
-    return false;
+    int side = t->fire == fire_write ? RN_SIDE_WRITE : RN_SIDE_READ;
+    struct rn__fd *f = side == RN_SIDE_WRITE ? rn_container(t, struct rn__fd, side[RN_SIDE_WRITE].timer)
+                                             : rn_container(t, struct rn__fd, side[RN_SIDE_READ].timer);
+    return rn__exploring() && !rn_list_empty(&f->side[side].waiters);
 }
 
 /* Whose turn it is: the timer fires at the deadline or before. */
@@ -435,7 +439,7 @@ static void arm(struct rn__fd *f, int side)
         return;
     rn__timer_stop(&s->timer); /* and lets one that fires just now come to its end */
     s->timer.fire = side == RN_SIDE_READ ? fire_read : fire_write;
-    s->timer.awaited = not_awaited;
+    s->timer.awaited = awaited;
     rn__timer_start(&s->timer, when);
 }
 

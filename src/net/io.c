@@ -9,6 +9,7 @@
 #include <limits.h>
 #include <string.h>
 #include <unistd.h>
+#include "net/sim.h" /* last: stands in for system calls */
 
 static inline struct rn__fd *of(rn_conn *c)
 {

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "net/sim.h" /* last: stands in for system calls */
 
 static rn_conn *conn_of(struct rn__fd *f)
 {

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include "net/sim.h" /* last: stands in for system calls */
 
 int rn__network_parse(const char *name, struct rn__network *out)
 {

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <unistd.h>
+#include "net/sim.h" /* last: stands in for system calls */
 
 enum { BUCKETS = 256 };
 

@@ -58,7 +58,7 @@ rn_atomic(uint32_t) rn__threads_woken;
 static bool will_be_woken(void)
 {
     /* acquire: pairs with whoever counts a waker before it lets a goroutine wait for it. */
-    if (rn_load_acquire(&rn__external_wakers) != 0)
+    if (rn_load_acquire(&rn__external_wakers) - rn__simulated_wakers() != 0)
         return true;
     return rn__timers_first() != INT64_MAX && rn__timers_awaited();
 }

@@ -34,12 +34,14 @@ enum {
     YIELDS = 10,        /* that one makes before it is taken to spin */
     YIELD = 800,        /* what a yield counts as */
     READS = 200,        /* of the clock without any point: then it moves by itself */
+    FAULTS = 8,         /* one choice in so many is one */
     AFTER_MAIN = 20000, /* points that the others get once the main function has returned */
     GAP = 64 << 10,     /* bytes of the main function's frames that are kept meanwhile */
 };
 #define START (1000 * RN_HOUR) /* where the clock begins: far from 0, so that moments before it exist */
 
 struct rn_explore_shared *rn__explore;
+int64_t (*rn__explore_simulated)(void);
 
 static struct {
     struct rn_g **runnable;
@@ -209,6 +211,8 @@ static const struct rn_explore_step *planned(uint32_t g, uint32_t nth)
 
 static uint32_t choose_by_chance(const struct menu *c)
 {
+    if (c->what == RN_AT_FAULT)
+        return luck_below(FAULTS) ? 0 : luck_below(c->n);
     if (c->index || !c->stay)
         return luck_below(c->what == RN_AT_YIELD && c->n > 1 && luck_below(8) ? c->n - 1 : c->n);
     return (luck() & 0xffff) < rn__explore->chance ? 1 + luck_below(c->n - 1) : 0;
@@ -227,7 +231,7 @@ static void drop_priority(struct rn_g *g)
 static uint32_t choose_by_priority(const struct menu *c)
 {
     if (c->index)
-        return luck_below(c->n);
+        return choose_by_chance(c);
     if (c->g && (c->g->explore.yields > YIELDS || ex.slice > SLICE)) /* it spins, waiting for those below it */
         c->g->explore.priority = --ex.lowest;
     uint32_t best = 0;
@@ -513,8 +517,9 @@ static void count_left(struct rn_g *g, void *n)
 {
     /* relaxed, both: everybody is asleep. */
     uint8_t status = rn_load_relaxed(&g->status), why = rn_load_relaxed(&g->waiting);
-    if (g->kind == RN_G_GOROUTINE && g != ex.main && status == RN_G_WAITING && why != RN_WAIT_IO &&
-        why != RN_WAIT_EXTERNAL && why != RN_WAIT_SIGNAL)
+    bool outside = why == RN_WAIT_EXTERNAL || why == RN_WAIT_SIGNAL ||
+                   (why == RN_WAIT_IO && rn_load_relaxed(&rn__external_wakers) != rn__simulated_wakers());
+    if (g->kind == RN_G_GOROUTINE && g != ex.main && status == RN_G_WAITING && !outside)
         ++*(uint32_t *)n;
 }
 
@@ -549,7 +554,7 @@ static struct rn_g *find_outside(struct rn_m *m)
 {
     struct rn_ready_list wake = {0};
     struct rn_g *g = rn__pop_global(m->p);
-    if (g || rn_load_relaxed(&rn__external_wakers) == 0) /* relaxed: a hint */
+    if (g || rn_load_relaxed(&rn__external_wakers) == rn__simulated_wakers()) /* relaxed: a hint */
         return g;
     rn__explore->outside = true;
     rn__poll(&wake, 0);
@@ -667,6 +672,9 @@ const char *rn__point_text(enum rn_point what)
         [RN_AT_TIME] = "time",
         [RN_AT_CASE] = "select",
         [RN_AT_NET] = "I/O",
+        [RN_AT_SHARE] = "I/O",
+        [RN_AT_LATENCY] = "I/O",
+        [RN_AT_FAULT] = "I/O",
         [RN_AFTER_GO] = "go",
         [RN_AFTER_SEND] = "chan send",
         [RN_AFTER_RECV] = "chan receive",

@@ -28,6 +28,8 @@ struct rn_explore_step {
     uint32_t g, nth, value;
 };
 
+enum rn_fault { RN_FAULT_DELAY = 1, RN_FAULT_RESET = 2, RN_FAULT_PARTITION = 4 };
+
 /* How choices are made that the plan says nothing about. */
 enum rn_explore_way { RN_EXPLORE_DEFAULT, RN_EXPLORE_RANDOM, RN_EXPLORE_PCT };
 
@@ -69,6 +71,7 @@ struct rn_explore_shared {
     uint32_t chance;  /* RANDOM: of 2^16, that a goroutine which could go on is stopped at a point */
     uint32_t changes; /* PCT: d - 1 */
     uint32_t change_at[RN_EXPLORE_CHANGES]; /* events, counted from 1 */
+    uint32_t faults;                        /* what may happen to I/O: enum rn_fault */
     uint32_t max_events;                    /* a schedule with more does not end */
     bool log;                               /* write alternatives to `words` once the plan's steps are done */
     bool tell;
@@ -133,6 +136,12 @@ void rn__explore_access(const volatile void *at, size_t bytes, bool write, uintp
 /* explore_memory.c: notes it; true when that place is known to touch what other goroutines write, too,
  * without a lock that all of them hold. */
 bool rn__explore_shares(struct rn_g *g, uintptr_t at, size_t bytes, bool write, uintptr_t place);
+/* src/net: how many of rn__external_wakers wait for what is simulated. */
+extern int64_t (*rn__explore_simulated)(void);
+static inline int64_t rn__simulated_wakers(void)
+{
+    return rn__explore_simulated && rn__explore ? rn__explore_simulated() : 0;
+}
 /* One of n, for what is neither a switch nor random to the program. */
 uint32_t rn__explore_index(enum rn_point what, uint32_t n);
 
@@ -158,6 +167,10 @@ static inline struct rn_g *rn__explore_find(struct rn_m *m)
 {
     (void)m;
     return NULL;
+}
+static inline int64_t rn__simulated_wakers(void)
+{
+    return 0;
 }
 static inline void rn__explore_drain(void)
 {

@@ -265,8 +265,11 @@ static bool explore(struct search *s, int number)
 static bool replay(struct search *s, int number)
 {
     char name[256];
-    if (!rn__token_read(s->o->token, name, sizeof name, &s->failing))
+    if (!rn__token_read(s->o->token, name, sizeof name, &s->failing)) {
+        printf("not ok %d - %s\n  ---\n  failures: |\n    this is no token: %s\n  ...\n", number, s->t->name,
+               s->o->token);
         return false;
+    }
     bool passed = show(s, number, &s->failing, 0, 0);
     if (rn__plan->met < s->failing.n)
         printf("# only %" PRIu32 " of the token's %" PRIu32
@@ -292,6 +295,7 @@ bool rn__test_explore(int number, const struct rn_test *t, const struct rn_explo
         printf("not ok %d - %s\n  ---\n  failures: |\n    no memory for exploring\n  ...\n", number, t->name);
     } else {
         rn__plan->max_events = o->max_events;
+        rn__plan->faults = o->faults;
         rn__plan->places_n = 0;
         passed = o->token ? replay(&s, number) : explore(&s, number);
     }

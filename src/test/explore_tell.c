@@ -1,7 +1,7 @@
 /* What a failing schedule forced, in words; and the token that repeats it.
  *
- * A token is name:seed:steps, with each step as goroutine.choice.value, joined by commas: characters that
- * no shell minds.  It stays good as long as the program does what it did up to each step. */
+ * A token is name:seed:steps (behind the seed "+" and -faults, if there were any), with each step as
+ * goroutine.choice.value, joined by commas: characters that no shell minds.  It stays good as long as the program does what it did up to each step. */
 #define _GNU_SOURCE 1
 #include "test/explore.h"
 
@@ -61,9 +61,29 @@ static const char *ordinal(uint32_t n, char text[24])
     return text;
 }
 
+/* What happens to simulated I/O. */
+static void say_io(FILE *to, const struct rn_explore_told *t)
+{
+    static const char *const faults[] = {"", "travels for two seconds", "is lost: the connection is reset",
+                                         "waits: the network is cut for a minute"};
+    if (t->what == RN_AT_SHARE) {
+        say_who(to, &t->self);
+        fprintf(to, " reads %s of what has come", t->value == 1 ? "the first byte" : "half");
+    } else {
+        fputs("what ", to);
+        say_who(to, &t->self);
+        fprintf(to, " sends %s", t->what == RN_AT_LATENCY ? "travels for a millisecond" : faults[t->value & 3]);
+    }
+    say_where(to, &t->self, " at ");
+}
+
 static void say_index(FILE *to, const struct rn_explore_told *t)
 {
     char nth[24];
+    if (t->what == RN_AT_SHARE || t->what == RN_AT_LATENCY || t->what == RN_AT_FAULT) {
+        say_io(to, t);
+        return;
+    }
     if (t->what == RN_AT_TIME && t->of == 2 && t->value == 1) {
         fputs("timers of one moment: the rest fire later, when those that they woke have run", to);
     } else if (t->what == RN_AT_TIME) {
@@ -180,7 +200,10 @@ char *rn__token_make(const struct rn_test *t, const struct rn_schedule *s)
     FILE *to = open_memstream(&text, &n);
     if (!to)
         return NULL;
-    fprintf(to, "%s:%" PRIx64 ":", t->name, s->seed);
+    fprintf(to, "%s:%" PRIx64, t->name, s->seed);
+    if (rn__plan->faults)
+        fprintf(to, "+%" PRIx32, rn__plan->faults);
+    fputc(':', to);
     for (uint32_t i = 0; i < s->n; i++)
         fprintf(to, "%s%" PRIu32 ".%" PRIu32 ".%" PRIu32, i ? "," : "", s->steps[i].g, s->steps[i].nth,
                 s->steps[i].value);
@@ -192,7 +215,12 @@ bool rn__token_read(const char *token, char *name, size_t n, struct rn_schedule 
 {
     const char *colon = strchr(token, ':');
     int used = 0;
-    if (!colon || (size_t)(colon - token) >= n || sscanf(colon, ":%" SCNx64 ":%n", &s->seed, &used) != 1 || !used)
+    if (!colon || (size_t)(colon - token) >= n || sscanf(colon, ":%" SCNx64 "%n", &s->seed, &used) != 1)
+        return false;
+    int faults = 0;
+    if (sscanf(colon + used, "+%" SCNx32 "%n", &rn__plan->faults, &faults) == 1)
+        used += faults;
+    if (colon[used++] != ':')
         return false;
     memcpy(name, token, (size_t)(colon - token));
     name[colon - token] = 0;

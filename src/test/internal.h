@@ -59,6 +59,7 @@ struct rn_explore_options {
     uint64_t seed;
     uint32_t depth;      /* of the bugs that pct looks for */
     uint32_t max_events; /* switching points of one schedule */
+    uint32_t faults;     /* that may happen to simulated I/O: enum rn_fault */
     const char *token;   /* to be replayed, or NULL */
 };
 /* Explores t and prints its result; whether it passed. */

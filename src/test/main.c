@@ -32,7 +32,7 @@ static int usage(const char *program, const char *what, const char *arg)
 {
     fprintf(stderr,
             "%s: %s%s; usage: %s [--list] [--run PATTERN] [--explore N [--strategy mixed|random|pct|dfs] [--seed S] "
-            "[--depth D] [--steps N]] [--replay TOKEN]\n",
+            "[--depth D] [--steps N] [--faults LIST]] [--replay TOKEN]\n",
             program, what, arg, program);
     return 2;
 }
@@ -67,6 +67,23 @@ static bool strategy(const char *text, enum rn_explore_strategy *to)
     return false;
 }
 
+/* "delay,reset,partition", or some of them. */
+static bool faults(const char *text, uint32_t *to)
+{
+    static const char *const names[] = {"delay", "reset", "partition"};
+    for (*to = 0; *text; text += *text == ',') {
+        size_t n = strcspn(text, ",");
+        int i = 0;
+        while (i < 3 && (strlen(names[i]) != n || memcmp(names[i], text, n) != 0))
+            i++;
+        if (i == 3)
+            return false;
+        *to |= 1u << i;
+        text += n;
+    }
+    return *to != 0;
+}
+
 /* One of the options about exploring at argv[*i]: 1; 0: none of them; -1: its value makes no sense. */
 static int parse_explore(int argc, char **argv, int *i, struct rn_explore_options *e)
 {
@@ -91,6 +108,8 @@ static int parse_explore(int argc, char **argv, int *i, struct rn_explore_option
         e->max_events = (uint32_t)n;
         return ok ? 1 : -1;
     }
+    if ((value = value_of(argc, argv, i, "--faults")))
+        return faults(value, &e->faults) ? 1 : -1;
     if ((value = value_of(argc, argv, i, "--replay"))) {
         e->token = value;
         return 1;

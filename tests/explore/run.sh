@@ -92,8 +92,20 @@ exhaustive() {
 }
 check "dfs tries every order of a small test" exhaustive
 
+# What is asked for happens to simulated I/O; what is not, does not.
+faults() {
+    for fault in reset delay partition; do
+        explore 300 -faults $fault -run fixed_echo_in_a_second >"$tap_dir/out" && return 1
+        cat "$tap_dir/out"
+        grep -q "^      1. what goroutine .* sends $1" "$tap_dir/out" || return 1
+        shift
+    done
+    explore 100 -run fixed_echo_in_a_second
+}
+check "connections are reset, delayed and cut off" faults "is lost" "travels for two" "waits"
+
 bad_options() {
-    for options in "-explore" "-explore many" "-explore 0" "-strategy dfs" "-explore 5 -strategy guess"; do
+    for options in "-explore" "-explore many" "-explore 0" "-strategy dfs" "-explore 5 -strategy guess" "-explore 5 -faults fire"; do
         # shellcheck disable=SC2086 # a list of words
         "$RUNNEL" test $options
         [ $? = 2 ] || return 1
