@@ -50,11 +50,11 @@ size_t rn_num_goroutines(void)
 /* Fills in a record that was just taken. */
 static void describe(struct rn_g *g, struct rn_p *p, const struct rn_go_call *call, void *entry, void *pc)
 {
-    struct rn_g *self = rn__m()->g;
+    struct rn_m *m = rn__m(); /* NULL: the monitor */
     g->id = new_id(p);
     g->entry = entry;
     g->started_at = pc;
-    g->started_by = self->id;
+    g->started_by = m ? m->g->id : 0;
     g->name = call ? call->name : NULL;
     g->ended = call ? call->ended : NULL;
     g->owner = call ? call->owner : NULL;
@@ -67,17 +67,17 @@ static void describe(struct rn_g *g, struct rn_p *p, const struct rn_go_call *ca
     rn_store_relaxed(&g->status, RN_G_RUNNABLE);
 }
 
-/* m is inside; the goroutine is ready to be queued.  NULL when there is no memory.  from: for the race
- * detector, whose doings come before the goroutine's; NULL: nobody's. */
-static struct rn_g *make(struct rn_m *m, const struct rn_go_call *call, void *entry, const struct rn_captured *args,
+/* p: the caller's processor, NULL for a thread without one.  The goroutine is ready to be queued; NULL when there
+ * is no memory.  from: for the race detector, whose doings come before the goroutine's; NULL: nobody's. */
+static struct rn_g *make(struct rn_p *p, const struct rn_go_call *call, void *entry, const struct rn_captured *args,
                          const void *stack, uint32_t stack_bytes, void *pc, struct rn_g *from)
 {
-    struct rn_g *g = rn__g_get(m->p, call ? call->stack : 0);
+    struct rn_g *g = rn__g_get(p, call ? call->stack : 0);
     if (!g)
         return NULL;
-    describe(g, m->p, call, entry, pc);
+    describe(g, p, call, entry, pc);
     g->sp = rn__arch_prepare(g->stack_hi, entry, args, stack, stack_bytes);
-    count_live(m->p, 1);
+    count_live(p, 1);
     rn__fiber_begin(g, from);
     rn__fiber_release(g);
     return g;
@@ -116,7 +116,7 @@ void rn__go_captured(void *chain, uint32_t kind, const struct rn_captured *args,
         rn__leave(m);
         rn_panic("go: the runtime is not running (see rn_run)");
     }
-    struct rn_g *g = make(m, call, entry, args, stack, stack_bytes, pc, m->g);
+    struct rn_g *g = make(m->p, call, entry, args, stack, stack_bytes, pc, m->g);
     if (!g) {
         rn__leave(m);
         no_memory(call);
@@ -141,9 +141,10 @@ void rn__go_one(struct rn_go_call *call, intptr_t (*f)(void *), void *arg)
 int rn__spawn(void (*f)(void *), void *arg, struct rn_ready_list *list)
 {
     struct rn_captured args = {.integer[0] = (uint64_t)(uintptr_t)arg, .fp_control = rn__arch_fp_control()};
-    /* With a list the caller may be in the loop, or hold a lock: it is inside already. */
+    /* With a list the caller may be in the loop, or hold a lock: it is inside already.  Or it is the monitor. */
     struct rn_m *m = list ? rn__m() : rn__enter_here();
-    struct rn_g *g = make(m, NULL, (void *)f, &args, NULL, 0, __builtin_return_address(0), list ? NULL : m->g);
+    struct rn_g *g =
+        make(m ? m->p : NULL, NULL, (void *)f, &args, NULL, 0, __builtin_return_address(0), list ? NULL : m->g);
     if (g && list)
         rn__ready_add(list, g);
     else if (g)

@@ -1,4 +1,5 @@
 /* rn_debug_leaks: who is reported, and above all who is not. */
+#include "../emulated.h"
 #include <pthread.h>
 #include <runnel.h>
 #include <runnel/test.h>
@@ -16,6 +17,7 @@
 /* AddressSanitizer has a heap and stacks of its own: there the answer is always RN_EAGAIN. */
 static void skip_under_asan(void)
 {
+    skip_when_emulated();
 #if defined(__SANITIZE_ADDRESS__) || SANITIZER(address)
     rn_test_skip("not under AddressSanitizer");
 #endif

@@ -1,5 +1,6 @@
 /* Child processes: start, descriptors, wait, end. */
 #define _GNU_SOURCE 1
+#include "../emulated.h"
 #include "os/linux/internal.h"
 #include "sched/sched.h"
 #include <dirent.h>
@@ -64,6 +65,7 @@ TEST(how_it_ended)
 
 TEST(what_can_not_be_started)
 {
+    skip_when_emulated();
     rn_process *p = NULL;
     int before = open_descriptors();
     CHECK_EQ(process_start(&(rn_command){.argv = ARGV("/no/such/program")}, &p), -ENOENT);
@@ -231,6 +233,7 @@ static unsigned long long mask_of(const char *status, const char *name)
 
 TEST(signals_are_as_at_birth)
 {
+    skip_when_emulated();
     const unsigned long long libcs = 3ULL << 31; /* which it does not touch */
     sigset_t block;
     rn_output o;

@@ -1,5 +1,6 @@
 /* Signals as values on a channel. */
 #define _GNU_SOURCE 1
+#include "../emulated.h"
 #include "sched/sched.h"
 #include <pthread.h>
 #include <runnel.h>
@@ -111,6 +112,8 @@ TEST(all_signals)
     chan(int) c = chan_make(int, 8);
     CHECK_EQ(signal_notify(c), 0);
     int some[] = {SIGINT, SIGQUIT, SIGHUP, SIGCHLD, SIGWINCH, SIGTSTP, SIGRTMIN, SIGRTMAX};
+    if (emulated())
+        some[7] = SIGRTMIN; /* qemu keeps the last one */
     for (size_t i = 0; i < sizeof some / sizeof *some; i++) {
         kill(getpid(), some[i]);
         CHECK_EQ(chan_recv(c), some[i]);
