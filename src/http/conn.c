@@ -24,6 +24,7 @@ static void *new_work(void)
     w->in_size = sizeof w->in_inline;
     w->date_until = 0;
     w->date_second = -1;
+    w->x.watching = (rn_waitgroup){0};
     return w;
 }
 
@@ -175,7 +176,7 @@ static int take_head(struct rn__http_work *w)
     x->body_done = x->body_left == 0;
     x->expects_continue = h.flags & RN__HTTP_CONTINUE && !x->body_done;
     w->upgrade = h.flags & RN__HTTP_UPGRADE && h.flags & RN__HTTP_H2C && x->body_done && h.version == 11 && !x->r.tls &&
-                 !o->no_http2 && rn_http_request_header(&x->r, "HTTP2-Settings");
+                 !o->no_http2 && rn__http2_can_upgrade(x);
     x->close = h.flags & RN__HTTP_CLOSE || (h.version == 10 && !(h.flags & RN__HTTP_KEEP_ALIVE));
     return rn__http_take_target(x, h.target, h.target_n);
 }

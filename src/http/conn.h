@@ -84,6 +84,8 @@ bool rn__http_conn_become(struct rn__http_conn *c, uint32_t from, uint32_t to);
 
 /* ---- h2.c ---- */
 
+/* Whether an HTTP/1.1 request has one HTTP2-Settings, which makes sense; else its wish for HTTP/2 is not heard. */
+bool rn__http2_can_upgrade(const struct rn_http_writer *x);
 /* Serves HTTP/2 until the connection ends.  `first`: n bytes that were read already (the client's preface, or part of it).
  * x: the request that asked for the upgrade from HTTP/1.1, with its HTTP2-Settings; or NULL. */
 void rn__http2_serve(struct rn__http_conn *c, const char *first, size_t n, struct rn_http_writer *x);

@@ -96,6 +96,8 @@ static inline struct rn_http_writer *rn__http_of(const rn_http_request *r)
 void rn__http_begin(struct rn_http_writer *x);
 /* Splits the target into path and query.  0 or the status to refuse it with. */
 int rn__http_take_target(struct rn_http_writer *x, const char *target, size_t n);
+/* A context below parent (NULL: none) with this deadline (0: none); NULL when there is no memory. */
+rn_context *rn__http_make_context(rn_context *parent, rn_time deadline);
 /* Finds the handler, runs it, completes the response, writes the log.  True when a panic was recovered: the connection is to
  * be closed. */
 bool rn__http_run(struct rn_http_writer *x);

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE 1
 #include "base/alloc.h"
 #include "http/exchange.h"
+#include "http/path.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -112,14 +113,12 @@ struct range {
     int64_t from, n;
 };
 
+/* What is beyond all files stays there. */
 static bool read_number(const char **at, int64_t *v)
 {
     const char *from = *at;
-    for (*v = 0; **at >= '0' && **at <= '9'; ++*at) {
-        if (*v > INT64_MAX / 10 - 1)
-            return false;
-        *v = *v * 10 + (**at - '0');
-    }
+    for (*v = 0; **at >= '0' && **at <= '9'; ++*at)
+        *v = *v > INT64_MAX / 10 - 1 ? INT64_MAX - 9 : *v * 10 + (**at - '0');
     return *at > from;
 }
 
@@ -155,7 +154,7 @@ static int read_ranges(const rn_http_request *r, const struct file *f, struct ra
     const char *at = rn_http_request_header(r, "Range"), *condition = rn_http_request_header(r, "If-Range");
     int n = 0;
     int64_t sum = 0;
-    if (!at || strcmp(r->method, "GET") != 0 || strncmp(at, "bytes=", 6) != 0)
+    if (!at || strcmp(r->method, "GET") != 0 || strncasecmp(at, "bytes=", 6) != 0)
         return 0;
     if (condition && (*condition == '"' ? strcmp(condition, f->etag) != 0 : strcmp(condition, f->modified) != 0))
         return 0;
@@ -385,6 +384,20 @@ static int open_below(int dir, const char *path, struct stat *st)
     return at;
 }
 
+/* "…/name" -> "name/", beside the request's path. */
+static void redirect_to_directory(rn_http_writer *w, const rn_http_request *r, const char *path)
+{
+    const char *slash = strrchr(path, '/'), *last = slash ? slash + 1 : path;
+    size_t n = strlen(last);
+    char *to = rn__http_arena_get(&w->arena, 3 * n + 2);
+    if (!to) {
+        rn_http_error(w, 503, NULL);
+        return;
+    }
+    memcpy(to + rn__http_path_encode(to, last, n), "/", 2);
+    rn_http_redirect(w, r, to, 307);
+}
+
 static void serve_directory(rn_http_writer *w, const rn_http_request *r)
 {
     const struct directory *d = rn_http_arg(r);
@@ -398,11 +411,7 @@ static void serve_directory(rn_http_writer *w, const rn_http_request *r)
     if (fd >= 0 && S_ISDIR(st.st_mode)) {
         if (below.n > 0 && path[below.n - 1] != '/') {
             close(fd);
-            const char *slash = strrchr(path, '/'), *last = slash ? slash + 1 : path;
-            char *to = rn__http_arena_get(&w->arena, strlen(last) + 2);
-            if (to)
-                sprintf(to, "%s/", last);
-            rn_http_redirect(w, r, to ? to : "/", 307);
+            redirect_to_directory(w, r, path);
             return;
         }
         int index = open_at(fd, "index.html", O_NOFOLLOW);

@@ -1,7 +1,9 @@
 /* How HTTP/1 carries an exchange: heads are written, bodies framed.
  *
- * A response leaves in one write where it can: its head is put behind what waits in w->out, and the body after it.  While
- * more requests of the same client have arrived already (pipelining), complete responses wait there for company. */
+ * A response leaves in one write where it can: its head is put into w->out, and the body after it.
+ *
+ * Rejected: letting complete responses wait there while more requests of the same client have arrived (pipelining); the
+ * next handler may block, and the client sees nothing of what is done meanwhile. */
 #define _GNU_SOURCE 1
 #include "http/conn.h"
 #include <errno.h>
@@ -307,8 +309,8 @@ static int add_head(struct rn__http_work *w, size_t n, bool last)
     return sent < 0 ? (int)sent : 0;
 }
 
-/* Sends the pieces after what waits in w->out; or, when `wait`, puts them there if they fit. */
-static int send_pieces(struct rn__http_work *w, struct iovec *iov, int n, bool wait)
+/* Sends the pieces from iov[1] on after what waits in w->out; iov[0] is for that. */
+static int send_pieces(struct rn__http_work *w, struct iovec *iov, int n)
 {
     size_t sum = 0;
     for (int i = 1; i < n; i++)
@@ -318,7 +320,7 @@ static int send_pieces(struct rn__http_work *w, struct iovec *iov, int n, bool w
             memcpy(w->out + w->out_n, iov[i].iov_base, iov[i].iov_len);
             w->out_n += iov[i].iov_len;
         }
-        return wait ? 0 : rn__http1_flush(w);
+        return rn__http1_flush(w);
     }
     iov[0] = (struct iovec){w->out, w->out_n};
     rn__http_conn_write_deadline(w->conn, sum + w->out_n);
@@ -379,8 +381,7 @@ static int h1_send(struct rn_http_writer *x, const void *data, size_t n, bool la
             return RN_ENOMEM;
         k += added;
     }
-    bool more = last && !x->close && x->body_done && w->pos < w->len;
-    return send_pieces(w, iov, k, more);
+    return send_pieces(w, iov, k);
 }
 
 static int h1_interim(struct rn_http_writer *x, int status)
@@ -395,7 +396,7 @@ static int h1_interim(struct rn_http_writer *x, int status)
         end = put_fields(x, end);
     end = PUT(end, "\r\n");
     struct iovec iov[2] = {{0}, {text, (size_t)(end - text)}};
-    return send_pieces(w, iov, 2, false);
+    return send_pieces(w, iov, 2);
 }
 
 static int h1_send_file(struct rn_http_writer *x, int fd, int64_t offset, int64_t n)
@@ -453,5 +454,5 @@ void rn__http1_refuse(struct rn__http_work *w, int status)
                      "Content-Length: %d\r\nConnection: close\r\n\r\n%d %s\n",
                      status, words, date, body, status, words);
     struct iovec iov[2] = {{0}, {text, (size_t)n}};
-    send_pieces(w, iov, 2, false);
+    send_pieces(w, iov, 2);
 }

@@ -121,10 +121,23 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     return 0;
 }
 
+/* A stream ended by an error, the client's word or its fault: faster than anybody has reason to, the connection ends. */
+static void count_reset(struct rn__http2 *h)
+{
+    rn_time now = rn_now();
+    if (now - h->resets_since > 30 * RN_SECOND) {
+        h->resets_since = now;
+        h->resets = 0;
+    }
+    if (++h->resets == RESETS_MOST)
+        nghttp2_session_terminate_session(h->session, NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
 static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *user)
 {
     struct rn__http2_stream *st = find(session, frame->hd.stream_id);
-    (void)user;
+    if (frame->hd.type == NGHTTP2_RST_STREAM && frame->rst_stream.error_code == NGHTTP2_NO_ERROR)
+        count_reset(user); /* with any other error on_close counts it */
     if (!st || (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA))
         return 0;
     if (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) {
@@ -148,27 +161,16 @@ static int on_data(nghttp2_session *session, uint8_t flags, int32_t id, const ui
     return 0;
 }
 
-/* Whether the client gives streams up faster than anybody has reason to. */
-static bool too_many_resets(struct rn__http2 *h)
-{
-    rn_time now = rn_now();
-    if (now - h->resets_since > 30 * RN_SECOND) {
-        h->resets_since = now;
-        h->resets = 0;
-    }
-    return ++h->resets > RESETS_MOST;
-}
-
 static int on_close(nghttp2_session *session, int32_t id, uint32_t error, void *user)
 {
     struct rn__http2 *h = user;
     struct rn__http2_stream *st = find(session, id);
+    if (error != NGHTTP2_NO_ERROR && !(st && st->handled)) /* afterwards it may be the handler's fault */
+        count_reset(h);
     if (!st)
         return 0;
     st->closed = true;
     rn_cond_broadcast(&st->changed);
-    if (error == NGHTTP2_CANCEL && !st->handled && too_many_resets(h))
-        nghttp2_session_terminate_session(session, NGHTTP2_ENHANCE_YOUR_CALM);
     if (st->handled || !st->started)
         rn__http2_stream_free(st);
     return 0;
@@ -230,10 +232,23 @@ static ptrdiff_t decode64(uint8_t *to, size_t room, const char *s)
     return (ptrdiff_t)n;
 }
 
+enum { SETTINGS = 256 };
+
+bool rn__http2_can_upgrade(const struct rn_http_writer *x)
+{
+    uint8_t settings[SETTINGS];
+    const char *name, *value;
+    int n = 0;
+    for (size_t i = 0; rn_http_header_at(&x->r, i, &name, &value); i++)
+        if (strcasecmp(name, "HTTP2-Settings") == 0)
+            n += decode64(settings, sizeof settings, value) % 6 == 0 ? 1 : 2; /* six bytes a setting */
+    return n == 1;
+}
+
 /* The request that asked for the upgrade is stream 1. */
 static bool take_over(struct rn__http2 *h, struct rn_http_writer *from)
 {
-    uint8_t settings[256];
+    uint8_t settings[SETTINGS];
     ptrdiff_t n = decode64(settings, sizeof settings, rn_http_request_header(&from->r, "HTTP2-Settings"));
     if (n < 0 ||
         nghttp2_session_upgrade2(h->session, settings, (size_t)n, strcmp(from->r.method, "HEAD") == 0, NULL) != 0)

@@ -19,7 +19,7 @@ struct rn__http2 {
     rn_mutex lock, writing;
     struct rn_list streams;
     uint32_t running; /* handlers */
-    uint32_t resets;  /* streams that the client gave up, lately */
+    uint32_t resets;  /* streams that ended by an error, lately */
     rn_time resets_since;
     rn_waitgroup handlers;
     bool dead;  /* nothing can be sent or will come */
@@ -35,8 +35,9 @@ struct rn__http2_stream {
 
     /* the request */
     size_t head_bytes, fields_room;
-    int refuse; /* the status to answer with, no handler being asked */
-    bool started, in_trailers;
+    int refuse; /* the status to answer with, no handler being asked; settled when the handler starts */
+    bool started, in_trailers, bad_trailers;
+    struct rn__http_arena trailer_arena; /* trailers come while the handler uses the exchange's */
     char *in;
     size_t in_from, in_n, in_size;
     bool in_end;
@@ -62,7 +63,7 @@ int rn__http2_pump(struct rn__http2 *h);
 struct rn__http2_stream *rn__http2_stream_make(struct rn__http2 *h, int32_t id);
 /* Takes it out of the list and frees it.  With the lock. */
 void rn__http2_stream_free(struct rn__http2_stream *st);
-/* Adds a header of the request; may set st->refuse. */
+/* Adds a header of the request, or a trailer; may set st->refuse or st->bad_trailers.  With the lock. */
 void rn__http2_stream_field(struct rn__http2_stream *st, const uint8_t *name, size_t name_n, const uint8_t *value,
                             size_t value_n);
 /* n bytes of body have come; false when there is no room for them. */

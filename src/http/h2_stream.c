@@ -31,6 +31,7 @@ struct rn__http2_stream *rn__http2_stream_make(struct rn__http2 *h, int32_t id)
     x->server = h->c->server;
     x->body = st->body;
     rn__http_arena_init(&x->arena, st->arena, sizeof st->arena);
+    rn__http_arena_init(&st->trailer_arena, st->arena, 0);
     rn__http_begin(x);
     x->r.version = 20;
     x->r.tls = h->c->stream.tls != NULL;
@@ -45,6 +46,7 @@ void rn__http2_stream_free(struct rn__http2_stream *st)
 {
     rn_list_remove(&st->h->streams, &st->node);
     rn__http_end(&st->x);
+    rn__http_arena_reset(&st->trailer_arena);
     rn_cond_destroy(&st->changed);
     rn__free(st->in);
     rn__free(st);
@@ -58,13 +60,13 @@ static bool named(const uint8_t *name, size_t n, const char *what)
 }
 
 /* Room for one more; the array grows with the arena. */
-static struct rn__http_field *new_field(struct rn_http_writer *x, struct rn__http_field **fields, size_t *n,
+static struct rn__http_field *new_field(struct rn__http_arena *a, struct rn__http_field **fields, size_t *n,
                                         size_t most)
 {
     if (*n >= most)
         return NULL;
     if ((*n & (*n - 1)) == 0) { /* 0, 1, 2, 4, 8 …: full */
-        struct rn__http_field *more = rn__http_arena_get(&x->arena, (*n ? 2 * *n : 1) * sizeof *more);
+        struct rn__http_field *more = rn__http_arena_get(a, (*n ? 2 * *n : 1) * sizeof *more);
         if (!more)
             return NULL;
         if (*n)
@@ -85,29 +87,40 @@ static void pseudo(struct rn__http2_stream *st, const uint8_t *name, size_t name
         x->r.host = value;
 }
 
+/* Adds a field; 0 or the status that says why not. */
+static int add_field(struct rn__http2_stream *st, const uint8_t *name, size_t name_n, const uint8_t *value,
+                     size_t value_n)
+{
+    struct rn_http_writer *x = &st->x;
+    struct rn__http_arena *a = st->in_trailers ? &st->trailer_arena : &x->arena;
+    if (st->head_bytes > rn__http_server_options(x->server)->max_header_bytes)
+        return 431;
+    if (!rn__http_is_value((const char *)value, value_n))
+        return 400;
+    char *value_copy = rn__http_arena_copy(a, (const char *)value, value_n);
+    char *name_copy = value_copy ? rn__http_arena_copy(a, (const char *)name, name_n) : NULL;
+    if (!name_copy)
+        return 503;
+    if (*name_copy == ':') {
+        pseudo(st, name, name_n, value_copy);
+        return 0;
+    }
+    struct rn__http_field *f = st->in_trailers ? new_field(a, &x->trailers, &x->n_trailers, st->fields_room)
+                                               : new_field(a, &x->fields, &x->n_fields, st->fields_room);
+    if (!f)
+        return 431;
+    *f = (struct rn__http_field){name_copy, value_copy, (uint32_t)name_n, (uint32_t)value_n};
+    return 0;
+}
+
 void rn__http2_stream_field(struct rn__http2_stream *st, const uint8_t *name, size_t name_n, const uint8_t *value,
                             size_t value_n)
 {
-    struct rn_http_writer *x = &st->x;
     st->head_bytes += name_n + value_n + 32;
-    if (st->refuse)
-        return;
-    char *value_copy = rn__http_arena_copy(&x->arena, (const char *)value, value_n);
-    if (st->head_bytes > rn__http_server_options(x->server)->max_header_bytes) {
-        st->refuse = 431;
-    } else if (!value_copy || !rn__http_is_value((const char *)value, value_n)) {
-        st->refuse = value_copy ? 400 : 503;
-    } else if (name_n && name[0] == ':') {
-        pseudo(st, name, name_n, value_copy);
-    } else {
-        char *name_copy = rn__http_arena_copy(&x->arena, (const char *)name, name_n);
-        struct rn__http_field *f = st->in_trailers ? new_field(x, &x->trailers, &x->n_trailers, st->fields_room)
-                                                   : new_field(x, &x->fields, &x->n_fields, st->fields_room);
-        if (!f || !name_copy)
-            st->refuse = name_copy ? 431 : 503;
-        else
-            *f = (struct rn__http_field){name_copy, value_copy, (uint32_t)name_n, (uint32_t)value_n};
-    }
+    if (st->in_trailers)
+        st->bad_trailers |= !st->bad_trailers && add_field(st, name, name_n, value, value_n) != 0;
+    else if (!st->refuse)
+        st->refuse = add_field(st, name, name_n, value, value_n);
 }
 
 bool rn__http2_stream_data(struct rn__http2_stream *st, const uint8_t *data, size_t n)
@@ -140,9 +153,12 @@ static int complete_request(struct rn__http2_stream *st)
         return st->refuse;
     if (!*x->r.method || !x->r.target || strcmp(x->r.method, "CONNECT") == 0)
         return *x->r.method && strcmp(x->r.method, "CONNECT") == 0 ? 501 : 400;
-    if (!*x->r.host && (host = rn_http_request_header(&x->r, "host")) != NULL)
+    if ((host = rn_http_request_header(&x->r, "host")) != NULL) {
+        if (*x->r.host && strcasecmp(x->r.host, host) != 0)
+            return 400; /* two programs in a row could take it for two different ones */
         x->r.host = host;
-    if (!rn__http_is_host(x->r.host, strlen(x->r.host)))
+    }
+    if (!*x->r.host || !rn__http_is_host(x->r.host, strlen(x->r.host)))
         return 400;
     for (const char *s = x->r.target; *s; s++)
         if (*s <= ' ' || *s == '#' || *s == 0x7f || *s & 0x80)
@@ -230,7 +246,9 @@ void rn__http2_stream_start(struct rn__http2_stream *st)
 /* Waits for a change until the deadline, with the lock: 0 or an error. */
 static int wait_change(struct rn__http2_stream *st, rn_time deadline)
 {
-    rn_context *limit = rn_ctx_with_deadline(NULL, deadline);
+    rn_context *limit = rn__http_make_context(NULL, deadline); /* a panic would leave the lock behind */
+    if (!limit)
+        return RN_ENOMEM;
     int err = rn_cond_wait_ctx(limit, &st->changed, &st->h->lock);
     rn_ctx_cancel(limit);
     return err;
@@ -253,7 +271,7 @@ static ptrdiff_t h2_read(struct rn_http_writer *x, void *buffer, size_t n, rn_ti
             nghttp2_session_consume_stream(h->session, st->id, (size_t)got);
     } else if (got == 0 && !st->in_end) {
         got = -ECONNRESET;
-    } else if (got == 0 && st->refuse) {
+    } else if (got == 0 && st->bad_trailers) {
         got = RN_EINVAL; /* its trailers */
     }
     bool talk = nghttp2_session_want_write(h->session);
@@ -393,6 +411,7 @@ static int h2_send(struct rn_http_writer *x, const void *data, size_t n, bool la
     if (!err && st->left[0].n + st->left[1].n > 0)
         err = -ECONNRESET;
     st->left[0].n = st->left[1].n = 0;
+    st->last &= err == 0; /* what was not sent whole must not look whole */
     size_t trailers;
     if (!err && last && !st->closed && !x->no_body && rn_http_get_header(x, "Trailer")) {
         nghttp2_nv *nv = fields_of(x, 0, rn_http_get_header(x, "Trailer"), &trailers);

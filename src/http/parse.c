@@ -70,7 +70,27 @@ bool rn__http_is_value(const char *s, size_t n)
 
 bool rn__http_is_host(const char *s, size_t n)
 {
-    return all_of(s, n, H);
+    enum { PORT = 6 }; /* with its colon */
+    const char *end = s + n, *at = s;
+    if (!all_of(s, n, H))
+        return false;
+    if (n && *s == '[') { /* an IPv6 address */
+        const char *close = memchr(s, ']', n);
+        if (!close || close == s + 1)
+            return false;
+        at = close + 1;
+    } else {
+        while (at < end && *at != ':' && *at != '[' && *at != ']')
+            at++;
+    }
+    if (at == end)
+        return true;
+    if (*at != ':' || at == s || end - at > PORT) /* a port alone is no host */
+        return false;
+    for (at++; at < end; at++)
+        if (*at < '0' || *at > '9')
+            return false;
+    return true;
 }
 #undef T
 #undef H
@@ -233,14 +253,23 @@ static int take_length(struct rn__http_head *h, const struct rn__http_field *f)
     return 0;
 }
 
-/* Only "chunked", once, is known.  "chunked, gzip" and the like have no end that could be told: 400. */
+/* Only "chunked" is known, once and last; the fields of this name are one list.  What follows it, or lacks it, leaves no end
+ * that could be told: 400 (RFC 9112, 6.3).  What came before it is not understood: 501. */
 static int take_encoding(struct rn__http_head *h, const struct rn__http_field *f)
 {
-    if (h->flags & RN__HTTP_CHUNKED || h->version < 11)
+    const char *at = f->value + strspn(f->value, " \t,");
+    if (h->version < 11 || !*at)
         return 400;
-    if (strcasecmp(f->value, "chunked") != 0)
-        return rn__http_list_has(f->value, "chunked") || f->value_n == 0 ? 400 : 501;
-    h->flags |= RN__HTTP_CHUNKED;
+    for (; *at; at += strspn(at, " \t,")) {
+        size_t n = strcspn(at, ",");
+        const char *next = at + n;
+        while (n && (at[n - 1] == ' ' || at[n - 1] == '\t'))
+            n--;
+        if (h->flags & RN__HTTP_CHUNKED)
+            return 400;
+        h->flags |= n == 7 && strncasecmp(at, "chunked", 7) == 0 ? RN__HTTP_CHUNKED : RN__HTTP_CODED;
+        at = next;
+    }
     return 0;
 }
 
@@ -313,10 +342,12 @@ static int check_fields(struct rn__http_head *h)
         if (status)
             return status;
     }
-    if (h->flags & RN__HTTP_CHUNKED && h->flags & RN__HTTP_LENGTH)
+    if (h->flags & (RN__HTTP_CHUNKED | RN__HTTP_CODED) && h->flags & RN__HTTP_LENGTH)
         return 400;
     if (!h->host && h->version > 10)
         return 400;
+    if (h->flags & RN__HTTP_CODED)
+        return h->flags & RN__HTTP_CHUNKED ? 501 : 400;
     return 0;
 }
 
@@ -367,7 +398,7 @@ static int hex(char c)
 
 ptrdiff_t rn__http_chunk_size(struct rn__http_chunked *c, const char *s, size_t n)
 {
-    enum { LONGEST = 4096, DIGITS = 15 };
+    enum { LONGEST = 4096, DIGITS = 15, FREE = 16, EXCESS = 16 << 10 };
     const char *end = memchr(s, '\n', n < LONGEST ? n : LONGEST);
     size_t i = 0, length = end ? (size_t)(end - s) : n;
     uint64_t size = 0;
@@ -385,6 +416,10 @@ ptrdiff_t rn__http_chunk_size(struct rn__http_chunked *c, const char *s, size_t 
         return n >= LONGEST || (cr && cr + 1 < s + n) ? -1 : 0;
     }
     if (length == 0 || s[length - 1] != '\r' || !rn__http_is_value(s + i, length - 1 - i))
+        return -1;
+    uint64_t justified = size < UINT64_MAX - FREE ? size + FREE : size;
+    c->excess = c->excess + length > justified ? c->excess + length - justified : 0;
+    if (c->excess > EXCESS)
         return -1;
     c->left = size;
     c->state = size ? RN__CHUNK_DATA : RN__CHUNK_TRAILERS;

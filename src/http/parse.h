@@ -25,6 +25,7 @@ enum rn__http_flags {
     RN__HTTP_KEEP_ALIVE = 16 /* Connection: keep-alive */,
     RN__HTTP_UPGRADE = 32, /* Connection: upgrade, and Upgrade */
     RN__HTTP_H2C = 64,     /* Upgrade: h2c, with HTTP2-Settings */
+    RN__HTTP_CODED = 128,  /* Transfer-Encoding names another coding */
 };
 
 struct rn__http_head {
@@ -49,7 +50,7 @@ int rn__http_parse_head(char *buf, size_t n, struct rn__http_head *h);
 /* Parses the trailers of a chunked body, a block of lines up to its empty line, as fields.  0 or 400, 431. */
 int rn__http_parse_trailers(char *buf, size_t n, struct rn__http_head *h);
 
-/* Whether all n bytes may stand in a header's name; in a value; in a Host. */
+/* Whether all n bytes may stand in a header's name; in a value; are a host with an optional port, or empty. */
 bool rn__http_is_token(const char *s, size_t n);
 bool rn__http_is_value(const char *s, size_t n);
 bool rn__http_is_host(const char *s, size_t n);
@@ -61,10 +62,12 @@ bool rn__http_list_has(const char *list, const char *item);
 /* Where a reader of a chunked body is.  All-zero is the beginning. */
 struct rn__http_chunked {
     enum { RN__CHUNK_SIZE, RN__CHUNK_DATA, RN__CHUNK_DATA_END, RN__CHUNK_TRAILERS, RN__CHUNK_DONE } state;
-    uint64_t left; /* bytes of data that follow */
+    uint64_t left;   /* bytes of data that follow */
+    uint64_t excess; /* bytes of framing beyond what the data justify */
 };
 /* The line "SIZE[;extension]CRLF" at the front of n bytes: its length, with the size in c->left and the state moved on; 0:
- * more is needed; -1: malformed.  (Extensions are skipped, within 4 KiB.) */
+ * more is needed; -1: malformed.  Extensions are skipped: within 4 KiB, and, all told, within the size of the data and
+ * 16 KiB, so that nobody is made to read much for little. */
 ptrdiff_t rn__http_chunk_size(struct rn__http_chunked *c, const char *s, size_t n);
 
 #endif

@@ -225,7 +225,7 @@ ptrdiff_t rn__http_read_body(struct rn_http_writer *x, void *buffer, size_t n)
     ptrdiff_t got = x->carrier->read(x, buffer, n, body_deadline(x));
     if (got == 0) {
         x->body_done = true;
-        if (x->ctx)
+        if (x->ctx && !x->finished)
             rn_http_context(&x->r); /* now the client's end can be told */
     }
     if (got < 0)

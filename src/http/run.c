@@ -35,6 +35,30 @@ void rn__http_begin(struct rn_http_writer *x)
 
 /* ---- the context ---- */
 
+struct making {
+    rn_context *parent, *made;
+    rn_time deadline;
+};
+
+static void recover_shortage(struct making *m)
+{
+    if (!m->made)
+        rn_recover();
+}
+
+static void make_context(struct making *m)
+{
+    defer(recover_shortage, m);
+    m->made = m->deadline ? rn_ctx_with_deadline(m->parent, m->deadline) : rn_ctx_with_cancel(m->parent);
+}
+
+rn_context *rn__http_make_context(rn_context *parent, rn_time deadline)
+{
+    struct making m = {.parent = parent, .deadline = deadline};
+    make_context(&m);
+    return m.made;
+}
+
 static void watch(struct rn_http_writer *x)
 {
     if (x->carrier->watch(x, x->watch_stop))

@@ -86,6 +86,30 @@ static bool makes_sense(const rn_http_options *o)
            o->max_header_bytes <= (64 << 20) && o->max_headers <= 100000;
 }
 
+static int make_parts(rn_http_server *s)
+{
+    if (s->o.max_connections && !(s->places = rn__malloc(sizeof *s->places)))
+        return RN_ENOMEM;
+    if (s->places)
+        *s->places = (rn_semaphore)RN_SEMAPHORE_INIT((int64_t)s->o.max_connections);
+    s->ctx = rn__http_make_context(NULL, 0);
+    s->drain = s->ctx ? rn__http_make_context(s->ctx, 0) : NULL;
+    return s->drain ? 0 : RN_ENOMEM;
+}
+
+static void free_parts(rn_http_server *s)
+{
+    if (s->drain)
+        rn_ctx_cancel(s->drain);
+    if (s->ctx)
+        rn_ctx_cancel(s->ctx);
+    rn__tls_context_free(s->tls);
+    if (s->places)
+        rn_sem_destroy(s->places);
+    rn__free(s->places);
+    rn__free(s);
+}
+
 int rn_http_server_make(const rn_http_options *options, rn_http_server **out)
 {
     static const rn_http_options defaults;
@@ -100,18 +124,13 @@ int rn_http_server_make(const rn_http_options *options, rn_http_server **out)
     s->o = *options;
     fill_in(&s->o);
     int err = s->o.cert_file ? rn__tls_context_make(s->o.cert_file, s->o.key_file, !s->o.no_http2, &s->tls) : 0;
-    if (!err && s->o.max_connections && !(s->places = rn__malloc(sizeof *s->places)))
-        err = RN_ENOMEM;
+    if (!err)
+        err = make_parts(s);
     if (err) {
-        rn__tls_context_free(s->tls);
-        rn__free(s);
+        free_parts(s);
         return err;
     }
     s->o.cert_file = s->o.key_file = NULL; /* the caller's; not needed any more */
-    if (s->places)
-        *s->places = (rn_semaphore)RN_SEMAPHORE_INIT((int64_t)s->o.max_connections);
-    s->ctx = rn_ctx_with_cancel(NULL);
-    s->drain = rn_ctx_with_cancel(s->ctx);
     *out = s;
     return 0;
 }
@@ -267,14 +286,8 @@ void rn_http_server_free(rn_http_server *s)
     if (!s)
         return;
     rn_http_close(s);
-    rn_ctx_cancel(s->drain);
-    rn_ctx_cancel(s->ctx);
-    rn__tls_context_free(s->tls);
-    if (s->places)
-        rn_sem_destroy(s->places);
-    rn__free(s->places);
     rn_cond_destroy(&s->empty);
-    rn__free(s);
+    free_parts(s);
 }
 
 /* ---- the whole, for a main function ---- */

@@ -92,7 +92,9 @@ static void on_message(wslay_event_context_ptr ctx, const struct wslay_event_on_
 {
     rn_websocket *ws = user;
     (void)ctx;
-    if (arg->opcode == WSLAY_CONNECTION_CLOSE) {
+    if (arg->opcode == WSLAY_CONNECTION_CLOSE && arg->msg_length == 1) {
+        ws->broken = true; /* half a code; wslay takes it for none */
+    } else if (arg->opcode == WSLAY_CONNECTION_CLOSE) {
         ws->they_closed = true;
         ws->close_code = arg->status_code ? arg->status_code : WSLAY_CODE_NO_STATUS_RCVD;
     }
@@ -144,7 +146,8 @@ static int check(rn_http_writer *w, const rn_http_request *r, bool any_origin)
         rn_http_set_header(w, "Sec-WebSocket-Version", "13");
         return 426;
     }
-    if (!key || strlen(key) != 24 || EVP_DecodeBlock(bytes, (const unsigned char *)key, 24) != 18 || key[22] != '=')
+    if (!key || strlen(key) != 24 || EVP_DecodeBlock(bytes, (const unsigned char *)key, 24) != 18 ||
+        strchr(key, '=') != key + 22)
         return 400;
     if (!w->body_done)
         return 400;
@@ -309,14 +312,28 @@ int rn_websocket_close(rn_websocket *ws, int code, const char *reason)
 
 /* ---- reading ---- */
 
+/* wslay closes without a code where a control frame is malformed: 1002 says why. */
+static void explain_close(rn_websocket *ws)
+{
+    static const char empty[] = {(char)0x88, 0},
+                      code[] = {WSLAY_CODE_PROTOCOL_ERROR >> 8, WSLAY_CODE_PROTOCOL_ERROR & 255};
+    if (ws->they_closed || ws->out_n < 2 || memcmp(ws->out + ws->out_n - 2, empty, 2) != 0)
+        return;
+    if (take_output(ws->ctx, (const uint8_t *)code, 2, 0, ws) == 2)
+        ws->out[ws->out_n - 3] = 2;
+}
+
 static int feed(rn_websocket *ws, const char *data, size_t n)
 {
     rn_mutex_lock(&ws->lock);
     ws->in = data;
     ws->in_n = n;
     ws->broken |= wslay_event_recv(ws->ctx) != 0 && !ws->no_memory;
+    bool reading = wslay_event_get_read_enabled(ws->ctx);
     if (wslay_event_want_write(ws->ctx)) /* a pong, or why it is closed */
         ws->no_memory |= wslay_event_send(ws->ctx) != 0;
+    if (!reading && !ws->no_memory)
+        explain_close(ws);
     bool failed = ws->no_memory, any = ws->out_n > 0;
     ws->in_n = 0;
     rn_mutex_unlock(&ws->lock);

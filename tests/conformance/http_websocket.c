@@ -201,19 +201,31 @@ TEST(broken_frames_end_it)
 {
     static const struct {
         const char *what;
-        int code; /* 0: wslay gives none */
-        uint8_t bytes[16];
+        int code;
+        uint8_t bytes[24];
         size_t n;
     } list[] = {
         {"not masked", 1002, {0x81, 0x01, 'x'}, 3},
         {"a reserved bit", 1002, {0xc1, 0x80, 1, 2, 3, 4}, 6},
         {"an unknown kind", 1002, {0x83, 0x80, 1, 2, 3, 4}, 6},
         {"a continuation of nothing", 1002, {0x80, 0x80, 1, 2, 3, 4}, 6},
-        {"a ping in pieces", 0, {0x09, 0x80, 1, 2, 3, 4}, 6},
-        {"a long ping", 0, {0x89, 0xfe, 0, 126, 1, 2, 3, 4}, 8},
+        {"a ping in pieces", 1002, {0x09, 0x80, 1, 2, 3, 4}, 6},
+        {"a long ping", 1002, {0x89, 0xfe, 0, 126, 1, 2, 3, 4}, 8},
         {"text that is no UTF-8", 1007, {0x81, 0x82, 0, 0, 0, 0, 0xc3, 0x28}, 8},
+        {"text that is no UTF-8, in pieces", 1007, {0x01, 0x81, 0, 0, 0, 0, 0xc3, 0x80, 0x81, 0, 0, 0, 0, 0x28}, 14},
+        {"text that ends within a character", 1007, {0x81, 0x81, 0, 0, 0, 0, 0xc3}, 7},
+        {"a surrogate in text", 1007, {0x81, 0x83, 0, 0, 0, 0, 0xed, 0xa0, 0x80}, 9},
+        {"a second reserved bit", 1002, {0xa1, 0x80, 1, 2, 3, 4}, 6},
+        {"a third reserved bit", 1002, {0x91, 0x80, 1, 2, 3, 4}, 6},
+        {"an unknown control frame", 1002, {0x8b, 0x80, 1, 2, 3, 4}, 6},
+        {"a text within another", 1002, {0x01, 0x81, 0, 0, 0, 0, 'x', 0x81, 0x81, 0, 0, 0, 0, 'y'}, 14},
+        {"a length with its highest bit", 1002, {0x82, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 1, 1, 2, 3, 4}, 14},
+        {"a length that a shorter form could say", 1002, {0x82, 0xfe, 0, 5, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 13},
+        {"a length of 64 bits", 1009, {0x82, 0xff, 0, 0, 1, 0, 0, 0, 0, 0, 1, 2, 3, 4, 5}, 15},
+        {"a close with a reason that is no UTF-8", 1007, {0x88, 0x83, 0, 0, 0, 0, 0x03, 0xe8, 0xff}, 9},
+        {"a close in pieces", 1002, {0x08, 0x82, 0, 0, 0, 0, 0x03, 0xe8}, 8},
         {"too long a message", 1009, {0x82, 0xfe, 0x40, 0, 1, 2, 3, 4, 5}, 9},
-        {"a close of one byte", 0, {0x88, 0x81, 0, 0, 0, 0, 3}, 7},
+        {"a close of one byte", 1002, {0x88, 0x81, 0, 0, 0, 0, 3}, 7},
         {"a close with a code that may not be sent", 1002, {0x88, 0x82, 0, 0, 0, 0, 0x03, 0xed}, 8},
     };
     struct peer_server s;
