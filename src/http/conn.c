@@ -10,6 +10,7 @@
 #define _GNU_SOURCE 1
 #include "http/conn.h"
 #include "base/alloc.h"
+#include "net/fd.h"
 #include <errno.h>
 #include <string.h>
 
@@ -238,6 +239,17 @@ static bool begins_http2(const struct rn__http_work *w)
     return w->head_n == sizeof preface - 1 && memcmp(w->in, preface, w->head_n) == 0;
 }
 
+/* More requests, without waiting for them: true when something has come. */
+static bool more_has_come(struct rn__http_work *w)
+{
+    if (w->conn->stream.tls || rn__http1_flush(w) < 0)
+        return false;
+    ptrdiff_t got = rn__net_read_early(w->conn->stream.c, w->in, w->in_size);
+    if (got > 0)
+        w->len = (size_t)got;
+    return got > 0;
+}
+
 /* All requests that have arrived.  The work block is taken, and given back. */
 static __attribute__((noinline)) enum outcome serve_arrived(struct rn__http_conn *c)
 {
@@ -254,7 +266,7 @@ static __attribute__((noinline)) enum outcome serve_arrived(struct rn__http_conn
             c->served = true;
             out = serve_request(w);
         }
-    } while (out == GO_ON && (w->len > 0 || w->ended));
+    } while (out == GO_ON && (w->len > 0 || w->ended || more_has_come(w)));
     if (rn__http1_flush(w) < 0)
         out = END;
     give_work(c);

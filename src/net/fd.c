@@ -16,6 +16,7 @@
  */
 #include "net/fd.h"
 #include "net/socket.h"
+#include <errno.h>
 #include <unistd.h>
 #include "net/sim.h" /* last: stands in for system calls */
 
@@ -316,6 +317,15 @@ static int begin_slow_unlock(struct rn__fd *f, int side, rn_context *ctx, struct
     }
 }
 
+/* Whose turn it is now: what was reported until now is looked at by the call that follows. */
+static inline void consume_locked(struct rn__fd_side *s)
+{
+    if (!rn_load_relaxed(&s->ready))
+        return;
+    rn_store_relaxed(&s->ready, false); /* relaxed, both: under the lock, before the try */
+    s->drained = false;
+}
+
 int rn__fd_begin(struct rn__fd *f, int side, rn_context *ctx)
 {
     struct rn_g *self = rn__self();
@@ -336,6 +346,7 @@ int rn__fd_begin(struct rn__fd *f, int side, rn_context *ctx)
     } else {
         s->busy = true;
         s->by_thread = !rn__is_goroutine(self);
+        consume_locked(s);
         unlock(f);
     }
     if (__builtin_expect(rn__fd_expired(f, side), 0)) {
@@ -381,7 +392,8 @@ void rn__fd_end(struct rn__fd *f, int side)
 
 void rn__fd_end_read(struct rn__fd *f, ssize_t got, size_t room)
 {
-    end(f, RN_SIDE_READ, (f->flags & RN_FD_STREAM) && got > 0 && (size_t)got < room);
+    bool drained = got > 0 ? (size_t)got < room : got == -EAGAIN || got == -EWOULDBLOCK;
+    end(f, RN_SIDE_READ, drained && (f->flags & RN_FD_STREAM));
 }
 
 /* ---- deadlines -------------------------------------------------------------------------------------- */

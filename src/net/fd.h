@@ -13,10 +13,10 @@
  *  - Between begin and end of a side nobody else is between them on that side.
  *  - Records live in memory that is never given back, and have a generation, which changes with every
  *    descriptor: an event that the kernel reported before a close can't reach the next user.
- *  - A side's `ready` tells that the kernel reported readiness which no waiter has consumed.  It is set
- *    only by the poller and cleared only by a waiter who then tries the call, both under the lock; so
- *    no edge is lost: it comes before the try, which then succeeds, or after, and finds `ready` or
- *    wakes the waiter.
+ *  - A side's `ready` tells that the kernel reported readiness which nobody has consumed.  It is set only by
+ *    the poller and cleared only by whose turn begins, or who would wait; both then try the call (or leave
+ *    `drained` false, so that the next does), and all under the lock; so no edge is lost: it comes before
+ *    the try, which then succeeds, or after, and finds `ready` or wakes the waiter.
  *
  * Who may run at the same time: everything but rn__fd_free with what comes after it.
  *
@@ -38,8 +38,8 @@ enum rn__fd_flags {
     RN_FD_KEEP_PATH = 8, /* … or not */
     RN_FD_BORROWED = 16, /* the descriptor is not closed with the record */
     RN_FD_FOREIGN =
-        32, /* may be open under other numbers as well: then a close alone does not take it from the poller */
-    RN_FD_FILE = 64,    /* a regular file, directory or block device: never waited for */
+        32,          /* may be open under other numbers as well: then a close alone does not take it from the poller */
+    RN_FD_FILE = 64, /* a regular file, directory or block device: never waited for */
     RN_FD_SYNCED = 128, /* … whose writes wait for the disk */
 };
 
@@ -132,11 +132,16 @@ static inline bool rn__fd_is_drained(struct rn__fd *f)
     return f->side[RN_SIDE_READ].drained && !rn_load_relaxed(&f->side[RN_SIDE_READ].ready) &&
            !rn_load_relaxed(&f->hangup);
 }
-/* As rn__fd_end, after a read of `got` bytes into room for `room` as the last call: if that has emptied
- * the socket, the next read waits first.  (After a short read of TCP the kernel reports whatever
+/* As rn__fd_end, after a read of `got` bytes (or -EAGAIN) into room for `room` as the last call: if that has
+ * emptied the socket, the next read waits first.  (After a short read of TCP the kernel reports whatever
  * comes next as a new edge; but for an end of the stream, or urgent data, that it reported together with
  * what was read: then `hangup` is set.) */
 void rn__fd_end_read(struct rn__fd *f, ssize_t got, size_t room);
+
+/* As rn_net_try_read, but after a read that emptied the socket, and while the poller has reported nothing since,
+ * without a system call: what came a moment ago may be seen only by the next wait.  For a goroutine that would wait
+ * next. */
+RN_INNER ssize_t rn__net_read_early(rn_conn *c, void *buf, size_t n);
 
 /* ---- records (records.c) -------------------------------------------------------------------------- */
 

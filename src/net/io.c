@@ -164,7 +164,18 @@ ssize_t rn_net_try_read(rn_conn *c, void *buf, size_t n)
     if (err)
         return err;
     ssize_t got = read_once(f, buf, n);
-    rn__fd_end(f, RN_SIDE_READ);
+    rn__fd_end_read(f, got, n);
+    return would_block((int)-got) ? RN_EAGAIN : got;
+}
+
+ssize_t rn__net_read_early(rn_conn *c, void *buf, size_t n)
+{
+    struct rn__fd *f = of(c);
+    int err = rn__fd_begin(f, RN_SIDE_READ, NULL);
+    if (err)
+        return err;
+    ssize_t got = rn__fd_is_drained(f) ? -EAGAIN : read_once(f, buf, n);
+    rn__fd_end_read(f, got, n);
     return would_block((int)-got) ? RN_EAGAIN : got;
 }
 
