@@ -546,8 +546,10 @@ static void wait_outside(struct rn_m *m)
     struct rn_ready_list wake = {0};
     rn__explore->outside = true;
     rn__poll(&wake, rn_os_now() + RN_MILLISECOND);
-    if (wake.first)
+    if (wake.first) {
         rn__queue_list(m, &wake);
+        rn__poll_queued();
+    }
 }
 
 static struct rn_g *find_outside(struct rn_m *m)
@@ -558,8 +560,10 @@ static struct rn_g *find_outside(struct rn_m *m)
         return g;
     rn__explore->outside = true;
     rn__poll(&wake, 0);
-    if (wake.first)
+    if (wake.first) {
         rn__queue_list(m, &wake);
+        rn__poll_queued();
+    }
     return NULL;
 }
 

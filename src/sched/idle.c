@@ -365,8 +365,10 @@ static void sleep_idle(struct rn_m *m)
         sleep_in_poller(m, until);
         bool work = m->events.first || rn__timers_first() <= rn__choose_now();
         bool awake = wake_up(m, work);
-        if (m->events.first)
+        if (m->events.first) {
             rn__queue_list(m, &m->events);
+            rn__poll_queued();
+        }
         if (awake)
             return;
     }

@@ -147,7 +147,10 @@ static void poll_if_nobody_does(rn_time now)
         return;
     struct rn_ready_list wake = {0};
     rn__poll(&wake, 0);
+    if (!wake.first)
+        return;
     rn__ready_all(&wake);
+    rn__poll_queued();
 }
 
 /* True while there are stacks to trim, now or later. */

@@ -20,11 +20,21 @@ void rn__poll(struct rn_ready_list *wake, rn_time until)
     struct rn_os_event events[EVENTS];
     /* A signal that comes after this look interrupts the wait. */
     int n = rn_os_poll_wait(events, EVENTS, rn_os_signals_pending() ? 0 : until);
+    /* relaxed: before it, whom we wake are counted as waiters; see rn__poll_queued. */
+    rn_add_relaxed(&rn__external_wakers, 1);
     for (int i = 0; i < n; i++)
         pass_event(&events[i], wake);
     if (__builtin_expect(rn_os_signals_pending(), 0) && rn__poll_signals)
         rn__poll_signals(wake);
+    if (!wake->first)
+        rn__poll_queued();
     rn_store_relaxed(&rn__sched.polled_at, rn__choose_now()); /* relaxed: a moment */
+}
+
+/* release: whoever asks whether all sleep for ever (deadlock.c) and finds us counted no more finds them queued. */
+void rn__poll_queued(void)
+{
+    rn_sub_release(&rn__external_wakers, 1);
 }
 
 struct rn_g *rn__poll_now(struct rn_m *m)
@@ -37,5 +47,6 @@ struct rn_g *rn__poll_now(struct rn_m *m)
     if (!wake.first)
         return NULL;
     rn__queue_list(m, &wake);
+    rn__poll_queued();
     return rn__choose_next(m->p);
 }

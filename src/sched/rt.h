@@ -171,8 +171,10 @@ void rn__retired_forget(void);
 /* A run's beginning, which opens the poller, and end, before anything of it is forgotten. */
 int rn__poll_begin(void);
 void rn__poll_end(void);
-/* Waits for descriptors; adds whom they wake. */
+/* Waits for descriptors; adds whom they wake.  They wait for nothing any more and are in no queue yet, so the
+ * poller counts as somebody who will wake them, until its caller, who has got any, has queued them and says so. */
 void rn__poll(struct rn_ready_list *wake, rn_time until);
+void rn__poll_queued(void);
 struct rn_g *rn__poll_now(struct rn_m *m);
 
 /* ---- start.c, loop.c ---------------------------------------------------------------------------- */

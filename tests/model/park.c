@@ -111,6 +111,7 @@ UNUSED(void, rn__give_pinned, struct rn_m *m __attribute__((unused)), struct rn_
 UNUSED(void, rn__retire_p, struct rn_m *m __attribute__((unused)))
 UNUSED(void, rn__wake_idle_slow, void)
 UNUSED(void, rn__g_put, struct rn_p *p __attribute__((unused)), struct rn_g *g __attribute__((unused)))
+UNUSED(void, rn__poll_queued, void)
 UNUSED(void, rn__poll, struct rn_ready_list *l __attribute__((unused)), rn_time until __attribute__((unused)))
 UNUSED(struct rn_g *, rn__poll_now, struct rn_m *m __attribute__((unused)))
 UNUSED(rn_time, rn__timers_first, void)
