@@ -22,6 +22,7 @@ void rn__http_begin(struct rn_http_writer *x)
     x->body_error = x->body_status = 0;
     x->body_done = x->expects_continue = false;
     x->ctx = x->watch_stop = NULL;
+    x->watching = (rn_waitgroup)RN_WAITGROUP_INIT; /* x is not cleared memory */
     x->status = 200;
     x->head_sent = x->no_body = x->finished = x->chunked = x->close = x->hijacked = false;
     x->error = 0;
