@@ -9,44 +9,58 @@
 #include <stdio.h>
 #include <string.h>
 
+static const rn_duration PATIENCE = RN_SECOND;
+
 struct found {
+    int err; /* 0, or why there is no text */
     char text[48];
 };
 
-/* What would be a question to a database each. */
-static struct found lookup(const char *what, long id, rn_duration takes)
+/* What would be a question to a database each: ends when ctx does. */
+static struct found lookup(rn_context *ctx, const char *what, long id, rn_duration takes)
 {
-    struct found f;
-    rn_sleep(takes);
+    struct found f = {.err = rn_sleep_ctx(ctx, takes)};
     snprintf(f.text, sizeof f.text, "%s of %ld", what, id);
     return f;
 }
 
-static void user(long id, chan_send_only(struct found) out)
+static void user(rn_context *ctx, long id, chan_send_only(struct found) out)
 {
-    chan_send(out, lookup("user", id, 30 * RN_MILLISECOND));
+    chan_send(out, lookup(ctx, "user", id, 30 * RN_MILLISECOND));
 }
 
-static void product(long id, chan_send_only(struct found) out)
+static void product(rn_context *ctx, long id, chan_send_only(struct found) out)
 {
-    chan_send(out, lookup("product", id, 20 * RN_MILLISECOND));
+    chan_send(out, lookup(ctx, "product", id, 20 * RN_MILLISECOND));
 }
 
-static void analytics(long id, chan_send_only(struct found) out)
+static void analytics(rn_context *ctx, long id, rn_duration takes, chan_send_only(struct found) out)
 {
-    chan_send(out, lookup("analytics", id, 10 * RN_MILLISECOND));
+    chan_send(out, lookup(ctx, "analytics", id, takes));
 }
 
+/* All three at once, within PATIENCE and as long as the client is there: the request takes as long as the
+ * slowest of them.  ?ms=… says how long the third one takes. */
 static void handle(http_writer *w, const http_request *r)
 {
-    long id = http_query_long(r, "id", 1);
+    long id = http_query_long(r, "id", 1), ms = http_query_long(r, "ms", 10);
+    rn_context *ctx = ctx_with_timeout(http_context(r), PATIENCE);
     chan(struct found) found = chan_make(struct found, 3);
     defer(chan_free, found);
-    go(user, id, found);
-    go(product, id, found);
-    go(analytics, id, found);
+    defer(ctx_cancel, ctx);
+    go(user, ctx, id, found);
+    go(product, ctx, id, found);
+    go(analytics, ctx, id, ms * RN_MILLISECOND, found);
+    struct found f[3];
+    int err = 0;
+    for (int i = 0; i < 3; i++) { /* all: they use ctx and found */
+        f[i] = chan_recv(found);
+        err = err ? err : f[i].err;
+    }
+    if (err)
+        return http_error(w, 504, rn_strerror(err));
     for (int i = 0; i < 3; i++)
-        http_printf(w, "Result: %s\n", chan_recv(found).text);
+        http_printf(w, "Result: %s\n", f[i].text);
 }
 
 static void hello(http_writer *w, const http_request *r)
