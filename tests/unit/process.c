@@ -2,6 +2,7 @@
 #define _GNU_SOURCE 1
 #include "../emulated.h"
 #include "os/linux/internal.h"
+#include "../wakers.h"
 #include "sched/sched.h"
 #include <dirent.h>
 #include <errno.h>
@@ -153,7 +154,7 @@ TEST(through_its_pipes)
     process_free(p);
     await_quiet();
     CHECK(open_descriptors() <= before);
-    CHECK_EQ(rn_load_relaxed(&rn__external_wakers), 0);
+    await_no_wakers();
 }
 
 TEST(files_and_descriptors)

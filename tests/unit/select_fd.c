@@ -1,6 +1,7 @@
 /* Descriptors as cases of a select, and pipes. */
 #define _GNU_SOURCE 1
 #include "../conformance/chan_inside.h"
+#include "../wakers.h"
 #include "sched/sched.h"
 #include <dirent.h>
 #include <errno.h>
@@ -99,7 +100,7 @@ TEST(a_descriptor_wakes_a_select)
     }
     CHECK_EQ(open_descriptors(), before);
     CHECK_EQ(rn_num_descriptors(), 0);
-    CHECK_EQ(rn_load_relaxed(&rn__external_wakers), 0);
+    await_no_wakers();
     close(e);
     chan_free(c);
 }
@@ -115,7 +116,7 @@ TEST(a_channel_wakes_it_and_nothing_is_left)
         CHECK_EQ(v, 5);
     }
     CHECK_EQ(rn_num_descriptors(), 0);
-    CHECK_EQ(rn_load_relaxed(&rn__external_wakers), 0);
+    await_no_wakers();
     close(e);
     chan_free(c);
 }
@@ -129,7 +130,7 @@ TEST(contexts_and_timeouts_beside_descriptors)
     CHECK_EQ(chan_select(on_fd(e, RN_FD_READ), on_timeout(RN_MILLISECOND), on_timeout(RN_HOUR)), 1);
     CHECK_EQ(chan_select(on_fd(e, RN_FD_READ), on_timeout(0)), 1);
     ctx_cancel(ctx);
-    CHECK_EQ(rn_load_relaxed(&rn__external_wakers), 0);
+    await_no_wakers();
     close(e);
 }
 
@@ -343,7 +344,7 @@ TEST(a_crowd)
     CHECK_EQ(w.received, w.sent);
     CHECK(nobody_waits(INSIDE(w.c)));
     CHECK_EQ(rn_num_descriptors(), 0);
-    CHECK_EQ(rn_load_relaxed(&rn__external_wakers), 0);
+    await_no_wakers();
     for (int i = 0; i < 4; i++)
         close(w.e[i]);
     chan_free(w.c);

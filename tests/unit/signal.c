@@ -1,6 +1,7 @@
 /* Signals as values on a channel. */
 #define _GNU_SOURCE 1
 #include "../emulated.h"
+#include "../wakers.h"
 #include "sched/sched.h"
 #include <pthread.h>
 #include <runnel.h>
@@ -32,7 +33,7 @@ TEST(a_signal_arrives)
     }
     signal_stop(c);
     CHECK(is_default(SIGUSR1) && is_default(SIGTERM));
-    CHECK_EQ(rn_load_relaxed(&rn__external_wakers), 0);
+    await_no_wakers();
     chan_free(c);
 }
 
@@ -133,7 +134,7 @@ TEST(what_can_not_be_had)
     CHECK_EQ(signal_notify(c, 65), RN_EINVAL);
     CHECK_EQ(signal_ignore(SIGSTOP), RN_EINVAL);
     CHECK(is_default(SIGUSR1));
-    CHECK_EQ(rn_load_relaxed(&rn__external_wakers), 0);
+    await_no_wakers();
     EXPECT_PANIC("signal_notify: NULL channel", signal_notify((chan(int))NULL, SIGINT));
     chan_free(c);
 }
@@ -153,7 +154,7 @@ TEST(ignore_and_reset)
     CHECK_EQ(chan_recv(c), SIGUSR1);
     CHECK_EQ(signal_reset(), 0);
     CHECK(is_default(SIGUSR1) && is_default(SIGALRM));
-    CHECK_EQ(rn_load_relaxed(&rn__external_wakers), 0);
+    await_no_wakers();
     chan_free(c);
 }
 
@@ -273,7 +274,7 @@ TEST(a_signal_ends_a_context)
     CHECK(is_default(SIGALRM));
     ctx_cancel(below);
     ctx_cancel(ctx);
-    CHECK_EQ(rn_load_relaxed(&rn__external_wakers), 0);
+    await_no_wakers();
 }
 
 TEST(a_context_ends_without_a_signal)
@@ -288,7 +289,7 @@ TEST(a_context_ends_without_a_signal)
     CHECK(!is_default(SIGUSR1));
     ctx_cancel(ctx);
     await_default(SIGUSR1);
-    CHECK_EQ(rn_load_relaxed(&rn__external_wakers), 0);
+    await_no_wakers();
     EXPECT_PANIC("ctx_with_signals: not a signal that can be caught", (void)!ctx_with_signals(NULL, SIGKILL));
 }
 
@@ -313,7 +314,7 @@ TEST_PLAIN(a_run_leaves_nothing)
     for (int i = 0; i < 3; i++) {
         rn_run(ask);
         CHECK(is_default(SIGUSR1) && is_default(SIGALRM));
-        CHECK_EQ(rn_load_relaxed(&rn__external_wakers), 0);
+        await_no_wakers();
     }
     chan_free(shared);
 }
