@@ -420,16 +420,21 @@ static int h1_send_file(struct rn_http_writer *x, int fd, int64_t offset, int64_
     return err;
 }
 
-/* What comes meanwhile is the next request: it is kept. */
+/* What comes meanwhile is the next request: it is kept.  Behind a broken body no request is seen any more. */
 static bool h1_watch(struct rn_http_writer *x, rn_context *stop)
 {
     struct rn__http_work *w = work_of(x);
-    if (w->pos < w->len || w->len == w->in_size)
-        return false;
-    rn__http_conn_read_deadline(w->conn, 0);
-    ptrdiff_t got = rn__stream_read(stop, &w->conn->stream, w->in + w->len, w->in_size - w->len);
-    if (got > 0)
-        w->len += (size_t)got;
+    ptrdiff_t got;
+    do {
+        if (x->body_error)
+            w->pos = w->len = w->head_n;
+        if (w->pos < w->len || w->len == w->in_size)
+            return false;
+        rn__http_conn_read_deadline(w->conn, 0);
+        got = rn__stream_read(stop, &w->conn->stream, w->in + w->len, w->in_size - w->len);
+        if (got > 0)
+            w->len += (size_t)got;
+    } while (got > 0 && x->body_error);
     if (got == 0)
         w->ended = true;
     return got == 0 || (got < 0 && !rn_ctx_err(stop));

@@ -198,12 +198,20 @@ static rn_time body_deadline(struct rn_http_writer *x)
     return rn_time_add(rn_time_add(x->body_began, o->body_timeout), earned);
 }
 
+/* The body is at its end, by right or not: now the client's end can be told, if anybody asked for that. */
+static void begin_watch(struct rn_http_writer *x)
+{
+    if (x->ctx && !x->finished)
+        rn_http_context(&x->r);
+}
+
 static ptrdiff_t fail_body(struct rn_http_writer *x, int error, int status)
 {
     x->body_error = error;
     x->close = true;
     if (!x->head_sent && status)
         x->status = x->body_status = status;
+    begin_watch(x);
     return error;
 }
 
@@ -225,8 +233,7 @@ ptrdiff_t rn__http_read_body(struct rn_http_writer *x, void *buffer, size_t n)
     ptrdiff_t got = x->carrier->read(x, buffer, n, body_deadline(x));
     if (got == 0) {
         x->body_done = true;
-        if (x->ctx && !x->finished)
-            rn_http_context(&x->r); /* now the client's end can be told */
+        begin_watch(x);
     }
     if (got < 0)
         return fail_body(x, (int)got, got == RN_ETIMEOUT ? 408 : got == RN_EINVAL ? 400 : 0);

@@ -66,10 +66,10 @@ static void watch(struct rn_http_writer *x)
         rn_ctx_cancel_cause(x->ctx, RN_ECANCELED);
 }
 
-/* Looks out for the client's end, as far as the carrier can: only once the body was read. */
+/* Looks out for the client's end, as far as the carrier can: only once the body was read, or can't be any more. */
 static void begin_watch(struct rn_http_writer *x)
 {
-    if (!x->ctx || x->watch_stop || !(x->body_done || x->carrier->watch_early))
+    if (!x->ctx || x->watch_stop || !(x->body_done || x->body_error || x->carrier->watch_early))
         return;
     x->watch_stop = rn_ctx_with_cancel(NULL);
     rn_wg_go(&x->watching, watch, x);
