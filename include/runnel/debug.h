@@ -8,7 +8,9 @@
  * on meanwhile; docs/guide/leaks.md has examples, docs/design/leaks.md why nothing that lives is reported.
  *
  * The same report comes on SIGUSR2 (unless the program handles that signal itself), and when main returns if RUNNEL_LEAKS=1
- * is in the environment; the exit status is then 3 where it would have been 0.
+ * is in the environment; the exit status is then 3 where it would have been 0.  Those that main leaves get up to a
+ * second (a tenth of it if they sleep) to come to their end or their wait; and where none of them could run any more,
+ * all that wait are leaked, also for what static variables still know.
  */
 #ifndef RUNNEL_DEBUG_H
 #define RUNNEL_DEBUG_H

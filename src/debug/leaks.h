@@ -12,6 +12,8 @@ struct rn_leaks_job {
     int threads_n;
     struct rn_g *asker; /* runs; its stack counts from asker_sp.  NULL: a plain thread */
     uintptr_t asker_sp;
+    bool ended;                 /* the asker is the main goroutine, which has returned, and the process ends with it */
+    bool handlers;              /* the program's own handlers of signals may still run */
     uintptr_t stack, stack_end; /* what the question itself runs on */
     size_t tls_bytes;           /* of thread-local data, at most, on one side of a thread pointer */
     uintptr_t hidden[2];        /* from, to: no memory of the program's */

@@ -8,6 +8,9 @@
  * marked too, until nothing changes.  Who is left can never be woken: nobody who will ever run has, or can come by, a
  * pointer to what it waits for.  (Go's goroutine-leak profile, in Go 1.26, does this with its collector.)
  *
+ * When main has returned, what it knew counts no more; and when nothing but main could still have run, all that wait
+ * are leaked.
+ *
  * Stacks, the runtime's records and the slots of contexts are special memory: a stack is scanned from its saved stack
  * pointer only, a waiter record in a queue is no way to its goroutine's stack, and a context is reached by its handle
  * only (from then on also all that is below it).
@@ -102,7 +105,7 @@ static void judge(struct one *o)
 {
     struct rn_g *g = o->g;
     enum rn_wait why = (enum rn_wait)rn_load_relaxed(&g->waiting);
-    o->live = 1;
+    o->live = g != marks.job->asker || !marks.job->ended;
     if (rn_load_relaxed(&g->status) != RN_G_WAITING || rn_load_relaxed(&g->on_cpu) || g == marks.job->asker)
         return;
     if (waits_for_nothing(g, why)) {
@@ -533,6 +536,37 @@ static bool describe_specials(void)
     return marks.slots != NULL;
 }
 
+/* ---- the end of the program ------------------------------------------------------------------------------------ */
+
+static bool is_ours(const struct rn_os_stopped *t)
+{
+    const struct rn_m *m = worker_of(t->tid);
+    /* relaxed: the world is stopped. */
+    return t->tid == rn__sched.monitor_tid || t->tid == marks.job->threads[marks.job->threads_n - 1].tid ||
+           (m && (!m->external || rn_load_relaxed(&m->g0.status) == RN_G_WAITING));
+}
+
+static bool some_timer(struct rn_wheel_entry *e, void *arg)
+{
+    (void)e, (void)arg;
+    return true;
+}
+
+/* Main has returned, and nothing will ever run again, as in deadlock.c: then nobody can be woken, whatever static
+ * variables still know. */
+static bool nobody_will_run(void)
+{
+    const struct rn_leaks_job *job = marks.job;
+    bool some = !job->ended || job->handlers || rn_load_relaxed(&rn__external_wakers) != 0; /* relaxed: stopped */
+    for (size_t i = 0; i < marks.n && !some; i++)
+        some = marks.all[i].live;
+    for (int i = 0; i < job->threads_n && !some; i++)
+        some = !is_ours(&job->threads[i]);
+    for (uint32_t i = 0; i < rn__sched.procs_made && !some; i++)
+        some = rn_wheel_any(&rn__procs[i].wheel, some_timer, NULL);
+    return !some;
+}
+
 /* ---- all ------------------------------------------------------------------------------------------------------- */
 
 static bool find_fixed_point(void)
@@ -560,11 +594,11 @@ bool rn__leaks_mark(void *arg)
     if (!gather() || !describe_specials() ||
         !rn__mem_build(specials, specials_n, marks.n, marks.job->largest, met_odd, NULL))
         return false;
-    if (!scan_all_roots() || !find_fixed_point())
+    if (!nobody_will_run() && (!scan_all_roots() || !find_fixed_point()))
         return false;
     answer->coarse = rn__mem_coarse();
     for (size_t i = 0; i < marks.n; i++)
-        if (!marks.all[i].live && answer->n < marks.job->room)
+        if (!marks.all[i].live && marks.all[i].g != marks.job->asker && answer->n < marks.job->room)
             answer->leaked[answer->n++] = marks.all[i].g;
     return true;
 }

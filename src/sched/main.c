@@ -5,8 +5,6 @@
  * reference is weak: programs with a main of their own lack nothing. */
 #include "sched/rt.h"
 
-extern bool rn__main_is_ours;
-
 #ifdef RN_SHARED
 #pragma weak rn_main
 #endif

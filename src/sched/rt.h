@@ -197,6 +197,7 @@ void rn__timers_forget(void);
 /* ---- start.c ------------------------------------------------------------------------------------ */
 
 void rn__main_ended(enum rn_ended how, int status);
+extern bool rn__main_is_ours; /* main.c's: the process ends with the main goroutine */
 void rn__threads_each(void (*f)(struct rn_g *, void *), void *arg);
 
 /* ---- stack.c ------------------------------------------------------------------------------------ */
