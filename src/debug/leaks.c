@@ -22,6 +22,7 @@
 #include <link.h>
 #include <runnel/debug.h>
 #include <runnel/sync.h>
+#include <runnel/time.h>
 #include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
