@@ -1,11 +1,12 @@
 /* A chat for thousands: over TCP, a line is a message; over WebSocket, with a page of its own.
  *
  *   ./runnel run examples/chat.c [:8080 [:7000]]      then open http://localhost:8080/ or: nc localhost 7000
- *   ./runnel run examples/chat.c demo                 five hundred clients talk to each other
+ *   ./runnel run examples/chat.c demo [N]             N (500) clients, half of them over WebSocket, talk to each other
  *
  * Each client has two goroutines: one reads what it says, one writes what the others say.  Between them stands a channel;
  * a client that does not take its messages finds it full, and is thrown out, so that nobody waits for the slowest.
  */
+#include <errno.h>
 #include <runnel.h>
 #include <runnel/http.h>
 #include <runnel/net.h>
@@ -13,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 enum { LINE = 512, OUTBOX = 256 };
 
@@ -98,6 +100,8 @@ static void say(const char *text, size_t n)
         if (chan_try_send(c->outbox, m) != 0) { /* full */
             message_drop(m);
             throw_out(c);
+            if (c->conn) /* wakes who writes to it, and who reads; the server sees to those over WebSocket */
+                net_close(c->conn);
         }
     }
     mutex_unlock(&room.lock);
@@ -217,23 +221,66 @@ static void accept_tcp(rn_listener *l)
 
 enum { CLIENTS = 500, TALKERS = 20 };
 
-static int talk(const char *address, int number, rn_waitgroup *in, rn_waitgroup *all_in)
+/* What a client of the demonstration has heard so far. */
+struct ear {
+    bool ws, in_head;
+    unsigned left; /* of the frame */
+    int heard;
+};
+
+/* A line over TCP, a short frame over WebSocket: two bytes of head, the second is its length. */
+static void hear(struct ear *e, const char *data, ssize_t n)
 {
-    char buffer[4096], line[64];
-    int heard = 0;
-    rn_conn *c;
-    if (net_dial("tcp", address, &c) < 0)
-        return RN_ECLOSED;
-    net_write(c, "\n", 1);
+    for (; n > 0; data++, n--) {
+        if (!e->ws) {
+            e->heard += *data == '\n';
+        } else if (e->left) {
+            e->heard += --e->left == 0;
+        } else {
+            e->left = e->in_head ? (unsigned char)*data : 0;
+            e->in_head = !e->in_head;
+        }
+    }
+}
+
+static int upgrade(rn_conn *c)
+{
+    static const char request[] = "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                                  "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+    char answer[512] = "";
+    net_write(c, request, sizeof request - 1);
+    for (size_t n = 0; n < sizeof answer - 1 && !strstr(answer, "\r\n\r\n"); n++)
+        if (net_read(c, answer + n, 1) != 1)
+            return RN_EEOF;
+    return strncmp(answer, "HTTP/1.1 101", 12) == 0 ? 0 : -EPROTO;
+}
+
+static void send_line(rn_conn *c, bool ws, int number)
+{
+    char line[64] = {(char)0x81}; /* a text frame, masked with 0 */
+    int n = snprintf(line + 6, sizeof line - 6, "client %d says hello%s", number, ws ? "" : "\n");
+    line[1] = (char)(0x80 | n);
+    net_write(c, ws ? line : line + 6, (size_t)(ws ? n + 6 : n));
+}
+
+static int talk(rn_context *ctx, const char *address, bool ws, int number, rn_waitgroup *in, rn_waitgroup *all_in)
+{
+    char buffer[4096];
+    struct ear ear = {.ws = ws};
+    rn_conn *c = NULL;
+    int err = net_dial("tcp", address, &c);
+    defer(net_free, c);
+    if (!err && ws)
+        err = upgrade(c);
     wg_done(in);
+    if (err)
+        return err;
     wg_wait(all_in);
     if (number < TALKERS)
-        net_write(c, line, (size_t)snprintf(line, sizeof line, "client %d says hello\n", number));
-    for (ssize_t n; heard < TALKERS && (n = net_read(c, buffer, sizeof buffer)) > 0;)
-        for (ssize_t i = 0; i < n; i++)
-            heard += buffer[i] == '\n';
-    net_free(c);
-    return heard == TALKERS ? 0 : RN_EEOF;
+        send_line(c, ws, number);
+    for (ssize_t n; ear.heard < TALKERS && (n = net_read_ctx(ctx, c, buffer, sizeof buffer)) > 0;)
+        hear(&ear, buffer, n);
+    return ear.heard == TALKERS ? 0 : RN_EEOF;
 }
 
 static size_t present(void)
@@ -246,25 +293,66 @@ static size_t present(void)
     return n;
 }
 
-static int demo(rn_listener *l)
+static void address_of(rn_listener *l, char *address)
 {
     rn_addr at;
-    char address[RN_ADDR_TEXT];
-    rn_waitgroup in = RN_WAITGROUP_INIT, all_in = RN_WAITGROUP_INIT;
     net_listener_addr(l, &at);
-    rn_addr_format(&at, address);
-    wg_add(&in, CLIENTS);
+    addr_format(&at, address);
+}
+
+/* Until all clients are in the room, or the first of them has failed. */
+static void wait_for(rn_context *ctx, rn_waitgroup *in, size_t clients)
+{
+    wg_wait(in);
+    while (!ctx_err(ctx) && present() < clients)
+        rn_sleep(RN_MILLISECOND);
+}
+
+static int talk_all(const char *const address[2], int clients)
+{
+    rn_waitgroup in = RN_WAITGROUP_INIT, all_in = RN_WAITGROUP_INIT;
+    wg_add(&in, clients);
     wg_add(&all_in, 1);
     rn_scope s;
     scope_begin(&s, ctx_background());
-    for (int i = 0; i < CLIENTS; i++)
-        scope_go(&s, talk, address, i, &in, &all_in);
-    wg_wait(&in);
-    while (present() < CLIENTS)
-        rn_sleep(RN_MILLISECOND);
+    for (int i = 0; i < clients; i++)
+        scope_go(&s, talk, scope_context(&s), address[i & 1], i & 1, i, &in, &all_in);
+    wait_for(scope_context(&s), &in, (size_t)clients);
     wg_done(&all_in);
     int err = scope_end(&s);
-    printf("%d clients heard %d lines each: %s\n", CLIENTS, TALKERS, rn_strerror(err));
+    printf("%d clients heard %d lines each: %s\n", clients, TALKERS, rn_strerror(err));
+    return err;
+}
+
+static void serve_http(http_server *s, rn_listener *l)
+{
+    http_serve(s, l);
+}
+
+/* More descriptors than a program usually starts with: two for each client. */
+static void raise_limit(void)
+{
+    struct rlimit l;
+    if (getrlimit(RLIMIT_NOFILE, &l) == 0) {
+        l.rlim_cur = l.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &l);
+    }
+}
+
+static int demo(rn_listener *tcp, int clients)
+{
+    char address[2][RN_ADDR_TEXT];
+    rn_listener *web;
+    http_server *s;
+    if (clients < TALKERS || http_server_make(NULL, &s) || net_listen("tcp", "127.0.0.1:0", &web))
+        return 1;
+    address_of(tcp, address[0]);
+    address_of(web, address[1]);
+    go(serve_http, s, web);
+    int err = talk_all((const char *const[]){address[0], address[1]}, clients);
+    http_close(s);
+    http_server_free(s);
+    net_listener_free(web);
     return err ? 1 : 0;
 }
 
@@ -272,15 +360,16 @@ int rn_main(int argc, char **argv)
 {
     bool demonstrate = argc > 1 && strcmp(argv[1], "demo") == 0;
     rn_listener *l;
+    raise_limit();
     int err = net_listen("tcp", demonstrate ? "127.0.0.1:0" : argc > 2 ? argv[2] : ":7000", &l);
     if (err) {
         fprintf(stderr, "chat: %s\n", rn_strerror(err));
         return 1;
     }
     go(accept_tcp, l);
-    if (demonstrate)
-        return demo(l);
     http_handle("GET /{$}", page);
     http_handle("GET /ws", serve_websocket);
+    if (demonstrate)
+        return demo(l, argc > 2 ? atoi(argv[2]) : CLIENTS);
     return http_listen_and_serve(argc > 1 ? argv[1] : ":8080", NULL) ? 1 : 0;
 }
