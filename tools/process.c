@@ -38,10 +38,17 @@ pid_t start(char *const argv[], const char *dir, int out, int err)
 
 int wait_for(pid_t pid)
 {
+    return wait_for_any(&pid);
+}
+
+int wait_for_any(pid_t *pid)
+{
     int status;
-    while (waitpid(pid, &status, 0) < 0)
+    pid_t ended;
+    while ((ended = waitpid(*pid, &status, 0)) < 0)
         if (errno != EINTR)
             die(STATUS_FAILED, "waitpid: %s", strerror(errno));
+    *pid = ended;
     if (WIFSIGNALED(status)) {
         if (WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGQUIT)
             died_of = WTERMSIG(status);

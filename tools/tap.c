@@ -12,7 +12,8 @@
 #include <unistd.h>
 
 struct running {
-    pid_t pid;
+    pid_t pid; /* 0: it has ended, with status */
+    int status;
     int out; /* a memory file with its stdout and stderr */
 };
 
@@ -78,7 +79,7 @@ static void pass_on(const char *line, const char *label, struct tally *tally, st
 static void finish(const struct tap_program *p, struct running *r, struct tap_totals *totals)
 {
     struct tally tally = {.planned = -1};
-    int status = wait_for(r->pid);
+    int status = r->status;
     char *path = text("/proc/self/fd/%d", r->out), *all = read_file(path, NULL), *at = all;
     for (char *line; at && (line = strsep(&at, "\n"));)
         pass_on(line, p->label, &tally, totals);
@@ -104,16 +105,29 @@ static void begin(const struct tap_program *p, struct running *r)
     r->pid = start(p->argv.at, p->dir, r->out, r->out);
 }
 
+static void one_has_ended(struct running *running, int n)
+{
+    pid_t pid = -1;
+    int status = wait_for_any(&pid);
+    for (int i = 0; i < n; i++)
+        if (running[i].pid == pid) {
+            running[i].pid = 0;
+            running[i].status = status;
+        }
+}
+
 void tap_run(const struct tap_program *programs, int n, int at_once, struct tap_totals *totals)
 {
     struct running *running = calloc((size_t)n + 1, sizeof *running);
     if (!running)
         die(STATUS_FAILED, "out of memory");
-    int started = 0;
-    for (int i = 0; i < n; i++) {
-        for (; started < n && started < i + at_once; started++)
+    int started = 0, finished = 0;
+    for (int live = 0; finished < n; live--) {
+        for (; started < n && live < at_once; started++, live++)
             begin(&programs[started], &running[started]);
-        finish(&programs[i], &running[i], totals);
+        one_has_ended(running, started);
+        for (; finished < started && !running[finished].pid; finished++)
+            finish(&programs[finished], &running[finished], totals);
     }
     free(running);
 }

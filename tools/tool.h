@@ -53,6 +53,8 @@ char *find_program(const char *name);
 pid_t start(char *const argv[], const char *dir, int out, int err);
 /* The exit status, or 128 + signal. */
 int wait_for(pid_t pid);
+/* *pid -1: for any child; then it is the one that has ended. */
+int wait_for_any(pid_t *pid);
 /* start and wait_for. */
 int call(char *const argv[], const char *dir);
 /* Runs it with stdout and stderr in a file that is returned as text. */
