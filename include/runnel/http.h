@@ -268,13 +268,13 @@ RN_EXTERN_C_END
 #define http_mux_handle_with(m, pattern, h, arg) rn_http_mux_handle_with(m, pattern, h, arg)
 #define http_mux_files(m, pattern, dir) rn_http_mux_files(m, pattern, dir)
 #define http_handle(pattern, h) rn_http_handle(pattern, h)
-#define http_server_make(options, out) rn_http_server_make(options, out)
+#define http_server_make(...) rn_http_server_make(__VA_ARGS__) /* options may be a compound literal */
 #define http_serve(s, l) rn_http_serve(s, l)
 #define http_shutdown(s, ctx) rn_http_shutdown(s, ctx)
 #define http_close rn_http_close
 #define http_server_free rn_http_server_free
 #define http_connections(s) rn_http_connections(s)
-#define http_listen_and_serve(address, options) rn_http_listen_and_serve(address, options)
+#define http_listen_and_serve(...) rn_http_listen_and_serve(__VA_ARGS__)
 #endif
 
 #endif

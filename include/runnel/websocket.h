@@ -69,7 +69,7 @@ RN_EXTERN_C_END
 #define websocket_message rn_websocket_message
 #define WEBSOCKET_TEXT RN_WEBSOCKET_TEXT
 #define WEBSOCKET_BINARY RN_WEBSOCKET_BINARY
-#define websocket_accept(w, r, o) rn_websocket_accept(w, r, o)
+#define websocket_accept(...) rn_websocket_accept(__VA_ARGS__)
 #define websocket_read(ws, m) rn_websocket_read(ws, m)
 #define websocket_write(ws, kind, data, n) rn_websocket_write(ws, kind, data, n)
 #define websocket_close(ws, code, reason) rn_websocket_close(ws, code, reason)

@@ -178,10 +178,35 @@ static int on_close(nghttp2_session *session, int32_t id, uint32_t error, void *
 
 /* ---- the session ---- */
 
+static void *get(size_t n, void *unused)
+{
+    (void)unused;
+    return rn__malloc(n);
+}
+
+static void give(void *p, void *unused)
+{
+    (void)unused;
+    rn__free(p);
+}
+
+static void *get_zeroed(size_t n, size_t size, void *unused)
+{
+    (void)unused;
+    return rn__calloc(n, size);
+}
+
+static void *get_more(void *p, size_t n, void *unused)
+{
+    (void)unused;
+    return rn__realloc(p, n);
+}
+
 static int new_session(struct rn__http2 *h)
 {
     nghttp2_session_callbacks *calls = NULL;
     nghttp2_option *options = NULL;
+    nghttp2_mem memory = {NULL, get, give, get_zeroed, get_more}; /* so that tests can let it fail; it is copied */
     int err = RN_ENOMEM;
     if (nghttp2_session_callbacks_new(&calls) == 0 && nghttp2_option_new(&options) == 0) {
         nghttp2_session_callbacks_set_on_begin_headers_callback(calls, on_begin_headers);
@@ -190,7 +215,7 @@ static int new_session(struct rn__http2 *h)
         nghttp2_session_callbacks_set_on_data_chunk_recv_callback(calls, on_data);
         nghttp2_session_callbacks_set_on_stream_close_callback(calls, on_close);
         nghttp2_option_set_no_auto_window_update(options, 1);
-        if (nghttp2_session_server_new2(&h->session, calls, h, options) == 0)
+        if (nghttp2_session_server_new3(&h->session, calls, h, options, &memory) == 0)
             err = 0;
     }
     nghttp2_option_del(options);

@@ -117,8 +117,12 @@ struct rn_m *rn__adopt(void)
     if (m)
         external_free = m->all_link;
     rn_lock_release(&rn__sched.lock);
-    if (!m)
+    /* Nobody can be told: the shortage may pass. */
+    for (int tries = 0; !m && tries < 50; tries++) {
+        if (tries > 0)
+            rn_os_nap(RN_MILLISECOND);
         m = rn__aligned_alloc(128, sizeof *m);
+    }
     if (!m) {
         static const char text[] = "fatal error: out of memory for a thread's record\n";
         rn_os_write_stderr(text, sizeof text - 1);

@@ -1,0 +1,61 @@
+/* Out of memory at every request while connections are made, used and closed. */
+#include "nth.h"
+#include <errno.h>
+#include <runnel/net.h>
+
+/* Shortage is told by an error; anything else is a bug. */
+static bool short_of_memory(ssize_t err)
+{
+    if (err < 0 && err != RN_ENOMEM && err != -ENOMEM)
+        rn_panic("unexpected: %s", rn_strerror((int)err));
+    return err < 0;
+}
+
+static void echo(rn_conn *c)
+{
+    char buf[100];
+    ssize_t n;
+    defer(net_free, c);
+    while ((n = net_read(c, buf, sizeof buf)) > 0)
+        if (net_write(c, buf, (size_t)n) < 0)
+            break;
+}
+
+static void talk(rn_listener *l)
+{
+    rn_addr a;
+    char text[RN_ADDR_TEXT], got[5];
+    rn_conn *client, *server;
+    net_listener_addr(l, &a);
+    if (short_of_memory(net_dial("tcp", addr_format(&a, text), &client)))
+        return;
+    defer(net_free, client);
+    if (short_of_memory(net_accept(l, &server)))
+        return;
+    if (rn_go_try(echo, server)) {
+        net_free(server);
+        return;
+    }
+    net_set_deadline(client, rn_now() + RN_HOUR);
+    CHECK_EQ(net_write(client, "hello", 5), 5);
+    CHECK_EQ(net_read_full(client, got, 5), 0);
+    net_close_write(client);
+    CHECK_EQ(net_read(client, got, 1), 0);
+}
+
+FAULT_TEST(connections)
+{
+    rn_listener *l;
+    if (short_of_memory(net_listen("tcp", "127.0.0.1:0", &l)))
+        return;
+    defer(net_listener_free, l);
+    talk(l);
+}
+
+FAULT_TEST(names)
+{
+    rn_addr a[4];
+    int n = net_lookup("tcp", "localhost", a, 4);
+    if (n < 0 && n != RN_ENOMEM)
+        rn_panic("unexpected: %s", rn_strerror(n));
+}
