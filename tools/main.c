@@ -44,6 +44,18 @@ static const struct command {
      "  -json         print a JSON array\n"
      "A comment `vet: ignore RULE because REASON` on the line or alone above it silences that rule there.\n",
      command_vet},
+    {"bench", "[NAME...] [-n PROCESSES] [-json]", "compare runnel with Go and other peers",
+     "In runnel's own source tree.  Builds and runs the workloads whose name begins with NAME (a, b_pingpong, net ...; all\n"
+     "without one) for runnel and for every peer that is installed, by turns, and prints medians, spreads and ratios.\n"
+     "  -n PROCESSES  of each side; else 4\n"
+     "  -r ROUNDS     that each process measures; else 7; -quick: 3\n"
+     "  -t MINUTES    begin no turn that would end later\n"
+     "  -p 1,2,4      numbers of processors; else powers of two up to the machine's\n"
+     "  -peer NAME    only that peer (may be repeated; \"none\": no peer)\n"
+     "  -json         print JSON\n"
+     "  -plot FILE    draw ratios and curves as SVG (needs gnuplot)\n"
+     "  -write-docs   write docs/performance.md and docs/performance.svg\n",
+     command_bench},
     {"new", "DIR", "make a new project", "A program, a test, a CMakeLists.txt that uses the installed library.\n",
      command_new},
     {"version", "", "print the version", "", command_version},

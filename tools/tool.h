@@ -128,6 +128,7 @@ int command_build(int argc, char **argv);
 int command_test(int argc, char **argv);
 int command_new(int argc, char **argv);
 int command_vet(int argc, char **argv);
+int command_bench(int argc, char **argv);
 /* Takes the sources at the front of argv; dies when there is none or one is missing.  Returns how
  * many arguments it took, a "--" after them included. */
 int take_sources(int argc, char **argv, const char *command, struct list *sources);

@@ -25,7 +25,7 @@ static void one_by_one(void)
 int rn_main(int argc, char **argv)
 {
     (void)argc, (void)argv;
-    for (int p = 1; p <= 2; p++) {
+    for (int i = 0, p; (p = stat_procs(i)); i++) {
         rn_set_procs(p);
         stat_bench(stat_name("a.spawn_wg_1M", p), 11, N, all_at_once);
         stat_bench(stat_name("a.spawn_join_one_by_one", p), 11, N, one_by_one);

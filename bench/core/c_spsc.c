@@ -51,7 +51,7 @@ int rn_main(int argc, char **argv)
 {
     (void)argc, (void)argv;
     int all = rn_procs();
-    for (int p = 1; p <= 2; p++) {
+    for (int i = 0, p; (p = stat_procs(i)); i++) {
         rn_set_procs(p);
         stat_bench(stat_name("c.spsc_cap128", p), 11, N, buffered);
         stat_bench(stat_name("c.oneway_unbuf", p), 11, N / 5, unbuffered);

@@ -92,7 +92,7 @@ int rn_main(int argc, char **argv)
 {
     (void)argc, (void)argv;
     int all = rn_procs();
-    for (int p = 1; p <= 2; p++) {
+    for (int i = 0, p; (p = stat_procs(i)); i++) {
         rn_set_procs(p);
         stat_bench(stat_name("e.select2_pingpong_roundtrip", p), 11, N, ping_pong);
         stat_bench(stat_name("e.select8_recv_unbuf", p), 11, N, eight_unbuffered);

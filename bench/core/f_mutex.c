@@ -94,7 +94,7 @@ int rn_main(int argc, char **argv)
     stat_bench("f.mutex_uncontended", 11, N, mutex_alone);
     stat_bench("f.rwmutex_rlock_uncontended", 11, N, read_alone);
     stat_bench("f.rwmutex_lock_uncontended", 11, N / 2, write_alone);
-    for (int p = 1; p <= 2; p++) {
+    for (int i = 0, p; (p = stat_procs(i)); i++) {
         rn_set_procs(p);
         x = 0;
         stat_bench(stat_name("f.mutex_8g_contended", p), 11, M, mutex_contended);

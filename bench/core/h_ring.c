@@ -31,7 +31,7 @@ static void ring(void)
 int rn_main(int argc, char **argv)
 {
     (void)argc, (void)argv;
-    for (int p = 1; p <= 2; p++) {
+    for (int i = 0, p; (p = stat_procs(i)); i++) {
         rn_set_procs(p);
         stat_bench(stat_name("h.ring503_hop", p), 11, N, ring);
     }

@@ -21,7 +21,7 @@ static void sky(chan_send_only(long) c, long num, long size, int div)
 int rn_main(int argc, char **argv)
 {
     (void)argc, (void)argv;
-    for (int p = 1; p <= 2; p++) {
+    for (int i = 0, p; (p = stat_procs(i)); i++) {
         static struct stat_samples s;
         s.n = 0;
         rn_set_procs(p);

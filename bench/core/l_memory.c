@@ -1,5 +1,6 @@
-/* (l) memory.  Usage: l_memory blocked|sleep N (one measurement for each process).  bytes_per_g counts the
- * resident set, as the Go program does; with_tables also the page tables. */
+/* (l) memory: N goroutines that wait for a channel (blocked) or sleep.  Bytes for each, resident set and page
+ * tables; nanoseconds to start one, and to wake one when the channel is closed.
+ * Usage: l_memory blocked|sleep N: one measurement for each process; l_memory.sh makes the curve. */
 #include "stat.h"
 
 static void blocked(chan_recv_only(long) c, rn_waitgroup *wg)
@@ -14,41 +15,46 @@ static void sleeping(rn_waitgroup *wg)
     wg_done(wg);
 }
 
+enum { SETTLE_MS = 200 };
+
 static void measure_blocked(int n)
 {
-    double rss = stat_rss(), tables = stat_page_tables();
+    double before = stat_resident();
     chan(long) c = chan_make(long, 0);
     rn_waitgroup wg = RN_WAITGROUP_INIT;
     rn_time start = rn_now();
     wg_add(&wg, n);
     for (int i = 0; i < n; i++)
         go(blocked, c, &wg);
-    for (int i = 0; i < 50; i++) { /* let all block */
+    rn_duration started = rn_since(start);
+    for (int i = 0; i < SETTLE_MS / 4; i++) { /* let all block */
         rn_yield();
         rn_sleep(4 * RN_MILLISECOND);
     }
-    double spawned = rn_ms(rn_since(start)) - 200, rss_then = stat_rss();
-    double used = rss_then - rss, with_tables = used + stat_page_tables() - tables;
+    double used = stat_resident() - before;
     start = rn_now();
     chan_close(c);
     wg_wait(&wg);
-    printf("MEM l.blocked n=%d bytes_per_g=%.0f with_tables=%.0f rss_MiB=%.0f spawn_ms=%.0f close_wakeall_ms=%.0f\n", n,
-           used / n, with_tables / n, rss_then / (1 << 20), spawned, rn_ms(rn_since(start)));
+    double woken = (double)rn_since(start);
+    stat_point("l.blocked_bytes", n, "B", used / n);
+    stat_point("l.blocked_spawn", n, "ns", (double)started / n);
+    stat_point("l.blocked_wake", n, "ns", woken / n);
 }
 
 static void measure_sleep(int n)
 {
-    double rss = stat_rss();
+    double before = stat_resident();
     rn_waitgroup wg = RN_WAITGROUP_INIT;
     rn_time start = rn_now();
     wg_add(&wg, n);
     for (int i = 0; i < n; i++)
         go(sleeping, &wg);
     rn_sleep(500 * RN_MILLISECOND);
-    double rss_then = stat_rss(), cpu = stat_cpu();
+    double then = stat_resident(), cpu = stat_cpu();
     wg_wait(&wg);
-    printf("MEM l.sleep n=%d bytes_per_g=%.0f rss_MiB=%.0f wall_ms=%.0f cpu_total_s=%.2f cpu_wait_phase_s=%.2f\n", n,
-           (rss_then - rss) / n, rss_then / (1 << 20), rn_ms(rn_since(start)), stat_cpu(), stat_cpu() - cpu);
+    stat_point("l.sleep_bytes", n, "B", (then - before) / n);
+    printf("INFO l.sleep n=%d wall_ms=%.0f cpu_total_s=%.2f cpu_wait_phase_s=%.2f\n", n, rn_ms(rn_since(start)),
+           stat_cpu(), stat_cpu() - cpu);
 }
 
 int rn_main(int argc, char **argv)

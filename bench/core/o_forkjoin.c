@@ -99,7 +99,7 @@ int rn_main(int argc, char **argv)
         stat_add(&s, rn_ms(rn_since(start)));
     }
     stat_report("o.fib32_serial", "ms", &s);
-    for (int p = 1; p <= 2; p++) {
+    for (int i = 0, p; (p = stat_procs(i)); i++) {
         rn_set_procs(p);
         measure_parallel(32, 20, 2178309, p);
         measure_parallel(25, 99, 75025, p);
