@@ -21,7 +21,7 @@ static const struct command {
      "  -o FILE  the program's name; without it the first file's, without .c\n"
      "  -race    report data races when it runs (needs clang)\n",
      command_build},
-    {"test", "[-race] [-run PATTERN] [-explore N]", "build and run the tests",
+    {"test", "[-race] [-run PATTERN] [-explore N] [-bench PATTERN]", "build and run the tests",
      "Every *_test.c in and below this directory is a test program (see runnel/test.h); the other .c files\n"
      "beside it are linked to it as far as it needs them.  Prints TAP.\n"
      "  -run PATTERN  only tests whose name contains it, or matches it as a regular expression\n"
@@ -33,6 +33,9 @@ static const struct command {
      "  -steps N      of -explore: switching points after which a schedule counts as endless; else 100000\n"
      "  -faults LIST  of -explore: what may happen to I/O within the program: delay,reset,partition\n"
      "  -replay TOKEN repeat the schedule of a failure that -explore has printed\n"
+     "  -bench PATTERN run the benchmarks (BENCH in a *_test.c) with such a name and no tests; \".\": all\n"
+     "  -count N      of -bench: each N times, for benchstat\n"
+     "  -cpuprofile FILE of -bench: where the time goes, for go tool pprof\n"
      "In runnel's own source tree: runnel's tests; -full also with the sanitizers and in the debug build.\n",
      command_test},
     {"vet", "[-json] [-I DIR] [-D NAME] FILE.c...", "find mistakes in how sources use runnel",

@@ -11,9 +11,15 @@
 #include <unistd.h>
 
 struct options {
+<<<<<<< HEAD
     bool race, full, explore, replay;
+=======
+    bool race, full, explore, bench;
+>>>>>>> 3990c73 (Add BENCH(name) and runnel test -bench: ns, allocations and switches for each operation, profiles)
     const char *pattern;
-    struct list passed_on; /* to the test programs */
+    const char *profile;       /* the file for -cpuprofile, absolute */
+    struct list passed_on;     /* to the test programs */
+    struct list bench_options; /* and these, when there are benchmarks to run */
 };
 
 /* Takes "-name VALUE" and "-name=VALUE" at argv[*i]; NULL: it is something else. */
@@ -83,11 +89,31 @@ static bool take_explore(int argc, char **argv, int *i, struct options *o)
     return false;
 }
 
+/* The options about benchmarks, which go on likewise. */
+static bool take_bench(int argc, char **argv, int *i, struct options *o)
+{
+    const char *value;
+    if ((value = take_value(argc, argv, i, "-bench"))) {
+        o->bench = true;
+        list_add(&o->bench_options, "--bench");
+    } else if ((value = take_value(argc, argv, i, "-count"))) {
+        must_be_number("-count", value);
+        list_add(&o->bench_options, "--count");
+    } else if ((value = take_value(argc, argv, i, "-cpuprofile"))) {
+        o->profile = value = absolute(value);
+        list_add(&o->bench_options, "--cpuprofile");
+    } else {
+        return false;
+    }
+    list_add(&o->bench_options, value);
+    return true;
+}
+
 static void take_options(int argc, char **argv, struct options *o)
 {
     for (int i = 1; i < argc; i++) {
         const char *option = argv[i] + (strncmp(argv[i], "--", 2) == 0), *value;
-        if (take_explore(argc, argv, &i, o))
+        if (take_explore(argc, argv, &i, o) || take_bench(argc, argv, &i, o))
             continue;
         if (strcmp(option, "-race") == 0)
             o->race = true;
@@ -101,6 +127,11 @@ static void take_options(int argc, char **argv, struct options *o)
     }
     if (o->passed_on.n && !o->explore)
         die(STATUS_USAGE, "test: %.*s goes with -explore N (see: runnel help test)", 40, o->passed_on.at[0] + 1);
+    if (o->bench_options.n && !o->bench)
+        die(STATUS_USAGE, "test: %.*s goes with -bench PATTERN (see: runnel help test)", 40,
+            o->bench_options.at[0] + 1);
+    if (o->bench && (o->explore || o->pattern))
+        die(STATUS_USAGE, "test: -bench runs benchmarks and no tests: it goes without -run and -explore");
 }
 
 static bool is_build_dir(const char *name)
@@ -169,6 +200,49 @@ static int test_here(const struct options *o, const struct list *sources)
     return totals.failed ? STATUS_FAILED : STATUS_OK;
 }
 
+/* Whether the program has a benchmark that was asked for. */
+static bool has_bench(const char *program, const struct options *o)
+{
+    struct list argv = {0};
+    int status;
+    list_add(&argv, program);
+    list_add(&argv, "--list");
+    list_add_all(&argv, &o->bench_options);
+    return *output_of(argv.at, &status);
+}
+
+/* Builds the programs with BENCHes and runs them one after the other. */
+static int bench_here(const struct options *o, const struct list *sources)
+{
+    struct tap_program *programs = calloc((size_t)sources->n, sizeof *programs);
+    struct toolchain t;
+    int n = 0, failed = 0;
+    toolchain_find(&t, o->race, false);
+    if (!o->race)
+        list_add(&t.cflags, "-DRN_BENCH_ALLOC=1");
+    for (int i = 0; i < sources->n; i++) {
+        if (!build_test(&t, sources->at[i], &programs[n])) {
+            say("test: %s does not compile", sources->at[i]);
+            failed = 1;
+            continue;
+        }
+        n += has_bench(programs[n].argv.at[0], o);
+    }
+    if (n == 0 && !failed)
+        die(STATUS_FAILED, "test: no benchmark here has such a name (BENCH(name) in a *_test.c)");
+    if (n > 1 && o->profile)
+        die(STATUS_USAGE, "test: -cpuprofile is for one test program, and %d have such benchmarks: %s, %s", n,
+            programs[0].label, programs[1].label);
+    for (int i = 0; i < n; i++) {
+        list_add_all(&programs[i].argv, &o->bench_options);
+        failed |= call(programs[i].argv.at, programs[i].dir) != 0;
+    }
+    if (o->profile && n)
+        say("test: to see the profile: go tool pprof -http=: %s %s", programs[0].argv.at[0], o->profile);
+    free(programs);
+    return failed ? STATUS_FAILED : STATUS_OK;
+}
+
 /* Is the working directory in the source tree that this command was built from? */
 static bool in_tree(const char *root)
 {
@@ -188,11 +262,13 @@ int command_test(int argc, char **argv)
     find_files(".", false, &sources);
     if (in_tree(root) && sources.n == 0 && o.explore)
         die(STATUS_USAGE, "test: -explore is for tests of programs: go where the *_test.c are");
+    if (in_tree(root) && sources.n == 0 && o.bench)
+        die(STATUS_USAGE, "test: no *_test.c here; runnel's own workloads: runnel bench");
     if (in_tree(root) && sources.n == 0)
         return test_project(root, o.full, o.race, o.pattern);
     if (o.full)
         die(STATUS_USAGE, "test: -full is for runnel's own source tree");
     if (sources.n == 0)
         die(STATUS_FAILED, "test: no *_test.c in or below this directory");
-    return test_here(&o, &sources);
+    return (o.bench ? bench_here : test_here)(&o, &sources);
 }

@@ -21,6 +21,8 @@
  * fails.  A test that takes longer than RUNNEL_TEST_TIMEOUT (seconds; 60) is sent SIGQUIT, which
  * prints its goroutines, and ended.  RUNNEL_TEST_FORK=0 runs everything in one process, for
  * debuggers.
+ *
+ * BENCH(name) { … } beside them measures (`runnel test -bench PATTERN`); see below.
  */
 #ifndef RUNNEL_TEST_H
 #define RUNNEL_TEST_H
@@ -39,6 +41,12 @@
 
 RN_EXTERN_C_BEGIN
 
+struct rn_bench;
+struct rn_test;
+RN_PUBLIC bool rn_bench_more(struct rn_bench *b); /* for rn_bench_loop */
+RN_PUBLIC void rn_bench_run(struct rn_test *t);   /* for BENCH */
+/* Where calls of malloc are counted, in programs that were built for benchmarks (RN_BENCH_ALLOC). */
+RN_PUBLIC void rn_bench_count_with(void (*count)(uint64_t *calls, uint64_t *bytes));
 struct rn_test {
     const char *name;
     const char *file;
@@ -47,6 +55,7 @@ struct rn_test {
     int status;       /* TEST_DIES: the exit status, or 128 + signal; otherwise -1 */
     const char *says; /* TEST_DIES: what stderr must contain */
     struct rn_test *next;
+    void (*bench)(struct rn_bench *b); /* BENCH: the body; else NULL */
 };
 
 /* TEST(name) { … }: runs in a goroutine of a fresh runtime. */
@@ -100,12 +109,93 @@ struct rn_test {
 #define RN__TEST_MAIN(name) name##_body
 #endif
 
-#define RN__TEST_ADD(name, status, text)                                                               \
-    static struct rn_test name##_entry = {#name, __FILE__, __LINE__, name##_test, status, text, NULL}; \
-    __attribute__((constructor)) static void name##_add(void)                                          \
-    {                                                                                                  \
-        rn_test_add(&name##_entry);                                                                    \
+#define RN__TEST_ADD(name, status, text)                                                                     \
+    static struct rn_test name##_entry = {#name, __FILE__, __LINE__, name##_test, status, text, NULL, NULL}; \
+    __attribute__((constructor)) static void name##_add(void)                                                \
+    {                                                                                                        \
+        rn_test_add(&name##_entry);                                                                          \
     }
+
+/* BENCH(name) { … }: measures what its loop does, in a goroutine of a fresh runtime:
+ *
+ *     BENCH(channel)
+ *     {
+ *         chan(int) c = chan_make(int, 1);
+ *         while (bench_loop(b)) {
+ *             chan_send(c, 1);
+ *             chan_recv(c);
+ *         }
+ *         chan_free(c);
+ *     }
+ *
+ * `runnel test -bench PATTERN` runs the benchmarks, and no tests, and prints lines that Go's benchstat reads:
+ *
+ *     BenchmarkChannel-2    50000000    23.10 ns/op    0 B/op    0 allocs/op    0 switches/op
+ *
+ * ns of real time; what malloc and its kin were asked for, by anybody in the process; how often a goroutine was
+ * resumed, on any processor.  How often the loop runs is chosen by time: a second for each benchmark, or
+ * RUNNEL_BENCH_TIME (seconds).  What stands before and behind the loop is not counted. */
+#define BENCH(name)                                                                                             \
+    static void name##_body(struct rn_bench *b);                                                                \
+    static void name##_test(void);                                                                              \
+    static struct rn_test name##_entry = {#name, __FILE__, __LINE__, name##_test, -1, NULL, NULL, name##_body}; \
+    static void name##_test(void)                                                                               \
+    {                                                                                                           \
+        rn_bench_run(&name##_entry);                                                                            \
+    }                                                                                                           \
+    __attribute__((constructor)) static void name##_add(void)                                                   \
+    {                                                                                                           \
+        rn_test_add(&name##_entry);                                                                             \
+    }                                                                                                           \
+    static void name##_body(struct rn_bench *b)
+
+/* One benchmark's state.  Only left is anybody's business, and only rn_bench_loop's. */
+typedef struct rn_bench rn_bench;
+struct rn_bench {
+    uint64_t left; /* iterations before the clock is looked at again */
+    uint64_t n, target;
+    struct {
+        int64_t ns;
+        uint64_t allocs, bytes, resumed;
+    } begun, total;
+    int64_t bytes; /* that one operation handles */
+    int metrics_n;
+    struct {
+        double value;
+        char unit[24];
+    } metrics[8];
+    bool running, looped;
+};
+
+/* True as long as the loop is to go on.  Each benchmark has one such loop, in the goroutine of its body. */
+static inline bool rn_bench_loop(rn_bench *b)
+{
+    __asm__ volatile("" : : : "memory"); /* so that the compiler keeps the loop's work */
+    return b->left ? b->left--, true : rn_bench_more(b);
+}
+/* For work that is no single loop (several goroutines share it, say): the body does this many operations; it is run
+ * again, with more, until the time is up.  Not beside bench_loop. */
+static inline long rn_bench_n(const rn_bench *b)
+{
+    return (long)b->target;
+}
+/* With bench_n: what came before does not count.  stop and start leave out what lies between them. */
+RN_PUBLIC void rn_bench_reset(rn_bench *b);
+RN_PUBLIC void rn_bench_stop(rn_bench *b);
+RN_PUBLIC void rn_bench_start(rn_bench *b);
+/* One operation handles n bytes: prints MB/s as well. */
+RN_PUBLIC void rn_bench_bytes(rn_bench *b, int64_t n);
+/* Prints a figure of your own as well; the unit is a word such as "hits/op".  Up to 8; the last value of a unit counts. */
+RN_PUBLIC void rn_bench_metric(rn_bench *b, double value, const char *unit);
+#ifndef RN_NO_SHORT_NAMES
+#define bench_loop rn_bench_loop
+#define bench_n rn_bench_n
+#define bench_reset rn_bench_reset
+#define bench_stop rn_bench_stop
+#define bench_start rn_bench_start
+#define bench_bytes rn_bench_bytes
+#define bench_metric rn_bench_metric
+#endif
 
 /* The CHECKs record a failure and go on; REQUIRE ends the test's process.  They work in any
  * goroutine or thread of the test. */
@@ -171,6 +261,10 @@ RN_PUBLIC void rn_test_guard_leave(const char *file, int line, const char *code,
                                    struct rn_test_guard *guard);
 
 RN_EXTERN_C_END
+
+#if defined(RN_BENCH_ALLOC) && !defined(RN_TEST_NO_MAIN)
+#include <runnel/test_alloc.h>
+#endif
 
 #ifndef RN_TEST_NO_MAIN
 int main(int argc, char **argv)

@@ -175,6 +175,8 @@ static inline void rn__waiters_forget(struct rn_g *g)
 RN_INNER struct rn_g *rn__self(void);
 /* The same, but NULL on a plain thread that was not adopted; async-signal-safe. */
 struct rn_g *rn__self_or_null(void);
+/* How often goroutines were resumed since the run began, on all processors, each modulo 2^32: a moving target. */
+RN_INNER uint64_t rn__resumed(void);
 static inline bool rn__is_goroutine(const struct rn_g *g)
 {
     return g->kind == RN_G_GOROUTINE;

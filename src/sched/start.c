@@ -251,6 +251,14 @@ static size_t stack_from_environment(void)
     return (((size_t)n << shift) + rn_os_page - 1) & ~(rn_os_page - 1);
 }
 
+uint64_t rn__resumed(void)
+{
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < rn__sched.procs_made; i++)
+        sum += rn_load_relaxed(&rn__procs[i].tick); /* relaxed: a count that others go on changing */
+    return sum;
+}
+
 int rn_procs(void)
 {
     struct rn_sched *s = &rn__sched;

@@ -66,6 +66,17 @@ struct rn_explore_options {
 bool rn__test_explore(int number, const struct rn_test *t, const struct rn_explore_options *o, rn_duration limit);
 bool rn__test_is_replayed(const char *token, const struct rn_test *t);
 
+/* ---- bench.c, profile.c ---- */
+
+/* The lines before the benchmarks'. */
+void rn__bench_head(void);
+/* The runner opens and closes the file (false: errno says why not); in a benchmark's process the samples are taken
+ * between begin and end, where a file is open. */
+bool rn__profile_open(const char *path);
+bool rn__profile_close(void);
+void rn__profile_begin(void);
+void rn__profile_end(void);
+
 /* Runs t in a child process and waits for it; 0 or a negative errno when none could be started. */
 int rn__test_run_child(const struct rn_test *t, rn_duration limit, struct rn_result *result);
 

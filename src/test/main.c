@@ -20,7 +20,10 @@ void rn_test_add(struct rn_test *t)
 
 struct options {
     bool list;
-    const char *pattern;
+    const char *pattern; /* of tests, or with `bench` of benchmarks */
+    bool bench;
+    uint64_t count; /* how often each benchmark runs */
+    const char *profile;
     regex_t regex;
     bool is_regex;
     bool fork;
@@ -30,10 +33,18 @@ struct options {
 
 static int usage(const char *program, const char *what, const char *arg)
 {
+<<<<<<< HEAD
     fprintf(stderr,
             "%s: %s%s; usage: %s [--list] [--run PATTERN] [--explore N [--strategy mixed|random|pct|dfs] [--seed S] "
             "[--depth D] [--steps N] [--faults LIST]] [--replay TOKEN]\n",
             program, what, arg, program);
+=======
+    fprintf(
+        stderr,
+        "%s: %s%s; usage: %s [--list] [--run PATTERN] [--bench PATTERN [--count N] [--cpuprofile FILE]] [--explore N [--strategy mixed|random|pct|dfs] [--seed S] "
+        "[--depth D] [--steps N]] [--replay TOKEN]\n",
+        program, what, arg, program);
+>>>>>>> 3990c73 (Add BENCH(name) and runnel test -bench: ns, allocations and switches for each operation, profiles)
     return 2;
 }
 
@@ -117,15 +128,36 @@ static int parse_explore(int argc, char **argv, int *i, struct rn_explore_option
     return 0;
 }
 
+/* The same for benchmarks. */
+static int parse_bench(int argc, char **argv, int *i, struct options *o)
+{
+    const char *value;
+    if ((value = value_of(argc, argv, i, "--bench"))) {
+        o->bench = true;
+        o->pattern = strcmp(value, ".") == 0 ? NULL : value;
+        return 1;
+    }
+    if ((value = value_of(argc, argv, i, "--count")))
+        return number(value, 1, 1000000, &o->count) ? 1 : -1;
+    if ((value = value_of(argc, argv, i, "--cpuprofile"))) {
+        o->profile = value;
+        return 1;
+    }
+    return 0;
+}
+
 static int parse(int argc, char **argv, struct options *o)
 {
+    o->count = 1;
     o->explore = (struct rn_explore_options){.seed = 1, .depth = 3, .max_events = 100000};
     for (int i = 1; i < argc; i++) {
         const char *arg = argv[i];
-        int explore = parse_explore(argc, argv, &i, &o->explore);
-        if (explore > 0)
+        int taken = parse_explore(argc, argv, &i, &o->explore);
+        if (taken == 0)
+            taken = parse_bench(argc, argv, &i, o);
+        if (taken > 0)
             continue;
-        if (explore < 0)
+        if (taken < 0)
             return usage(argv[0], "this makes no sense: ", argv[i]);
         if (strcmp(arg, "--list") == 0)
             o->list = true;
@@ -173,6 +205,8 @@ static bool chosen(const struct options *o, const struct rn_test *t)
     if (o->explore.token)
         return rn__test_is_replayed(o->explore.token, t);
 #endif
+    if (o->bench != (t->bench != NULL))
+        return false;
     if (!o->pattern || strstr(t->name, o->pattern))
         return true;
     return o->is_regex && regexec(&o->regex, t->name, 0, NULL, 0) == 0;
@@ -337,6 +371,47 @@ static bool run_one(int number, const struct rn_test *t, const struct options *o
     return passed;
 }
 
+/* Runs one benchmark, whose process prints its line. */
+static bool run_bench(const struct rn_test *t, const struct options *o)
+{
+    struct rn_result r = {0};
+    int err = rn__test_run_child(t, o->limit, &r);
+    if (err)
+        rn__test_blame(t, &r, strerror(-err));
+    else
+        rn__test_judge(t, o->limit, &r);
+    bool passed = !rn__test_failed(&r);
+    if (passed) {
+        rn__text_print(&r.out, "", stdout);
+    } else {
+        printf("--- FAIL: %s\n", t->name);
+        print_failures(&r.reports);
+        rn__test_print_rest(&r, false);
+    }
+    fflush(stdout);
+    rn__result_free(&r);
+    return passed;
+}
+
+static int run_benches(const struct options *o)
+{
+    bool failed = false;
+    if (o->profile && !rn__profile_open(o->profile)) {
+        fprintf(stderr, "%s: %s\n", o->profile, strerror(errno));
+        return 2;
+    }
+    rn__bench_head();
+    for (const struct rn_test *t = first; t; t = t->next)
+        for (uint64_t i = 0; chosen(o, t) && i < o->count; i++)
+            failed |= !run_bench(t, o);
+    if (o->profile && !rn__profile_close()) {
+        fprintf(stderr, "%s: %s\n", o->profile, strerror(errno));
+        return 2;
+    }
+    puts(failed ? "FAIL" : "PASS");
+    return failed;
+}
+
 int rn_test_main(int argc, char **argv)
 {
     struct options o = {0};
@@ -345,6 +420,8 @@ int rn_test_main(int argc, char **argv)
         err = environment(argv[0], &o);
     if (err)
         return err;
+    if (o.bench && !o.list)
+        return run_benches(&o);
     int n = 0, number = 0, failed = 0;
     for (struct rn_test *t = first; t; t = t->next)
         n += chosen(&o, t);

@@ -23,7 +23,7 @@ includes_ok() {
         for (i in h) header[h[i]] = "sync"
         split("net addr fd file process signal", h, " "); for (i in h) header[h[i]] = "net"
         header["http"] = header["http_client"] = header["websocket"] = "http"
-        header["context"] = "context"; header["scope"] = "scope"; header["debug"] = "debug"; header["test"] = "test"
+        header["context"] = "context"; header["scope"] = "scope"; header["debug"] = "debug"; header["test"] = header["test_alloc"] = "test"
     }
     /^[ \t]*#[ \t]*include[ \t]*["<]/ {
         split(FILENAME, part, "/"); own = part[2]
