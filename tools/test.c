@@ -11,11 +11,7 @@
 #include <unistd.h>
 
 struct options {
-<<<<<<< HEAD
-    bool race, full, explore, replay;
-=======
-    bool race, full, explore, bench;
->>>>>>> 3990c73 (Add BENCH(name) and runnel test -bench: ns, allocations and switches for each operation, profiles)
+    bool race, full, explore, replay, bench;
     const char *pattern;
     const char *profile;       /* the file for -cpuprofile, absolute */
     struct list passed_on;     /* to the test programs */

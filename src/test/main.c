@@ -33,18 +33,11 @@ struct options {
 
 static int usage(const char *program, const char *what, const char *arg)
 {
-<<<<<<< HEAD
     fprintf(stderr,
-            "%s: %s%s; usage: %s [--list] [--run PATTERN] [--explore N [--strategy mixed|random|pct|dfs] [--seed S] "
-            "[--depth D] [--steps N] [--faults LIST]] [--replay TOKEN]\n",
+            "%s: %s%s; usage: %s [--list] [--run PATTERN] [--bench PATTERN [--count N] [--cpuprofile FILE]] "
+            "[--explore N [--strategy mixed|random|pct|dfs] [--seed S] [--depth D] [--steps N] [--faults LIST]] "
+            "[--replay TOKEN]\n",
             program, what, arg, program);
-=======
-    fprintf(
-        stderr,
-        "%s: %s%s; usage: %s [--list] [--run PATTERN] [--bench PATTERN [--count N] [--cpuprofile FILE]] [--explore N [--strategy mixed|random|pct|dfs] [--seed S] "
-        "[--depth D] [--steps N]] [--replay TOKEN]\n",
-        program, what, arg, program);
->>>>>>> 3990c73 (Add BENCH(name) and runnel test -bench: ns, allocations and switches for each operation, profiles)
     return 2;
 }
 
