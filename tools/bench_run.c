@@ -123,6 +123,7 @@ static void measure(struct bench *b, int side, int process, const char *workload
     int status;
     if (access(program, X_OK) < 0)
         return; /* a workload that this peer does not have */
+    list_add_words(&argv, "timeout -k 5 300");
     if (access(driver, R_OK) == 0) {
         list_add(&argv, "sh");
         list_add(&argv, driver);

@@ -1,5 +1,5 @@
 /* HTTP hello world: every GET is answered by 14 bytes of text.  Usage: http_hello ADDRESS.  It says that it listens, and
- * serves until SIGTERM; what it costs is read from outside, from /proc (see compare). */
+ * serves until SIGTERM; what it costs is read from outside, from /proc (see measure). */
 #include "../core/stat.h"
 #include <runnel/http.h>
 
