@@ -44,13 +44,19 @@ static void write_configuration(void)
             "server { listen 127.0.0.1:%d %s backlog=4096; location /moved { return 301 /small; } location /drop { return 444; } "
             "location /big { gzip off; } }\n",
             port[i], kinds[i]);
+    static const char *const names[] = {"self", "signed", "expired"};
+    for (int i = 0; i < 3; i++)
+        fprintf(f,
+                "server { listen 127.0.0.1:%d ssl http2; server_name %s.localhost; ssl_certificate %s/%s.pem; "
+                "ssl_certificate_key %s/%s.key; }\n",
+                port[TLS], names[i], dir, names[i], dir, names[i]);
     fprintf(f, "}\n");
     fclose(f);
 }
 
 static void write_files(void)
 {
-    char path[64], command[512];
+    char path[64], command[1024];
     snprintf(path, sizeof path, "%s/small", dir);
     FILE *f = fopen(path, "w");
     for (int i = 0; i < 100; i++)
@@ -63,11 +69,18 @@ static void write_files(void)
     fclose(f);
     snprintf(ca, sizeof ca, "%s/ca.pem", dir);
     snprintf(command, sizeof command,
-             "openssl req -x509 -newkey rsa:2048 -nodes -keyout %s/key.pem -out %s -days 2 -subj /CN=localhost "
-             "-addext subjectAltName=DNS:localhost 2>/dev/null",
-             dir, ca);
+             "cd %s && new='req -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes' && { "
+             "openssl $new -x509 -keyout key.pem -out ca.pem -days 2 -subj /CN=localhost "
+             "-addext subjectAltName=DNS:localhost;"
+             "openssl $new -x509 -keyout self.key -out self.pem -days 2 -subj /CN=self.localhost "
+             "-addext subjectAltName=DNS:self.localhost;"
+             "for name in signed expired; do openssl $new -keyout $name.key -out csr -subj /CN=$name.localhost "
+             "-addext subjectAltName=DNS:$name.localhost &&"
+             "openssl x509 -req -in csr -CA ca.pem -CAkey key.pem -copy_extensions copy -out $name.pem "
+             "-days $([ $name = signed ] && echo 2 || echo -1); done; } >openssl.log 2>&1",
+             dir);
     if (system(command) != 0)
-        lacking = "openssl can't make a certificate";
+        lacking = "openssl can't make certificates";
 }
 
 static void run_nginx(void)
@@ -204,6 +217,11 @@ TEST(certificates_are_verified)
     need_nginx();
     expect_refusal("localhost", NULL, "certificate");
     expect_refusal("127.0.0.1", ca, "127.0.0.1"); /* it says localhost */
+    expect_refusal("wrong.localhost", ca, "wrong.localhost");
+    expect_refusal("self.localhost", ca, "self");
+    expect_refusal("expired.localhost", ca, "expired");
+    http_client_request r = {.url = url("https", "signed.localhost", TLS, "/small"), .ca_file = ca};
+    expect_small(&r, 20);
 }
 
 static void expect_default_ca(void)
