@@ -85,7 +85,9 @@ typedef struct rn_http_client rn_http_client;
 
 /* A request.  All-zero but for url: a GET. */
 typedef struct rn_http_client_request {
-    const char *url;    /* http:// or https://; nothing else is fetched, nor redirected to */
+    /* http:// or https://; nothing else is fetched, nor redirected to.  A host's name that is not ASCII is taken to be in the
+     * locale's encoding, so that it needs a setlocale. */
+    const char *url;
     const char *method; /* NULL: "GET", or "POST" with a body */
     const rn_http_header *headers;
     size_t headers_len;

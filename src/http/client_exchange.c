@@ -324,6 +324,13 @@ static uint64_t hash(const char *text)
     return h ^ h >> 32;
 }
 
+/* Names that are not ASCII as libcurl will look them up. */
+#ifdef CURLU_PUNYCODE
+#define AS_ASCII CURLU_PUNYCODE
+#else
+#define AS_ASCII 0
+#endif
+
 /* The parts of the URL that decide where it goes. */
 struct rn__http_place {
     char *scheme, *host, *port;
@@ -336,7 +343,7 @@ static int place_of(const char *url, struct rn__http_place *p)
         return RN_ENOMEM;
     bool good = curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK &&
                 curl_url_get(u, CURLUPART_SCHEME, &p->scheme, 0) == CURLUE_OK &&
-                curl_url_get(u, CURLUPART_HOST, &p->host, 0) == CURLUE_OK &&
+                curl_url_get(u, CURLUPART_HOST, &p->host, AS_ASCII) == CURLUE_OK &&
                 curl_url_get(u, CURLUPART_PORT, &p->port, CURLU_DEFAULT_PORT) == CURLUE_OK;
     curl_url_cleanup(u);
     return good && (strcmp(p->scheme, "http") == 0 || strcmp(p->scheme, "https") == 0) ? 0 : RN_EURL;

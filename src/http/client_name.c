@@ -9,13 +9,14 @@
  * belongs to the host that was looked up last.  Those who want the same name at the same time share one lookup;
  * when the one who makes it is canceled another makes it again.
  *
- * libcurl looks up by itself what we do not understand (names that are not ASCII), what needs nobody
- * (numbers, localhost), and hosts that no_proxy takes past a proxy.
+ * libcurl looks up by itself what needs nobody (numbers, localhost), and what we do not understand: names that are not
+ * ASCII, with a libcurl that does not tell how it writes them (before 7.88).
  */
 #include "http/client.h"
 #include <runnel/flight.h>
 #include <runnel/net.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -169,9 +170,10 @@ static int give(struct rn_http_exchange *ex, rn_context *ctx, const char *host, 
     if (err || !*addresses)
         return err;
     snprintf(line, sizeof line, "+%s:%.5s:%s", lower, port, addresses); /* +: libcurl forgets it in time */
-    ex->resolve = curl_slist_append(NULL, line);
-    if (!ex->resolve)
+    struct curl_slist *list = curl_slist_append(ex->resolve, line);
+    if (!list)
         return RN_ENOMEM;
+    ex->resolve = list;
     curl_easy_setopt(ex->easy, CURLOPT_RESOLVE, ex->resolve);
     return 0;
 }
@@ -192,13 +194,56 @@ static int give_proxy(struct rn_http_exchange *ex, rn_context *ctx, const char *
     return err == RN_ENOHOST ? RN_EPROXY : err;
 }
 
+/* ---- past the proxy ------------------------------------------------------------------------------------- */
+
+static bool ends_with(const char *host, const char *end, size_t n)
+{
+    size_t h = strlen(host);
+    return n && h >= n && strncasecmp(host + h - n, end, n) == 0 && (h == n || host[h - n - 1] == '.');
+}
+
+/* Does the list of no_proxy name the host?  As libcurl reads it; were that to differ, libcurl would look the
+ * name up by itself.  Numbers, which the list may give as ranges, need no look-up. */
+static bool is_excepted(const char *host, const char *list)
+{
+    while (*list) {
+        list += strspn(list, ", .");
+        size_t n = strcspn(list, ", ");
+        if ((n == 1 && *list == '*') || ends_with(host, list, n))
+            return true;
+        list += n;
+    }
+    return false;
+}
+
+static const char *exceptions(const struct rn_http_exchange *ex)
+{
+    const char *list = ex->client->options.no_proxy;
+    if (!list && !(list = getenv("no_proxy")))
+        list = getenv("NO_PROXY");
+    return list ? list : "";
+}
+
+static bool resolves_locally(const char *proxy)
+{
+    return strncasecmp(proxy, "socks4:", 7) == 0 || strncasecmp(proxy, "socks5:", 7) == 0;
+}
+
+static int give_all(struct rn_http_exchange *ex, rn_context *ctx, const char *proxy, const char *host, const char *port)
+{
+    if (!*proxy || is_excepted(host, exceptions(ex)))
+        return give(ex, ctx, host, port);
+    int err = give_proxy(ex, ctx, proxy);
+    return err || !resolves_locally(proxy) ? err : give(ex, ctx, host, port);
+}
+
 int rn__http_name(struct rn_http_exchange *ex, const char *proxy, const char *host, const char *port)
 {
     rn_context *ctx = ex->ctx;
     bool timed = ex->deadline != INT64_MAX;
     if (timed)
         ctx = rn_ctx_with_deadline(ctx, ex->deadline);
-    int err = proxy && *proxy ? give_proxy(ex, ctx, proxy) : give(ex, ctx, host, port);
+    int err = give_all(ex, ctx, proxy, host, port);
     if (timed)
         rn_ctx_cancel(ctx);
     return err;

@@ -1,5 +1,6 @@
 /* The HTTP client against a peer of plain sockets, well behaved and not (tests/http/bad_server.h). */
 #include "../http/bad_server.h"
+#include <locale.h>
 #include <runnel.h>
 #include <runnel/http_client.h>
 #include <runnel/test.h>
@@ -589,6 +590,36 @@ TEST_PLAIN(a_proxy_of_the_environment)
 {
     setenv("http_proxy", peer_url(""), 1);
     rn_run(proxied_by_environment);
+}
+
+/* ---- names ---------------------------------------------------------------------------------------------- */
+
+/* libcurl would start a thread for it, and say "Could not resolve host". */
+static void expect_own_lookup(http_client_request r)
+{
+    http_response res = {0};
+    r.timeout = 5 * RN_SECOND; /* where no name server answers */
+    int err = http_do(NULL, &r, &res);
+    CHECK(err == RN_ENOHOST || err == RN_EDNS || err == RN_EPROXY || err == RN_ETIMEOUT);
+    if (!res.error || strstr(res.error, "Could not resolve"))
+        FAIL("the error says: %s", res.error);
+    http_response_free(&res);
+}
+
+TEST(names_are_never_left_to_libcurl)
+{
+    setlocale(LC_CTYPE, "C.UTF-8"); /* libcurl takes names that are not ASCII to be in the locale's encoding */
+    http_client *c = http_client_make(&(http_client_options){.no_proxy = "other.example, .nowhere.invalid"});
+    expect_own_lookup((http_client_request){.url = "http://nowhere.invalid/"});
+    expect_own_lookup((http_client_request){.url = "http://b\xc3\xbc"
+                                                   "cher.invalid/"});
+    expect_own_lookup((http_client_request){.url = "http://127.0.0.2/", .proxy = "http://proxy.invalid:1"});
+    expect_own_lookup((http_client_request){.url = "http://nowhere.invalid/", .proxy = "socks5://127.0.0.1:1"});
+    expect_own_lookup(
+        (http_client_request){.url = "http://nowhere.invalid/", .proxy = "http://127.0.0.1:1", .client = c});
+    expect_own_lookup(
+        (http_client_request){.url = "http://a.NOWHERE.invalid/", .proxy = "http://127.0.0.1:1", .client = c});
+    http_client_free(c);
 }
 
 /* ---- runs ------------------------------------------------------------------------------------------------ */
