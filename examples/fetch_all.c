@@ -1,5 +1,5 @@
 /* Three slow requests one after the other take three times as long as all three at once.
- * (The requests are simulated: the network part of runnel brings real ones.) */
+ * (The requests are simulated; fetch.c makes real ones.) */
 #include <runnel.h>
 #include <stdio.h>
 #include <string.h>

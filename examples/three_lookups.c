@@ -1,5 +1,5 @@
 /* A request that needs three lookups makes them in parallel; the answers come as they are ready.
- * (What an HTTP handler does for each request; the network part of runnel brings the server.) */
+ * (What the handler in http_server.c does for each request.) */
 #include <runnel.h>
 #include <stdio.h>
 
