@@ -96,14 +96,14 @@ struct rn_test {
  * its frame, for the calls that end it, keeps its variables from being overwritten meanwhile. */
 #ifdef RN_EXPLORE
 #define RN__TEST_ROOM(name)                                \
-    static void name##_main(void)                          \
+    static void rn__main_of_##name(void)                   \
     {                                                      \
         char rn_room_[1024];                               \
         __asm__ volatile("" : : "r"(rn_room_) : "memory"); \
         name##_body();                                     \
         __asm__ volatile("" : : "r"(rn_room_) : "memory"); \
     }
-#define RN__TEST_MAIN(name) name##_main
+#define RN__TEST_MAIN(name) rn__main_of_##name
 #else
 #define RN__TEST_ROOM(name)
 #define RN__TEST_MAIN(name) name##_body
