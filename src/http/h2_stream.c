@@ -290,8 +290,9 @@ static ssize_t give_data(nghttp2_session *session, int32_t id, uint8_t *to, size
     (void)id, (void)unused, (void)session;
     for (int i = 0; i < 2; i++) {
         size_t piece = st->left[i].n < n - done ? st->left[i].n : n - done;
-        if (piece)
-            memcpy(to + done, st->left[i].at, piece);
+        if (!piece)
+            continue;
+        memcpy(to + done, st->left[i].at, piece);
         st->left[i].at += piece;
         st->left[i].n -= piece;
         done += piece;
