@@ -76,6 +76,7 @@ typedef struct rn_http_client_options {
     const char *ca_file;         /* PEM file of the authorities to trust, instead of the system's */
     const char *user_agent;      /* NULL: "runnel/<version>"; "": none */
     bool insecure;               /* don't verify the certificate: anybody may pose as the server */
+    bool cookies;                /* send back the cookies that servers have set; kept as long as the client */
     bool keep_encoding;          /* don't ask for compression, and don't unpack */
     int version;                 /* 0: HTTP/2 with https, else 1.1; 11: never 2; 20: 2 also without TLS, at once */
 } rn_http_client_options;

@@ -171,7 +171,9 @@ struct rn_http_client {
     CURL *easy[RN_HTTP_KEPT_HANDLES];
     uint32_t easy_n;
     struct rn__http_names *names;
-    const char *environment[3]; /* the proxies for http, https and both; NULL: none */
+    const char *environment[3];       /* the proxies for http, https and both; NULL: none */
+    CURLSH *cookies;                  /* NULL: none are kept */
+    rn_lock cookies_lock, share_lock; /* RN_RANK_HTTP; libcurl's, for what is in `cookies` and for itself */
     uint32_t shards_n;
     struct rn__http_shard shards[];
 };

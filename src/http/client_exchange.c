@@ -287,6 +287,8 @@ static void set_all(struct rn_http_exchange *ex)
 {
     const rn_http_client_options *o = &ex->client->options;
     CURL *e = ex->easy;
+    if (ex->client->cookies)
+        curl_easy_setopt(e, CURLOPT_COOKIEFILE, NULL); /* the reset of libcurl 7.88 forgets to free it */
     curl_easy_reset(e);
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
     curl_easy_setopt(e, CURLOPT_PRIVATE, ex);
@@ -297,6 +299,10 @@ static void set_all(struct rn_http_exchange *ex)
         curl_easy_setopt(e, CURLOPT_USERAGENT, o->user_agent ? o->user_agent : "runnel/" RN_VERSION);
     if (!o->keep_encoding)
         curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "");
+    if (ex->client->cookies) {
+        curl_easy_setopt(e, CURLOPT_SHARE, ex->client->cookies);
+        curl_easy_setopt(e, CURLOPT_COOKIEFILE, ""); /* takes part, and reads no file */
+    }
     set_connection(ex, o);
     set_method(ex);
     rn__http_callbacks_set(ex);

@@ -46,10 +46,40 @@ static bool keep_text(const char **text)
     return copy != NULL;
 }
 
+/* ---- cookies ------------------------------------------------------------------------------------------- */
+
+/* libcurl has them in a list of the client's, which its drivers use by turns. */
+static void lock_cookies(CURL *easy, curl_lock_data what, curl_lock_access access, void *client)
+{
+    struct rn_http_client *c = client;
+    (void)easy, (void)access;
+    rn_lock_take(what == CURL_LOCK_DATA_COOKIE ? &c->cookies_lock : &c->share_lock, RN_RANK_HTTP);
+}
+
+static void unlock_cookies(CURL *easy, curl_lock_data what, void *client)
+{
+    struct rn_http_client *c = client;
+    (void)easy;
+    rn_lock_release(what == CURL_LOCK_DATA_COOKIE ? &c->cookies_lock : &c->share_lock);
+}
+
+static bool make_cookies(struct rn_http_client *c)
+{
+    if (!c->options.cookies)
+        return true;
+    c->cookies = curl_share_init();
+    return c->cookies && curl_share_setopt(c->cookies, CURLSHOPT_LOCKFUNC, lock_cookies) == CURLSHE_OK &&
+           curl_share_setopt(c->cookies, CURLSHOPT_UNLOCKFUNC, unlock_cookies) == CURLSHE_OK &&
+           curl_share_setopt(c->cookies, CURLSHOPT_USERDATA, c) == CURLSHE_OK &&
+           curl_share_setopt(c->cookies, CURLSHOPT_SHARE, CURL_LOCK_DATA_COOKIE) == CURLSHE_OK;
+}
+
 static void client_drop(struct rn_http_client *c)
 {
     while (c->easy_n)
         curl_easy_cleanup(c->easy[--c->easy_n]);
+    if (c->cookies)
+        curl_share_cleanup(c->cookies);
     for (uint32_t i = 0; i < c->shards_n; i++)
         rn__free(c->shards[i].by_fd);
     for (int i = 0; i < 3; i++)
@@ -105,7 +135,7 @@ static struct rn_http_client *client_make(const rn_http_client_options *o)
         rn__http_shard_init(&c->shards[i], c);
     c->names = rn__http_names_make();
     bool good = copy_options(c, o);
-    if (!c->names || !good || !copy_environment(c)) {
+    if (!c->names || !good || !copy_environment(c) || !make_cookies(c)) {
         client_drop(c);
         return NULL;
     }

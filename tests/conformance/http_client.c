@@ -485,6 +485,43 @@ TEST(canceled_before)
     ctx_cancel(ctx);
 }
 
+/* ---- cookies ------------------------------------------------------------------------------------------- */
+
+static void get_with(http_client *c, const char *path)
+{
+    http_client_request r = {.url = peer_url(path), .client = c};
+    http_response res = {0};
+    CHECK_EQ(http_do(NULL, &r, &res), 0);
+    CHECK_EQ(res.status, 200);
+    http_response_free(&res);
+}
+
+static bool sends(http_client *c, const char *line)
+{
+    http_client_request r = {.client = c};
+    http_response res = echo(&r);
+    bool found = strstr(res.body, line) != NULL;
+    http_response_free(&res);
+    return found;
+}
+
+TEST(cookies_of_a_client)
+{
+    http_client *c = http_client_make(&(http_client_options){.cookies = true}), *other = http_client_make(NULL);
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    get_with(c, "/cookie/one=1");
+    get_with(other, "/cookie/one=1");
+    CHECK(sends(c, "\r\nCookie: one=1\r\n"));
+    CHECK(!sends(other, "Cookie:") && !sends(NULL, "Cookie:"));
+    get_with(c, "/cookie/one=2");
+    for (int i = 0; i < 50; i++)
+        wg_go(&wg, get_with, c, i % 2 ? "/cookie/two=2" : "/echo");
+    wg_wait(&wg);
+    CHECK(sends(c, "one=2") && sends(c, "two=2") && !sends(c, "one=1"));
+    http_client_free(c);
+    http_client_free(other);
+}
+
 /* ---- connections ------------------------------------------------------------------------------------- */
 
 TEST(connections_are_used_again)

@@ -13,6 +13,7 @@
  *     /redirect/N       302 to /redirect/(N-1) … /hello
  *     /to/STATUS/PATH   STATUS, with Location /PATH   /away/PATH      302 to the same server by the name localhost
  *     /echo             the request as it came        /sink           how many bytes of body came
+ *     /cookie/A=B       sets a cookie
  *     /gzip             "hello" packed                /count          connections ever, and open now
  *     http://…          "proxied " and the request line (it plays a proxy); CONNECT: a tunnel
  */
@@ -22,6 +23,7 @@
 #include <arpa/inet.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -299,6 +301,9 @@ static inline bool peer_handle(struct peer_request *r)
     }
     if (strcmp(p, "/echo") == 0 || strcmp(p, "/sink") == 0)
         return peer_echo(r, p[1] == 's');
+    if (strncmp(p, "/cookie/", 8) == 0)
+        return snprintf(text, sizeof text, "Set-Cookie: %.99s; Path=/\r\n", p + 8) > 0 &&
+               peer_answer(fd, 200, text, "set", 3);
     if (strcmp(p, "/gzip") == 0)
         return peer_answer(fd, 200, "Content-Encoding: gzip\r\n", packed, sizeof packed - 1);
     if (strcmp(p, "/count") == 0)
@@ -323,6 +328,8 @@ static inline bool peer_read(struct peer_request *r)
 
 static void *peer_connection(void *arg)
 {
+    int on = 1;
+    setsockopt((int)(intptr_t)arg, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* head and body are two writes */
     struct peer_request *r = calloc(1, sizeof *r);
     r->fd = (int)(intptr_t)arg;
     while (peer_read(r) && peer_handle(r))
