@@ -33,7 +33,7 @@ struct bench {
     struct figure *figures;
     int figures_n;
     int processes, rounds; /* processes: that were begun */
-    double minutes;        /* no process starts after that; 0: no limit */
+    double minutes;        /* nothing is begun after that; 0: no limit */
     char *procs;           /* "1 2": with how many processors */
     char *date, *machine, *kernel, *compiler, *load_before, *load_after;
     int failures;

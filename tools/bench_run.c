@@ -143,31 +143,37 @@ static double minutes_since(const struct timespec *start)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
-    return (double)(now.tv_sec - start->tv_sec) / 60;
+    return (double)(now.tv_sec - start->tv_sec) / 60 + (double)(now.tv_nsec - start->tv_nsec) / 6e10;
+}
+
+/* One workload for everybody.  Who begins changes, so that nobody always runs behind the same one.  Targets are about
+ * Go, the second side: the others run every other time. */
+static void measure_sides(struct bench *b, const char *workload)
+{
+    for (int k = 0; k < b->sides_n; k++) {
+        int side = (k + b->processes) % b->sides_n;
+        if (side < 2 || b->processes % 2 == 0)
+            measure(b, side, b->processes, workload);
+    }
 }
 
 void bench_run(struct bench *b)
 {
     struct timespec start;
     int wanted = b->processes;
-    bool tell = isatty(STDERR_FILENO);
+    bool tell = isatty(STDERR_FILENO), late = false;
     clock_gettime(CLOCK_MONOTONIC, &start);
     setenv("ROUNDS", text("%d", b->rounds), 1);
     setenv("BENCH_PROCS", b->procs, 1);
-    for (b->processes = 0; b->processes < wanted; b->processes++) {
-        if (b->minutes > 0 && b->processes > 0) { /* would another turn end in time? */
-            double spent = minutes_since(&start), turn = spent / b->processes;
-            if (spent + turn > b->minutes)
-                break;
-        }
-        for (int w = 0; w < b->workloads.n; w++) {
+    for (b->processes = 0; b->processes < wanted && !late; b->processes++)
+        for (int w = 0; w < b->workloads.n && !late; w++) {
             if (tell)
                 fprintf(stderr, "\r\033[Kprocess %d of %d: %s", b->processes + 1, wanted, b->workloads.at[w]);
-            /* Who begins changes, so that nobody always runs behind the same one. */
-            for (int s = 0; s < b->sides_n; s++)
-                measure(b, (s + b->processes) % b->sides_n, b->processes, b->workloads.at[w]);
+            measure_sides(b, b->workloads.at[w]);
+            late = b->minutes > 0 && minutes_since(&start) >= b->minutes;
         }
-    }
     if (tell)
         fputs("\r\033[K", stderr);
+    if (late)
+        say("bench: the time is up, in the middle of process %d", b->processes);
 }

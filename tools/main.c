@@ -52,7 +52,7 @@ static const struct command {
      "without one) for runnel and for every peer that is installed, by turns, and prints medians, spreads and ratios.\n"
      "  -n PROCESSES  of each side; else 4\n"
      "  -r ROUNDS     that each process measures; else 7; -quick: 3\n"
-     "  -t MINUTES    begin no turn that would end later\n"
+     "  -t MINUTES    begin nothing more after that\n"
      "  -p 1,2,4      numbers of processors; else powers of two up to the machine's\n"
      "  -peer NAME    only that peer (may be repeated; \"none\": no peer)\n"
      "  -json         print JSON\n"

@@ -1,8 +1,8 @@
-/* (g) pth_yield between 2 threads; one operation is one yield; a tenth as many as the others do: it is slow. */
+/* (g) pth_yield between 2 threads; one operation is one yield; a hundredth as many as the others do: it is slow. */
 #include "../../stat.h"
 #include <pth.h>
 
-enum { N = 500000 };
+enum { N = 50000 };
 
 static void *yield_often(void *arg)
 {

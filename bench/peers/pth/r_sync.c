@@ -1,8 +1,8 @@
-/* (r) two threads take turns by a condition; one operation is a round trip; a tenth as many as the others do. */
+/* (r) two threads take turns by a condition; one operation is a round trip; a hundredth as many as the others do. */
 #include "../../stat.h"
 #include <pth.h>
 
-enum { TURNS = 50000 };
+enum { TURNS = 5000 };
 
 static pth_mutex_t mu = PTH_MUTEX_INIT;
 static pth_cond_t cond = PTH_COND_INIT;

@@ -4,7 +4,7 @@
 #include "on.h"
 #include <pthread.h>
 
-enum { N = 500000 };
+enum { N = 100000 };
 
 static void *yield_often(void *arg)
 {
