@@ -1,5 +1,6 @@
 /* Copies that the race detector does not see: see race_libc.h.  Empty in other builds. */
 #include <stddef.h>
+#include <stdint.h>
 
 #ifdef RN_RACE
 
@@ -8,6 +9,10 @@ void *rn__own_memmove(void *to, const void *from, size_t n);
 void *rn__own_memset(void *to, int c, size_t n);
 int rn__own_memcmp(const void *a, const void *b, size_t n);
 int rn__own_strcmp(const char *a, const char *b);
+int rn__own_strncmp(const char *a, const char *b, size_t n);
+size_t rn__own_strlen(const char *s);
+char *rn__own_strchr(const char *s, int c);
+char *rn__own_strrchr(const char *s, int c);
 
 /* The empty asm keeps the compiler from finding a memcpy in these loops. */
 #define OPAQUE(x) __asm__ volatile("" : "+r"(x))
@@ -65,6 +70,41 @@ int rn__own_strcmp(const char *a, const char *b)
     while (*a && *a == *b)
         a++, b++;
     return (unsigned char)*a - (unsigned char)*b;
+}
+
+int rn__own_strncmp(const char *a, const char *b, size_t n)
+{
+    for (; n > 0 && *a && *a == *b; n--)
+        a++, b++;
+    return n > 0 ? (unsigned char)*a - (unsigned char)*b : 0;
+}
+
+size_t rn__own_strlen(const char *s)
+{
+    size_t n = 0;
+    while (s[n]) {
+        n++;
+        OPAQUE(n);
+    }
+    return n;
+}
+
+char *rn__own_strchr(const char *s, int c)
+{
+    while (*s && *s != (char)c)
+        s++;
+    return *s == (char)c ? (char *)(uintptr_t)s : NULL;
+}
+
+char *rn__own_strrchr(const char *s, int c)
+{
+    const char *found = NULL;
+    for (;; s++) {
+        if (*s == (char)c)
+            found = s;
+        if (!*s)
+            return (char *)(uintptr_t)found;
+    }
 }
 
 #endif

@@ -23,7 +23,6 @@
 #include <runnel/debug.h>
 #include <runnel/sync.h>
 #include <runnel/time.h>
-#include <setjmp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -294,22 +293,33 @@ static void answer(void *arg)
         rn_os_unmap(q->job.answer, answer_bytes(q->job.room));
 }
 
-/* Not inlined: the caller's registers are in this frame, and the stack is looked through from here. */
+/* Where this thread's stack ends. */
+static inline uintptr_t stack_pointer(void)
+{
+    uintptr_t sp;
+#if defined(__x86_64__)
+    __asm__ volatile("movq %%rsp, %0" : "=r"(sp));
+#else
+    __asm__ volatile("mov %0, sp" : "=r"(sp));
+#endif
+    return sp;
+}
+
+/* Not inlined: the caller's registers are in this frame, and the stack is looked through from here.  (setjmp is no
+ * way to store registers: glibc's scrambles some.) */
 static __attribute__((noinline)) int ask(bool report, rn_leak *leaks, int max)
 {
     if (BLIND)
         return RN_EAGAIN;
-    jmp_buf registers;
     struct question q = {.report = report, .leaks = leaks, .max = max, .result = RN_EAGAIN};
     rn_os_init();
     char *stack = rn_os_map(STACK, rn_os_page);
     if (!stack)
         return RN_EAGAIN;
-    (void)_setjmp(registers);
-    __asm__ volatile("" : : "r"(&registers) : "memory");
+    __builtin_unwind_init();
     q.job.stack = (uintptr_t)stack;
     q.job.stack_end = q.job.stack + STACK;
-    q.sp = (uintptr_t)&registers < (uintptr_t)&q ? (uintptr_t)&registers : (uintptr_t)&q;
+    q.sp = stack_pointer();
     pthread_mutex_lock(&one_at_a_time);
     rn__arch_call_on(stack + STACK, answer, &q);
     pthread_mutex_unlock(&one_at_a_time);

@@ -44,7 +44,8 @@ static struct {
     void (*odd)(uintptr_t, void *);
     void *arg;
     size_t coarse, largest;
-    uintptr_t top; /* the last chunk of the break */
+    uintptr_t top;              /* the last chunk of the break */
+    uintptr_t lists, lists_end; /* malloc's lists of free chunks of the break */
     bool in_roots, failed;
 } mem;
 
@@ -438,17 +439,12 @@ void rn__mem_word(uintptr_t word)
     }
 }
 
-/* Behind the address of the heap's top, malloc keeps that of what it last split, which may be in use again. */
 static void scan_page(uintptr_t from, uintptr_t to, void *arg)
 {
     (void)arg;
-    for (uintptr_t at = from; at + sizeof(uintptr_t) <= to; at += sizeof(uintptr_t)) {
-        uintptr_t word = word_at(at);
-        if (word && word == mem.top && mem.in_roots)
-            at += sizeof(uintptr_t);
-        else
-            rn__mem_word(word);
-    }
+    for (uintptr_t at = from; at + sizeof(uintptr_t) <= to; at += sizeof(uintptr_t))
+        if (at < mem.lists || at >= mem.lists_end)
+            rn__mem_word(word_at(at));
 }
 
 void rn__mem_scan(uintptr_t start, uintptr_t end)
@@ -458,8 +454,34 @@ void rn__mem_scan(uintptr_t start, uintptr_t end)
         rn_os_pages(start, end, scan_page, NULL);
 }
 
+/* glibc's struct malloc_state: ten lists, the top, what was last split (which may be in use again), and 254 words of
+ * lists that are circles.  Where its `top` is at `at` is told by the circles that are empty. */
+enum { FAST_LISTS = 10, CIRCLES = 254, EMPTY_LEAST = 64, WORD = sizeof(uintptr_t) };
+
+static bool has_lists(void *arg)
+{
+    uintptr_t first = *(uintptr_t *)arg + 2 * WORD;
+    int empty = 0;
+    for (uintptr_t i = 0; i < CIRCLES; i++)
+        empty += word_at(first + i * WORD) == first + (i & ~(uintptr_t)1) * WORD - 2 * WORD;
+    return empty >= EMPTY_LEAST;
+}
+
+static void look_for_lists(uintptr_t from, uintptr_t to, void *arg)
+{
+    (void)arg;
+    for (uintptr_t at = from; at + WORD <= to; at += WORD)
+        if (word_at(at) == mem.top && rn_os_try(has_lists, &at)) {
+            mem.lists = at - FAST_LISTS * WORD;
+            mem.lists_end = at + (2 + CIRCLES) * WORD;
+        }
+}
+
 void rn__mem_scan_roots(void)
 {
+    for (size_t i = 0; mem.top && i < mem.n; i++)
+        if (mem.regions[i].kind == ROOT)
+            rn_os_pages(mem.regions[i].start, mem.regions[i].end, look_for_lists, NULL);
     mem.in_roots = true;
     for (size_t i = 0; i < mem.n; i++)
         if (mem.regions[i].kind == ROOT)

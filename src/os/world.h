@@ -23,7 +23,7 @@ struct rn_os_stopped {
 
 /* Stops every other thread of the process, those in system calls too (which go on afterwards; what is never
  * restarted, such as poll, returns EINTR).  Returns how many were stored; -ETIMEDOUT when one did not answer
- * within a second (it blocks all signals), -ENOSPC when there are more than room; nothing is stopped then. */
+ * within a second because it blocks all signals, or within ten for another reason, -ENOSPC when there are more than room; nothing is stopped then. */
 int rn_os_world_stop(struct rn_os_stopped *threads, int room);
 void rn_os_world_go(void);
 

@@ -2,8 +2,28 @@
 #ifndef RN_OS_LINUX_INTERNAL_H
 #define RN_OS_LINUX_INTERNAL_H
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* open for reading, read and close, past libc: while threads are stopped, what a sanitizer's runtime does in libc's
+ * functions may wait for one of them. */
+static inline int rn__os_open(int dir, const char *path)
+{
+    return (int)syscall(SYS_openat, dir, path, O_RDONLY | O_CLOEXEC);
+}
+
+static inline ssize_t rn__os_read(int fd, void *bytes, size_t n)
+{
+    return syscall(SYS_read, fd, bytes, n);
+}
+
+static inline void rn__os_close(int fd)
+{
+    syscall(SYS_close, fd);
+}
 
 /* How many processors the cgroups of this process allow: `limit`, or fewer when a quota on the way
  * from its group up to the mount says so; at least 1.  `root` is put before every path that is

@@ -73,13 +73,18 @@ int64_t rn_os_thread_cpu(pthread_t t)
  * the thread has gone. */
 static bool read_stat(int dir, const char *tid, char *text, size_t size)
 {
+    static const char end[] = "/stat"; /* no printf: as in rn__os_open */
     char path[300];
-    snprintf(path, sizeof path, "%s/stat", tid);
-    int fd = openat(dir, path, O_RDONLY | O_CLOEXEC);
+    size_t n_tid = strlen(tid);
+    if (n_tid > sizeof path - sizeof end)
+        return false;
+    memcpy(path, tid, n_tid);
+    memcpy(path + n_tid, end, sizeof end);
+    int fd = rn__os_open(dir, path);
     if (fd < 0)
         return false;
-    ssize_t n = read(fd, text, size - 1);
-    close(fd);
+    ssize_t n = rn__os_read(fd, text, size - 1);
+    rn__os_close(fd);
     if (n <= 0)
         return false;
     text[n] = 0;
@@ -106,11 +111,11 @@ static bool has_hidden_threads(void)
 #else
     static const char emulator[] = "qemu-";
     char name[sizeof emulator] = "";
-    int fd = open("/proc/self/comm", O_RDONLY | O_CLOEXEC);
+    int fd = rn__os_open(AT_FDCWD, "/proc/self/comm");
     if (fd < 0)
         return false;
-    ssize_t n = read(fd, name, sizeof name - 1);
-    close(fd);
+    ssize_t n = rn__os_read(fd, name, sizeof name - 1);
+    rn__os_close(fd);
     return n == sizeof name - 1 && strcmp(name, emulator) == 0;
 #endif
 }

@@ -12,10 +12,10 @@
  */
 #define _GNU_SOURCE 1
 #include "os/world.h"
+#include "arch/mark.h"
 #include "os/linux/internal.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -27,6 +27,7 @@
 #include <unistd.h>
 
 enum { ASKED = 1, ARRIVED = 2, GONE = 3 }; /* rn_os_stopped.state */
+#define STOP_LIMIT (10 * RN_SECOND)
 
 static rn_atomic(uint32_t) epoch;
 static rn_atomic(uint32_t) arrived; /* counts up with each */
@@ -47,13 +48,13 @@ static uintptr_t thread_pointer(void)
     return tp;
 }
 
+/* Not by memcpy: the thread may have been in the middle of a sanitizer's runtime, which puts its own in the place of
+ * libc's.  Hence the volatile: compilers would make it one. */
 static void copy_words(struct rn_os_stopped *s, const void *from, size_t bytes)
 {
-    size_t n = bytes / sizeof(uintptr_t);
-    if (n > RN_OS_REGS - s->n)
-        n = RN_OS_REGS - s->n;
-    memcpy(s->regs + s->n, from, n * sizeof(uintptr_t));
-    s->n += n;
+    const volatile uintptr_t *word = from;
+    for (size_t n = bytes / sizeof *word; n > 0 && s->n < RN_OS_REGS; n--)
+        s->regs[s->n++] = *word++;
 }
 
 static void copy_registers(struct rn_os_stopped *s, const ucontext_t *uc)
@@ -182,15 +183,29 @@ static bool ask(int dir, const char *name)
 static int ask_all(void)
 {
     _Alignas(struct entry) char bytes[4096];
-    int dir = open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC), fresh = 0;
+    int dir = rn__os_open(AT_FDCWD, "/proc/self/task"), fresh = 0;
     long n;
     if (dir < 0)
         return -errno;
     while ((n = syscall(SYS_getdents64, dir, bytes, sizeof bytes)) > 0)
         for (long at = 0; at < n; at += ((struct entry *)(void *)(bytes + at))->length)
             fresh += ask(dir, ((struct entry *)(void *)(bytes + at))->name);
-    close(dir);
+    rn__os_close(dir);
     return fresh > 0 && rn_load_relaxed(&slots_n) == slots_room ? -ENOSPC : fresh; /* relaxed: as in ask */
+}
+
+static uintptr_t hex(const char **at)
+{
+    uintptr_t n = 0;
+    for (;; ++*at) {
+        char c = **at;
+        if (c >= '0' && c <= '9')
+            n = n * 16 + (uintptr_t)(c - '0');
+        else if (c >= 'a' && c <= 'f')
+            n = n * 16 + (uintptr_t)(c - 'a' + 10);
+        else
+            return n;
+    }
 }
 
 static bool all_arrived(void)
@@ -205,15 +220,52 @@ static bool all_arrived(void)
     return true;
 }
 
-static int wait_for_all(rn_time deadline)
+/* Is a thread that has not answered one that never will?  One that only waits for its turn on a busy machine does not
+ * block the signal. */
+static bool blocks_signal(int tid)
 {
-    for (;;) {
+    static const char field[] = "\nSigBlk:\t";
+    char path[] = "/proc/self/task/0000000000/status", text[2048], *digit = path + sizeof "/proc/self/task/" + 8;
+    for (int left = tid; left > 0; left /= 10) /* no printf: as in rn__os_open */
+        *digit-- = (char)('0' + left % 10);
+    memmove(path + sizeof "/proc/self/task", digit + 1, strlen(digit + 1) + 1);
+    int fd = rn__os_open(AT_FDCWD, path);
+    ssize_t n = fd < 0 ? -1 : rn__os_read(fd, text, sizeof text - 1);
+    if (fd >= 0)
+        rn__os_close(fd);
+    if (n <= 0)
+        return true;
+    text[n] = 0;
+    const char *at = text;
+    while (*at && strncmp(at, field, sizeof field - 1) != 0)
+        at++;
+    if (!*at)
+        return true;
+    at += sizeof field - 1;
+    return hex(&at) >> (SIGURG - 1) & 1;
+}
+
+static bool somebody_blocks(void)
+{
+    int n = rn_load_relaxed(&slots_n); /* relaxed: as in ask */
+    for (int i = 0; i < n; i++)
+        if (rn_load_relaxed(&slots[i].state) == ASKED && blocks_signal(slots[i].tid)) /* relaxed: only a guess */
+            return true;
+    return false;
+}
+
+static int wait_for_all(rn_time start)
+{
+    for (rn_time patience = RN_SECOND;;) {
         uint32_t seen = rn_load_acquire(&arrived); /* before the look: a later one ends the wait */
         if (all_arrived())
             return 0;
         rn_time now = rn_os_now();
-        if (now > deadline)
-            return -ETIMEDOUT;
+        if (now - start > patience) {
+            if (patience >= STOP_LIMIT || somebody_blocks())
+                return -ETIMEDOUT;
+            patience += RN_SECOND;
+        }
         rn_os_futex_wait(&arrived, seen, now + RN_MILLISECOND);
     }
 }
@@ -231,9 +283,9 @@ int rn_os_world_stop(struct rn_os_stopped *threads, int room)
     rn_store_relaxed(&slots_n, 0); /* relaxed: published by epoch */
     action_install(SIGURG, on_stop, ~UINT64_C(0), SA_SIGINFO | SA_ONSTACK | SA_RESTART, &before);
     rn_add_release(&epoch, 1); /* pairs with the acquire in on_stop */
-    rn_time deadline = rn_os_now() + RN_SECOND;
+    rn_time start = rn_os_now();
     while ((err = ask_all()) > 0)
-        if ((err = wait_for_all(deadline)) < 0)
+        if ((err = wait_for_all(start)) < 0)
             break;
     if (err < 0) {
         rn_os_world_go();
@@ -252,12 +304,13 @@ void rn_os_world_go(void)
 
 /* ---- the copy ---------------------------------------------------------------------------------------- */
 
-static sigjmp_buf back;
+/* Where to go on after a fault. */
+static struct rn_mark back;
 
 static void on_fault(int signo, siginfo_t *info, void *uc)
 {
     (void)signo, (void)info, (void)uc;
-    siglongjmp(back, 1);
+    rn__arch_go_back(&back);
 }
 
 _Noreturn static void be_copy(bool (*f)(void *), void *arg)
@@ -268,7 +321,7 @@ _Noreturn static void be_copy(bool (*f)(void *), void *arg)
     action_install(SIGSEGV, on_fault, 0, SA_SIGINFO | SA_NODEFER, &old);
     action_install(SIGBUS, on_fault, 0, SA_SIGINFO | SA_NODEFER, &old);
     syscall(SYS_rt_sigprocmask, SIG_SETMASK, &none, NULL, sizeof none);
-    bool ok = sigsetjmp(back, 0) == 0 && f(arg);
+    bool ok = rn__arch_mark(&back) == 0 && f(arg);
     syscall(SYS_exit_group, ok ? 0 : 1);
     __builtin_unreachable();
 }
@@ -316,77 +369,94 @@ void *rn_os_map_shared(size_t bytes)
 
 bool rn_os_try(bool (*f)(void *arg), void *arg)
 {
-    sigjmp_buf outer;
+    struct rn_mark outer = back;
     bool ok = false;
-    memcpy(&outer, &back, sizeof outer);
-    if (sigsetjmp(back, 0) == 0)
+    if (rn__arch_mark(&back) == 0)
         ok = f(arg);
-    memcpy(&back, &outer, sizeof outer);
+    back = outer;
     return ok;
 }
 
 /* ---- what is mapped ------------------------------------------------------------------------------------ */
 
-static uintptr_t hex(const char **at)
+static bool is_plain(const struct rn_os_mapping *m)
 {
-    uintptr_t n = 0;
-    for (;; ++*at) {
-        char c = **at;
-        if (c >= '0' && c <= '9')
-            n = n * 16 + (uintptr_t)(c - '0');
-        else if (c >= 'a' && c <= 'f')
-            n = n * 16 + (uintptr_t)(c - 'a' + 10);
-        else
-            return n;
+    return !m->file && !m->bss && !m->shared && !m->stack;
+}
+
+/* What the kernel keeps apart only because of a fork between two growths of a heap is one. */
+struct joining {
+    struct rn_os_mapping last; /* end 0: none */
+    void (*f)(const struct rn_os_mapping *, void *);
+    void *arg;
+};
+
+static void join(struct joining *j, const struct rn_os_mapping *m)
+{
+    if (j->last.end == m->start && is_plain(&j->last) && is_plain(m) && j->last.heap == m->heap) {
+        j->last.end = m->end;
+        return;
     }
+    if (j->last.end)
+        j->f(&j->last, j->arg);
+    j->last = *m;
 }
 
 /* "start-end rwxp offset dev inode   path" */
-static void map_line(const char *at, void (*f)(const struct rn_os_mapping *, void *), void *arg)
+static bool parse_mapping(const char *at, struct rn_os_mapping *m)
 {
-    static uintptr_t file_end; /* of the private file mapping before this one */
-    struct rn_os_mapping m = {0};
-    m.start = hex(&at);
+    m->start = hex(&at);
     at++;
-    m.end = hex(&at);
+    m->end = hex(&at);
     bool rw = at[1] == 'r' && at[2] == 'w';
-    m.shared = at[4] == 's';
+    m->shared = at[4] == 's';
     at += 5;
     for (int field = 0; field < 3; field++)
         for (at++; *at && *at != ' '; at++)
             continue;
     while (*at == ' ')
         at++;
-    m.file = *at == '/';
-    m.heap = strncmp(at, "[heap]", 6) == 0;
-    m.stack = strncmp(at, "[stack]", 7) == 0;
+    m->file = *at == '/';
+    m->heap = strncmp(at, "[heap]", 6) == 0;
+    m->stack = strncmp(at, "[stack]", 7) == 0;
+    return rw;
+}
+
+static void map_line(const char *line, struct joining *j)
+{
+    static uintptr_t file_end; /* of the private file mapping before this one */
+    struct rn_os_mapping m = {0};
+    bool rw = parse_mapping(line, &m);
     m.bss = !m.file && !m.heap && !m.stack && m.start == file_end;
     if (m.file && !m.shared)
         file_end = m.end;
     if (rw)
-        f(&m, arg);
+        join(j, &m);
 }
 
 int rn_os_mappings(void (*f)(const struct rn_os_mapping *m, void *arg), void *arg)
 {
     static char bytes[16384]; /* one caller at a time */
+    struct joining j = {.f = f, .arg = arg};
     size_t have = 0;
     ssize_t n;
-    int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+    int fd = rn__os_open(AT_FDCWD, "/proc/self/maps");
     if (fd < 0)
         return -errno;
-    while ((n = read(fd, bytes + have, sizeof bytes - 1 - have)) > 0) {
+    while ((n = rn__os_read(fd, bytes + have, sizeof bytes - 1 - have)) > 0) {
         char *line = bytes, *end;
         have += (size_t)n;
         bytes[have] = 0;
         for (; (end = strchr(line, '\n')) != NULL; line = end + 1) {
             *end = 0;
-            map_line(line, f, arg);
+            map_line(line, &j);
         }
         have -= (size_t)(line - bytes);
         memmove(bytes, line, have);
     }
-    close(fd);
+    rn__os_close(fd);
+    if (j.last.end)
+        f(&j.last, arg);
     return n < 0 ? -EIO : 0;
 }
 
@@ -396,14 +466,14 @@ static int pagemap = -1;
 
 static void page(uintptr_t from, uintptr_t to, void (*f)(uintptr_t, uintptr_t, void *), void *arg)
 {
-    if (sigsetjmp(back, 0) == 0)
+    if (rn__arch_mark(&back) == 0)
         f(from, to, arg);
 }
 
 /* A bit per page in the answer: present or swapped out.  Unknown: all of them. */
 static void read_pagemap(uintptr_t first, size_t n, uint64_t *to)
 {
-    ssize_t got = pread(pagemap, to, n * sizeof *to, (off_t)(first * sizeof *to));
+    ssize_t got = syscall(SYS_pread64, pagemap, to, n * sizeof *to, (off_t)(first * sizeof *to));
     for (size_t i = got > 0 ? (size_t)got / sizeof *to : 0; i < n; i++)
         to[i] = ~UINT64_C(0);
 }
@@ -413,11 +483,10 @@ void rn_os_pages(uintptr_t start, uintptr_t end, void (*f)(uintptr_t from, uintp
     enum { BATCH = 512, FEW = 16 };
     const uint64_t there = UINT64_C(3) << 62;
     uint64_t bits[BATCH];
-    sigjmp_buf outer;
-    memcpy(&outer, &back, sizeof outer);
+    struct rn_mark outer = back;
     bool all = end - start < FEW * rn_os_page;
     if (!all && pagemap < 0)
-        pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+        pagemap = rn__os_open(AT_FDCWD, "/proc/self/pagemap");
     uintptr_t first = start / rn_os_page, last = (end + rn_os_page - 1) / rn_os_page;
     for (volatile uintptr_t at = first; at < last; at += BATCH) {
         size_t n = last - at < BATCH ? last - at : BATCH;
@@ -429,7 +498,7 @@ void rn_os_pages(uintptr_t start, uintptr_t end, void (*f)(uintptr_t from, uintp
                 page(from > start ? from : start, to < end ? to : end, f, arg);
         }
     }
-    memcpy(&back, &outer, sizeof outer);
+    back = outer;
 }
 
 /* ---- requests ----------------------------------------------------------------------------------------------- */
