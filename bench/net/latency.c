@@ -10,7 +10,7 @@
 #include <runnel/process.h>
 #include <time.h>
 
-enum { WAKES = 2000 };
+enum { WAKES = 500 };
 
 static rn_duration work;
 static rn_atomic_int64 last_round;
@@ -49,6 +49,7 @@ static void note(int which, rn_duration d)
 
 static void sleeper(void)
 {
+    rn_sleep(100 * RN_MILLISECOND);
     for (int i = 0; i < WAKES; i++) {
         rn_time due = rn_now() + RN_MILLISECOND;
         rn_sleep(RN_MILLISECOND);
@@ -66,6 +67,8 @@ static rn_time wall(void)
 static void reader(rn_conn *c)
 {
     int64_t sent;
+    rn_sleep(100 * RN_MILLISECOND); /* until all the others go round */
+    stat_check(net_write(c, "b", 1) == 1);
     for (int i = 0; i < WAKES; i++) {
         stat_check(net_read_full(c, &sent, sizeof sent) == 0);
         note(1, wall() - sent);

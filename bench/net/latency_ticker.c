@@ -1,4 +1,4 @@
-/* Connects to 127.0.0.1:PORT and sends the monotonic clock, 8 bytes, N times, about a millisecond apart.
+/* Connects to 127.0.0.1:PORT, waits for a byte, and sends the monotonic clock, 8 bytes, N times, about a millisecond apart.
  * Usage: latency_ticker PORT N.  Without runnel: a peer that no scheduler under test runs. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -23,6 +23,9 @@ int main(int argc, char **argv)
         return 1;
     }
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    char begin;
+    if (read(fd, &begin, 1) != 1)
+        return 1;
     for (int n = atoi(argv[2]); n > 0; n--) {
         struct timespec pause = {.tv_nsec = 1000000}, t;
         nanosleep(&pause, NULL);

@@ -13,7 +13,10 @@
  * One idle worker is the poller: it sleeps in rn_os_poll_wait, until the first timer of all. It is
  * woken by descriptors, by rn__timer_start for an earlier deadline, and when work comes and no other
  * worker sleeps.  It stays the poller until it has really left, which it says itself: two in
- * rn_os_poll_wait would take each other's wake-ups.  Who became idle meanwhile takes its place.
+ * rn_os_poll_wait would take each other's wake-ups.  Who became idle meanwhile takes its place.  A poller that
+ * comes back with something to do while every processor is busy leaves as well: busy workers look at descriptors and
+ * timers between their goroutines, and need not wait for the kernel to run another thread first.  There is
+ * none then until a processor becomes idle, or the monitor finds that nobody has looked for a while.
  *
  * Under sched.lock: idle_p, idle_m, poller, m->given, and the change of a processor's worker when it is idle.
  * Model test: tests/model/idle.c.
@@ -258,6 +261,21 @@ static void sleep_in_poller(struct rn_m *m, rn_time until)
     rn_store_relaxed(&s->coarse, rn__choose_now()); /* relaxed: a moment */
 }
 
+static void idle_m_put_locked(struct rn_m *m)
+{
+    rn__sched.idle_m_n++;
+    m->idle_link = rn__sched.idle_m;
+    rn__sched.idle_m = m;
+}
+
+static void poller_leave_locked(struct rn_m *m)
+{
+    m->polling = false;
+    rn__sched.poller = NULL;
+    /* relaxed: nobody sleeps there now; seen late, it costs one wake-up. */
+    rn_store_relaxed(&rn__sched.poll_until, INT64_MIN);
+}
+
 /* Takes what it was given, or, when it may, an idle processor.  True when m is not idle any more:
  * it has a processor, or the run ends.  With the lock. */
 static bool wake_up_locked(struct rn_m *m, bool may_take)
@@ -273,13 +291,9 @@ static bool wake_up_locked(struct rn_m *m, bool may_take)
     if (!p && !rn_load_relaxed(&s->stopping))
         return false;
     idle_m_remove_locked(m);
-    if (s->poller == m) {
-        s->poller = NULL;
-        /* relaxed: nobody sleeps there now; seen late, it costs one wake-up. */
-        rn_store_relaxed(&s->poll_until, INT64_MIN);
-    }
+    if (s->poller == m)
+        poller_leave_locked(m);
     m->given = NULL;
-    m->polling = false;
     if (p)
         attach(m, p);
     return true;
@@ -293,14 +307,20 @@ static void poller_become_locked(struct rn_m *m)
     rn_store_relaxed(&rn__sched.poll_until, INT64_MAX);
 }
 
-static bool wake_up(struct rn_m *m, bool may_take)
+/* relieved: a poller without a processor shall not go on as the poller while all processors are busy. */
+static bool wake_up(struct rn_m *m, bool may_take, bool relieved)
 {
     struct rn_sched *s = &rn__sched;
     rn_lock_take(&s->lock, RN_RANK_SCHED);
+    bool asked = rn_load_relaxed(&m->wake) != 0; /* relaxed: written under the lock */
     bool awake = wake_up_locked(m, may_take);
-    if (!awake && !s->poller) {
+    bool needed = asked || rn_load_relaxed(&s->idle_p_n) != 0; /* relaxed: under the lock */
+    if (!awake && !s->poller && needed) {
         idle_m_remove_locked(m);
         poller_become_locked(m);
+    } else if (!awake && s->poller == m && relieved && !needed) {
+        poller_leave_locked(m);
+        idle_m_put_locked(m);
     }
     rn_lock_release(&s->lock);
     return awake;
@@ -339,13 +359,10 @@ static rn_time ask_deadlock(void)
 static void join_idle_locked(struct rn_m *m)
 {
     struct rn_sched *s = &rn__sched;
-    if (!s->poller) {
+    if (!s->poller)
         poller_become_locked(m);
-    } else {
-        m->idle_link = s->idle_m;
-        s->idle_m = m;
-        s->idle_m_n++;
-    }
+    else
+        idle_m_put_locked(m);
 }
 
 /* Among the idle already: sleeps until it has a processor, or the run ends. */
@@ -353,18 +370,18 @@ static void sleep_idle(struct rn_m *m)
 {
     for (;;) {
         rn_os_fence_heavy(); /* pairs with the light fence in rn__wake_idle and timers.c */
-        if (wake_up(m, rn__work_somewhere()))
+        if (wake_up(m, rn__work_somewhere(), false))
             return;
         rn_time until = ask_deadlock();
         if (!m->polling) {
             sleep_on_wake(m, until);
-            if (wake_up(m, false))
+            if (wake_up(m, false, false))
                 return;
             continue;
         }
         sleep_in_poller(m, until);
         bool work = m->events.first || rn__timers_first() <= rn__choose_now();
-        bool awake = wake_up(m, work);
+        bool awake = wake_up(m, work, work);
         if (m->events.first) {
             rn__queue_list(m, &m->events);
             rn__poll_queued();

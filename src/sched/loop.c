@@ -3,9 +3,10 @@
 #include "sched/fiber.h"
 
 enum {
-    GLOBAL_EVERY = 61, /* resumptions between looks at the global queue while others wait (Go) */
-    SPIN_ROUNDS = 40,  /* looks at everybody's queue before sleeping, at most: about 20 µs */
-    SPIN_PAUSES = 40,  /* between two looks */
+    ELSEWHERE_EVERY = 61, /* resumptions between looks at the global queue while others wait (Go) */
+    POLL_EVERY = 50,      /* µs between looks at descriptors meanwhile */
+    SPIN_ROUNDS = 40,     /* looks at everybody's queue before sleeping, at most: about 20 µs */
+    SPIN_PAUSES = 40,     /* between two looks */
 };
 
 static struct rn_g *after_timers(struct rn_m *m, struct rn_p *timers)
@@ -113,11 +114,24 @@ static struct rn_g *spin(struct rn_m *m)
     return steal_next(m->p);
 }
 
-/* What waits elsewhere while this worker always finds work of its own: the global queue, and the timers
+/* Whether m's processor has resumed enough goroutines since it last looked elsewhere. */
+static bool elsewhere_is_due(struct rn_m *m)
+{
+    uint32_t tick = rn_load_relaxed(&m->p->tick); /* relaxed: only the owner writes it */
+    if (tick - m->looked_elsewhere < ELSEWHERE_EVERY)
+        return false;
+    m->looked_elsewhere = tick;
+    return true;
+}
+
+/* What waits elsewhere while this worker always finds work of its own: descriptors, the global queue, and the timers
  * of a processor that rn_set_procs has taken out of use, which has no worker to see to them. */
 static struct rn_g *elsewhere(struct rn_m *m)
 {
-    struct rn_g *g = rn__pop_global(m->p);
+    /* relaxed: a hint. */
+    if (rn__choose_now() - rn_load_relaxed(&rn__sched.polled_at) >= POLL_EVERY * RN_MICROSECOND)
+        rn__poll_now(m);
+    struct rn_g *g = rn__exchange_global(m->p);
     for (uint32_t i = 0; !g && i < rn__sched.procs_made; i++)
         g = after_timers(m, &rn__procs[i]);
     return g;
@@ -132,11 +146,12 @@ static struct rn_g *find(struct rn_m *m)
         return rn__explore_find(m);
     if ((g = after_timers(m, p)) != NULL)
         return g;
-    if (m->loop_tick++ % GLOBAL_EVERY == 0 && (g = elsewhere(m)) != NULL)
+    m->loop_tick++;
+    if (elsewhere_is_due(m) && (g = elsewhere(m)) != NULL)
         return g;
     if ((g = rn__choose_next(p)) != NULL || (g = rn__pop_global(p)) != NULL)
         return g;
-    if ((g = rn__poll_now(m)) != NULL)
+    if (rn__poll_now(m) && (g = rn__choose_next(p)) != NULL)
         return g;
     if (may_spin(m) && (g = spin(m)) != NULL)
         return g;

@@ -113,7 +113,8 @@ static bool sleep_while_idle(void)
 }
 
 /* Timers and descriptors, when the worker that used to sleep for them is busy, and another could.  A busy
- * worker looks at both between two goroutines: only when nobody has for a while is another one woken. */
+ * worker looks at both between two goroutines: only when nobody has for a while is another one woken, or when a
+ * processor is idle, which no goroutine looks for. */
 static void replace_poller(rn_time now)
 {
     enum { EVERY = 1 }; /* ms */
@@ -121,9 +122,11 @@ static void replace_poller(rn_time now)
     /* relaxed, all: hints. */
     if (rn_load_relaxed(&s->poll_until) != INT64_MIN)
         return;
-    bool descriptors =
-        rn_load_relaxed(&rn__external_wakers) != 0 && now - rn_load_relaxed(&s->polled_at) >= EVERY * RN_MILLISECOND;
-    if (descriptors || rn__timers_first() != INT64_MAX)
+    bool idle = rn_load_relaxed(&s->idle_p_n) != 0;
+    rn_duration unseen = now - rn_load_relaxed(&s->polled_at);
+    bool descriptors = rn_load_relaxed(&rn__external_wakers) != 0 && unseen >= EVERY * RN_MILLISECOND;
+    rn_time first = rn__timers_first(), late = now - EVERY * RN_MILLISECOND;
+    if (descriptors || first <= late || (idle && first != INT64_MAX))
         rn__poller_replace();
 }
 

@@ -229,9 +229,12 @@ void rn__ready_last(struct rn_g *g)
         queue_ready(g, false);
 }
 
-/* Queues the goroutines of a list; wakes its threads.  m is inside. */
+/* Queues the goroutines of a list; wakes its threads.  m is inside.  In the loop, where it is timers and descriptors that
+ * wake, the first of them is the next to run, before those that were runnable already: it has waited for that
+ * moment, they for one another.  (Go does so with timers.) */
 void rn__queue_list(struct rn_m *m, struct rn_ready_list *l)
 {
+    bool next = m->p && m->g == &m->g0 && !rn_load_relaxed(&m->p->next); /* relaxed: only the owner writes it */
     for (struct rn_g *g = l->first, *after; g; g = after) {
         after = g->link;
         rn__fiber_release(g);
@@ -240,10 +243,13 @@ void rn__queue_list(struct rn_m *m, struct rn_ready_list *l)
             continue;
         }
         rn_store_relaxed(&g->status, RN_G_RUNNABLE); /* relaxed: for reports */
-        if (m->p)
-            rn__push_last(m->p, g);
-        else
+        if (!m->p)
             rn__push_global(g, g, 1);
+        else if (next)
+            rn__push_next(m->p, g);
+        else
+            rn__push_last(m->p, g);
+        next = false;
     }
     *l = (struct rn_ready_list){0};
     rn__wake_idle();

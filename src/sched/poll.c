@@ -37,16 +37,16 @@ void rn__poll_queued(void)
     rn_sub_release(&rn__external_wakers, 1);
 }
 
-struct rn_g *rn__poll_now(struct rn_m *m)
+bool rn__poll_now(struct rn_m *m)
 {
     /* relaxed, both: hints; the poller that sleeps will see what this misses. */
     if (rn_load_relaxed(&rn__external_wakers) == 0 || rn_load_relaxed(&rn__sched.poll_until) != INT64_MIN)
-        return NULL;
+        return false;
     struct rn_ready_list wake = {0};
     rn__poll(&wake, 0);
     if (!wake.first)
-        return NULL;
+        return false;
     rn__queue_list(m, &wake);
     rn__poll_queued();
-    return rn__choose_next(m->p);
+    return true;
 }

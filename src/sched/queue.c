@@ -22,18 +22,26 @@ void rn__push_global(struct rn_g *first, struct rn_g *last, uint32_t n)
     rn_lock_release(&s->lock);
 }
 
+/* Takes up to `most` goroutines out of p's ring, as a chain. */
+static uint32_t take_chain(struct rn_p *p, uint32_t most, struct rn_g **first, struct rn_g **last)
+{
+    uint32_t n = 0;
+    *first = *last = NULL;
+    for (struct rn_g *x; n < most && (x = rn_runq_pop(&p->runq)) != NULL; n++) {
+        if (*last)
+            (*last)->link = x;
+        else
+            *first = x;
+        *last = x;
+    }
+    return n;
+}
+
 /* The ring is full: half of it and g go to the global queue. */
 static void overflow(struct rn_p *p, struct rn_g *g)
 {
-    struct rn_g *first = NULL, *last = NULL;
-    uint32_t n = 0;
-    for (struct rn_g *x; n < RN_RUNQ_SIZE / 2 && (x = rn_runq_pop(&p->runq)) != NULL; n++) {
-        if (last)
-            last->link = x;
-        else
-            first = x;
-        last = x;
-    }
+    struct rn_g *first, *last;
+    uint32_t n = take_chain(p, RN_RUNQ_SIZE / 2, &first, &last);
     if (last)
         last->link = g;
     else
@@ -63,14 +71,15 @@ void rn__push_next(struct rn_p *p, struct rn_g *g)
 /* A fair share of the global queue: its first goroutine is returned, others go to p's ring. */
 struct rn_g *rn__pop_global(struct rn_p *p)
 {
+    enum { SHARE = RN_RUNQ_SIZE / 2 - 4 }; /* gone when the loop looks for the second time since (park.c, LOOP_EVERY) */
     struct rn_sched *s = &rn__sched;
     if (rn_load_relaxed(&s->global_n) == 0) /* relaxed: a hint; rn__idle looks again under the lock */
         return NULL;
     rn_lock_take(&s->lock, RN_RANK_SCHED);
     uint32_t left = rn_load_relaxed(&s->global_n);
     uint32_t n = left / s->procs + 1;
-    if (n > RN_RUNQ_SIZE / 2)
-        n = RN_RUNQ_SIZE / 2;
+    if (n > SHARE)
+        n = SHARE;
     struct rn_g *g = NULL;
     for (uint32_t i = 0; i < n && s->global_first; i++) {
         struct rn_g *x = s->global_first, *next = x->link; /* once in the ring, x may be stolen, run and end */
@@ -85,7 +94,24 @@ struct rn_g *rn__pop_global(struct rn_p *p)
         s->global_last = NULL;
     rn_store_relaxed(&s->global_n, left);
     rn_lock_release(&s->lock);
+    p->share_end = rn_load_relaxed(&p->runq.tail); /* relaxed: only the owner writes it */
     return g;
+}
+
+/* With more runnable goroutines than a ring holds, each has its turn: when those have run that came with the last share of
+ * the global queue, what is in the ring since goes behind all others, and the next share comes.  (A ring that were
+ * filled up only would go round by itself, and let one of the others in now and then.) */
+struct rn_g *rn__exchange_global(struct rn_p *p)
+{
+    struct rn_g *first, *last;
+    /* relaxed, both: a hint; thieves may move head at any time. */
+    if (rn_load_relaxed(&rn__sched.global_n) == 0 || (int32_t)(p->share_end - rn_load_relaxed(&p->runq.head)) > 0)
+        return NULL;
+    uint32_t n = take_chain(p, RN_RUNQ_SIZE, &first, &last);
+    if (n)
+        rn__push_global(first, last, n);
+    rn__wake_idle();
+    return rn__pop_global(p);
 }
 
 bool rn__p_has_work(struct rn_p *p)

@@ -28,6 +28,7 @@ struct rn_p {
     rn_atomic(uint32_t) tick;      /* any reads; goroutines resumed */
     rn_atomic(struct rn_g *) next; /* the goroutine just woken; any reads, only the owner writes */
     struct rn_runq runq;           /* any: as runq.h says */
+    uint32_t share_end;            /* the ring's tail after the last share of the global queue */
 
     struct rn_g *free; /* goroutine records with stacks */
     uint32_t free_n;
@@ -58,6 +59,7 @@ struct rn_m {
     struct rn_g *dead;   /* it has just ended here; the loop puts its record away */
     struct rn_g *hint;   /* the loop's next goroutine, chosen by park */
     uint32_t loop_tick;
+    uint32_t looked_elsewhere; /* its processor's tick then */
     uint32_t spin_rounds;        /* how long to look for work before sleeping; see loop.c */
     struct rn_ready_list events; /* whom the poller's last answer wakes */
     struct rn_m *idle_link;
@@ -139,6 +141,9 @@ void rn__push_next(struct rn_p *p, struct rn_g *g);
 void rn__push_last(struct rn_p *p, struct rn_g *g);
 void rn__push_global(struct rn_g *first, struct rn_g *last, uint32_t n);
 struct rn_g *rn__pop_global(struct rn_p *p); /* moves a fair share to p's queue */
+/* Puts the ring's goroutines behind those of the global queue once its last share has run, and takes the next: the
+ * first of them, or NULL. */
+struct rn_g *rn__exchange_global(struct rn_p *p);
 bool rn__p_has_work(struct rn_p *p);
 
 /* ---- idle.c ------------------------------------------------------------------------------------- */
@@ -175,7 +180,7 @@ void rn__poll_end(void);
  * poller counts as somebody who will wake them, until its caller, who has got any, has queued them and says so. */
 void rn__poll(struct rn_ready_list *wake, rn_time until);
 void rn__poll_queued(void);
-struct rn_g *rn__poll_now(struct rn_m *m);
+bool rn__poll_now(struct rn_m *m);
 
 /* ---- start.c, loop.c ---------------------------------------------------------------------------- */
 

@@ -1,7 +1,7 @@
 /* The poller: one epoll instance, edge-triggered, and an eventfd to interrupt its wait.
  *
- * The eventfd is edge-triggered as well and never read: each write is an edge, an edge ends exactly
- * one wait, and the counter would take centuries to fill.  Tag 0 is the eventfd's.
+ * The eventfd is level-triggered, and read only by a wait that may have slept: whoever merely looks while another
+ * thread sleeps, or is about to, can't take its wake-up.  Tag 0 is the eventfd's.
  */
 #define _GNU_SOURCE 1
 #include "base/race.h"
@@ -24,7 +24,7 @@ static int epoll_fd = -1, wake_fd = -1;
 
 static int add(int fd, uint32_t events, uint64_t tag)
 {
-    struct epoll_event e = {.events = events | EPOLLET, .data.u64 = tag};
+    struct epoll_event e = {.events = events, .data.u64 = tag};
     return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &e) ? -errno : 0;
 }
 
@@ -64,7 +64,7 @@ void rn_os_poll_close(void)
 
 int rn_os_poll_add(int fd, uint64_t tag)
 {
-    return add(fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI, tag);
+    return add(fd, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLPRI | EPOLLET, tag);
 }
 
 int rn_os_poll_del(int fd)
@@ -106,6 +106,15 @@ static uint32_t readiness(uint32_t events)
     return ready;
 }
 
+static void take_wake_up(void)
+{
+    uint64_t count;
+    rn__race_own_begin();
+    while (read(wake_fd, &count, sizeof count) < 0 && errno == EINTR)
+        continue;
+    rn__race_own_end();
+}
+
 int rn_os_poll_wait(struct rn_os_event *events, int max, rn_time deadline)
 {
     enum { AT_ONCE = 128 };
@@ -119,6 +128,8 @@ int rn_os_poll_wait(struct rn_os_event *events, int max, rn_time deadline)
     for (int i = 0; i < n; i++)
         if (got[i].data.u64 != 0)
             events[stored++] = (struct rn_os_event){.tag = got[i].data.u64, .ready = readiness(got[i].events)};
+        else if (left != 0)
+            take_wake_up();
     return stored;
 }
 

@@ -19,7 +19,7 @@ import (
 	"unsafe"
 )
 
-const wakes = 2000
+const wakes = 500
 
 var (
 	work      int64
@@ -100,6 +100,7 @@ func main() {
 	wg.Add(2)
 	go func() {
 		defer wg.Done()
+		time.Sleep(100 * time.Millisecond)
 		for i := 0; i < wakes; i++ {
 			due := time.Now().Add(time.Millisecond)
 			time.Sleep(time.Millisecond)
@@ -109,6 +110,8 @@ func main() {
 	go func() {
 		defer wg.Done()
 		var b [8]byte
+		time.Sleep(100 * time.Millisecond)
+		c.Write([]byte("b"))
 		for i := 0; i < wakes; i++ {
 			if _, err := io.ReadFull(c, b[:]); err != nil {
 				panic(err)
