@@ -111,8 +111,8 @@ static const char *const scripts[] = {
     "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 11\r\n\r\nhello worldGET / HTTP/1.1\r\nHost: h\r\n\r\n",
     "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n5;x=y\r\nhello\r\n6\r\n world\r\n0\r\nX: y\r\n\r\n",
     "POST / HTTP/1.1\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\nhello",
-    "POST /form HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 68\r\n\r\n"
-    "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nvalue of a\r\n--b--\r\n",
+    ("POST /form HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 68\r\n\r\n"
+     "--b\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nvalue of a\r\n--b--\r\n"),
     "POST /context HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\n\r\nhello",
     "GET /big HTTP/1.1\r\nHost: h\r\n\r\n",
 };
