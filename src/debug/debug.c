@@ -11,6 +11,7 @@
 #include "debug/out.h"
 #include "debug/symbol.h"
 #include "sched/panic.h"
+#include "sched/rt.h"
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,9 +89,11 @@ static struct rn_g *current(void)
     return g && g->id && rn__is_goroutine(g) ? g : NULL;
 }
 
-/* True: not returned from.  False: the previous action follows, a core dump by default. */
+/* True: the access is to be tried again.  False: the previous action follows, a core dump by default. */
 static bool on_fault(void *addr, void *uc, int signo)
 {
+    if (rn__hib_fault(addr)) /* a goroutine's stack that was put away */
+        return true;
     struct rn_g *g = current();
     if (rn__is_dying())
         rn__dying();

@@ -89,13 +89,22 @@ static void add_self(struct question *q, int n)
     q->job.threads_n = n + 1;
 }
 
+/* In the copy: a goroutine's stack was put away. */
+static bool bring_back(void *addr)
+{
+    return rn__hib_fault(addr);
+}
+
 static int stop_and_look(struct question *q)
 {
+    rn__hib_hold_putter(true); /* what it is at would never be finished in the copy */
     int n = rn_os_world_stop(q->threads, THREADS - 1);
-    if (n < 0)
-        return n;
-    add_self(q, n);
-    return rn_os_snapshot(rn__leaks_mark, &q->job, LIMIT);
+    if (n >= 0) {
+        add_self(q, n);
+        n = rn_os_snapshot(rn__leaks_mark, &q->job, bring_back, LIMIT);
+    }
+    rn__hib_hold_putter(false);
+    return n;
 }
 
 static bool main_has_ended; /* for good */

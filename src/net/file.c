@@ -97,6 +97,7 @@ static size_t read_now(int fd, const struct rn__file_op *op, bool *end, int *err
     size_t done = 0;
     *end = op->n == 0;
     *err = 0;
+    rn__hib_hold(op->buf, op->n);
     while (done < op->n && !*end) {
         int64_t at = op->call == RN_FILE_READ ? -1 : op->offset + (int64_t)done;
         ssize_t now = rn_os_read_now(fd, (char *)op->buf + done, op->n - done, at);

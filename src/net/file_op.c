@@ -103,9 +103,23 @@ static int do_file(const struct rn__file_op *op)
     }
 }
 
+/* What the kernel is about to use may be on the stack of a goroutine that is put away. */
+static void hold(const struct rn__file_op *op)
+{
+    if (op->buf)
+        rn__hib_hold(op->buf, op->n);
+    if (op->data)
+        rn__hib_hold(op->data, op->n);
+    if (op->path)
+        rn__hib_hold(op->path, strlen(op->path) + 1);
+    if (op->path2)
+        rn__hib_hold(op->path2, strlen(op->path2) + 1);
+}
+
 /* Not inlined: errno is read on the thread that set it. */
 static __attribute__((noinline)) int64_t perform(struct rn__file_op *op)
 {
+    hold(op);
     switch (op->call) {
     case RN_FILE_READ:
     case RN_FILE_PREAD:

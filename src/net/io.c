@@ -27,15 +27,25 @@ static inline bool would_block(int err)
 static __attribute__((noinline)) ssize_t read_once(struct rn__fd *f, void *buf, size_t n)
 {
     ssize_t got;
+    rn__hib_hold(buf, n);
     do
         got = f->flags & RN_FD_SOCKET ? recv(f->fd, buf, n, 0) : read(f->fd, buf, n);
     while (got < 0 && errno == EINTR);
     return got < 0 ? -errno : got;
 }
 
+/* Pieces of the user's that the kernel is about to use. */
+static inline void hold(const struct iovec *iov, int n)
+{
+    for (int i = 0; i < n; i++)
+        rn__hib_hold(iov[i].iov_base, iov[i].iov_len);
+}
+
 static __attribute__((noinline)) ssize_t readv_once(struct rn__fd *f, const struct iovec *iov, int n)
 {
     ssize_t got;
+    rn__hib_hold(iov, (size_t)n * sizeof *iov);
+    hold(iov, n);
     do
         got = readv(f->fd, iov, n);
     while (got < 0 && errno == EINTR);
@@ -184,6 +194,7 @@ ssize_t rn__net_read_early(rn_conn *c, void *buf, size_t n)
 static __attribute__((noinline)) ssize_t write_once(struct rn__fd *f, const void *buf, size_t n)
 {
     ssize_t sent;
+    rn__hib_hold(buf, n);
     if (!(f->flags & RN_FD_SOCKET))
         return (ssize_t)rn_os_write_quiet(f->fd, buf, n);
     do
@@ -196,6 +207,7 @@ static __attribute__((noinline)) ssize_t writev_once(struct rn__fd *f, struct io
 {
     struct msghdr m = {.msg_iov = iov, .msg_iovlen = (size_t)n};
     ssize_t sent;
+    hold(iov, n);
     if (!(f->flags & RN_FD_SOCKET)) /* piece by piece, since only write can be kept from raising SIGPIPE */
         return (ssize_t)rn_os_write_quiet(f->fd, iov->iov_base, iov->iov_len);
     do

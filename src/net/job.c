@@ -116,6 +116,7 @@ int rn__job_run(rn_context *ctx, void (*f)(void *), void *arg, void (*drop)(void
         return RN_ENOMEM;
     }
     uint32_t running = RUNNING;
+    rn__hib_stay(rn__self()); /* f may give memory of the caller's to the kernel, at any time */
     err = rn_wg_wait_ctx(ctx, &j->wg);
     if (err && !rn_cas_acq_rel(&j->state, &running, LEFT)) /* acq_rel: as in run */
         err = 0;

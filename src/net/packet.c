@@ -7,6 +7,7 @@ static __attribute__((noinline)) ssize_t receive_once(int fd, void *buf, size_t 
                                                       socklen_t *len)
 {
     ssize_t got;
+    rn__hib_hold(buf, n);
     do {
         *len = sizeof *from;
         got = recvfrom(fd, buf, n, 0, (struct sockaddr *)from, len);
@@ -43,6 +44,7 @@ static __attribute__((noinline)) ssize_t send_once(int fd, const void *buf, size
                                                    socklen_t len)
 {
     ssize_t sent;
+    rn__hib_hold(buf, n);
     do
         sent = sendto(fd, buf, n, MSG_NOSIGNAL, (const struct sockaddr *)to, len);
     while (sent < 0 && errno == EINTR);

@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <runnel/context.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -111,6 +112,15 @@ static void close_gathered(struct gathered *g)
     rn__free(g->fds);
 }
 
+/* The kernel reads them for exec. */
+static void hold_all(char *const *texts)
+{
+    size_t n = 0;
+    for (; texts[n]; n++)
+        rn__hib_hold(texts[n], strlen(texts[n]) + 1);
+    rn__hib_hold(texts, (n + 1) * sizeof *texts);
+}
+
 static int spawn(struct rn_process *p, const rn_command *c, const struct gathered *g)
 {
     struct rn_os_spawn s = {
@@ -122,6 +132,10 @@ static int spawn(struct rn_process *p, const rn_command *c, const struct gathere
         .new_group = c->new_group,
         .new_session = c->new_session,
     };
+    hold_all(s.argv);
+    hold_all(s.env);
+    if (s.dir)
+        rn__hib_hold(s.dir, strlen(s.dir) + 1);
     rn_blocking_enter();
     int err = rn_os_spawn(&s, &p->pid, &p->pidfd);
     rn_blocking_leave();

@@ -37,6 +37,31 @@ enum rn_guard { RN_GUARD_MADVISE, RN_GUARD_MPROTECT, RN_GUARD_NONE };
  * stderr once, and RN_GUARD_NONE returned. */
 enum rn_guard rn_os_guard(void *page);
 
+/* ---- pages put away ---------------------------------------------------------------------- */
+
+/* Pages of private memory can be given back to the system while their contents are kept elsewhere, so that
+ * any touch of them traps (SIGSEGV at that address, or EFAULT from a system call) until they are brought back. */
+
+/* Whether the kernel can do this, asked once; opens descriptors of its own. */
+bool rn_os_away_begin(void);
+/* Whether a touch would be heard of just now: the handler for faults is ours, and no thread blocks SIGSEGV. */
+bool rn_os_away_safe(void);
+/* Makes bringing back pages of this mapping faster. */
+void rn_os_away_range(void *p, size_t bytes);
+/* From here to unfreeze: writes to the range trap; after discard, by whose end its contents are gone, reads too. */
+int rn_os_away_freeze(void *p, size_t bytes);
+int rn_os_away_discard(void *p, size_t bytes);
+void rn_os_away_unfreeze(void *p, size_t bytes);
+/* Whole pages that were discarded, in a frozen range: any touch of them traps, until rn_os_away_restore. */
+int rn_os_away_trap(void *page, size_t bytes);
+/* Whole pages that were discarded, in a frozen range: they have these contents when the range is unfrozen. */
+void rn_os_away_fill(void *page, size_t bytes, const void *from);
+/* Brings back pages, filled with the `bytes` at `from` (which need not be aligned): nobody sees them half done.
+ * Async-signal-safe.  Ends the process when there is no memory. */
+void rn_os_away_restore(void *page, size_t bytes, const void *from);
+/* Whether this process is a copy, by fork or rn_os_snapshot, of the one that called rn_os_away_begin. */
+bool rn_os_is_copy(void);
+
 /* ---- threads ----------------------------------------------------------------------------- */
 
 /* Starts a joinable thread with all signals as the caller's, named `name` (15 characters at most).

@@ -30,7 +30,8 @@ void rn_os_world_go(void);
 /* Runs f(arg) in a copy of this process that has this thread alone, and lets the stopped world go on as soon as the
  * copy is made.  The copy's exit sends no signal and is not seen by wait().  0 when f returned true in it; -EIO when
  * not, -ETIMEDOUT when it took longer than limit.  What f stores in memory of rn_os_map_shared comes back. */
-int rn_os_snapshot(bool (*f)(void *arg), void *arg, rn_duration limit);
+/* `touched`, if it is not NULL, is asked in the copy whether a fault at addr has been mended. */
+int rn_os_snapshot(bool (*f)(void *arg), void *arg, bool (*touched)(void *addr), rn_duration limit);
 void *rn_os_map_shared(size_t bytes);
 
 /* Something mapped, readable and writable. */

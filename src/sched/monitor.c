@@ -14,6 +14,7 @@
  * was 6 % of what it did. */
 #include "base/hooks.h"
 #include "sched/choice.h"
+#include <errno.h>
 
 enum {
     PAUSE_MIN = 20,      /* µs */
@@ -94,8 +95,8 @@ static bool all_idle(void)
     return rn_load_relaxed(&rn__sched.idle_p_n) >= rn__sched.procs; /* relaxed: a hint, or under the lock */
 }
 
-/* With every processor idle: until one is taken, or the run ends. */
-static bool sleep_while_idle(void)
+/* With every processor idle: until one is taken, the run ends, or the moment is there. */
+static bool sleep_while_idle(rn_time until)
 {
     struct rn_sched *s = &rn__sched;
     rn_lock_take(&s->lock, RN_RANK_SCHED);
@@ -108,7 +109,12 @@ static bool sleep_while_idle(void)
     rn_lock_release(&s->lock);
     /* acquire: pairs with the release in rn__monitor_wake_locked. */
     while (idle && rn_load_acquire(&s->monitor_word) == 1)
-        rn_os_futex_wait(&s->monitor_word, 1, INT64_MAX);
+        if (rn_os_futex_wait(&s->monitor_word, 1, until) == -ETIMEDOUT) {
+            rn_lock_take(&s->lock, RN_RANK_SCHED);
+            s->monitor_asleep = false;
+            rn_store_relaxed(&s->monitor_word, 0); /* relaxed: under the lock */
+            rn_lock_release(&s->lock);
+        }
     return idle;
 }
 
@@ -186,6 +192,7 @@ void *rn__monitor(void *arg)
     (void)arg;
     struct rn_sched *s = &rn__sched;
     uint32_t pause = PAUSE_MIN, looks = LOOKS, idle_looks = 0;
+    bool active = true; /* goroutines may have run since the last look */
     s->monitor_tid = rn_os_thread_id();
     while (!rn_load_acquire(&s->stopping)) { /* acquire: pairs with the release in rn__stop */
         rn_os_nap(pause * RN_MICROSECOND);
@@ -204,12 +211,15 @@ void *rn__monitor(void *arg)
         if (rn__hooks.answer_request)
             rn__hooks.answer_request();
         bool trims = trim_stacks(now);
+        rn_time hibernates = rn__hib_look(now, active);
         looks = took ? 0 : looks + 1;
         pause = next_pause(pause, looks, now);
+        active = true;
         idle_looks = all_idle() ? idle_looks + 1 : 0;
-        if (!trims && idle_looks >= IDLE_LOOKS && sleep_while_idle()) {
+        if (!trims && idle_looks >= IDLE_LOOKS && sleep_while_idle(hibernates)) {
+            active = rn_os_now() < hibernates; /* else nobody has run meanwhile: no need to wait for idleness again */
             pause = PAUSE_MIN;
-            idle_looks = 0;
+            idle_looks = active ? 0 : IDLE_LOOKS;
         }
     }
     return NULL;

@@ -15,6 +15,7 @@
  */
 #include "sched/choice.h"
 #include "sched/fiber.h"
+#include "sched/hibernate.h"
 #include <limits.h>
 
 static inline bool may_resume(struct rn_g *g, struct rn_m *m)
@@ -33,6 +34,10 @@ void rn__switch_to(struct rn_m *m, struct rn_g *from, struct rn_g *to)
     rn_store_relaxed(&to->status, RN_G_RUNNING);
     if (m->p)
         rn_store_relaxed(&m->p->tick, rn_load_relaxed(&m->p->tick) + 1);
+#ifdef RN_HIBERNATES
+    if (__builtin_expect(rn_hib_must_wake(to), 0))
+        rn__hib_resume(to);
+#endif
     rn__fiber_before_switch(from, to);
     rn__arch_switch(from, to);
     rn__fiber_after_switch(from);

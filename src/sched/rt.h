@@ -20,6 +20,7 @@
 #include "sched/sched.h"
 
 enum { RN_PROCS_MAX = 256, RN_WORKERS_MAX = 10000, RN_STACK_DEFAULT = 64 << 10, RN_MAIN_STACK = 8 << 20 };
+enum { RN_CHUNK = 256, RN_CHUNKS_MAX = 1 << 16 }; /* goroutine records in a chunk; 16 M goroutines */
 
 struct rn_p {
     uint32_t id;
@@ -201,6 +202,7 @@ void rn__timers_forget(void);
 
 /* ---- start.c ------------------------------------------------------------------------------------ */
 
+_Noreturn void rn__bad_setting(const char *name, const char *value, const char *wanted);
 void rn__main_ended(enum rn_ended how, int status);
 extern bool rn__main_is_ours; /* main.c's: the process ends with the main goroutine */
 void rn__threads_each(void (*f)(struct rn_g *, void *), void *arg);
@@ -211,8 +213,32 @@ struct rn_g *rn__g_get(struct rn_p *p, size_t stack); /* p may be NULL; NULL: no
 void rn__g_put(struct rn_p *p, struct rn_g *g);
 void rn__g_release_all(void);
 bool rn__stacks_trim(void); /* by the monitor */
-/* Calls f for each mapping of records and stacks; as rn__g_each. */
+/* Calls f for each mapping of records, stacks, and what is kept of stacks; as rn__g_each. */
 void rn__stacks_each(void (*f)(const void *start, size_t bytes, void *arg), void *arg);
+
+/* The records of chunk i, of which there are RN_CHUNK; NULL: there is no such chunk.  *bytes: of the whole mapping. */
+struct rn_g *rn__chunk(uint32_t i, size_t *bytes);
+
+/* ---- hibernate.c --------------------------------------------------------------------------------- */
+
+#ifdef RN_HIBERNATES
+void rn__hib_begin(void);
+void rn__hib_end(void);
+/* By the monitor: puts some away, and says when it wants to be called again.  active: goroutines have run since. */
+rn_time rn__hib_look(rn_time now, bool active);
+/* Its resumer has set on_cpu. */
+void rn__hib_resume(struct rn_g *g);
+bool rn__hib_fault(void *addr); /* async-signal-safe; true: the access is to be tried again */
+/* Keeps the putter from work; for a copy of the process. */
+void rn__hib_hold_putter(bool hold);
+extern rn_atomic(int64_t) rn__hib_away; /* how many are away */
+#else
+#define rn__hib_begin() ((void)0)
+#define rn__hib_end() ((void)0)
+#define rn__hib_fault(addr) ((void)(addr), false)
+#define rn__hib_hold_putter(hold) ((void)(hold))
+#define rn__hib_look(now, active) ((void)(now), (void)(active), INT64_MAX)
+#endif
 
 /* ---- monitor.c, deadlock.c ---------------------------------------------------------------------- */
 

@@ -115,6 +115,8 @@ static inline bool rn__waiter_claim(struct rn_waiter *w)
 
 enum rn_kind { RN_G_GOROUTINE, RN_G_THREAD };
 enum { RN_G_OWN_STACK = 1, RN_G_GUARDED = 2 }; /* flags: a stack of its own size; the guard is in place */
+/* Who may touch its stack when: sched/hibernate.h. */
+enum rn_hib { RN_HIB_AWAKE, RN_HIB_STAYS, RN_HIB_CLAIMED, RN_HIB_AWAY, RN_HIB_THAWING };
 enum rn_status { RN_G_FREE, RN_G_RUNNABLE, RN_G_RUNNING, RN_G_WAITING, RN_G_DEAD };
 
 /* A goroutine's record.  Owned by whoever runs it; readable by a dump at any time, so the fields
@@ -140,16 +142,20 @@ struct rn_g {
 
     char *stack_lo, *stack_hi; /* usable bytes; lo - page is the guard */
     struct rn_m *pinned;       /* rn_pin: the only thread that may run it */
-    uint32_t pins;
-    uint32_t index; /* in the table of records */
+    uint16_t pins;
+    rn_atomic(uint8_t) hib; /* enum rn_hib */
+    uint32_t index;         /* in the table of records */
     const char *name;
     void *entry;         /* the function */
     void *started_at;    /* return address in the starter */
     uint64_t started_by; /* its id */
     bool (*ended)(void *owner, enum rn_ended how, intptr_t result, struct rn_panic *panic);
     void *owner;
-    void *fiber; /* TSan's fiber, ASan's fake stack */
-    void *held;  /* debug: locks that it holds (src/sync) */
+    union {
+        void *fiber; /* TSan's fiber, ASan's fake stack */
+        void *kept;  /* elsewhere: what was on its stack, from sp on, while that is away */
+    };
+    void *held; /* debug: locks that it holds (src/sync) */
 #ifdef RN_EXPLORE
     struct rn_explore_g explore;
 #endif
@@ -228,6 +234,27 @@ _Noreturn void rn__g_finish(enum rn_ended how, intptr_t result);
 void rn__g_each(void (*f)(struct rn_g *g, void *arg), void *arg);
 /* The goroutine whose stack, its guard included, holds addr; NULL if none.  Async-signal-safe. */
 struct rn_g *rn__g_of_address(const void *addr);
+
+/* ---- hibernation ---------------------------------------------------------------------------- */
+
+/* Stacks of goroutines that have been parked for long are put away (sched/hibernate.h), and a touch brings them
+ * back; but the kernel's touch only fails.  So before memory of the user's is given to a system call: */
+#if !defined(RN_MODEL) && !defined(RN_RACE) && !defined(RN_TSAN) && !defined(RN_ASAN)
+#define RN_HIBERNATES 1
+RN_INNER extern rn_atomic(int64_t) rn__hib_chunks; /* that ever had somebody put away; 0: nothing to do */
+/* Brings the owner of [p, p + bytes) back, if it is another goroutine's stack; it stays until it has run again. */
+RN_INNER void rn__hib_hold_slow(const void *p, size_t bytes);
+/* g stays until it has run again. */
+RN_INNER void rn__hib_stay(struct rn_g *g);
+static inline void rn__hib_hold(const void *p, size_t bytes)
+{
+    if (__builtin_expect(rn_load_relaxed(&rn__hib_chunks) != 0, 0)) /* relaxed: whose stack it is has happened before */
+        rn__hib_hold_slow(p, bytes);
+}
+#else
+#define rn__hib_hold(p, bytes) ((void)(p), (void)(bytes))
+#define rn__hib_stay(g) ((void)(g))
+#endif
 
 /* ---- choices -------------------------------------------------------------------------------- */
 

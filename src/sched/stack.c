@@ -15,6 +15,7 @@
  */
 #include "base/alloc.h"
 #include "sched/fiber.h"
+#include "sched/kept.h"
 #include "sched/rt.h"
 #include <string.h>
 #if __has_include(<valgrind/valgrind.h>)
@@ -24,12 +25,13 @@
 #endif
 
 enum {
-    CHUNK = 256,          /* records in a chunk */
-    CHUNKS_MAX = 1 << 16, /* 16 M goroutines */
-    MOVE = 64,            /* records between a processor and the pool at a time */
-    P_KEEP = 512,         /* free records with a processor */
-    POOL_KEEP = 4096,     /* free records in the pool whose stacks always keep their pages */
-    TRIM = 4096,          /* stacks trimmed at a time, at most */
+    CHUNK = RN_CHUNK,
+    MOVE = 64,        /* records between a processor and the pool at a time */
+    P_KEEP = 512,     /* free records with a processor */
+    POOL_KEEP = 4096, /* free records in the pool whose stacks always keep their pages */
+    TRIM = 4096,      /* stacks trimmed at a time, at most */
+    GRANULE = 24,     /* bits */
+    GRANULES = 1 << (48 - GRANULE),
 };
 
 #ifndef RN_EXPLORE
@@ -40,16 +42,18 @@ struct chunk {
     struct rn_g *records;
     char *stacks;
     size_t bytes;
+    uint32_t before_first, before_last; /* see chunk_of */
 };
 
 static struct {
     rn_lock lock; /* rank STACKS: guards all but the entries of made chunks */
-    struct chunk chunks[CHUNKS_MAX];
-    rn_atomic(uint32_t) chunks_n; /* any reads */
-    size_t stack;                 /* bytes a stack, guard included */
-    struct rn_g *warm;            /* free, used before: their stacks have pages */
-    struct rn_g *cold;            /* free, without pages */
-    uint32_t warm_n, warm_low;    /* warm_low: the least warm_n since the last trim */
+    struct chunk chunks[RN_CHUNKS_MAX];
+    rn_atomic(uint32_t) chunks_n;   /* any reads */
+    rn_atomic(uint32_t) * granules; /* any reads: see chunk_of */
+    size_t stack;                   /* bytes a stack, guard included */
+    struct rn_g *warm;              /* free, used before: their stacks have pages */
+    struct rn_g *cold;              /* free, without pages */
+    uint32_t warm_n, warm_low;      /* warm_low: the least warm_n since the last trim */
 } pool;
 
 static void record_init(struct rn_g *g, uint32_t index, char *stack)
@@ -57,6 +61,55 @@ static void record_init(struct rn_g *g, uint32_t index, char *stack)
     *g = (struct rn_g){.kind = RN_G_GOROUTINE, .index = index};
     g->stack_lo = stack + rn_os_page;
     g->stack_hi = stack + pool.stack;
+}
+
+struct rn_g *rn__chunk(uint32_t i, size_t *bytes)
+{
+    /* acquire: as in rn__g_each. */
+    if (i >= rn_load_acquire(&pool.chunks_n))
+        return NULL;
+    *bytes = pool.chunks[i].bytes;
+    return pool.chunks[i].records;
+}
+
+/* Which chunk an address is in: of each 16 MiB the newest chunk that reaches into them is known, and of each chunk
+ * the one before it in those where it begins and ends.  (In between it is the only one.) */
+
+static uint32_t granule_of(const void *p)
+{
+    return (uint32_t)((uintptr_t)p >> GRANULE) & (GRANULES - 1);
+}
+
+/* With the lock held. */
+static bool chunk_enter(uint32_t n)
+{
+    struct chunk *c = &pool.chunks[n];
+    if (!pool.granules)
+        pool.granules = rn_os_map(GRANULES * sizeof *pool.granules, rn_os_page);
+    if (!pool.granules)
+        return false;
+    uint32_t first = granule_of(c->records), last = granule_of((char *)c->records + c->bytes - 1);
+    /* relaxed, all but the last: under the lock that guards them. */
+    c->before_first = rn_load_relaxed(&pool.granules[first]);
+    c->before_last = rn_load_relaxed(&pool.granules[last]);
+    for (uint32_t i = first; i <= last; i++)
+        rn_store_release(&pool.granules[i], n + 1); /* pairs with the acquire in chunk_of */
+    return true;
+}
+
+static struct chunk *chunk_of(const char *a)
+{
+    uint32_t at = granule_of(a);
+    if (!pool.granules)
+        return NULL;
+    /* acquire: pairs with the release in chunk_enter. */
+    for (uint32_t i = rn_load_acquire(&pool.granules[at]); i != 0;) {
+        struct chunk *c = &pool.chunks[i - 1];
+        if (a >= c->stacks && a < c->stacks + CHUNK * pool.stack)
+            return c;
+        i = at == granule_of(c->records) ? c->before_first : c->before_last;
+    }
+    return NULL;
 }
 
 /* With the lock held; false when there is no memory. */
@@ -67,10 +120,14 @@ static bool chunk_make(void)
         pool.stack = rn__sched.stack_default;
     size_t records = (CHUNK * sizeof(struct rn_g) + rn_os_page - 1) & ~(rn_os_page - 1);
     size_t bytes = records + CHUNK * pool.stack;
-    char *p = n < CHUNKS_MAX ? rn_os_map(bytes, rn_os_page) : NULL;
+    char *p = n < RN_CHUNKS_MAX ? rn_os_map(bytes, rn_os_page) : NULL;
     if (!p)
         return false;
-    pool.chunks[n] = (struct chunk){(struct rn_g *)(void *)p, p + records, bytes};
+    pool.chunks[n] = (struct chunk){(struct rn_g *)(void *)p, p + records, bytes, 0, 0};
+    if (!chunk_enter(n)) {
+        rn_os_unmap(p, bytes);
+        return false;
+    }
     for (uint32_t i = CHUNK; i-- > 0;) {
         struct rn_g *g = &pool.chunks[n].records[i];
         record_init(g, n * CHUNK + i, p + records + i * pool.stack);
@@ -261,18 +318,15 @@ void rn__stacks_each(void (*f)(const void *start, size_t bytes, void *arg), void
             if (c->records[k].flags & RN_G_OWN_STACK)
                 f(c->records[k].stack_lo, (size_t)(c->records[k].stack_hi - c->records[k].stack_lo), arg);
     }
+    rn_kept_each(f, arg);
 }
 
 struct rn_g *rn__g_of_address(const void *addr)
 {
     const char *a = addr;
-    /* acquire: as in rn__g_each. */
-    uint32_t n = rn_load_acquire(&pool.chunks_n);
-    for (uint32_t i = 0; i < n; i++) {
-        struct chunk *c = &pool.chunks[i];
-        if (a >= c->stacks && a < c->stacks + CHUNK * pool.stack)
-            return &c->records[(size_t)(a - c->stacks) / pool.stack];
-    }
+    struct chunk *c = chunk_of(a);
+    if (c)
+        return &c->records[(size_t)(a - c->stacks) / pool.stack];
     struct rn_g *self = rn__self_or_null();
     if (self && self->stack_lo && a >= self->stack_lo - rn_os_page && a < self->stack_hi)
         return self;
@@ -298,6 +352,8 @@ void rn__g_release_all(void)
     }
     for (uint32_t i = 0; i < n; i++)
         rn_os_unmap(pool.chunks[i].records, pool.chunks[i].bytes);
+    rn_os_unmap(pool.granules, GRANULES * sizeof *pool.granules);
+    pool.granules = NULL;
     pool.warm = pool.cold = NULL;
     pool.warm_n = pool.warm_low = 0;
 }

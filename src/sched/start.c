@@ -5,7 +5,7 @@
  * loop, and a goroutine that next enters the runtime goes no further; rn_run joins them all and
  * gives everything back.  A program whose main the library brought ends by exit instead, at once.
  *
- * Environment: RUNNEL_PROCS (1 … 256), RUNNEL_STACK (bytes, with k or m; 16k … 1g).
+ * Environment: RUNNEL_PROCS (1 … 256), RUNNEL_STACK (bytes, with k or m; 16k … 1g), RUNNEL_HIBERNATE (hibernate.c).
  */
 #define _GNU_SOURCE /* pthread_getattr_np */
 #include "base/alloc.h"
@@ -219,7 +219,7 @@ void rn__worker_start(struct rn_p *p, bool spinning)
 
 /* ---- settings ------------------------------------------------------------------------------------ */
 
-static _Noreturn void bad_setting(const char *name, const char *value, const char *wanted)
+_Noreturn void rn__bad_setting(const char *name, const char *value, const char *wanted)
 {
     fprintf(stderr, "runnel: %s=%s: want %s\n", name, value, wanted);
     exit(2);
@@ -233,7 +233,7 @@ static uint32_t procs_from_environment(void)
     char *end;
     long n = strtol(text, &end, 10);
     if (end == text || *end || n < 1 || n > RN_PROCS_MAX)
-        bad_setting("RUNNEL_PROCS", text, "a whole number from 1 to 256");
+        rn__bad_setting("RUNNEL_PROCS", text, "a whole number from 1 to 256");
     return (uint32_t)n;
 }
 
@@ -247,7 +247,7 @@ static size_t stack_from_environment(void)
     unsigned shift = *end == 'k' || *end == 'K' ? 10 : *end == 'm' || *end == 'M' ? 20 : 0;
     end += shift != 0;
     if (end == text || *end || *text == '-' || n > (UINT64_C(1) << 30) >> shift || n << shift < 16 << 10)
-        bad_setting("RUNNEL_STACK", text, "bytes from 16k to 1024m, such as 256k");
+        rn__bad_setting("RUNNEL_STACK", text, "bytes from 16k to 1024m, such as 256k");
     return (((size_t)n << shift) + rn_os_page - 1) & ~(rn_os_page - 1);
 }
 
@@ -354,6 +354,7 @@ void rn__run_prepare(struct rn_go_call *call)
         rn_panic("rn_run: no descriptor for the poller");
     start_first_worker();
     rn__debug_start();
+    rn__hib_begin();
     s->running = true;
     /* The main goroutine is started from here, in the macro, by this worker. */
 }
@@ -441,7 +442,9 @@ static void forget_the_run(void)
     first = NULL;
     become(before);
     rn__timers_forget();
+    rn__debug_stop(); /* not before: stacks that are away have been looked at until here */
     rn__g_release_all();
+    rn__hib_end();
     rn_os_poll_close();
     s->idle_m = NULL;
     s->idle_m_n = s->m_n = s->pinned_n = 0;
@@ -468,7 +471,6 @@ int rn__run_wait(struct rn_go_call *call)
     rn__sched.running = false;
     rn__poll_end();
     call_stop_hooks();
-    rn__debug_stop();
     forget_the_run();
     rn__race_acquire(RN_RACE_NAME(&rn__sched.main, 0)); /* released in rn__main_ended */
     return rn__sched.main_status;

@@ -95,6 +95,13 @@ bool rn__os_is_fault_handler(const struct sigaction *a)
     return is_ours(a);
 }
 
+bool rn__os_faults_are_ours(void)
+{
+    struct sigaction segv, bus;
+    return sigaction(SIGSEGV, NULL, &segv) == 0 && is_ours(&segv) && sigaction(SIGBUS, NULL, &bus) == 0 &&
+           is_ours(&bus);
+}
+
 /* SIGQUIT that the host handles or ignores stays the host's. */
 static bool may_take(int signo, const struct sigaction *old)
 {

@@ -35,6 +35,10 @@ extern bool rn__os_no_pidfd;
 
 /* Whether this is the handler for faults and SIGQUIT of fault.c. */
 bool rn__os_is_fault_handler(const struct sigaction *a);
+/* Whether it is installed now, for SIGSEGV and for SIGBUS. */
+bool rn__os_faults_are_ours(void);
+/* Whether some thread of this process that runs the program's code blocks the signal just now. */
+bool rn__os_any_thread_blocks(int signo);
 /* Whether this is the handler for SIGUSR2 of world.c. */
 bool rn__os_is_request_handler(const struct sigaction *a);
 /* Is the thread of this directory entry of /proc/self/task (open as dir) one that runs the program's code?  The

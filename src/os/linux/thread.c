@@ -120,19 +120,24 @@ static bool has_hidden_threads(void)
 #endif
 }
 
-/* Such a thread blocks every signal but those of faults, as a user's rarely does: field 32 of stat is
- * the mask of the first 31.  KILL and STOP can't be blocked. */
-static bool blocks_all_signals(const char *after_name)
+/* The signals that a thread blocks, of the first 31: field 32 of stat. */
+static unsigned long blocked_signals(const char *after_name)
 {
     enum { BLOCKED = 32, STATE = 3 };
+    const char *at = after_name + 1;
+    for (int field = STATE; field < BLOCKED && at; field++)
+        at = strchr(at + 1, ' ');
+    return at ? strtoul(at, NULL, 10) : 0;
+}
+
+/* A hidden thread blocks every signal but those of faults, as a user's rarely does.  KILL and STOP can't be blocked. */
+static bool blocks_all_signals(const char *after_name)
+{
     static const int maybe[] = {SIGKILL, SIGSTOP, SIGSYS, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT};
     unsigned long open = 0;
     for (size_t i = 0; i < sizeof maybe / sizeof maybe[0]; i++)
         open |= 1UL << (maybe[i] - 1);
-    const char *at = after_name + 1;
-    for (int field = STATE; field < BLOCKED && at; field++)
-        at = strchr(at + 1, ' ');
-    return at && (strtoul(at, NULL, 10) | open) == 0x7fffffffUL;
+    return (blocked_signals(after_name) | open) == 0x7fffffffUL;
 }
 
 /* Could the thread of this stat line still wake somebody? */
@@ -150,6 +155,22 @@ bool rn__os_thread_matters(int dir, const char *tid)
 {
     char stat[1024];
     return read_stat(dir, tid, stat, sizeof stat) && counts(stat, has_hidden_threads());
+}
+
+bool rn__os_any_thread_blocks(int signo)
+{
+    DIR *d = opendir("/proc/self/task");
+    bool found = !d;
+    for (struct dirent *e; !found && (e = readdir(d));) {
+        char stat[1024];
+        if (e->d_name[0] == '.' || !read_stat(dirfd(d), e->d_name, stat, sizeof stat) || !counts(stat, false))
+            continue;
+        const char *after = strrchr(stat, ')');
+        found = after && (blocked_signals(after) >> (signo - 1) & 1);
+    }
+    if (d)
+        closedir(d);
+    return found;
 }
 
 static bool is_own(int tid, const int *own, int n)

@@ -307,10 +307,13 @@ void rn_os_world_go(void)
 /* Where to go on after a fault. */
 static struct rn_mark back;
 
+static bool (*mend)(void *addr);
+
 static void on_fault(int signo, siginfo_t *info, void *uc)
 {
-    (void)signo, (void)info, (void)uc;
-    rn__arch_go_back(&back);
+    (void)signo, (void)uc;
+    if (!mend || !mend(info->si_addr))
+        rn__arch_go_back(&back);
 }
 
 _Noreturn static void be_copy(bool (*f)(void *), void *arg)
@@ -349,8 +352,9 @@ static int wait_for_copy(long pid, rn_duration limit)
     return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -EIO;
 }
 
-int rn_os_snapshot(bool (*f)(void *arg), void *arg, rn_duration limit)
+int rn_os_snapshot(bool (*f)(void *arg), void *arg, bool (*touched)(void *addr), rn_duration limit)
 {
+    mend = touched;
     /* No exit signal: the program's own waits and its SIGCHLD handler do not see it.  The system call itself: libc's
      * fork would wait for the locks of threads that are stopped. */
     long pid = syscall(SYS_clone, 0UL, NULL, NULL, NULL, NULL);

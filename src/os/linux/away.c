@@ -1,0 +1,199 @@
+/* Pages whose contents are kept elsewhere: see os.h.
+ *
+ * Taking pages away must never let a thread see them without their contents, and the kernel has no call that makes
+ * a page trap and frees it at once: MADV_GUARD_INSTALL frees first, and who comes in between finds zeroes.  So the
+ * whole range is made inaccessible by mprotect meanwhile, which splits the mapping for a moment (it is joined again
+ * by the last mprotect), and costs the same for one page as for a thousand: callers take long ranges.
+ *
+ * Bringing them back has the same difficulty the other way round.  UFFDIO_COPY puts a page that is complete in the
+ * place of a guard, in one step of about 1 µs.  Where userfaultfd is forbidden, or a kernel refuses to replace a guard:
+ * mprotect again, and the contents are written through /proc/self/mem, which minds no protection.
+ *
+ * A copy of the process (fork, rn_os_snapshot) has neither: both descriptors lead to the memory of its parent.  It has
+ * one thread only, so it just removes the guard and writes.  It knows itself by a page that is wiped at a fork.
+ *
+ * Tried and rejected: userfaultfd's write protection for the time of the copy (it is lost when the page is freed, so
+ * that the moment before the guard stands is open); memory that is mapped twice (a child would share its stacks with its
+ * parent).
+ */
+#define _GNU_SOURCE 1
+#include "os/os.h"
+#include "os/linux/internal.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/userfaultfd.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum { GUARD_INSTALL = 102, GUARD_REMOVE = 103 }; /* Linux 6.13 */
+enum { USER_MODE_ONLY = 1 };                      /* UFFD_USER_MODE_ONLY */
+
+static int faults = -1;                /* userfaultfd */
+static int memory = -1;                /* /proc/self/mem */
+static rn_atomic(uint32_t) * original; /* 1; 0 in a copy of the process */
+static bool works;
+
+/* ---- taking away --------------------------------------------------------------------------------- */
+
+int rn_os_away_freeze(void *p, size_t n)
+{
+    return mprotect(p, n, PROT_READ) == 0 ? 0 : -errno;
+}
+
+void rn_os_away_unfreeze(void *p, size_t n)
+{
+    while (mprotect(p, n, PROT_READ | PROT_WRITE) != 0) /* it needs a little memory of the kernel's at most */
+        rn_os_nap(RN_MILLISECOND);
+}
+
+int rn_os_away_discard(void *p, size_t n)
+{
+    if (mprotect(p, n, PROT_NONE) != 0 || madvise(p, n, MADV_DONTNEED) != 0)
+        return -errno;
+    return 0;
+}
+
+int rn_os_away_trap(void *page, size_t n)
+{
+    return madvise(page, n, GUARD_INSTALL) == 0 ? 0 : -errno;
+}
+
+/* ---- bringing back --------------------------------------------------------------------------------- */
+
+/* In one step for each page; false when the kernel does not do that. */
+static bool copy_in(char *page, size_t n, const char *from)
+{
+    while (n) {
+        struct uffdio_copy c = {.dst = (uintptr_t)page, .src = (uintptr_t)from, .len = n};
+        if (ioctl(faults, UFFDIO_COPY, &c) == 0)
+            return true;
+        if (errno != EAGAIN)
+            return false;
+        size_t done = c.copy > 0 ? (size_t)c.copy : 0;
+        page += done;
+        from += done;
+        n -= done;
+    }
+    return true;
+}
+
+/* Whatever protects the page. */
+static bool write_through(char *page, size_t n, const char *from)
+{
+    for (size_t done = 0; done < n;) {
+        ssize_t now = pwrite(memory, from + done, n - done, (off_t)(uintptr_t)(page + done));
+        if (now <= 0 && errno != EINTR)
+            return false;
+        done += now > 0 ? (size_t)now : 0;
+    }
+    return true;
+}
+
+static bool write_in(char *page, size_t n, const char *from)
+{
+    if (memory < 0 || mprotect(page, n, PROT_NONE) != 0)
+        return false;
+    bool ok = madvise(page, n, GUARD_REMOVE) == 0 && write_through(page, n, from);
+    rn_os_away_unfreeze(page, n);
+    return ok;
+}
+
+bool rn_os_is_copy(void)
+{
+    return original && rn_load_relaxed(original) == 0; /* relaxed: set once; the kernel wipes it */
+}
+
+static _Noreturn void no_memory(void)
+{
+    static const char text[] = "fatal error: out of memory for a goroutine's stack\n";
+    rn_os_write_stderr(text, sizeof text - 1);
+    rn_os_exit(2);
+}
+
+void rn_os_away_restore(void *page, size_t n, const void *from)
+{
+    if (rn_os_is_copy()) {
+        madvise(page, n, GUARD_REMOVE);
+        memcpy(page, from, n);
+    } else if (!(faults >= 0 && copy_in(page, n, from)) && !write_in(page, n, from)) {
+        no_memory();
+    }
+}
+
+void rn_os_away_fill(void *page, size_t n, const void *from)
+{
+    if (!(faults >= 0 && copy_in(page, n, from)) && !write_through(page, n, from))
+        no_memory();
+}
+
+/* ---- what the kernel offers -------------------------------------------------------------------------- */
+
+void rn_os_away_range(void *p, size_t n)
+{
+    struct uffdio_register r = {.range = {(uintptr_t)p, n}, .mode = UFFDIO_REGISTER_MODE_WP};
+    if (faults >= 0)
+        (void)ioctl(faults, UFFDIO_REGISTER, &r); /* without it copy_in fails, and the other way is taken */
+}
+
+static void open_faults(void)
+{
+    struct uffdio_api api = {.api = UFFD_API};
+    faults = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | USER_MODE_ONLY);
+    if (faults >= 0 && ioctl(faults, UFFDIO_API, &api) != 0) {
+        close(faults);
+        faults = -1;
+    }
+}
+
+/* Takes a page away and brings it back, by `way`. */
+static bool try_way(char *page, size_t n, bool (*way)(char *, size_t, const char *), const char *from)
+{
+    memset(page, 1, n);
+    return rn_os_away_freeze(page, n) == 0 && rn_os_away_discard(page, n) == 0 && rn_os_away_trap(page, n) == 0 &&
+           mprotect(page, n, PROT_READ | PROT_WRITE) == 0 && access(page, F_OK) < 0 && errno == EFAULT &&
+           way(page, n, from) && memcmp(page, from, n) == 0;
+}
+
+static bool find_out(char *two)
+{
+    char *page = two, *from = two + rn_os_page;
+    memset(from, 7, rn_os_page);
+    original = mmap(NULL, rn_os_page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (original == MAP_FAILED || madvise(original, rn_os_page, MADV_WIPEONFORK) != 0) {
+        original = NULL;
+        return false;
+    }
+    rn_store_relaxed(original, 1); /* relaxed: before any copy */
+    open_faults();
+    rn_os_away_range(page, rn_os_page);
+    if (faults >= 0 && !try_way(page, rn_os_page, copy_in, from)) {
+        close(faults);
+        faults = -1;
+    }
+    memory = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+    return faults >= 0 || (memory >= 0 && try_way(page, rn_os_page, write_in, from));
+}
+
+static void begin_once(void)
+{
+    char *two = rn__fence_asymmetric ? rn_os_map(2 * rn_os_page, rn_os_page) : NULL;
+    works = two && find_out(two);
+    if (two)
+        rn_os_unmap(two, 2 * rn_os_page);
+}
+
+bool rn_os_away_begin(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    rn_os_init();
+    pthread_once(&once, begin_once);
+    return works;
+}
+
+bool rn_os_away_safe(void)
+{
+    return rn__os_faults_are_ours() && !rn__os_any_thread_blocks(SIGSEGV);
+}

@@ -1,0 +1,408 @@
+/* Putting goroutines away that have been parked for long, and bringing them back: see hibernate.h.
+ *
+ * The monitor goes through all records again and again, some at a time, so that it stays responsive; what a
+ * pass costs decides how long it rests before the next one.  Neighbours that can be put away together are: the system calls for
+ * a run of 32 stacks cost little more than those for one.
+ *
+ * Put away is only who
+ *  - has been parked for AGE, on a stack of the default size of which it uses at most RN_KEPT_MOST, and is not pinned;
+ *  - is one of LEAST goroutines or more: below that there is nothing to be gained;
+ *  - and only while a touch would be heard of: the fault handler is ours, no thread blocks SIGSEGV.
+ * When that ceases to hold, all are brought back.
+ *
+ * RUNNEL_HIBERNATE: off (or 0), on (or 1: the default), or for how many ms a goroutine must have been parked; then
+ * there is no LEAST.
+ */
+#define _GNU_SOURCE
+#include "sched/hibernate.h"
+#include "sched/choice.h"
+#include "sched/fiber.h"
+#include "sched/kept.h"
+#include <stdlib.h>
+#include <string.h>
+#if __has_include(<valgrind/valgrind.h>)
+#include <valgrind/valgrind.h>
+#else
+#define RUNNING_ON_VALGRIND 0
+#endif
+
+#ifdef RN_HIBERNATES
+
+rn_atomic(int64_t) rn__hib_away, rn__hib_chunks;
+
+enum {
+    LEAST = 1000, /* goroutines */
+    RUN = 32,     /* put away together, at most */
+    SLICE = 1,    /* ms of one call of the monitor's */
+    PAUSE = 5,    /* times as long between two of them, at least */
+    REST = 20,    /* a pass's cost, times this, is the pause after it, at least */
+    UNSAFE = 3,   /* looks in a row, after which all are brought back */
+};
+
+static struct {
+    bool on;         /* in this run */
+    bool gave_up;    /* nobody more is put away in this run */
+    bool active;     /* goroutines have run since the last pass began */
+    rn_duration age; /* of a park */
+    int64_t least;
+    pthread_mutex_t lock; /* the putter; also held while the process is copied */
+    uint32_t chunk;       /* where the pass is */
+    rn_time next;         /* when to go on */
+    rn_duration cost;     /* of this pass, until now */
+    bool pending;         /* it has met some that will be put away later */
+    int unsafe;
+    uint8_t opened[RN_CHUNKS_MAX / 8];
+} hib = {.lock = PTHREAD_MUTEX_INITIALIZER};
+
+/* ---- bringing back -------------------------------------------------------------------------------- */
+
+static char *page_of(const void *p)
+{
+    return (char *)((uintptr_t)p & ~(uintptr_t)(rn_os_page - 1)); /* NOLINT(performance-no-int-to-ptr) */
+}
+
+/* The block is surrounded by memory that can be read: so it is the middle of whole pages.  What lies in them around
+ * it is of no meaning, like all that was never written. */
+static void restore(struct rn_g *g)
+{
+    char *page = page_of(g->sp);
+    rn_os_away_restore(page, (size_t)(g->stack_hi - page), (char *)g->kept - ((char *)g->sp - page));
+}
+
+static void bring_back(struct rn_g *g)
+{
+    restore(g);
+    rn_kept_put(g->kept);
+    rn_sub_relaxed(&rn__hib_away, 1); /* relaxed: a count */
+}
+
+void rn__hib_resume(struct rn_g *g)
+{
+    rn_hib_wake(g, RN_HIB_AWAKE, bring_back);
+}
+
+void rn__hib_stay(struct rn_g *g)
+{
+    rn_hib_wake(g, RN_HIB_STAYS, bring_back);
+}
+
+/* In a copy of the process no other thread will ever finish what it was at.  (The putter was at nothing.) */
+static bool touch_in_copy(struct rn_g *g)
+{
+    if (rn_load_relaxed(&g->hib) < RN_HIB_AWAY) /* relaxed, both: the only thread */
+        return false;
+    restore(g);
+    rn_store_relaxed(&g->hib, RN_HIB_STAYS);
+    return true;
+}
+
+bool rn__hib_fault(void *addr)
+{
+    enum { SAME_MOST = 64 };
+    static __thread void *last __attribute__((tls_model("initial-exec")));
+    static __thread uint32_t same __attribute__((tls_model("initial-exec")));
+    struct rn_g *g = hib.on ? rn__g_of_address(addr) : NULL;
+    if (!g || !rn__is_goroutine(g) || (char *)addr < g->stack_lo)
+        return false;
+    if (rn_os_is_copy())
+        return touch_in_copy(g);
+    if (rn_load_relaxed(&g->hib) < RN_HIB_CLAIMED) {
+        /* It was brought back meanwhile, and the access will succeed; or it fails for a reason of its own. */
+        same = addr == last ? same + 1 : 0;
+        last = addr;
+        return same < SAME_MOST;
+    } else {
+        rn__hib_stay(g);
+    }
+    last = NULL;
+    return true;
+}
+
+void rn__hib_hold_slow(const void *p, size_t bytes)
+{
+    const char *at = p, *end = at + bytes;
+    while (at < end) {
+        struct rn_g *g = rn__g_of_address(at);
+        if (!g || !rn__is_goroutine(g) || g == rn__self_or_null())
+            return;
+        rn__hib_stay(g);
+        at = g->stack_hi;
+    }
+}
+
+static void bring_all_back(void)
+{
+    struct rn_g *records;
+    size_t bytes;
+    for (uint32_t i = 0; (records = rn__chunk(i, &bytes)) != NULL; i++)
+        for (uint32_t k = 0; k < RN_CHUNK; k++)
+            if (rn_load_relaxed(&records[k].hib) == RN_HIB_AWAY) /* relaxed: only the putter puts away */
+                rn__hib_stay(&records[k]);
+}
+
+/* ---- putting away ------------------------------------------------------------------------------------ */
+
+static size_t used(const struct rn_g *g)
+{
+    return (size_t)(g->stack_hi - RN_CAPTURED_MOST - (char *)g->sp);
+}
+
+/* Whether g, which is parked, may be put away.  What no frame reaches, above the first one, is not kept. */
+static bool is_fit(const struct rn_g *g)
+{
+    return !g->pinned && !(g->flags & RN_G_OWN_STACK) && (char *)g->sp > g->stack_lo &&
+           (char *)g->sp < g->stack_hi - RN_CAPTURED_MOST && used(g) <= RN_KEPT_MOST;
+}
+
+static void decide_all(struct rn_g **g, uint32_t n, enum rn_hib to)
+{
+    for (uint32_t i = 0; i < n; i++)
+        rn_hib_decide(g[i], to);
+}
+
+/* Claimed, and neighbours: their stacks are from g[0]->stack_lo to g[n - 1]->stack_hi.  The contents are in blocks. */
+static bool put_run_away(struct rn_g **g, uint32_t n)
+{
+    char *lo = g[0]->stack_lo;
+    size_t bytes = (size_t)(g[n - 1]->stack_hi - lo);
+    if (rn_os_away_freeze(lo, bytes) != 0)
+        return false;
+    for (uint32_t i = 0; i < n; i++)
+        memcpy(g[i]->kept, g[i]->sp, used(g[i]));
+    if (rn_os_away_discard(lo, bytes) != 0) { /* locked memory */
+        rn_os_away_unfreeze(lo, bytes);
+        return false;
+    }
+    uint32_t trapped = 0;
+    while (trapped < n) {
+        char *page = page_of(g[trapped]->sp);
+        if (rn_os_away_trap(page, (size_t)(g[trapped]->stack_hi - page)) != 0)
+            break; /* no memory for the mark */
+        trapped++;
+    }
+    for (uint32_t i = trapped; i < n; i++) { /* it does not trap but can't be touched either, for now */
+        char *page = page_of(g[i]->sp);
+        rn_os_away_fill(page, (size_t)(g[i]->stack_hi - page), (char *)g[i]->kept - ((char *)g[i]->sp - page));
+    }
+    rn_os_away_unfreeze(lo, bytes);
+    rn_add_relaxed(&rn__hib_away, (int64_t)trapped); /* relaxed: a count */
+    decide_all(g, trapped, RN_HIB_AWAY);
+    for (uint32_t i = trapped; i < n; i++)
+        rn_kept_put(g[i]->kept);
+    decide_all(g + trapped, n - trapped, RN_HIB_AWAKE);
+    return true;
+}
+
+/* Blocks for all of them; false, and none, when there is no memory. */
+static bool get_blocks(struct rn_g **g, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        g[i]->kept = rn_kept_get(used(g[i]));
+        if (g[i]->kept)
+            continue;
+        while (i-- > 0)
+            rn_kept_put(g[i]->kept);
+        return false;
+    }
+    return true;
+}
+
+static void put_away(struct rn_g **g, uint32_t n)
+{
+    if (!get_blocks(g, n)) {
+        decide_all(g, n, RN_HIB_AWAKE);
+    } else if (!put_run_away(g, n)) {
+        for (uint32_t i = 0; i < n; i++)
+            rn_kept_put(g[i]->kept);
+        decide_all(g, n, RN_HIB_AWAKE);
+        hib.gave_up = true; /* for want of mappings, or the memory is locked */
+    }
+}
+
+/* Claims who has been parked for long; the others that may be later are noted. */
+static uint32_t claim(struct rn_g *records, rn_time now, struct rn_g **claimed)
+{
+    uint32_t n = 0;
+    for (uint32_t i = 0; i < RN_CHUNK; i++) {
+        struct rn_g *g = &records[i];
+        /* relaxed, all: looked at again once claimed. */
+        if (rn_load_relaxed(&g->status) != RN_G_WAITING || rn_load_relaxed(&g->hib) != RN_HIB_AWAKE)
+            continue;
+        if (now - rn_load_relaxed(&g->waiting_since) < hib.age)
+            hib.pending = true;
+        else if (rn_hib_claim(g))
+            claimed[n++] = g;
+    }
+    return n;
+}
+
+/* Keeps those that are parked and fit; lets the others go. */
+static uint32_t choose(struct rn_g **g, uint32_t n)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < n; i++)
+        if (rn_hib_is_parked(g[i]) && is_fit(g[i]))
+            g[kept++] = g[i];
+        else
+            rn_hib_decide(g[i], RN_HIB_AWAKE);
+    return kept;
+}
+
+/* The first of this chunk is being put away. */
+static void open_chunk(uint32_t i, void *mapping, size_t bytes)
+{
+    if (hib.opened[i / 8] >> (i % 8) & 1)
+        return;
+    hib.opened[i / 8] |= (uint8_t)(1 << i % 8);
+    rn_add_relaxed(&rn__hib_chunks, 1); /* relaxed: see rn__hib_hold */
+    rn_os_away_range(mapping, bytes);
+}
+
+static void look_at_chunk(struct rn_g *records, size_t bytes, rn_time now)
+{
+    struct rn_g *claimed[RN_CHUNK];
+    uint32_t n = claim(records, now, claimed);
+    if (n == 0)
+        return;
+    open_chunk(hib.chunk, records, bytes);
+    rn_os_fence_heavy(); /* pairs with the light one in rn_hib_must_wake */
+    n = choose(claimed, n);
+    for (uint32_t from = 0, to; from < n; from = to) {
+        for (to = from + 1; to < n && to - from < RUN && claimed[to] == claimed[to - 1] + 1; to++)
+            continue;
+        put_away(claimed + from, to - from);
+    }
+}
+
+/* ---- passes --------------------------------------------------------------------------------------------- */
+
+static bool is_worth_it(void)
+{
+    int64_t live = 0;
+    for (uint32_t i = 0; i < rn__sched.procs_made; i++)
+        live += rn_load_relaxed(&rn__procs[i].live); /* relaxed: a moment's view */
+    return live >= hib.least;
+}
+
+static bool is_safe(void)
+{
+    if (rn_os_away_safe()) {
+        hib.unsafe = 0;
+        return true;
+    }
+    if (++hib.unsafe == UNSAFE)
+        bring_all_back();
+    return false;
+}
+
+/* False: there is nothing to do now. */
+static bool pass_begins(rn_time now)
+{
+    hib.next = now + hib.age;
+    hib.cost = 0;
+    hib.active = hib.pending = false;
+    if (rn_kept_any())
+        rn_kept_collect();
+    if (!is_worth_it())
+        return false;
+    hib.pending = true;
+    if (!rn_os_away_begin() || !is_safe())
+        return false;
+    hib.pending = false;
+    return true;
+}
+
+static void pass_goes_on(rn_time now)
+{
+    struct rn_g *records;
+    size_t bytes;
+    rn_time began = rn_os_now(), at = began;
+    if (pthread_mutex_trylock(&hib.lock) != 0)
+        return; /* the process is being copied */
+    while (at - began < SLICE * RN_MILLISECOND && (records = rn__chunk(hib.chunk, &bytes)) != NULL) {
+        look_at_chunk(records, bytes, now);
+        hib.chunk++;
+        at = rn_os_now();
+    }
+    pthread_mutex_unlock(&hib.lock);
+    hib.cost += at - began;
+    hib.next = at + PAUSE * (at - began);
+    if (rn__chunk(hib.chunk, &bytes))
+        return;
+    rn_duration rest = hib.cost * REST;
+    hib.chunk = 0;
+    hib.next = at + (rest > hib.age ? rest : hib.age);
+}
+
+rn_time rn__hib_look(rn_time now, bool active)
+{
+    size_t bytes;
+    if (!hib.on || hib.gave_up || !rn__chunk((uint32_t)hib.least / RN_CHUNK, &bytes))
+        return INT64_MAX;
+    hib.active |= active;
+    if (now >= hib.next && (hib.chunk || pass_begins(now)))
+        pass_goes_on(now);
+    return hib.pending || hib.active || hib.chunk || rn_kept_any() ? hib.next : INT64_MAX;
+}
+
+void rn__hib_hold_putter(bool hold)
+{
+    if (hold)
+        pthread_mutex_lock(&hib.lock);
+    else
+        pthread_mutex_unlock(&hib.lock);
+}
+
+/* ---- a run's beginning and end ----------------------------------------------------------------------------- */
+
+static bool setting(const char *text)
+{
+    char *end;
+    hib.age = RN_SECOND;
+    hib.least = LEAST;
+    if (!text)
+        return false;
+    if (strcmp(text, "on") == 0 || strcmp(text, "1") == 0)
+        return true;
+    if (strcmp(text, "off") == 0 || strcmp(text, "0") == 0)
+        return false;
+    long ms = strtol(text, &end, 10);
+    if (end == text || *end || ms < 1 || ms > 1000000000)
+        rn__bad_setting("RUNNEL_HIBERNATE", text, "on, off, or for how many milliseconds a goroutine must have waited");
+    hib.age = ms * RN_MILLISECOND;
+    hib.least = 0;
+    return true;
+}
+
+static void before_fork(void)
+{
+    pthread_mutex_lock(&hib.lock);
+}
+
+static void after_fork(void)
+{
+    pthread_mutex_unlock(&hib.lock);
+}
+
+void rn__hib_begin(void)
+{
+    static bool once;
+    bool on = setting(getenv("RUNNEL_HIBERNATE"));
+    hib.on = on && !rn__exploring() && !RUNNING_ON_VALGRIND;
+    hib.gave_up = hib.active = hib.pending = false;
+    hib.chunk = 0;
+    hib.next = hib.unsafe = 0;
+    if (hib.on && !once)
+        once = pthread_atfork(before_fork, after_fork, after_fork) == 0;
+}
+
+void rn__hib_end(void)
+{
+    hib.on = false;
+    rn_kept_forget();
+    memset(hib.opened, 0, sizeof hib.opened);
+    rn_store_relaxed(&rn__hib_away, 0); /* relaxed, both: no other thread is left */
+    rn_store_relaxed(&rn__hib_chunks, 0);
+}
+
+#endif

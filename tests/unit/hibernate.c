@@ -1,0 +1,246 @@
+/* Hibernation: who is put away and who is not, and what else must work while stacks are away. */
+#include <runnel.h>
+#include <runnel/debug.h>
+#include <runnel/fd.h>
+#include <runnel/net.h>
+#include <runnel/test.h>
+#include "sched/rt.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifdef RN_HIBERNATES
+
+__attribute__((constructor)) static void hibernate_soon(void)
+{
+    setenv("RUNNEL_HIBERNATE", "2", 1);
+}
+
+static void needs_the_kernel(void)
+{
+    if (!rn_os_away_begin())
+        rn_test_skip("this kernel can't put stacks away");
+}
+
+/* Polls until n are away. */
+static void wait_for_away(int n)
+{
+    while (rn_load_relaxed(&rn__hib_away) < n) /* relaxed: a count */
+        rn_sleep(RN_MILLISECOND);
+}
+
+static bool is_away(struct rn_g *g)
+{
+    return rn_load_acquire(&g->hib) == RN_HIB_AWAY; /* pairs with the release in rn_hib_decide */
+}
+
+struct seat {
+    struct rn_g *g;
+    char *buf;
+    chan(int) door;
+};
+
+static void sit(struct seat *s, rn_waitgroup *wg)
+{
+    char buf[200] = "nothing yet";
+    s->g = rn__self();
+    s->buf = buf;
+    wg_done(wg);
+    int n = chan_recv(s->door);
+    CHECK_EQ(strlen(buf), n);
+    wg_done(wg);
+}
+
+static void take_seats(struct seat *seats, int n, rn_waitgroup *wg)
+{
+    wg_add(wg, n);
+    for (int i = 0; i < n; i++) {
+        seats[i].door = chan_make(int, 0);
+        go(sit, &seats[i], wg);
+    }
+    wg_wait(wg);
+    wg_add(wg, n);
+    wait_for_away(n);
+}
+
+TEST(one_that_waits_for_long_is_put_away_and_comes_back)
+{
+    struct seat seats[40];
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    needs_the_kernel();
+    take_seats(seats, 40, &wg);
+    for (int i = 0; i < 40; i++)
+        CHECK(is_away(seats[i].g));
+    CHECK_STR(seats[7].buf, "nothing yet");
+    CHECK(!is_away(seats[7].g));
+    strcpy(seats[7].buf, "by another");
+    for (int i = 0; i < 40; i++)
+        chan_send(seats[i].door, i == 7 ? 10 : 11);
+    wg_wait(&wg);
+}
+
+TEST(system_calls_of_the_library_reach_a_stack_that_is_away)
+{
+    struct seat seats[3];
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    needs_the_kernel();
+    rn_conn *in = NULL, *out = NULL;
+    REQUIRE(rn_pipe(&in, &out) == 0);
+    take_seats(seats, 3, &wg);
+    CHECK_EQ(rn_net_write(out, seats[0].buf, 12), 12);
+    CHECK(!is_away(seats[0].g));
+    CHECK_EQ(rn_net_read(in, seats[1].buf, 12), 12);
+    struct iovec piece = {seats[2].buf, 4};
+    wait_for_away(1);
+    CHECK_EQ(rn_net_writev(out, &piece, 1), 4);
+    CHECK_EQ(rn_net_readv(in, &piece, 1), 4);
+    CHECK_STR(seats[1].buf, "nothing yet");
+    for (int i = 0; i < 3; i++)
+        chan_send(seats[i].door, 11);
+    wg_wait(&wg);
+    rn_net_close(in);
+    rn_net_close(out);
+}
+
+/* Held before a system call, it stays, however long it waits, until it has run. */
+TEST(one_that_is_held_stays)
+{
+    struct seat seats[2];
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    needs_the_kernel();
+    take_seats(seats, 2, &wg);
+    rn__hib_hold(seats[0].buf, 200);
+    CHECK_EQ(rn_load_relaxed(&seats[0].g->hib), RN_HIB_STAYS); /* relaxed: we have just set it */
+    for (int i = 0; i < 20; i++)
+        rn_sleep(RN_MILLISECOND);
+    CHECK_EQ(rn_load_relaxed(&seats[0].g->hib), RN_HIB_STAYS); /* relaxed: it has not run */
+    CHECK(is_away(seats[1].g));
+    for (int i = 0; i < 2; i++)
+        chan_send(seats[i].door, 11);
+    wg_wait(&wg);
+}
+
+static void pinned(struct rn_g **g, chan(int) door, rn_waitgroup *wg)
+{
+    rn_pin();
+    *g = rn__self();
+    wg_done(wg);
+    chan_recv(door);
+    rn_unpin();
+    wg_done(wg);
+}
+
+static __attribute__((noinline)) int deep(chan(int) door, rn_waitgroup *wg)
+{
+    volatile char much[20000];
+    memset((char *)much, 5, sizeof much);
+    wg_done(wg);
+    chan_recv(door);
+    return much[19999] + much[0];
+}
+
+static void uses_much(struct rn_g **g, chan(int) door, rn_waitgroup *wg)
+{
+    *g = rn__self();
+    CHECK_EQ(deep(door, wg), 10);
+    wg_done(wg);
+}
+
+TEST(who_is_pinned_or_uses_much_stack_is_not_put_away)
+{
+    struct seat seats[1];
+    struct rn_g *others[2];
+    rn_waitgroup wg = RN_WAITGROUP_INIT, also = RN_WAITGROUP_INIT;
+    chan(int) door = chan_make(int, 0);
+    needs_the_kernel();
+    wg_add(&also, 2);
+    go(pinned, &others[0], door, &also);
+    go(uses_much, &others[1], door, &also);
+    wg_wait(&also);
+    take_seats(seats, 1, &wg);
+    for (int i = 0; i < 20; i++)
+        rn_sleep(RN_MILLISECOND);
+    CHECK(!is_away(others[0]));
+    CHECK(!is_away(others[1]));
+    wg_add(&also, 2);
+    chan_close(door);
+    wg_wait(&also);
+    chan_send(seats[0].door, 11);
+    wg_wait(&wg);
+}
+
+static void for_ever(chan(int) c, rn_waitgroup *wg)
+{
+    volatile int local[50] = {[49] = 3};
+    wg_done(wg);
+    chan_recv(c);
+    (void)local[49];
+}
+
+TEST(leaks_are_found_among_those_that_are_away)
+{
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    rn_leak leaks[8];
+    needs_the_kernel();
+    wg_add(&wg, 6);
+    chan(int) kept = chan_make(int, 0);
+    for (int i = 0; i < 3; i++)
+        go(for_ever, kept, &wg);
+    for (int i = 0; i < 3; i++)
+        go(for_ever, chan_make(int, 0), &wg);
+    wg_wait(&wg);
+    wait_for_away(3);
+    CHECK_EQ(rn_debug_find_leaks(leaks, 8), 3);
+    CHECK(rn_load_relaxed(&rn__hib_away) >= 3); /* relaxed: a count */
+    chan_close(kept);
+}
+
+/* In a child of fork, until it execs, the stacks that were away are there. */
+TEST(a_child_sees_them)
+{
+    struct seat seats[1];
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    needs_the_kernel();
+    take_seats(seats, 1, &wg);
+    pid_t child = fork();
+    if (child == 0)
+        _exit(strcmp(seats[0].buf, "nothing yet") == 0 ? 5 : 6);
+    int status = 0;
+    waitpid(child, &status, 0);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 5);
+    CHECK(is_away(seats[0].g));
+    chan_send(seats[0].door, 11);
+    wg_wait(&wg);
+}
+
+static chan(int) never;
+
+static void leave_many(void)
+{
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    wg_add(&wg, 300);
+    for (int i = 0; i < 300; i++)
+        go(for_ever, never, &wg);
+    wg_wait(&wg);
+    wait_for_away(1); /* who comes into a queue touches who was last, who then stays */
+}
+
+TEST_PLAIN(a_run_ends_while_some_are_away)
+{
+    needs_the_kernel();
+    never = chan_make(int, 0);
+    for (int i = 0; i < 3; i++)
+        CHECK_EQ(rn_run(leave_many), 0);
+    CHECK(chan_try_send(never, 1) < 0);
+    chan_free(never);
+}
+
+#else
+
+TEST(nobody_is_put_away_under_a_sanitizer)
+{
+    CHECK(true);
+}
+
+#endif
