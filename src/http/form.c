@@ -19,6 +19,33 @@ struct rn__http_form {
     int n;
 };
 
+/* Behind a parameter's value: "text" with its quotes, or text. */
+static const char *skip_value(const char *at)
+{
+    if (*at != '"')
+        return at + strcspn(at, "; \t");
+    for (at++; *at && *at != '"'; at++)
+        if (*at == '\\' && at[1])
+            at++;
+    return *at ? at + 1 : at;
+}
+
+/* A copy of the value in the arena, without quotes; NULL: no memory. */
+static char *copy_value(struct rn__http_arena *a, const char *at, const char *end)
+{
+    char *copy = rn__http_arena_get(a, (size_t)(end - at) + 1), *to = copy;
+    if (!copy)
+        return NULL;
+    bool quoted = *at == '"';
+    for (at += quoted; at < end && !(quoted && *at == '"'); at++) {
+        if (quoted && *at == '\\' && at + 1 < end)
+            at++;
+        *to++ = *at;
+    }
+    *to = 0;
+    return copy;
+}
+
 /* The parameter of a header's value: name="text" or name=text.  A copy in the arena, or NULL. */
 static char *parameter(struct rn__http_arena *a, const char *value, const char *name)
 {
@@ -29,25 +56,10 @@ static char *parameter(struct rn__http_arena *a, const char *value, const char *
         at += strcspn(at, "=;");
         if (*at != '=')
             continue;
-        at++;
-        char *copy = rn__http_arena_copy(a, at, strlen(at)), *to = copy;
-        if (!copy)
-            return NULL;
-        if (*at == '"') {
-            for (at++; *at && *at != '"'; at++) {
-                if (*at == '\\' && at[1])
-                    at++;
-                *to++ = *at;
-            }
-            if (*at)
-                at++;
-        } else {
-            for (; *at && !strchr("; \t", *at); at++)
-                *to++ = *at;
-        }
-        *to = 0;
+        const char *end = skip_value(++at);
         if (found)
-            return copy;
+            return copy_value(a, at, end);
+        at = end;
     }
     return NULL;
 }

@@ -134,6 +134,8 @@ static void call_handler(struct rn_http_writer *x)
         o->handler(x, &x->r);
         return;
     }
+    if (*x->match_path == '*') /* OPTIONS *: the server is there */
+        return;
     if (!x->clean_path) {
         redirect_path(x, false);
         return;

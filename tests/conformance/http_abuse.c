@@ -243,6 +243,46 @@ TEST(slow_senders_are_given_up_though_they_go_on)
     peer_stop(&s);
 }
 
+/* ---- much for little ---- */
+
+static long most_kib(void)
+{
+    struct rusage u;
+    getrusage(RUSAGE_SELF, &u);
+    return u.ru_maxrss;
+}
+
+static size_t fill(char *to, size_t n, const char *with)
+{
+    size_t length = strlen(with);
+    for (size_t i = 0; i < n; i += length)
+        memcpy(to + i, with, length);
+    return (n + length - 1) / length * length;
+}
+
+/* Parameters without number, in the type of a form and in one of its parts: each is looked at, none is kept. */
+TEST(parameters_without_number)
+{
+    enum { TYPE = 60000, PART = 1000000, GROWTH = 200 << 10 };
+    static char request[2 * PART];
+    struct peer_server s;
+    peer_serve(&s, &(http_options){.handler = handle});
+    long before = most_kib();
+    size_t n = (size_t)sprintf(request, "POST /form HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/form-data");
+    n += fill(request + n, TYPE, ";c=d");
+    size_t head = (size_t)sprintf(request + n, ";boundary=b\r\nConnection: close\r\nContent-Length: 1000060\r\n\r\n");
+    char *body = request + n + head;
+    size_t m = (size_t)sprintf(body, "--b\r\nContent-Disposition: form-data");
+    m += fill(body + m, PART, ";c=d");
+    m += (size_t)sprintf(body + m, ";name=a\r\n\r\nvalue\r\n--b--\r\n");
+    CHECK_EQ(m, 1000060);
+    const char *answer = peer_ask_bytes(&s, request, n + head + m);
+    CHECK_EQ(peer_status(answer), 200);
+    CHECK_STR(peer_body(answer), "good");
+    CHECK(most_kib() - before < GROWTH);
+    peer_stop(&s);
+}
+
 /* ---- thousands ---- */
 
 /* Room for n descriptors, or as many as there may be. */

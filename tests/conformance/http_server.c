@@ -161,6 +161,8 @@ TEST(routes_queries_and_headers)
     HAS(ASK("DELETE /show/1", "\r\n"), "\r\nAllow: GET, HEAD\r\n");
     CHECK_EQ(peer_status(ASK("DELETE /show/1", "\r\n")), 405);
     CHECK_EQ(peer_status(ASK("GET /nowhere", "\r\n")), 404);
+    HAS(ASK("OPTIONS *", "\r\n"), "\r\nContent-Length: 0\r\n");
+    CHECK_EQ(peer_status(ASK("OPTIONS *", "\r\n")), 200);
     HAS(ASK("GET /tree?x=1", "\r\n"), "\r\nLocation: /tree/?x=1\r\n");
     HAS(ASK("GET /tree//a/./b/../c", "\r\n"), "\r\nLocation: /tree/a/c\r\n");
     HAS(ASK("GET /../../etc/passwd", "\r\n"), "\r\nLocation: /etc/passwd\r\n");
