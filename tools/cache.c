@@ -36,7 +36,7 @@ static bool usable(const char *dir)
            access(dir, W_OK) == 0;
 }
 
-static char *cache_dir(void)
+char *cache_dir(void)
 {
     const char *xdg = getenv("XDG_CACHE_HOME"), *home = getenv("HOME"), *tmp = getenv("TMPDIR");
     char *dir = NULL;

@@ -21,9 +21,10 @@ static const struct command {
      "  -o FILE  the program's name; without it the first file's, without .c\n"
      "  -race    report data races when it runs (needs clang)\n",
      command_build},
-    {"test", "[-race] [-run PATTERN] [-explore N] [-bench PATTERN]", "build and run the tests",
+    {"test", "[-race] [-run PATTERN] [-explore N] [-bench PATTERN] [FILE.c...]", "build and run the tests",
      "Every *_test.c in and below this directory is a test program (see runnel/test.h); the other .c files\n"
-     "beside it are linked to it as far as it needs them.  Prints TAP.\n"
+     "beside it are linked to it as far as it needs them.  With FILEs: these; one that is no *_test.c is a program\n"
+     "of one file, whose rn_main is the test: it must return 0.  Prints TAP.\n"
      "  -run PATTERN  only tests whose name contains it, or matches it as a regular expression\n"
      "  -race         report data races (needs clang)\n"
      "  -explore N    run each test under N schedules, one goroutine at a time and with a virtual clock\n"

@@ -16,6 +16,7 @@ struct options {
     const char *profile;       /* the file for -cpuprofile, absolute */
     struct list passed_on;     /* to the test programs */
     struct list bench_options; /* and these, when there are benchmarks to run */
+    struct list files;         /* that were named */
 };
 
 /* Takes "-name VALUE" and "-name=VALUE" at argv[*i]; NULL: it is something else. */
@@ -117,6 +118,8 @@ static void take_options(int argc, char **argv, struct options *o)
             o->full = true;
         else if ((value = take_value(argc, argv, &i, "-run")))
             o->pattern = value;
+        else if (ends_with(argv[i], ".c"))
+            i += take_sources(argc - i, argv + i, "test", &o->files) - 1;
         else
             die(STATUS_USAGE, "test: unknown %s %s (see: runnel help test)", argv[i][0] == '-' ? "option" : "argument",
                 argv[i]);
@@ -153,12 +156,35 @@ static void find_files(const char *dir, bool beside, struct list *found)
     }
 }
 
+/* A program with rn_main as a test: the file of a test that includes it. */
+static char *as_test(const char *source)
+{
+    char id[HASH_TEXT], *path = absolute(source), *name = text("%.*s", (int)strlen(source) - 2, source);
+    struct hash h;
+    hash_init(&h);
+    hash_text(&h, path);
+    hash_show(&h, id);
+    char *dir = text("%s/programs/%s", cache_dir(), id), *file = text("%s/%s_test.c", dir, base_name(name));
+    char *code = text(
+        "#define rn_main rn__program_main\n#include \"%s\"\n#undef rn_main\n#include <runnel/test.h>\n#line 1 \"%s\"\n"
+        "TEST(rn_main)\n{\n    int status = rn__program_main(1, (char *[]){\"%s\", NULL});\n"
+        "    if (status)\n        rn_test_fail(\"%s\", 1, \"rn_main returned %%d\", status);\n}\n",
+        path, path, base_name(name), source);
+    if (make_dirs(dir) < 0 || write_file(file, code, strlen(code), 0666) < 0)
+        die(STATUS_FAILED, "can't write %s: %s", file, strerror(errno));
+    return file;
+}
+
 static bool build_test(const struct toolchain *t, const char *source, struct tap_program *made)
 {
     struct program p = {0};
     char *dir = dir_name(source);
-    list_add(&p.sources, source);
-    find_files(dir, true, &p.library);
+    if (ends_with(source, "_test.c")) {
+        list_add(&p.sources, source);
+        find_files(dir, true, &p.library);
+    } else {
+        list_add(&p.sources, as_test(source));
+    }
     p.name = text("%.*s", (int)strlen(base_name(source)) - 2, base_name(source));
     char *path = cached(t, &p);
     if (!path)
@@ -255,7 +281,10 @@ int command_test(int argc, char **argv)
     struct list sources = {0};
     char *root = source_tree();
     take_options(argc, argv, &o);
-    find_files(".", false, &sources);
+    if (o.files.n)
+        list_add_all(&sources, &o.files);
+    else
+        find_files(".", false, &sources);
     if (in_tree(root) && sources.n == 0 && o.explore)
         die(STATUS_USAGE, "test: -explore is for tests of programs: go where the *_test.c are");
     if (in_tree(root) && sources.n == 0 && o.bench)

@@ -117,6 +117,8 @@ bool compile(const struct toolchain *t, const struct program *p, const char *dir
 
 /* ---- cache.c ------------------------------------------------------------------------------ */
 
+/* Where things that can be made again may be kept; dies when there is no such place. */
+char *cache_dir(void);
 /* The path of the program's executable, from the cache or freshly made; NULL when it doesn't
  * compile.  Dies when there is no place to put it. */
 char *cached(const struct toolchain *t, const struct program *p);

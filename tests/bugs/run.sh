@@ -19,15 +19,7 @@ run() {
         set -- "$RUNNEL" run "$file"
         ;;
     vet) set -- "$RUNNEL" vet $3 "$file" ;;
-    explore)
-        # A test that runs the program.
-        dir=$work/$(basename "$file" .c)$3
-        mkdir -p "$dir"
-        printf '#define rn_main bug_main\n#include "%s"\n#undef rn_main\n#include <runnel/test.h>\n%s\n' "$file" \
-            'TEST(bug_program) { CHECK_EQ(bug_main(0, (char *[]){NULL}), 0); }' >"$dir/bug_test.c"
-        cd "$dir" || return
-        set -- "$RUNNEL" test -explore "$explore" -seed 1
-        ;;
+    explore) set -- "$RUNNEL" test -explore "$explore" -seed 1 "$file" ;;
     esac
     timeout 120 "$@" >"$out" 2>&1 </dev/null
 }
