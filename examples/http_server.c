@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-static const rn_duration PATIENCE = RN_SECOND;
+static const rn_duration PATIENCE = 2 * RN_SECOND;
 
 struct found {
     int err; /* 0, or why there is no text */

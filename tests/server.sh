@@ -18,6 +18,7 @@ server_answers() {
 server_try() {
     server=127.0.0.1:$1
     shift
+    server_answers "$server" && return 1 # somebody else's
     rm -f "$tap_dir/server.status"
     {
         "$@" >"$tap_dir/server.out" 2>"$tap_dir/server.err" </dev/null &

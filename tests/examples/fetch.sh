@@ -27,11 +27,15 @@ bar() {
     grep -q '\[ *\] 0/2' typescript && grep -q '\[#* *\] 1/2' typescript && grep -q '^.*200 .*/one' typescript
 }
 
-# All at once takes about as long as the slowest, not as all together.
+# All at once takes about as long as the slowest, not as all together; on a busy machine not always.
 at_once() {
-    "$fetch" >out || return 1
-    tail -n 1 out | awk '/one after the other: [0-9]+ ms, all at once: [0-9]+ ms/ { exit !($10 < $5 / 2) } { exit 1 }' FS='[ :,]+' ||
-        { tail -n 1 out; return 1; }
+    for _ in 1 2 3 4 5; do
+        "$fetch" >out || return 1
+        tail -n 1 out | awk '/one after the other: [0-9]+ ms, all at once: [0-9]+ ms/ { exit !($10 < $5 / 2) } { exit 1 }' FS='[ :,]+' &&
+            return 0
+    done
+    tail -n 1 out
+    return 1
 }
 
 if nginx_serve "$tap_dir/site"; then
