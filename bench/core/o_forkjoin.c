@@ -68,7 +68,7 @@ static void measure_parallel(long n, int depth, long expected, int procs)
     }
     snprintf(name, sizeof name, "o.fib%ld_d%d_wg.P%d", n, depth, procs);
     stat_report(name, "ms", &took);
-    snprintf(name, sizeof name, "o.fib%ld_d%d_wg.P%d(%ldspawns)", n, depth, procs, spawned);
+    snprintf(name, sizeof name, "o.fib%ld_d%d_wg_rate.P%d", n, depth, procs);
     stat_report(name, "Mspawn/s", &rate);
 }
 

@@ -135,9 +135,9 @@ int rn_main(int argc, char **argv)
     stat_bench("r.once_fast", 11, N * 5L, once_fast);
     stat_bench("r.atomic_add", 11, N * 2, atomic_one);
     rn_set_procs(2);
-    stat_bench("r.pool_get_put_2g.P2(ns/op total)", 11, N * 2, pool_two);
-    stat_bench("r.map_load_hit_2g.P2(ns/op total)", 11, N, map_two);
-    stat_bench("r.atomic_add_2g.P2(ns/op total)", 11, N * 2, atomic_two);
+    stat_bench("r.pool_get_put_2g.P2", 11, N * 2, pool_two);
+    stat_bench("r.map_load_hit_2g.P2", 11, N, map_two);
+    stat_bench("r.atomic_add_2g.P2", 11, N * 2, atomic_two);
     rn_set_procs(all);
     stat_bench("r.waitgroup_add_done", 11, N, add_done);
     stat_bench("r.cond_pingpong_roundtrip", 11, TURNS, cond_ping_pong);

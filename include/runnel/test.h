@@ -262,7 +262,8 @@ RN_PUBLIC void rn_test_guard_leave(const char *file, int line, const char *code,
 
 RN_EXTERN_C_END
 
-#if defined(RN_BENCH_ALLOC) && !defined(RN_TEST_NO_MAIN)
+/* AddressSanitizer has a malloc of its own, and other C libraries none to hand over to. */
+#if defined(RN_BENCH_ALLOC) && !defined(RN_TEST_NO_MAIN) && defined(__GLIBC__) && !defined(__SANITIZE_ADDRESS__)
 #include <runnel/test_alloc.h>
 #endif
 

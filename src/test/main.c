@@ -413,9 +413,13 @@ int rn_test_main(int argc, char **argv)
         err = environment(argv[0], &o);
     if (err)
         return err;
-    if (o.bench && !o.list)
-        return run_benches(&o);
     int n = 0, number = 0, failed = 0;
+    if (o.bench && !o.list) {
+        failed = run_benches(&o);
+        if (o.is_regex)
+            regfree(&o.regex);
+        return failed;
+    }
     for (struct rn_test *t = first; t; t = t->next)
         n += chosen(&o, t);
     if (!o.list)
