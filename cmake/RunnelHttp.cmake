@@ -66,6 +66,11 @@ foreach(unit api http llhttp)
     list(APPEND RUNNEL_LLHTTP_UNITS ${RUNNEL_LLHTTP_DIR}/rn_${unit}.c)
 endforeach()
 set_source_files_properties(${RUNNEL_LLHTTP_UNITS} PROPERTIES COMPILE_OPTIONS "-w")
+if(RUNNEL_RACE) # as the core, see RunnelLibrary.cmake
+    set(quiet "-fno-sanitize=thread;-include;${PROJECT_SOURCE_DIR}/src/base/race_libc.h")
+    set_source_files_properties(${RUNNEL_HTTP_SOURCES} PROPERTIES COMPILE_OPTIONS "${quiet}")
+    set_source_files_properties(${RUNNEL_LLHTTP_UNITS} PROPERTIES COMPILE_OPTIONS "-w;${quiet}")
+endif()
 
 function(runnel_http_library target core)
     runnel_library(${target})

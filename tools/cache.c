@@ -64,6 +64,8 @@ static void key_of(const struct toolchain *t, const struct program *p, char key[
     hash_init(&h);
     hash_identity(&h, "/proc/self/exe"); /* whose built-in flags these are */
     hash_identity(&h, realpath(t->cc.at[0], exe) ? exe : t->cc.at[0]);
+    if (t->linker)
+        hash_identity(&h, t->linker);
     hash_identity(&h, t->library);
     hash_identity(&h, t->http);
     hash_text(&h, getcwd(cwd, sizeof cwd) ? cwd : "");

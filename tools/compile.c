@@ -145,7 +145,10 @@ static bool link_all(struct job *jobs, const struct toolchain *t, const struct p
     struct list argv = {0};
     char *archive = text("%s/rest.a", dir);
     int status;
-    list_add_all(&argv, &t->cc);
+    if (t->linker)
+        list_add(&argv, t->linker);
+    else
+        list_add_all(&argv, &t->cc);
     list_add_words(&argv,
                    t->race ? "-pthread -Wl,--eh-frame-hdr -fsanitize=thread -o" : "-pthread -Wl,--eh-frame-hdr -o");
     list_add(&argv, text("%s/out/%s", dir, p->name));

@@ -88,6 +88,7 @@ struct toolchain {
     char *library;      /* librunnel.a */
     char *http;         /* librunnel_http.a, which need not be there */
     struct list cc;     /* the compiler: its path, and arguments if CC has some */
+    char *linker;       /* the compiler that links, if it is another one; else NULL */
     struct list cflags; /* of the user */
     struct list ldflags, ldlibs;
 };

@@ -59,28 +59,37 @@ static void find_library(struct toolchain *t)
     need(t->library, "the library");
 }
 
+/* The race detector's runtime is clang's: gcc 12's dies at 8128 goroutines.  What is compiled by gcc runs with it as
+ * well, and gcc is better at it: clang 14 overlooks accesses to members of a local variable. */
+static char *find_race_linker(const struct list *cc)
+{
+    for (int i = 0; i < cc->n; i++)
+        if (strstr(cc->at[i], "clang"))
+            return NULL;
+    char *clang = find_program("clang");
+    if (!clang)
+        die(STATUS_NO_COMPILER, "-race needs clang, which is not installed (apt-get install clang)");
+    return clang;
+}
+
 static void find_compiler(struct toolchain *t)
 {
     static const char *const usual[] = {"cc", "gcc", "clang"};
     const char *cc = getenv("CC");
-    if (t->race) {
-        /* gcc 12's runtime dies at 8128 fibers. */
-        list_add(&t->cc, cc && strstr(cc, "clang") ? cc : "clang");
-    } else if (cc && *cc) {
+    if (cc && *cc) {
         list_add_words(&t->cc, cc);
     } else {
-        for (int i = 0; i < 3 && t->cc.n == 0; i++)
+        for (int i = t->race; i < 3 && t->cc.n == 0; i++)
             if (find_program(usual[i]))
                 list_add(&t->cc, usual[i]);
     }
     char *path = t->cc.n ? find_program(t->cc.at[0]) : NULL;
-    if (!path && t->race)
-        die(STATUS_NO_COMPILER, "-race needs clang, which is not installed (apt-get install clang)");
     if (!path && cc && *cc)
         die(STATUS_NO_COMPILER, "the compiler that CC names is not installed: %s", cc);
     if (!path)
         die(STATUS_NO_COMPILER, "no C compiler is installed (apt-get install gcc libc6-dev)");
     t->cc.at[0] = path;
+    t->linker = t->race ? find_race_linker(&t->cc) : NULL;
 }
 
 static void add_environment(struct list *l, const char *name)

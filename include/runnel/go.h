@@ -307,16 +307,17 @@ static inline struct rn_defers rn__defer_enter(struct rn_defer *d)
     struct rn_defer **top = rn__defers_here();
     if (__builtin_expect(!top, 0))
         top = rn__defers_adopt();
-    struct rn_defers list = {top, *top};
+    /* Atomic, both, for the race detector: it is the library's. */
+    struct rn_defers list = {top, __atomic_load_n(top, __ATOMIC_RELAXED)};
     d->up = list.before;
-    *top = d;
+    __atomic_store_n(top, d, __ATOMIC_RELAXED);
     __asm__("" : "+r"(list.before)); /* nobody may know that it is not RN__NOWHERE */
     return list;
 }
 
 static inline void rn__defer_leave(struct rn_deferred *d)
 {
-    __atomic_store_n(d->top, d->before, __ATOMIC_RELAXED); /* atomic for the race detector: it is the library's */
+    __atomic_store_n(d->top, d->before, __ATOMIC_RELAXED); /* as above */
     d->f(d->arg);
 }
 

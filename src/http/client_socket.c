@@ -186,7 +186,10 @@ static int close_socket(void *arg, curl_socket_t fd)
     struct rn__http_socket *k = find(s, fd);
     if (k)
         forget(s, k);
-    return close(fd);
+    rn__race_own_begin();
+    int r = close(fd);
+    rn__race_own_end();
+    return r;
 }
 
 /* libcurl waits for something else than before.  When it is through with an answer there is nothing left

@@ -199,8 +199,11 @@ static void finish(struct rn__fd *f)
         rn__socket_remove_path(f->fd);
     if ((f->flags & (RN_FD_BORROWED | RN_FD_FOREIGN)) && rn_load_relaxed(&f->registered) != 0)
         rn_os_poll_del(f->fd); /* relaxed: nobody uses f any more */
-    if (!(f->flags & RN_FD_BORROWED))
+    if (!(f->flags & RN_FD_BORROWED)) {
+        rn__race_own_begin(); /* the users are counted; the detector would want them ordered */
         close(f->fd);
+        rn__race_own_end();
+    }
     lock(f);
     f->finished = true;
     bool freed = f->freed;

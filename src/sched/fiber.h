@@ -10,6 +10,7 @@
 #define RN_SCHED_FIBER_H
 
 #include "arch/arch.h"
+#include "base/race.h"
 #include "base/sanitizers.h"
 #include "sched/sched.h"
 
@@ -68,6 +69,7 @@ static inline void rn__fiber_before_switch(struct rn_g *from, struct rn_g *to)
 #if defined(RN_FIBER_TSAN)
     (void)from;
 #ifdef RN_RACE
+    rn__race_signals(); /* those that were held back wait with the fiber that they came to */
     __tsan_switch_to_fiber(to->fiber, RN_FIBER_NO_SYNC);
 #else
     __tsan_switch_to_fiber(to->fiber, 0);
@@ -111,6 +113,7 @@ static inline void rn__fiber_create(struct rn_g *g)
 /* The goroutine is described, and about to be queued; `from` is the one that starts it,
  * NULL: the runtime. */
 #ifdef RN_RACE
+#define RN_FIBER_END RN_RACE_NAME(&rn__sched.main, 0) /* stands for the end of a run */
 void rn__fiber_begin(struct rn_g *g, struct rn_g *from);
 void rn__fiber_destroy(struct rn_g *g);
 void rn__fiber_name(struct rn_g *g);

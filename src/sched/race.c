@@ -51,11 +51,15 @@ RN_PUBLIC const char *__tsan_default_options(void)
 }
 
 /* What the library does through libc for itself, with descriptors and the like, the detector sees; where
- * rn__race_own_begin was forgotten, this keeps it from being reported. */
+ * rn__race_own_begin was forgotten, this keeps it from being reported.  The HTTP library's libraries are
+ * not instrumented: of their memory only what they pass to libc is seen, and not what orders it. */
 const char *__tsan_default_suppressions(void);
 RN_PUBLIC const char *__tsan_default_suppressions(void)
 {
-    return "race:^rn_os_\n";
+    return "race:^rn_os_\n"
+           "race:libcrypto.so\nrace:libssl.so\nrace:libcurl.so\n"
+           "called_from_lib:libcrypto.so\ncalled_from_lib:libssl.so\ncalled_from_lib:libcurl.so\n"
+           "called_from_lib:libnghttp2.so\ncalled_from_lib:libwslay.so\n";
 }
 
 /* ---- a fiber without a past ------------------------------------------------------------------------ */
@@ -149,18 +153,19 @@ void rn__fiber_after(struct rn_g *g, void *name)
     __tsan_switch_to_fiber(self, RN_FIBER_NO_SYNC);
 }
 
-/* Without unmap_shadow the next goroutine on this stack comes after this one: a race between the two
- * is then overlooked, rather than one reported that is none. */
+/* What a goroutine did comes before the end of the run, joined or not.  Without unmap_shadow the next
+ * goroutine on this stack comes after this one: a race between the two is then overlooked, rather than
+ * one reported that is none. */
 void rn__fiber_destroy(struct rn_g *g)
 {
     void *self = __tsan_get_current_fiber();
-    if (unmap_shadow) {
-        unmap_shadow(self, (uintptr_t)g->stack_lo, (uintptr_t)(g->stack_hi - g->stack_lo));
-    } else {
-        __tsan_switch_to_fiber(g->fiber, RN_FIBER_NO_SYNC);
+    __tsan_switch_to_fiber(g->fiber, RN_FIBER_NO_SYNC);
+    __tsan_release(RN_FIBER_END);
+    if (!unmap_shadow)
         __tsan_release(g->stack_hi - 1);
-        __tsan_switch_to_fiber(self, RN_FIBER_NO_SYNC);
-    }
+    __tsan_switch_to_fiber(self, RN_FIBER_NO_SYNC);
+    if (unmap_shadow)
+        unmap_shadow(self, (uintptr_t)g->stack_lo, (uintptr_t)(g->stack_hi - g->stack_lo));
     __tsan_destroy_fiber(g->fiber);
     g->fiber = NULL;
 }

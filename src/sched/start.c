@@ -419,8 +419,10 @@ void rn__at_stop(struct rn_stop_hook *hook)
 
 static void call_stop_hooks(void)
 {
+    rn__race_own_begin(); /* the others, whom the detector believes to be there still, have ended */
     for (struct rn_stop_hook *h = hooks; h; h = h->next)
         h->f();
+    rn__race_own_end();
 }
 
 /* Nobody is to find a waiter whose goroutine has ended with the run.  The one by which it was woken is in
@@ -472,7 +474,7 @@ int rn__run_wait(struct rn_go_call *call)
     rn__poll_end();
     call_stop_hooks();
     forget_the_run();
-    rn__race_acquire(RN_RACE_NAME(&rn__sched.main, 0)); /* released in rn__main_ended */
+    rn__race_acquire(RN_RACE_NAME(&rn__sched.main, 0)); /* released in rn__main_ended and rn__fiber_destroy */
     return rn__sched.main_status;
 }
 

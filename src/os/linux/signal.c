@@ -12,6 +12,7 @@
  * those that other libraries start and in those that exist already.
  */
 #define _GNU_SOURCE 1
+#include "base/race.h"
 #include "os/linux/internal.h"
 #include "os/os.h"
 #include <errno.h>
@@ -19,6 +20,31 @@
 
 enum { SIGNALS = 64 };
 enum state { UNTOUCHED, CAUGHT, IGNORED };
+
+#ifdef RN_RACE
+#include <dlfcn.h>
+
+/* The race detector holds signals back until the goroutine that runs calls a function that it watches, which may be
+ * never.  Our handler needs no such care: so it is installed past the detector, by libc's own function. */
+static int kernel_action(int signo, const struct sigaction *to, struct sigaction *old)
+{
+    typedef int action(int, const struct sigaction *, struct sigaction *);
+    action *real = (action *)dlsym(RTLD_NEXT, "sigaction");
+    return real ? real(signo, to, old) : sigaction(signo, to, old);
+}
+#else
+#define kernel_action sigaction
+#endif
+
+/* In the kernel stands the detector's handler where the program has one: the program's is meant. */
+static int former_action(int signo, struct sigaction *a)
+{
+    if (sigaction(signo, NULL, a))
+        return -errno;
+    if (RN_RACE_ON && !(a->sa_flags & SA_SIGINFO) && a->sa_handler == SIG_DFL && kernel_action(signo, NULL, a))
+        return -errno;
+    return 0;
+}
 
 static struct sigaction before[SIGNALS + 1];
 static enum state states[SIGNALS + 1];
@@ -69,9 +95,10 @@ static int set_action(int signo, enum state to, const struct sigaction *action)
 {
     if (!rn_os_signal_can_be_caught(signo))
         return -EINVAL;
-    if (states[signo] == UNTOUCHED && sigaction(signo, NULL, &before[signo]))
-        return -errno;
-    if (sigaction(signo, action, NULL))
+    int err = states[signo] == UNTOUCHED ? former_action(signo, &before[signo]) : 0;
+    if (err)
+        return err;
+    if (kernel_action(signo, action, NULL))
         return -errno;
     states[signo] = to;
     return 0;
@@ -95,7 +122,7 @@ void rn_os_signal_release(int signo)
     if (!rn_os_signal_can_be_caught(signo) || states[signo] == UNTOUCHED)
         return;
     bool put_back =
-        sigaction(signo, NULL, &now) == 0 &&
+        kernel_action(signo, NULL, &now) == 0 &&
         (states[signo] == CAUGHT ? is_ours(&now) : !(now.sa_flags & SA_SIGINFO) && now.sa_handler == SIG_IGN);
     if (put_back)
         sigaction(signo, &before[signo], NULL);
@@ -105,7 +132,7 @@ void rn_os_signal_release(int signo)
 bool rn_os_signal_is_ignored(int signo)
 {
     struct sigaction now;
-    return sigaction(signo, NULL, &now) == 0 && !(now.sa_flags & SA_SIGINFO) && now.sa_handler == SIG_IGN;
+    return kernel_action(signo, NULL, &now) == 0 && !(now.sa_flags & SA_SIGINFO) && now.sa_handler == SIG_IGN;
 }
 
 bool rn_os_signals_pending(void)
