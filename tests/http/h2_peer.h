@@ -101,15 +101,17 @@ __attribute__((unused)) static struct h2_outcome h2_await(rn_conn *c, uint32_t i
     uint8_t head[9];
     REQUIRE(nghttp2_hd_inflate_new(&inflater) == 0);
     while (to_the_end || !(o.whole || o.reset >= 0)) {
-        if (net_read_full(c, head, 9) < 0) {
-            o.closed = true;
+        ssize_t err = net_read_full(c, head, 9);
+        if (err < 0) {
+            o.closed = err != RN_ETIMEOUT;
             break;
         }
         size_t n = (size_t)head[0] << 16 | (size_t)head[1] << 8 | head[2];
         uint32_t of = (uint32_t)head[5] << 24 | (uint32_t)head[6] << 16 | (uint32_t)head[7] << 8 | head[8];
         REQUIRE(n <= sizeof data);
-        if (n && net_read_full(c, data, n) < 0) {
-            o.closed = true;
+        err = n ? net_read_full(c, data, n) : 0;
+        if (err < 0) {
+            o.closed = err != RN_ETIMEOUT;
             break;
         }
         if (head[3] == H2_GOAWAY && n >= 8)

@@ -1,0 +1,236 @@
+/* TLS from clients that break off at every byte, talk nonsense, or are slow: each connection ends, the server goes on. */
+#include "../http/peer.h"
+#include <dirent.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static char directory[] = "/tmp/runnel-tls-XXXXXX", cert_file[64], key_file[64];
+
+/* A certificate of its own, for a day. */
+static void make_certificate(void)
+{
+    REQUIRE(mkdtemp(directory) != NULL);
+    snprintf(cert_file, sizeof cert_file, "%s/cert.pem", directory);
+    snprintf(key_file, sizeof key_file, "%s/key.pem", directory);
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *x = X509_new();
+    REQUIRE(key && x);
+    X509_gmtime_adj(X509_getm_notBefore(x), 0);
+    X509_gmtime_adj(X509_getm_notAfter(x), 86400);
+    X509_set_pubkey(x, key);
+    X509_NAME_add_entry_by_txt(X509_get_subject_name(x), "CN", MBSTRING_ASC, (const unsigned char *)"h", -1, -1, 0);
+    X509_set_issuer_name(x, X509_get_subject_name(x));
+    REQUIRE(X509_sign(x, key, EVP_sha256()) > 0);
+    FILE *f = fopen(cert_file, "we");
+    REQUIRE(f && PEM_write_X509(f, x));
+    fclose(f);
+    f = fopen(key_file, "we");
+    REQUIRE(f && PEM_write_PrivateKey(f, key, NULL, NULL, 0, NULL, NULL));
+    fclose(f);
+    X509_free(x);
+    EVP_PKEY_free(key);
+}
+
+static void hello(http_writer *w, const http_request *r)
+{
+    http_printf(w, "tls %d", r->tls);
+}
+
+static void begin(struct peer_server *s, rn_duration header_timeout)
+{
+    http_options o = {.handler = hello, .header_timeout = header_timeout};
+    make_certificate();
+    o.cert_file = cert_file;
+    o.key_file = key_file;
+    peer_serve(s, &o);
+}
+
+static int descriptors(void)
+{
+    int n = 0;
+    DIR *d = opendir("/proc/self/fd");
+    REQUIRE(d != NULL);
+    while (readdir(d))
+        n++;
+    closedir(d);
+    return n;
+}
+
+/* ---- a client over memory ---- */
+
+struct client {
+    SSL_CTX *ctx;
+    SSL *ssl;
+    BIO *in, *out;
+    rn_conn *c;
+};
+
+static void client_make(struct client *k, const struct peer_server *s, int version)
+{
+    k->ctx = SSL_CTX_new(TLS_client_method());
+    REQUIRE(k->ctx != NULL);
+    SSL_CTX_set_max_proto_version(k->ctx, version);
+    k->ssl = SSL_new(k->ctx);
+    k->in = BIO_new(BIO_s_mem());
+    k->out = BIO_new(BIO_s_mem());
+    SSL_set_bio(k->ssl, k->in, k->out);
+    SSL_set_connect_state(k->ssl);
+    k->c = peer_connect(s);
+}
+
+static void client_free(struct client *k)
+{
+    SSL_free(k->ssl);
+    SSL_CTX_free(k->ctx);
+    net_free(k->c);
+}
+
+/* What OpenSSL has to say goes out, what comes goes in; false at the end. */
+static bool turn(struct client *k)
+{
+    char bytes[4096];
+    for (int n; (n = BIO_read(k->out, bytes, sizeof bytes)) > 0;)
+        if (net_write(k->c, bytes, (size_t)n) < 0)
+            return false;
+    ssize_t n = net_read(k->c, bytes, sizeof bytes);
+    return n > 0 && BIO_write(k->in, bytes, (int)n) == n;
+}
+
+static bool shake(struct client *k)
+{
+    while (SSL_do_handshake(k->ssl) != 1)
+        if (!turn(k))
+            return false;
+    return true;
+}
+
+static const char request[] = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+
+static bool ask(struct client *k)
+{
+    char text[1000];
+    int n;
+    if (SSL_write(k->ssl, request, sizeof request - 1) <= 0)
+        return false;
+    while ((n = SSL_read(k->ssl, text, sizeof text - 1)) <= 0)
+        if (!turn(k))
+            return false;
+    text[n] = 0;
+    return peer_status(text) == 200 && strstr(text, "tls 1");
+}
+
+static void finish(struct peer_server *s, int before)
+{
+    bool answered = false;
+    for (int tries = 0; tries < 30 && !answered; tries++) { /* the time for a head may be short */
+        struct client k;
+        client_make(&k, s, 0);
+        answered = shake(&k) && ask(&k) && ask(&k);
+        client_free(&k);
+    }
+    CHECK(answered);
+    for (int i = 0; i < 20000 && http_connections(s->s) > 0; i++)
+        rn_sleep(RN_MILLISECOND);
+    CHECK_EQ(http_connections(s->s), 0);
+    CHECK_EQ(descriptors(), before);
+    peer_stop(s);
+    unlink(cert_file);
+    unlink(key_file);
+    rmdir(directory);
+}
+
+static void end(rn_conn *c, bool by_reset)
+{
+    struct linger now = {.l_onoff = by_reset};
+    setsockopt(rn_net_fd(c), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    net_free(c);
+}
+
+TEST(handshakes_that_end_at_every_byte)
+{
+    struct peer_server s;
+    struct client k;
+    static char bytes[4096];
+    begin(&s, 0);
+    int before = descriptors();
+    client_make(&k, &s, 0);
+    SSL_do_handshake(k.ssl);
+    int n = BIO_read(k.out, bytes, sizeof bytes);
+    CHECK(n > 100);
+    for (int i = 0; i <= n; i++) {
+        rn_conn *c = peer_connect(&s);
+        net_write(c, bytes, (size_t)i);
+        end(c, i % 2);
+    }
+    for (int i = 0; i < n; i += 5) { /* and with a byte that is another */
+        rn_conn *c = peer_connect(&s);
+        bytes[i] ^= 0x41;
+        net_write(c, bytes, (size_t)n);
+        bytes[i] ^= 0x41;
+        net_close_write(c);
+        static char answer[8192];
+        CHECK(peer_read_all(c, answer, sizeof answer) != RN_ETIMEOUT);
+        net_free(c);
+    }
+    client_free(&k);
+    finish(&s, before);
+}
+
+TEST(records_that_end_at_every_byte)
+{
+    struct peer_server s;
+    static char bytes[4096];
+    begin(&s, 0);
+    int before = descriptors();
+    for (int i = 0, n = 1; i < n; i++) {
+        struct client k;
+        client_make(&k, &s, 0);
+        REQUIRE(shake(&k));
+        CHECK(SSL_write(k.ssl, request, sizeof request - 1) > 0);
+        n = BIO_read(k.out, bytes, sizeof bytes);
+        net_write(k.c, bytes, (size_t)i);
+        if (i % 3 == 0) {
+            bytes[i] ^= 0x11; /* a record that is not what was sealed */
+            net_write(k.c, bytes + i, (size_t)(n - i));
+        }
+        rn_conn *c = k.c;
+        k.c = NULL;
+        end(c, i % 2);
+        client_free(&k);
+    }
+    finish(&s, before);
+}
+
+TEST(what_is_no_tls)
+{
+    static const struct {
+        const char *bytes;
+        size_t n;
+    } list[] = {
+        {request, sizeof request - 1},     {"\x16\x03\x01\xff\xff\x01", 6},          {"\x16\x03\x01\x00\x00", 5},
+        {"\x17\x03\x03\x00\x05hello", 10}, {"\x15\x03\x03\x00\x02\x02\x28", 7},      {"\x80\x2e\x01\x00\x02", 5},
+        {"\0\0\0\0\0\0\0\0", 8},           {"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 24},
+    };
+    static char answer[8192];
+    struct peer_server s;
+    begin(&s, 300 * RN_MILLISECOND);
+    int before = descriptors();
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+        rn_conn *c = peer_connect(&s);
+        net_write(c, list[i].bytes, list[i].n);
+        if (peer_read_all(c, answer, sizeof answer) ==
+            RN_ETIMEOUT) /* also without an end of ours: it is given up in time */
+            FAIL("%zu: there is no end", i);
+        CHECK(strncmp(answer, "HTTP/", 5) != 0);
+        net_free(c);
+    }
+    struct client k;
+    client_make(&k, &s, TLS1_1_VERSION);
+    CHECK(!shake(&k));
+    client_free(&k);
+    finish(&s, before);
+}
