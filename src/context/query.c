@@ -98,6 +98,7 @@ int rn_sleep_ctx(const rn_context *ctx, rn_duration d)
         rn__timeout_stop(&t);
         return rn__done_seen(ctx);
     }
+    rn__timeout_over(&t);
     rn__done_remove(ctx, &done);
     return 0;
 }

@@ -42,8 +42,9 @@ enum rn_guard rn_os_guard(void *page);
 /* Pages of private memory can be given back to the system while their contents are kept elsewhere, so that
  * any touch of them traps (SIGSEGV at that address, or EFAULT from a system call) until they are brought back. */
 
-/* Whether the kernel can do this, asked once; opens descriptors of its own. */
+/* Whether the kernel can do this; opens descriptors of its own, which end closes, when nothing is away. */
 bool rn_os_away_begin(void);
+void rn_os_away_end(void);
 /* Whether a touch would be heard of just now: the handler for faults is ours, and no thread blocks SIGSEGV. */
 bool rn_os_away_safe(void);
 /* Makes bringing back pages of this mapping faster. */

@@ -1,16 +1,17 @@
 /* Putting goroutines away that have been parked for long, and bringing them back: see hibernate.h.
  *
  * The monitor goes through all records again and again, some at a time, so that it stays responsive; what a
- * pass costs decides how long it rests before the next one.  Neighbours that can be put away together are: the system calls for
- * a run of 32 stacks cost little more than those for one.
+ * pass costs decides how long it rests before the next one.  Neighbours that can be put away together are: the system
+ * calls for a run of 32 stacks cost little more than those for one.
  *
  * Put away is only who
- *  - has been parked for AGE, on a stack of the default size of which it uses at most RN_KEPT_MOST, and is not pinned;
+ *  - has been parked for AGE, on a stack of the default size of which it uses at most RN_KEPT_MOST, is not pinned, and
+ *    has no timeout: timers come by all entries of a slot when it turns, with a lock held, and each touch would be a trap;
  *  - is one of LEAST goroutines or more: below that there is nothing to be gained;
  *  - and only while a touch would be heard of: the fault handler is ours, no thread blocks SIGSEGV.
  * When that ceases to hold, all are brought back.
  *
- * RUNNEL_HIBERNATE: off (or 0), on (or 1: the default), or for how many ms a goroutine must have been parked; then
+ * RUNNEL_HIBERNATE: off (or 0: the default), on (or 1), or for how many ms a goroutine must have been parked; then
  * there is no LEAST.
  */
 #define _GNU_SOURCE
@@ -150,7 +151,7 @@ static size_t used(const struct rn_g *g)
 /* Whether g, which is parked, may be put away.  What no frame reaches, above the first one, is not kept. */
 static bool is_fit(const struct rn_g *g)
 {
-    return !g->pinned && !(g->flags & RN_G_OWN_STACK) && (char *)g->sp > g->stack_lo &&
+    return !g->pinned && !(g->flags & (RN_G_OWN_STACK | RN_G_TIMED)) && (char *)g->sp > g->stack_lo &&
            (char *)g->sp < g->stack_hi - RN_CAPTURED_MOST && used(g) <= RN_KEPT_MOST;
 }
 
@@ -399,6 +400,7 @@ void rn__hib_begin(void)
 void rn__hib_end(void)
 {
     hib.on = false;
+    rn_os_away_end();
     rn_kept_forget();
     memset(hib.opened, 0, sizeof hib.opened);
     rn_store_relaxed(&rn__hib_away, 0); /* relaxed, both: no other thread is left */

@@ -22,6 +22,7 @@ enum {
     GRAIN = 16,
     HEAD = 64,
     SIZES = RN_KEPT_MOST / GRAIN + 1,
+    EMPTY_BYTES = AREAS_MAX * AREA * (int)sizeof(uint32_t),
 };
 
 struct block {
@@ -65,9 +66,8 @@ static void list_remove(struct slab *s)
 
 static bool area_make(void)
 {
-    enum { MOST = AREAS_MAX * AREA };
     if (!empty)
-        empty = rn_os_map(MOST * sizeof *empty, rn_os_page);
+        empty = rn_os_map(EMPTY_BYTES, rn_os_page);
     char *p = empty && areas_n < AREAS_MAX ? rn_os_map((size_t)AREA * SLAB, SLAB) : NULL;
     if (!p)
         return false;
@@ -165,6 +165,8 @@ void rn_kept_forget(void)
         rn_os_unmap(areas[i], (size_t)AREA * SLAB);
     for (uint32_t i = 0; i < SIZES; i++)
         with_room[i] = NULL;
+    rn_os_unmap(empty, EMPTY_BYTES);
+    empty = NULL;
     areas_n = empty_n = 0;
     rn_store_relaxed(&returned, NULL); /* relaxed: no other thread is left */
 }

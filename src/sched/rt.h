@@ -60,7 +60,7 @@ struct rn_m {
     struct rn_g *dead;   /* it has just ended here; the loop puts its record away */
     struct rn_g *hint;   /* the loop's next goroutine, chosen by park */
     uint32_t loop_tick;
-    uint32_t looked_elsewhere; /* its processor's tick then */
+    uint32_t looked_elsewhere;   /* its processor's tick then */
     uint32_t spin_rounds;        /* how long to look for work before sleeping; see loop.c */
     struct rn_ready_list events; /* whom the poller's last answer wakes */
     struct rn_m *idle_link;

@@ -114,7 +114,8 @@ static inline bool rn__waiter_claim(struct rn_waiter *w)
 /* ---- goroutine ------------------------------------------------------------------------------ */
 
 enum rn_kind { RN_G_GOROUTINE, RN_G_THREAD };
-enum { RN_G_OWN_STACK = 1, RN_G_GUARDED = 2 }; /* flags: a stack of its own size; the guard is in place */
+/* flags: a stack of its own size; the guard is in place; a timer's entry is on its stack */
+enum { RN_G_OWN_STACK = 1, RN_G_GUARDED = 2, RN_G_TIMED = 4 };
 /* Who may touch its stack when: sched/hibernate.h. */
 enum rn_hib { RN_HIB_AWAKE, RN_HIB_STAYS, RN_HIB_CLAIMED, RN_HIB_AWAY, RN_HIB_THAWING };
 enum rn_status { RN_G_FREE, RN_G_RUNNABLE, RN_G_RUNNING, RN_G_WAITING, RN_G_DEAD };
@@ -303,6 +304,11 @@ struct rn_timeout {
 };
 void rn__timeout_start(struct rn_timeout *t, rn_time when);
 void rn__timeout_stop(struct rn_timeout *t);
+/* The same for one that has fired. */
+static inline void rn__timeout_over(struct rn_timeout *t)
+{
+    t->w.g->flags &= (uint8_t)~RN_G_TIMED;
+}
 
 /* ---- the rest ------------------------------------------------------------------------------- */
 

@@ -196,11 +196,13 @@ static rn_time timeout_fire(struct rn_timer_entry *e, rn_time now, struct rn_rea
 void rn__timeout_start(struct rn_timeout *t, rn_time when)
 {
     t->entry = (struct rn_timer_entry){.fire = timeout_fire};
+    t->w.g->flags |= RN_G_TIMED;
     rn__timer_start(&t->entry, when);
 }
 
 void rn__timeout_stop(struct rn_timeout *t)
 {
+    rn__timeout_over(t);
     rn__timer_stop(&t->entry);
 }
 

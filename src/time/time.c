@@ -30,4 +30,5 @@ void rn_sleep(rn_duration d)
     }
     rn__timeout_start(&t, until);
     rn__park(RN_WAIT_SLEEP, NULL);
+    rn__timeout_over(&t);
 }

@@ -2,6 +2,7 @@
  * variables at random, and system calls of the library do. */
 #include <runnel.h>
 #include <runnel/test.h>
+#include "os/linux/internal.h"
 #include "sched/rt.h"
 #include <pthread.h>
 #include <stdio.h>
@@ -175,4 +176,5 @@ TEST(stacks_that_are_away_are_used_from_everywhere)
 __attribute__((constructor)) static void hibernate_soon(void)
 {
     setenv("RUNNEL_HIBERNATE", "2", 1);
+    rn__os_no_userfaultfd = getenv("HIBERNATE_STRESS_SLOWLY") != NULL; /* brings stacks back the other way */
 }

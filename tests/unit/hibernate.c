@@ -4,6 +4,7 @@
 #include <runnel/fd.h>
 #include <runnel/net.h>
 #include <runnel/test.h>
+#include "os/linux/internal.h"
 #include "sched/rt.h"
 #include <stdlib.h>
 #include <string.h>
@@ -170,6 +171,30 @@ TEST(who_is_pinned_or_uses_much_stack_is_not_put_away)
     wg_wait(&wg);
 }
 
+static void sleeps(struct rn_g **g, rn_waitgroup *wg)
+{
+    *g = rn__self();
+    wg_done(wg);
+    rn_sleep(RN_HOUR);
+}
+
+TEST(who_has_a_timeout_is_not_put_away)
+{
+    struct seat seats[1];
+    struct rn_g *sleeper;
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    needs_the_kernel();
+    wg_add(&wg, 1);
+    go(sleeps, &sleeper, &wg);
+    wg_wait(&wg);
+    take_seats(seats, 1, &wg);
+    for (int i = 0; i < 20; i++)
+        rn_sleep(RN_MILLISECOND);
+    CHECK(!is_away(sleeper));
+    chan_send(seats[0].door, 11);
+    wg_wait(&wg);
+}
+
 static void for_ever(chan(int) c, rn_waitgroup *wg)
 {
     volatile int local[50] = {[49] = 3};
@@ -212,6 +237,26 @@ TEST(a_child_sees_them)
     CHECK(is_away(seats[0].g));
     chan_send(seats[0].door, 11);
     wg_wait(&wg);
+}
+
+static void come_and_go(void)
+{
+    struct seat seats[40];
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    take_seats(seats, 40, &wg);
+    for (int i = 0; i < 40; i += 2)
+        CHECK_STR(seats[i].buf, "nothing yet");
+    for (int i = 0; i < 40; i++)
+        chan_send(seats[i].door, 11);
+    wg_wait(&wg);
+}
+
+TEST_PLAIN(also_where_userfaultfd_is_forbidden)
+{
+    rn__os_no_userfaultfd = true;
+    needs_the_kernel();
+    rn_os_away_end();
+    CHECK_EQ(rn_run(come_and_go), 0);
 }
 
 static chan(int) never;

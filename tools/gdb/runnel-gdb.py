@@ -8,15 +8,19 @@
 A core that gdb's own `gcore` wrote has no goroutines in it: it stops at the first guard page.  One that the
 kernel wrote is whole.
 
+A goroutine whose stack was put away (RUNNEL_HIBERNATE) is listed by the function that it began with; `goroutine N` brings
+its stack back first, in a running program.
+
 How: a goroutine that is switched away has its registers at g->sp (src/arch/<cpu>/switch.S).  For the time of a
 command the innermost frame is declared, by a frame unwinder, to have been called from there.  Nothing in the
-process is changed, so that it works on a core.
+process is changed otherwise, so that it works on a core.
 """
 
 import gdb
 import gdb.unwinder
 
 RUNNABLE, RUNNING, WAITING = 1, 2, 3  # enum rn_status
+AWAY = 3  # enum rn_hib
 CHUNK = 256  # records in a chunk (sched/stack.c)
 
 # What the switch leaves at g->sp, in words from there; the stack pointer afterwards.
@@ -110,6 +114,30 @@ def state(g):
     return {RUNNABLE: "runnable", RUNNING: "running"}.get(status, "dead")
 
 
+def is_away(g):
+    return number(g["hib"]) >= AWAY
+
+
+def is_live():
+    return any(thread.is_valid() for thread in gdb.selected_inferior().threads()) and \
+        gdb.selected_inferior().connection is not None and gdb.selected_inferior().connection.type != "core"
+
+
+def bring_back(g):
+    """Its stack is to be looked at."""
+    if not is_away(g):
+        return
+    if not is_live():
+        raise gdb.GdbError("goroutine %d's stack was put away; what was in use of it, from %#x on, is at %#x" %
+                           (number(g["id"]), number(g["sp"]), number(g["kept"])))
+    gdb.parse_and_eval("(void)rn__hib_stay((struct rn_g *)%d)" % int(g.address))
+    gdb.invalidate_cached_frames()
+
+
+def began_with(g):
+    return str(gdb.parse_and_eval("(void (*)(void))%d" % number(g["entry"]))).split("<")[-1].rstrip(">") + " ()"
+
+
 def saved_registers(g):
     layout, (sp_name, sp_words) = LAYOUT[gdb.selected_inferior().architecture().name()]
     sp = number(g["sp"])
@@ -189,6 +217,9 @@ class InfoGoroutines(gdb.Command):
     def invoke(self, argument, from_tty):
         for g in goroutines():
             name = ' "%s"' % g["name"].string() if number(g["name"]) else ""
+            if is_away(g):
+                print("%5d%s [%s, put away] %s" % (number(g["id"]), name, state(g), began_with(g)))
+                continue
             with As(g) as frame:
                 text = describe(user_frame(frame))
             print("%5d%s [%s] %s" % (number(g["id"]), name, state(g), text))
@@ -206,6 +237,7 @@ class Goroutine(gdb.Command):
             raise gdb.GdbError("goroutine N COMMAND")
         g = find(int(words[0]))
         command = words[1] if len(words) > 1 else "bt"
+        bring_back(g)
         with As(g) as frame:
             if command in ("bt", "backtrace", "where"):
                 self.backtrace(frame)

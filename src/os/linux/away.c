@@ -31,10 +31,10 @@
 enum { GUARD_INSTALL = 102, GUARD_REMOVE = 103 }; /* Linux 6.13 */
 enum { USER_MODE_ONLY = 1 };                      /* UFFD_USER_MODE_ONLY */
 
+bool rn__os_no_userfaultfd;
 static int faults = -1;                /* userfaultfd */
 static int memory = -1;                /* /proc/self/mem */
 static rn_atomic(uint32_t) * original; /* 1; 0 in a copy of the process */
-static bool works;
 
 /* ---- taking away --------------------------------------------------------------------------------- */
 
@@ -141,7 +141,7 @@ void rn_os_away_range(void *p, size_t n)
 static void open_faults(void)
 {
     struct uffdio_api api = {.api = UFFD_API};
-    faults = (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | USER_MODE_ONLY);
+    faults = rn__os_no_userfaultfd ? -1 : (int)syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK | USER_MODE_ONLY);
     if (faults >= 0 && ioctl(faults, UFFDIO_API, &api) != 0) {
         close(faults);
         faults = -1;
@@ -177,20 +177,51 @@ static bool find_out(char *two)
     return faults >= 0 || (memory >= 0 && try_way(page, rn_os_page, write_in, from));
 }
 
-static void begin_once(void)
+static void close_both(void)
+{
+    if (faults >= 0)
+        close(faults);
+    if (memory >= 0)
+        close(memory);
+    if (original)
+        munmap(original, rn_os_page);
+    faults = memory = -1;
+    original = NULL;
+}
+
+static bool begin(void)
 {
     char *two = rn__fence_asymmetric ? rn_os_map(2 * rn_os_page, rn_os_page) : NULL;
-    works = two && find_out(two);
+    bool ok = two && find_out(two);
     if (two)
         rn_os_unmap(two, 2 * rn_os_page);
+    if (!ok)
+        close_both();
+    return ok;
 }
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static enum { UNKNOWN, OPEN, CLOSED, MISSING } state; /* guarded by lock */
 
 bool rn_os_away_begin(void)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
     rn_os_init();
-    pthread_once(&once, begin_once);
-    return works;
+    pthread_mutex_lock(&lock);
+    if (state == UNKNOWN || state == CLOSED)
+        state = begin() ? OPEN : MISSING;
+    bool open = state == OPEN;
+    pthread_mutex_unlock(&lock);
+    return open;
+}
+
+void rn_os_away_end(void)
+{
+    pthread_mutex_lock(&lock);
+    if (state == OPEN) {
+        close_both();
+        state = CLOSED;
+    }
+    pthread_mutex_unlock(&lock);
 }
 
 bool rn_os_away_safe(void)

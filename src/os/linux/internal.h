@@ -32,6 +32,8 @@ int rn__os_cgroup_processors(const char *root, int limit);
 
 /* For tests: as if the kernel had no pidfds. */
 extern bool rn__os_no_pidfd;
+/* For tests: as if userfaultfd were forbidden. */
+extern bool rn__os_no_userfaultfd;
 
 /* Whether this is the handler for faults and SIGQUIT of fault.c. */
 bool rn__os_is_fault_handler(const struct sigaction *a);
