@@ -60,7 +60,9 @@ static void sleeper(int i)
         uint64_t got = wait_deep(i, (int)(round + (uint64_t)i) % 9, seed ^ round);
         for (int k = 0; k < WORDS; k++)
             CHECK_EQ(c.own[k], seed + (uint64_t)k);
+        rn_mutex_lock(&c.lock);
         CHECK_EQ(c.a, c.b);
+        rn_mutex_unlock(&c.lock);
         rn_add_relaxed(&rounds_done, 1); /* relaxed: a count */
         if (!got)
             break;
