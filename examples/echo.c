@@ -85,6 +85,7 @@ static int demonstrate(void)
     chan(bool) in_time = chan_make(bool, 0);
     rn_context *stop = ctx_with_cancel(ctx_background());
     defer(chan_free, in_time);
+    defer(ctx_cancel, stop);
     if (net_listen("tcp", "127.0.0.1:0", &l) != 0)
         return 1;
     defer(net_listener_free, l);

@@ -92,12 +92,14 @@ static int demonstrate(void)
     char server_at[RN_ADDR_TEXT], proxy_at[RN_ADDR_TEXT];
     rn_listener *server, *proxy;
     rn_conn *c;
+    rn_waitgroup serving = {0};
     rn_context *stop = ctx_with_cancel(ctx_background());
+    defer(wg_wait, &serving);
     defer(ctx_cancel, stop);
     if (listen_somewhere(&server, server_at) || listen_somewhere(&proxy, proxy_at))
         return 1;
     go(count_bytes, server);
-    go(serve, proxy, server_at, stop);
+    wg_go(&serving, serve, proxy, server_at, stop);
     if (net_dial("tcp", proxy_at, &c) || net_write(c, question, sizeof question) < 0 || net_close_write(c))
         return 1;
     for (size_t have = 0; have < sizeof answer - 1;) {
