@@ -19,7 +19,7 @@ ask() {
 serve() {
     [ -d files ] || mkdir files
     case $1 in
-    https) server_start ./http_files files 127.0.0.1:PORT cert.pem key.pem && base=https://localhost:${server##*:} ;;
+    https) server_start ./http_files files 127.0.0.1:PORT cert.pem key.pem && base=https://$server ;;
     *) server_start ./http_files files 127.0.0.1:PORT && base=http://$server ;;
     esac
 }
@@ -94,7 +94,7 @@ tool() {
 
 certificate() {
     openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=localhost \
-        -addext subjectAltName=DNS:localhost
+        -addext subjectAltName=DNS:localhost,IP:127.0.0.1
 }
 
 common() {
