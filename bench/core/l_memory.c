@@ -41,6 +41,16 @@ static void measure_blocked(int n)
     stat_point("l.blocked_wake", n, "ns", woken / n);
 }
 
+/* More than fit into memory while they are awake: those that were started come to rest first. */
+static void pace(double before, int started)
+{
+    enum { EVERY = 100000 };
+    if (!getenv("RUNNEL_HIBERNATE") || started % EVERY != 0)
+        return;
+    while (stat_resident() - before > 2e9 + 1000.0 * started)
+        rn_sleep(10 * RN_MILLISECOND);
+}
+
 /* Parked for long: bytes at first and when it has come to rest, what rest took of processors, and waking all. */
 static void measure_parked(int n)
 {
@@ -48,8 +58,10 @@ static void measure_parked(int n)
     chan(long) c = chan_make(long, 0);
     rn_waitgroup wg = RN_WAITGROUP_INIT;
     wg_add(&wg, n);
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
         go(blocked, c, &wg);
+        pace(before, i);
+    }
     rn_sleep(SETTLE_MS * RN_MILLISECOND);
     double at_first = stat_resident() - before, cpu = stat_cpu(), last = 0, now = at_first;
     for (int still = 0; still < 5; still = now == last ? still + 1 : 0) {
