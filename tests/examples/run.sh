@@ -8,7 +8,7 @@
 #     # stderr TEXT        a line that its stderr must have, word for word
 #     # sorted             the order of the lines is free
 #     # replace s/A/B/     for sed -E: what differs from run to run
-# `sh tests/examples/run.sh NAME…` runs only these.
+# `sh tests/examples/run.sh NAME…` runs only these; EXAMPLES_OPTIONS=-race builds them so.
 . "$(dirname "$0")/../tap.sh"
 cd "$RUNNEL_ROOT" || exit 1
 expected=examples/expected
@@ -31,9 +31,10 @@ try() {
     want=$expected/$1.txt
     mkdir -p "$(dirname "$made")"
     [ -f "$want" ] || { echo "there is no $want"; return 1; }
-    CFLAGS="-O1 -Wall -Wextra -Werror" "$RUNNEL" build -o "$made" "examples/$1.c" || return 1
+    # shellcheck disable=SC2086 # options are words
+    CFLAGS="-O1 -Wall -Wextra -Werror" "$RUNNEL" build ${EXAMPLES_OPTIONS-} -o "$made" "examples/$1.c" || return 1
     # shellcheck disable=SC2046 # the arguments are words
-    timeout 30 "$made" $(instruction "$want" arguments) >"$made.out" 2>"$made.err" </dev/null
+    timeout 60 "$made" $(instruction "$want" arguments) >"$made.out" 2>"$made.err" </dev/null
     status=$?
     wanted=$(instruction "$want" status)
     bad=0
