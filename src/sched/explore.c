@@ -53,6 +53,7 @@ static struct {
     struct rn_g *forced;          /* chosen already, for the switch that follows */
     struct rn_g *main;            /* has returned, and waits for the others to come to rest */
     uint32_t main_at;
+    rn_time main_ended; /* when; on the coarse clock, as waiting_since */
     uint64_t luck, lowest;
     uint32_t *index; /* of the plan: a table by g and nth, of 1 + place */
     uint32_t mask;
@@ -513,23 +514,47 @@ static bool pass_time(struct rn_m *m)
     return true;
 }
 
-static void count_left(struct rn_g *g, void *n)
+struct left {
+    uint32_t stuck;
+    bool asleep; /* somebody, since before main returned */
+};
+
+static bool has_timeout(struct rn_wheel_entry *e, void *g)
 {
-    /* relaxed, both: everybody is asleep. */
+    const char *at = (const char *)e;
+    return at >= ((struct rn_g *)g)->stack_lo && at < ((struct rn_g *)g)->stack_hi;
+}
+
+static void count_left(struct rn_g *g, void *arg)
+{
+    struct left *left = arg;
+    /* relaxed, all: no other thread. */
     uint8_t status = rn_load_relaxed(&g->status), why = rn_load_relaxed(&g->waiting);
     bool outside = why == RN_WAIT_EXTERNAL || why == RN_WAIT_SIGNAL ||
                    (why == RN_WAIT_IO && rn_load_relaxed(&rn__external_wakers) != rn__simulated_wakers());
-    if (g->kind == RN_G_GOROUTINE && g != ex.main && status == RN_G_WAITING && !outside)
-        ++*(uint32_t *)n;
+    if (g->kind != RN_G_GOROUTINE || g == ex.main || status != RN_G_WAITING || outside)
+        return;
+    bool before = rn_load_relaxed(&g->waiting_since) <= ex.main_ended;
+    if (is_over() && rn_wheel_any(&rn__procs[0].wheel, has_timeout, g))
+        left->asleep |= before;
+    else if (before || !is_over())
+        left->stuck++;
+}
+
+/* How many wait for ever.  While others go round, as tickers do, those count that have waited since main
+ * returned, though everybody who slept then has been awake. */
+static uint32_t count_stuck(void)
+{
+    struct left left = {0, false};
+    rn__g_each(count_left, &left);
+    return is_over() && (left.asleep || rn_load_relaxed(&rn__external_wakers)) ? 0 : left.stuck;
 }
 
 /* All have come to rest: the main goroutine goes on to end the run, unless some were left behind. */
 static struct rn_g *back_to_main(void)
 {
     struct rn_g *main = ex.main;
-    uint32_t left = 0;
-    if (!is_over())
-        rn__g_each(count_left, &left);
+    uint32_t left = count_stuck();
     if (left) {
         rn__explore->leaked = true;
         rn_store_relaxed(&main->status, RN_G_DEAD); /* relaxed: no other thread; it is not to be listed */
@@ -596,6 +621,7 @@ void rn__explore_drain(void)
         return;
     ex.main = rn__self();
     ex.main_at = rn__explore->events;
+    ex.main_ended = rn__coarse_now();
     rn__park(RN_WAIT_NONE, NULL);
     __asm__ volatile("" : : "r"(gap) : "memory");
 }

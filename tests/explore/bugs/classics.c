@@ -597,3 +597,45 @@ TEST(fixed_timeout_against_answer)
 {
     ask_late(1);
 }
+
+/* One who goes round for ever does not hide those who are left behind. */
+static void drum(rn_atomic(bool) * stop)
+{
+    while (!*stop)
+        rn_sleep(10 * RN_MILLISECOND);
+}
+
+static void exchange_late(chan(int) from, chan(int) to)
+{
+    chan_recv(from);
+    chan_send(to, 1);
+}
+
+TEST(buggy_pair_beside_a_ticker)
+{
+    static rn_atomic(bool) stop;
+    chan(int) a = chan_make(int, 0), b = chan_make(int, 0);
+    go(drum, &stop);
+    go(exchange_late, a, b);
+    go(exchange_late, b, a);
+}
+
+static void answer_in_an_hour(chan(int) c)
+{
+    rn_sleep(RN_HOUR);
+    chan_send(c, 1);
+}
+
+static void take_one(chan(int) c)
+{
+    chan_recv(c);
+}
+
+TEST(fixed_ticker_and_late_answer)
+{
+    static rn_atomic(bool) stop;
+    chan(int) c = chan_make(int, 0);
+    go(drum, &stop);
+    go(answer_in_an_hour, c);
+    go(take_one, c);
+}
