@@ -97,11 +97,19 @@ no_tests() {
     mkdir -p none && cd none && "$RUNNEL" test 2>../out
     [ $? = 1 ] && [ "$(wc -l <../out)" = 1 ] && grep -q 'no \*_test.c' ../out
 }
+named_files() {
+    mkdir -p named && printf '#include <runnel.h>\nint rn_main(int argc, char **argv)\n{\n    (void)argv;\n    return argc + 4;\n}\n' >named/five.c
+    cp bad/sub/bad_test.c named
+    "$RUNNEL" test named/five.c >out
+    [ $? = 1 ] && cat out && grep -q 'named/five.c:1: rn_main returned 5' out && grep -qx '# 0 passed, 1 failed' out &&
+        "$RUNNEL" test -run fine named/*_test.c >out && grep -qx '# 1 passed, 0 failed' out
+}
 
 check "a new project runs and passes its test" new_project
 check "new refuses to overwrite" refuses_to_overwrite
 check "failures have file and line" failures
 check "-run chooses" pattern
+check "only the files that are named, and a program's rn_main as a test" named_files
 check "a test that hangs is ended, with its goroutines listed" timeout_is_reported
 check "a test that does not compile is a failure" does_not_compile
 check "a directory without tests" no_tests
