@@ -10,16 +10,23 @@ if ! command -v valgrind >/dev/null || [ ! -e /usr/include/valgrind/callgrind.h 
     skip "$name" "valgrind is not installed"
 elif [ "$(uname -m)" != x86_64 ] || ! cc --version 2>/dev/null | head -n 1 | grep -q ' 12\.'; then
     skip "$name" "the counts are those of gcc 12 on x86-64"
-elif ! RUNNEL=$RUNNEL bench/instructions/measure >"$tap_dir/now" 2>"$tap_dir/said"; then
+elif ! RUNNEL=$RUNNEL bench/instructions/measure >"$tap_dir/first" 2>"$tap_dir/said"; then
     check "$name" sh -c 'cat "$0"; exit 1' "$tap_dir/said"
 else
-    while read -r path before; do
-        now=$(sed -n "s/^$path //p" "$tap_dir/now")
-        check "instructions of $path" awk -v path="$path" -v now="$now" -v before="$before" 'BEGIN {
-            most = before * 1.05 > before + 3 ? before * 1.05 : before + 3
-            printf "%s: %s instructions, %s before; if that is meant: bench/instructions/measure -update\n", path, now, before
-            exit now == "" || now > most
-        }'
-    done <$baseline
+    over() { # COUNTS: the paths of which there are more than allowed, with what is and what was
+        awk 'NR == FNR { now[$1] = $2; next } {
+            most = $2 * 1.05 > $2 + 3 ? $2 * 1.05 : $2 + 3
+            if (!($1 in now) || now[$1] > most) print $1 ": " now[$1] " instructions, " $2 " before"
+        }' "$1" $baseline
+    }
+    # Once more when it seems so: on a busy machine the monitor thread may have interfered every time.
+    if [ -n "$(over "$tap_dir/first")" ]; then
+        RUNNEL=$RUNNEL bench/instructions/measure >"$tap_dir/second"
+        cat "$tap_dir/second" >>"$tap_dir/first"
+        sort -k1,1 -k2,2nr "$tap_dir/first" >"$tap_dir/both" # the smaller one comes last and counts
+        mv "$tap_dir/both" "$tap_dir/first"
+    fi
+    over "$tap_dir/first" >"$tap_dir/over"
+    check "$name" sh -c 'cat "$0"; echo "If that is meant: bench/instructions/measure -update"; [ ! -s "$0" ]' "$tap_dir/over"
 fi
 finish

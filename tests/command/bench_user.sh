@@ -74,12 +74,19 @@ END
 
 # One line of the output: NAME, and what must follow ns/op.
 line() { grep -qE "^Benchmark$1-2	 *[1-9][0-9]*	 *[0-9.]+ ns/op$2\$" out || { cat out; return 1; }; }
-figures() {
+figures_once() {
     "$RUNNEL" test -bench 'allocates|ping|by_n' >out || { cat out; return 1; }
     grep -qx 'goos: linux' out && grep -qx 'pkg: one_test' out && grep -qx PASS out && ! grep -q TAP out &&
         line Allocates '	 *[0-9.]+ MB/s	 *2.50 things/op	 *200 B/op	 *2 allocs/op	 *[0-9.]+ switches/op' &&
         line Ping_pong '	 *0 B/op	 *0 allocs/op	 *[12]\.[0-9]+ switches/op' &&
         line By_n '	 *[0-9]+ B/op	 *[0-9]+ allocs/op	 *[0-9.]+ switches/op'
+}
+# On a busy machine a benchmark may be over after one operation, with what the process does at its beginning in it.
+figures() {
+    for _ in 1 2 3 4; do
+        figures_once && return 0
+    done
+    return 1
 }
 count() { "$RUNNEL" test -bench allocates -count 3 >out && cat out && [ "$(grep -c '^BenchmarkAllocates' out)" = 3 ]; }
 failures() {
@@ -88,7 +95,7 @@ failures() {
         grep -qx -- '--- FAIL: dies' out && grep -q 'panic: oh no' out && ! grep -q ^BenchmarkWrong out &&
         grep -q BenchmarkAllocates out
 }
-# The words of gperftools' format; at least one sample has this program's function in it.
+# The words of gperftools' format, and the maps behind the samples.
 profile() {
     RUNNEL_BENCH_TIME=0.3 "$RUNNEL" test -bench by_n -cpuprofile cpu.out >out 2>err || { cat out err; return 1; }
     cat err
