@@ -40,8 +40,8 @@ static void ratio_chart(const struct bench *b, int go, int rows, double top, dou
     fprintf(
         to,
         "EOD\nset origin 0,%g\nset size 1,%g\nset lmargin 40\nset rmargin 4\nset logscale x 10\nset grid x\n"
-        "set title 'runnel / Go: below 1 runnel needs less (for rates: does less)'\nset yrange [0:%d]\nset xrange [0.005:5]\n"
-        "set arrow 1 from 1,0 to 1,%d nohead lc rgb '#999999'\nset key top right\n"
+        "set title 'runnel / Go: below 1 runnel needs less (for rates: does less)'\nset yrange [0:%d]\nset xrange [0.02:20]\n"
+        "set arrow 1 from 1,0 to 1,%d nohead lc rgb '#999999'\nset key bottom left\n"
         "plot $ratios using 1:4:2:3:ytic(5) with xerrorbars pt 7 ps 0.5 lc rgb '#1565c0' title 'median and spread', "
         "$ratios using 6:4 with points pt 2 ps 0.6 lc rgb '#c62828' title 'target'\n"
         "unset arrow 1\nunset lmargin\nunset rmargin\nunset xrange\nunset yrange\nunset logscale\nunset ytics\nset ytics\n",
