@@ -230,7 +230,7 @@ bool rn__work_somewhere(void)
     if (rn_load_relaxed(&s->global_n) != 0) /* relaxed, all: after the heavy fence */
         return true;
     for (uint32_t i = 0; i < s->procs_made; i++)
-        if (rn_runq_length(&rn__procs[i].runq) != 0)
+        if (rn_runq_length(&rn__procs[i].runq) != 0 || rn_deque_length(&rn__procs[i].fresh) != 0)
             return true;
     return false;
 }

@@ -32,8 +32,8 @@ static struct rn_g *steal_once(struct rn_m *m)
             continue;
         if (rn_runq_steal_from(&victim->runq, &p->runq))
             return rn_runq_pop(&p->runq);
-        struct rn_g *g = after_timers(m, victim);
-        if (g)
+        struct rn_g *g = rn_deque_steal(&victim->fresh);
+        if (g || (g = after_timers(m, victim)) != NULL)
             return g;
     }
     return rn__pop_global(p);

@@ -82,6 +82,19 @@ static bool look_at(struct rn_p *p, rn_time now)
     return retake(p);
 }
 
+/* Newest first is unfair while more are started all the time: who has waited for a time slice is to wait in line. */
+static void look_at_fresh(struct rn_p *p, rn_time now)
+{
+    uint32_t head = rn_load_relaxed(&p->fresh.head); /* relaxed: a hint, as the length */
+    if (head != p->seen_fresh || rn_deque_length(&p->fresh) == 0) {
+        p->seen_fresh = head;
+        p->seen_fresh_at = now;
+    } else if (now - p->seen_fresh_at >= SLICE * RN_MILLISECOND) {
+        p->seen_fresh_at = now;
+        rn_store_relaxed(&p->fresh_is_old, true); /* relaxed: a hint */
+    }
+}
+
 void rn__monitor_wake_locked(void)
 {
     rn__sched.monitor_asleep = false;
@@ -199,8 +212,10 @@ void *rn__monitor(void *arg)
         rn_time now = rn__choose_now();
         rn_store_relaxed(&s->coarse, now); /* relaxed: a moment */
         bool took = false;
-        for (uint32_t i = 0; i < s->procs_made; i++)
+        for (uint32_t i = 0; i < s->procs_made; i++) {
+            look_at_fresh(&rn__procs[i], now);
             took |= look_at(&rn__procs[i], now);
+        }
         replace_poller(now);
         wake_for_missed_work();
         if (rn_load_relaxed(&s->worker_wanted)) { /* relaxed: a hint */

@@ -49,21 +49,59 @@ void rn__to_loop(struct rn_m *m, struct rn_g *g, struct rn_g *hint)
     rn__switch_to(m, g, &m->g0);
 }
 
+/* What has waited for long enough behind newer ones waits in the ring now, where all get their turn. */
+static void fresh_to_ring(struct rn_p *p)
+{
+    rn_store_relaxed(&p->fresh_is_old, false); /* relaxed: the monitor's hint */
+    for (uint32_t n = rn_deque_length(&p->fresh); n > 0 && rn_runq_length(&p->runq) < RN_RUNQ_SIZE / 2; n--) {
+        struct rn_g *g = rn_deque_steal(&p->fresh);
+        if (!g)
+            return;
+        rn_runq_push(&p->runq, g);
+    }
+}
+
+/* From the queues: who has run before first, in their order; else the newest of those that have not (deque.h),
+ * or the oldest when none of them has had a turn for long. */
+static struct rn_g *next_queued(struct rn_p *p)
+{
+    enum { WAITS = 32 };
+    struct rn_g *g;
+    if (__builtin_expect(rn_load_relaxed(&p->fresh_is_old), 0)) /* relaxed: a hint */
+        fresh_to_ring(p);
+    if (p->waits++ < WAITS && (g = rn_runq_pop(&p->runq)) != NULL)
+        return g;
+    g = p->waits < WAITS ? rn_deque_pop(&p->fresh) : rn_deque_steal(&p->fresh);
+    p->waits = 0;
+    return g ? g : rn_runq_pop(&p->runq);
+}
+
+/* Instead of `next`, which has had many turns in a row: a goroutine that has run; or, when none of those that
+ * have not has had a turn for long, the oldest of them. */
+static struct rn_g *next_instead(struct rn_p *p)
+{
+    enum { WAITS = 32 };
+    p->streak = 0;
+    struct rn_g *g = rn_runq_pop(&p->runq);
+    if (!g && p->waits++ >= WAITS) {
+        p->waits = 0;
+        g = rn_deque_steal(&p->fresh);
+    }
+    return g;
+}
+
 /* The owner's next goroutine: the one just woken, but not for ever while others wait. */
 struct rn_g *rn__next_local(struct rn_p *p)
 {
     enum { STREAK = 32 };
-    struct rn_g *next = rn_load_relaxed(&p->next); /* relaxed: only the owner writes it */
-    if (!next || p->streak >= STREAK) {
-        struct rn_g *g = rn_runq_pop(&p->runq);
+    struct rn_g *next = rn_load_relaxed(&p->next), *g; /* relaxed: only the owner writes it */
+    if (!next) {
         p->streak = 0;
-        if (g)
-            return g;
+        return next_queued(p);
     }
-    if (next) {
-        rn_store_relaxed(&p->next, NULL);
-        p->streak++;
-    }
+    if (p->streak++ >= STREAK && (g = next_instead(p)) != NULL)
+        return g;
+    rn_store_relaxed(&p->next, NULL);
     return next;
 }
 

@@ -1,5 +1,5 @@
-/* Where runnable goroutines wait: each processor's `next` and ring, and the global queue for what
- * does not fit, for goroutines that lost their processor, and for plain threads that wake somebody.
+/* Where runnable goroutines wait: each processor's `next`, its ring, its deque of goroutines that have not run
+ * yet, and the global queue for what does not fit, for goroutines that lost their processor, and for plain threads that wake somebody.
  *
  * The global queue is guarded by sched.lock; its length may be read without.  Whoever queues
  * something calls rn__wake_idle afterwards. */
@@ -57,15 +57,32 @@ void rn__push_last(struct rn_p *p, struct rn_g *g)
         overflow(p, g);
 }
 
-void rn__push_next(struct rn_p *p, struct rn_g *g)
+/* Puts g into `next`, and what was there into a queue.  False: fresh was full. */
+static bool push_next(struct rn_p *p, struct rn_g *g, bool fresh)
 {
     /* relaxed: only the owner touches next; others look at it for reports. */
     struct rn_g *kicked = rn_load_relaxed(&p->next);
-    if (rn__exploring() && rn__explore_ready(g))
-        return;
+    bool kicked_fresh = p->next_is_fresh, room = true;
     rn_store_relaxed(&p->next, g);
-    if (kicked)
+    p->next_is_fresh = fresh;
+    if (!kicked)
+        return true;
+    if (kicked_fresh)
+        room = rn_deque_push(&p->fresh, kicked);
+    if (!kicked_fresh || !room)
         rn__push_last(p, kicked);
+    return room;
+}
+
+void rn__push_next(struct rn_p *p, struct rn_g *g)
+{
+    if (!rn__exploring() || !rn__explore_ready(g))
+        push_next(p, g, false);
+}
+
+bool rn__push_fresh(struct rn_p *p, struct rn_g *g)
+{
+    return (rn__exploring() && rn__explore_ready(g)) || push_next(p, g, true);
 }
 
 /* A fair share of the global queue: its first goroutine is returned, others go to p's ring. */
@@ -117,5 +134,5 @@ struct rn_g *rn__exchange_global(struct rn_p *p)
 bool rn__p_has_work(struct rn_p *p)
 {
     /* relaxed: a hint for whoever looks from outside. */
-    return rn_runq_length(&p->runq) != 0 || rn_load_relaxed(&p->next) != NULL;
+    return rn_runq_length(&p->runq) != 0 || rn_deque_length(&p->fresh) != 0 || rn_load_relaxed(&p->next) != NULL;
 }

@@ -16,6 +16,7 @@
 #include "arch/arch.h"
 #include "base/wheel.h"
 #include "sched/own.h"
+#include "sched/deque.h"
 #include "sched/runq.h"
 #include "sched/sched.h"
 
@@ -30,6 +31,10 @@ struct rn_p {
     rn_atomic(struct rn_g *) next; /* the goroutine just woken; any reads, only the owner writes */
     struct rn_runq runq;           /* any: as runq.h says */
     uint32_t share_end;            /* the ring's tail after the last share of the global queue */
+    struct rn_deque fresh;         /* goroutines that have not run yet; any: as deque.h says */
+    rn_atomic(bool) fresh_is_old;  /* the monitor says so: some have waited for long */
+    bool next_is_fresh;            /* the owner's, as the following */
+    uint32_t waits;                /* turns of runq, and long streaks of next, since one of fresh */
 
     struct rn_g *free; /* goroutine records with stacks */
     uint32_t free_n;
@@ -45,6 +50,8 @@ struct rn_p {
     uint32_t seen_tick;
     rn_time seen_at;
     int64_t seen_cpu;
+    uint32_t seen_fresh;
+    rn_time seen_fresh_at;
 } __attribute__((aligned(128)));
 
 struct rn_m {
@@ -139,6 +146,8 @@ void rn__preempt(void);
 /* ---- queue.c ------------------------------------------------------------------------------------ */
 
 void rn__push_next(struct rn_p *p, struct rn_g *g);
+/* A goroutine that has not run yet: false when there was hardly room, and its starter should let others go first. */
+bool rn__push_fresh(struct rn_p *p, struct rn_g *g);
 void rn__push_last(struct rn_p *p, struct rn_g *g);
 void rn__push_global(struct rn_g *first, struct rn_g *last, uint32_t n);
 struct rn_g *rn__pop_global(struct rn_p *p); /* moves a fair share to p's queue */

@@ -88,8 +88,7 @@ static bool queue_new(struct rn_m *m, struct rn_g *g)
 {
     bool full = false;
     if (m->p) {
-        full = rn_runq_length(&m->p->runq) >= RN_RUNQ_SIZE;
-        rn__push_next(m->p, g);
+        full = !rn__push_fresh(m->p, g);
     } else {
         rn__push_global(g, g, 1);
     }
