@@ -237,6 +237,14 @@ struct rn_test_guard {
 /* Ends the test's process; the test counts as skipped, for this reason (no newline). */
 RN_PUBLIC RN_NORETURN void rn_test_skip(const char *reason);
 
+/* Under `runnel test` (RUNNEL_TEST_LEAKS=1 in the environment) a test fails when it leaves goroutines, timers, channels
+ * or descriptors behind; each is named.  Goroutines that are about to end when its function returns are waited for, up
+ * to three seconds.  A test that means to leave something calls this first. */
+RN_PUBLIC void rn_test_leaks_ok(void);
+#ifndef RN_NO_SHORT_NAMES
+#define test_leaks_ok rn_test_leaks_ok
+#endif
+
 /* A seed for what a test chooses at random; the same all through one run.  RUNNEL_SEED sets it; a
  * failing test that asked for it prints it. */
 RN_PUBLIC uint64_t rn_test_seed(void);

@@ -10,6 +10,8 @@
 struct rn_g;
 struct rn_panic;
 
+enum rn_made { RN_MADE_CHANNEL, RN_MADE_TIMER };
+
 struct rn_hooks {
     /* Prints every goroutine with state, waiting time, trace and start to stderr.  `uc` is the
      * ucontext of a fault or signal on this thread, or NULL. */
@@ -21,12 +23,32 @@ struct rn_hooks {
     /* Writes where in the source pc is: "file:line" to `where`, the function's name to `function` (n bytes each).
      * False when it is unknown or in the library itself. */
     bool (*place)(uintptr_t pc, char *where, char *function, size_t n);
+    /* A channel that is to be freed was made, or a timer was set; and a channel was freed.  For the test runner. */
+    void (*made)(const void *object, enum rn_made what);
+    void (*gone)(const void *object);
     /* By the monitor, now and then: answers what a signal has asked for. */
     void (*answer_request)(void);
     /* By the main goroutine when its function has returned; returns the status to end with. */
     int (*main_returned)(int status);
 };
 extern struct rn_hooks rn__hooks;
+
+#ifdef RN_MODEL
+#define rn__tell_made(object, what) ((void)(object))
+#define rn__tell_gone(object) ((void)(object))
+#else
+static inline void rn__tell_made(const void *object, enum rn_made what)
+{
+    if (rn__hooks.made)
+        rn__hooks.made(object, what);
+}
+
+static inline void rn__tell_gone(const void *object)
+{
+    if (rn__hooks.gone)
+        rn__hooks.gone(object);
+}
+#endif
 
 /* In src/debug; a run begins and ends with these.  The only names of it that lower layers know. */
 void rn__debug_start(void);

@@ -6,6 +6,7 @@
  */
 #include "chan/chan.h"
 #include "base/alloc.h"
+#include "base/hooks.h"
 #include "chan/done.h"
 #include "chan/match.h"
 #include "chan/race.h"
@@ -53,6 +54,8 @@ void *rn__chan_make(size_t elem, size_t align, long long n, bool try_)
     } else if (!try_) {
         rn_panic("chan_make: out of memory");
     }
+    if (c)
+        rn__tell_made(c, RN_MADE_CHANNEL);
     return c;
 }
 
@@ -109,6 +112,7 @@ void rn__chan_free_quietly(struct rn_chan *c)
     }
     rn__chan_destroy(c);
     rn__turns_free(c);
+    rn__tell_gone(c);
     rn__chan_bury(c);
 }
 

@@ -12,6 +12,7 @@
  * fire does not take it.  Lock order: a timer's (rank SYNC), then TIMERS, then CHAN.
  */
 #include "base/alloc.h"
+#include "base/hooks.h"
 #include "chan/chan.h"
 #include "chan/race.h"
 #include "chan/timer.h"
@@ -105,6 +106,7 @@ static void init(struct timer *t, rn_duration d, rn_duration period)
     rn__chan_init(&t->chan, sizeof(rn_time), 1, &t->value);
     t->chan.timer = true;
     rn__chan_race_set(&t->chan);
+    rn__tell_made(&t->entry, RN_MADE_TIMER);
     rn__timer_start(&t->entry, rn_time_add(rn__now(), d));
 }
 

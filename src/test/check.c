@@ -13,6 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
+bool rn__test_failed_here;
 static int report_fd = -1;
 static struct rn_text *report_text;
 static pthread_mutex_t report_lock = PTHREAD_MUTEX_INITIALIZER; /* guards *report_text */
@@ -64,6 +65,7 @@ void rn_test_fail(const char *file, int line, const char *format, ...)
     for (char *c = text; *c; c++)
         if (*c == '\n')
             *c = ' ';
+    rn__test_failed_here = true;
     rn__test_report(RN_REPORT_FAIL, text);
 }
 

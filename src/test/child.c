@@ -31,7 +31,9 @@ _Noreturn static void be_child(const struct rn_test *t, int ends[PIPES][2])
     if (null >= 0)
         dup2(null, STDIN_FILENO);
     rn__test_report_to(ends[REPORTS][1], NULL);
+    rn__test_watch(t);
     t->run();
+    rn__test_watch_end();
     exit(0);
 }
 

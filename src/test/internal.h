@@ -77,6 +77,16 @@ bool rn__profile_close(void);
 void rn__profile_begin(void);
 void rn__profile_end(void);
 
+/* ---- leaks.c ---- */
+
+/* Set by the first failure of this process. */
+extern bool rn__test_failed_here;
+
+/* Around the run of t in a process of its own, if RUNNEL_TEST_LEAKS=1: whoever leaves something behind fails.
+ * rn__test_watch before the first thing that t could leave. */
+void rn__test_watch(const struct rn_test *t);
+void rn__test_watch_end(void);
+
 /* Runs t in a child process and waits for it; 0 or a negative errno when none could be started. */
 int rn__test_run_child(const struct rn_test *t, rn_duration limit, struct rn_result *result);
 
