@@ -15,7 +15,6 @@
 #include "sched/explore.h"
 #include "sched/rt.h"
 #include <dirent.h>
-#include <runnel/debug.h>
 #include <runnel/time.h>
 #include <stdlib.h>
 #include <string.h>
@@ -317,7 +316,6 @@ static __attribute__((noinline)) int main_returned(int status)
     if (l.others && is_watched()) {
         told = true;
         tell_goroutines(&l);
-        rn_debug_leaks();
     }
     if (is_watched()) {
         told = true;

@@ -1,4 +1,4 @@
-/* aarch64: marking a place and going back to it.  See arch/mark.h. */
+/* aarch64: marking a place and going back to it.  See base/mark.h. */
 
         .text
         .globl  rn__arch_mark

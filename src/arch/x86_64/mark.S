@@ -1,4 +1,4 @@
-/* x86-64: marking a place and going back to it.  See arch/mark.h. */
+/* x86-64: marking a place and going back to it.  See base/mark.h. */
 
         .text
         .globl  rn__arch_mark

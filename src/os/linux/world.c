@@ -12,7 +12,7 @@
  */
 #define _GNU_SOURCE 1
 #include "os/world.h"
-#include "arch/mark.h"
+#include "base/mark.h"
 #include "os/linux/internal.h"
 #include <errno.h>
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 /* setjmp and longjmp without what libc, or a sanitizer's runtime in its place, does besides: no locks, no memory, no
- * signal mask, no scrambled registers.  In assembly: <cpu>/mark.S. */
-#ifndef RN_ARCH_MARK_H
-#define RN_ARCH_MARK_H
+ * signal mask, no scrambled registers.  In assembly: src/arch/<cpu>/mark.S; declared here since src/os needs it. */
+#ifndef RN_BASE_MARK_H
+#define RN_BASE_MARK_H
 
 #include <stdint.h>
 
