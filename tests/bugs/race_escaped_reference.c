@@ -12,15 +12,19 @@ struct list {
     int item[ROOM], n;
 };
 
-static void append(struct list *l, int v)
+static void append(struct list *l, int n)
 {
-    mutex_lock(&l->mu);
-    l->item[l->n++] = v;
-    mutex_unlock(&l->mu);
+    for (int i = 0; i < n; i++) {
+        mutex_lock(&l->mu);
+        l->item[l->n++] = 1;
+        mutex_unlock(&l->mu);
+        rn_yield();
+    }
 }
 
-static void sum(struct list *l, int *to)
+static int sum(struct list *l)
 {
+    int total = 0;
     mutex_lock(&l->mu);
 #ifdef FIXED
     int copy[ROOM], n = l->n;
@@ -32,7 +36,16 @@ static void sum(struct list *l, int *to)
 #endif
     mutex_unlock(&l->mu);
     for (int i = 0; i < n; i++)
-        *to += items[i];
+        total += items[i];
+    return total;
+}
+
+static void watch(struct list *l, int *last)
+{
+    for (int i = 0; i < ROOM; i++) {
+        *last = sum(l);
+        rn_yield();
+    }
 }
 
 int rn_main(int argc, char **argv)
@@ -40,10 +53,11 @@ int rn_main(int argc, char **argv)
     (void)argc, (void)argv;
     rn_waitgroup wg = {0};
     struct list l = {0};
-    int total = 0;
-    wg_go(&wg, append, &l, 1);
-    wg_go(&wg, sum, &l, &total);
-    wg_go(&wg, append, &l, 2);
+    int last[2] = {0};
+    for (int i = 0; i < 2; i++) {
+        wg_go(&wg, append, &l, ROOM / 2);
+        wg_go(&wg, watch, &l, &last[i]);
+    }
     wg_wait(&wg);
-    return total <= 3 ? 0 : 1;
+    return last[0] <= ROOM && last[1] <= ROOM ? 0 : 1;
 }
