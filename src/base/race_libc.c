@@ -1,13 +1,8 @@
 /* Copies that the race detector does not see: see race_libc.h.  Empty in other builds. */
-#define _GNU_SOURCE 1
 #include <stddef.h>
 #include <stdint.h>
 
 #ifdef RN_RACE
-#include <sys/syscall.h>
-#include <unistd.h>
-
-struct epoll_event;
 void *rn__own_memcpy(void *to, const void *from, size_t n);
 void *rn__own_memmove(void *to, const void *from, size_t n);
 void *rn__own_memset(void *to, int c, size_t n);
@@ -17,7 +12,6 @@ int rn__own_strncmp(const char *a, const char *b, size_t n);
 size_t rn__own_strlen(const char *s);
 char *rn__own_strchr(const char *s, int c);
 char *rn__own_strrchr(const char *s, int c);
-int rn__own_epoll_ctl(int epoll, int op, int fd, struct epoll_event *event);
 
 /* The empty asm keeps the compiler from finding a memcpy in these loops. */
 #define OPAQUE(x) __asm__ volatile("" : "+r"(x))
@@ -110,11 +104,6 @@ char *rn__own_strrchr(const char *s, int c)
         if (!*s)
             return (char *)(uintptr_t)found;
     }
-}
-
-int rn__own_epoll_ctl(int epoll, int op, int fd, struct epoll_event *event)
-{
-    return (int)syscall(SYS_epoll_ctl, epoll, op, fd, event);
 }
 
 #endif
