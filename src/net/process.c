@@ -57,7 +57,9 @@ static void destroy(struct rn_process *p)
         rn__fd_free(p->watch);
     else if (p->pidfd >= 0)
         close(p->pidfd);
+    rn__race_own_begin(); /* the references are counted; the detector would want their holders ordered */
     rn_chan_free(p->done);
+    rn__race_own_end();
     rn__free(p);
 }
 
