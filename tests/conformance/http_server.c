@@ -488,7 +488,7 @@ TEST(files_ranges_and_conditions)
     const char *etag = strstr(answer, "ETag: ");
     REQUIRE(etag && sscanf(etag, "ETag: %79[^\r]", tag) == 1);
     snprintf(name, sizeof name, "If-None-Match: \"x\", %s", tag);
-    char request[512];
+    char request[1024];
 #define WITH(headers, ...)                                                                              \
     (snprintf(request, sizeof request, "GET /f/a.txt HTTP/1.1\r\nHost: h\r\n" CLOSE headers "\r\n\r\n", \
               ##__VA_ARGS__),                                                                           \
