@@ -153,6 +153,15 @@ void rn__fiber_after(struct rn_g *g, void *name)
     __tsan_switch_to_fiber(self, RN_FIBER_NO_SYNC);
 }
 
+/* Forgets what the detector knows of a stack, in pieces: a larger piece it maps anew, which would leave a mapping
+ * for itself; 30,000 goroutines' would be more than vm.max_map_count allows. */
+static void unmap_stack_shadow(void *self, uintptr_t lo, uintptr_t hi)
+{
+    const uintptr_t most = 8 * rn_os_page;
+    for (; lo < hi; lo += most)
+        unmap_shadow(self, lo, hi - lo < most ? hi - lo : most);
+}
+
 /* What a goroutine did comes before the end of the run, joined or not.  Without unmap_shadow the next
  * goroutine on this stack comes after this one: a race between the two is then overlooked, rather than
  * one reported that is none. */
@@ -165,7 +174,7 @@ void rn__fiber_destroy(struct rn_g *g)
         __tsan_release(g->stack_hi - 1);
     __tsan_switch_to_fiber(self, RN_FIBER_NO_SYNC);
     if (unmap_shadow)
-        unmap_shadow(self, (uintptr_t)g->stack_lo, (uintptr_t)(g->stack_hi - g->stack_lo));
+        unmap_stack_shadow(self, (uintptr_t)g->stack_lo, (uintptr_t)g->stack_hi);
     __tsan_destroy_fiber(g->fiber);
     g->fiber = NULL;
 }
