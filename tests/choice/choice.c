@@ -25,13 +25,18 @@ static rn_time still(void)
     return RN_SECOND;
 }
 
-/* Any of the goroutines that p has, by chance. */
+/* Any of the goroutines that p has, by chance: of all in the order of their start, since the order in which p gives
+ * them away depends on how long they have waited. */
 static struct rn_g *any(struct rn_p *p)
 {
     struct rn_g *all[RN_RUNQ_SIZE + 1];
     uint32_t n = 0;
-    for (struct rn_g *g; (g = rn__next_local(p)) != NULL;)
-        all[n++] = g;
+    for (struct rn_g *g; (g = rn__next_local(p)) != NULL; n++) {
+        uint32_t at = n;
+        for (; at > 0 && all[at - 1]->id > g->id; at--)
+            all[at] = all[at - 1];
+        all[at] = g;
+    }
     if (n == 0)
         return NULL;
     uint32_t chosen = (uint32_t)(seeded_random() % n);
