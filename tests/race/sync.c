@@ -63,8 +63,9 @@ HANDOVER(map_store, map_store(&map, key, key), CHECK(map_has(&map, key)))
 HANDOVER(map_store_and_delete, map_store(&map, key, key), map_delete(&map, key))
 
 /* Counted before either runs, in PAIR's first half; the waiter is the second. */
-CLEAN(waitgroup_clean, wg_add(&wg, 1); STEP(1); WRITE; wg_done(&wg), AWAIT(1); wg_wait(&wg); WRITE)
-RACY(waitgroup_racy, wg_add(&wg, 1); STEP(1); wg_done(&wg); WRITE; STEP(2), AWAIT(1); wg_wait(&wg); AWAIT(2); WRITE)
+CLEAN(waitgroup_clean, wg_add(&wg, 1); chan_send(c1, 1); WRITE; wg_done(&wg), (void)chan_recv(c1); wg_wait(&wg); WRITE)
+RACY(waitgroup_racy, wg_add(&wg, 1); chan_send(c1, 1); wg_done(&wg); WRITE; STEP(2), (void)chan_recv(c1); wg_wait(&wg);
+     AWAIT(2); WRITE)
 
 /* What starts and what ends. */
 CLEAN(go_clean, WRITE; wg_go(&wg, write_x); wg_wait(&wg), (void)0)

@@ -1,0 +1,111 @@
+/* Sockets, pipes, files, signals: what bytes that arrive order, and that the buffers of calls are seen. */
+#include "pairs.h"
+#include <runnel/fd.h>
+#include <runnel/file.h>
+#include <runnel/net.h>
+#include <runnel/signal.h>
+#include <signal.h>
+#include <unistd.h>
+
+static rn_listener *listener;
+static rn_conn *near_end, *far_end;
+static rn_file *file;
+static __attribute__((used)) char text[16] = "text";
+static char byte;
+
+/* The second side comes after the opening, and after nothing else. */
+static void opens(void (*how)(void))
+{
+    how();
+    rn_atomic_store(&flag, 1);
+}
+
+static void opened(void)
+{
+    while (!rn_atomic_load(&flag))
+        rn_yield();
+}
+
+static void listen_here(char *address)
+{
+    rn_addr at;
+    REQUIRE(net_listen("tcp", "127.0.0.1:0", &listener) == 0);
+    rn_net_listener_addr(listener, &at);
+    rn_addr_format(&at, address);
+}
+
+static void tcp(void)
+{
+    char address[RN_ADDR_TEXT];
+    listen_here(address);
+    REQUIRE(net_dial("tcp", address, &near_end) == 0);
+    REQUIRE(net_accept(listener, &far_end) == 0);
+    net_listener_free(listener);
+}
+
+static void unix_pair(void)
+{
+    REQUIRE(net_pair(&near_end, &far_end) == 0);
+}
+
+static void pipe_ends(void)
+{
+    REQUIRE(rn_pipe(&far_end, &near_end) == 0);
+}
+
+static void end(void)
+{
+    net_free(near_end);
+    net_free(far_end);
+}
+
+static void make_file(void)
+{
+    char path[] = "/tmp/runnel-race-XXXXXX";
+    int fd = mkstemp(path);
+    REQUIRE(fd >= 0);
+    unlink(path);
+    REQUIRE(file_of_fd(fd, &file) == 0);
+    CHECK_EQ(file_pwrite(file, "four", 4, 0), 4);
+}
+
+/* What was done before a write comes before what follows the read of its bytes. */
+#define SENT CHECK_EQ(net_write(near_end, "a", 1), 1)
+#define CAME CHECK_EQ(net_read(far_end, &byte, 1), 1)
+CLEAN(tcp_clean, opens(tcp); WRITE; SENT; STEP(1), AWAIT(1); opened(); CAME; WRITE; end())
+RACY(tcp_racy, opens(tcp); SENT; WRITE; STEP(1), AWAIT(1); opened(); CAME; WRITE; end())
+CLEAN(unix_socket_clean, opens(unix_pair); WRITE; SENT; STEP(1), AWAIT(1); opened(); CAME; WRITE; end())
+RACY(unix_socket_racy, opens(unix_pair); SENT; WRITE; STEP(1), AWAIT(1); opened(); CAME; WRITE; end())
+
+/* The reader waits before there is something to read. */
+CLEAN(tcp_waiting_clean, opens(tcp); STEP(1); AWAIT(2); WRITE; SENT, AWAIT(1); opened(); STEP(2); CAME; WRITE; end())
+RACY(tcp_waiting_racy, opens(tcp); STEP(1); AWAIT(2); SENT; WRITE; STEP(3), AWAIT(1); opened(); STEP(2); CAME; AWAIT(3);
+     WRITE; end())
+
+/* The buffers of reads and writes. */
+ACCESS(tcp_write_from, opens(tcp); CHECK_EQ(net_write(near_end, text, 4), 4), opened(); text[2] = 'y'; end())
+ACCESS(tcp_read_into, opens(tcp); CHECK_EQ(net_write(near_end, "four", 4), 4);
+       CHECK_EQ(net_read_full(far_end, text, 4), 0), opened(); text[2] = 'y'; end())
+ACCESS(pipe_write_from, opens(pipe_ends); CHECK_EQ(net_write(near_end, text, 4), 4), opened(); text[2] = 'y'; end())
+ACCESS(pipe_read_into, opens(pipe_ends); CHECK_EQ(net_write(near_end, "four", 4), 4);
+       CHECK_EQ(net_read_full(far_end, text, 4), 0), opened(); text[2] = 'y'; end())
+ACCESS(file_write_from, opens(make_file); CHECK_EQ(file_pwrite(file, text, 4, 0), 4), opened(); text[2] = 'y';
+       file_free(file))
+ACCESS(file_read_into, opens(make_file); CHECK_EQ(file_pread(file, text, 4, 0), 4), opened(); text[2] = 'y';
+       file_free(file))
+
+/* What a file holds orders nothing. */
+CLEAN(file_and_channel_clean, opens(make_file); WRITE; CHECK_EQ(file_pwrite(file, "a", 1, 0), 1);
+      chan_send(c1, 1), (void)chan_recv(c1); CHECK_EQ(file_pread(file, &byte, 1, 0), 1); WRITE; file_free(file))
+RACY(file_racy, opens(make_file); CHECK_EQ(file_pwrite(file, "a", 1, 0), 1); WRITE; STEP(1), AWAIT(1); opened();
+     CHECK_EQ(file_pread(file, &byte, 1, 0), 1); WRITE; file_free(file))
+
+/* A signal comes from outside: that its sender is this program orders nothing. */
+static void notify(void)
+{
+    REQUIRE(signal_notify(c2, SIGUSR2) == 0);
+}
+CLEAN(signal_and_channel_clean, opens(notify); WRITE; kill(getpid(), SIGUSR2); chan_send(c1, 1), opened();
+      CHECK_EQ(chan_recv(c2), SIGUSR2); (void)chan_recv(c1); WRITE; signal_stop(c2))
+RACY(signal_racy, opens(notify); kill(getpid(), SIGUSR2); WRITE; STEP(1), opened(); CHECK_EQ(chan_recv(c2), SIGUSR2);
+     AWAIT(1); WRITE; signal_stop(c2))
