@@ -7,12 +7,13 @@
  * Put away is only who
  *  - has been parked for AGE, on a stack of the default size of which it uses at most RN_KEPT_MOST, is not pinned, and
  *    has no timeout: timers come by all entries of a slot when it turns, with a lock held, and each touch would be a trap;
- *  - is one of LEAST goroutines or more: below that there is nothing to be gained;
+ *  - does not wait for goroutines that it has started (a waitgroup, a group, a scope): it is they who have pointers to its
+ *    variables, and may hand them to system calls of their own;
+ *  - is one of LEAST goroutines or more, LEAST_BY_ITSELF where the program was not asked: below that there is little to gain;
  *  - and only while a touch would be heard of: the fault handler is ours, no thread blocks SIGSEGV.
  * When that ceases to hold, all are brought back.
  *
- * RUNNEL_HIBERNATE: off (or 0: the default), on (or 1), or for how many ms a goroutine must have been parked; then
- * there is no LEAST.
+ * RUNNEL_HIBERNATE: off (or 0), on (or 1), or for how many ms a goroutine must have been parked; then there is no LEAST.
  */
 #define _GNU_SOURCE
 #include "sched/hibernate.h"
@@ -33,11 +34,12 @@ rn_atomic(int64_t) rn__hib_away, rn__hib_chunks;
 
 enum {
     LEAST = 1000, /* goroutines */
-    RUN = 32,     /* put away together, at most */
-    SLICE = 1,    /* ms of one call of the monitor's */
-    PAUSE = 5,    /* times as long between two of them, at least */
-    REST = 20,    /* a pass's cost, times this, is the pause after it, at least */
-    UNSAFE = 3,   /* looks in a row, after which all are brought back */
+    LEAST_BY_ITSELF = 100000,
+    RUN = 32,   /* put away together, at most */
+    SLICE = 1,  /* ms of one call of the monitor's */
+    PAUSE = 5,  /* times as long between two of them, at least */
+    REST = 20,  /* a pass's cost, times this, is the pause after it, at least */
+    UNSAFE = 3, /* looks in a row, after which all are brought back */
 };
 
 static struct {
@@ -148,11 +150,17 @@ static size_t used(const struct rn_g *g)
     return (size_t)(g->stack_hi - RN_CAPTURED_MOST - (char *)g->sp);
 }
 
+static bool waits_for_its_own(const struct rn_g *g)
+{
+    uint8_t why = rn_load_relaxed(&g->waiting); /* relaxed: it is parked */
+    return why == RN_WAIT_WAITGROUP || why == RN_WAIT_GROUP || why == RN_WAIT_SCOPE;
+}
+
 /* Whether g, which is parked, may be put away.  What no frame reaches, above the first one, is not kept. */
 static bool is_fit(const struct rn_g *g)
 {
     return !g->pinned && !(g->flags & (RN_G_OWN_STACK | RN_G_TIMED)) && (char *)g->sp > g->stack_lo &&
-           (char *)g->sp < g->stack_hi - RN_CAPTURED_MOST && used(g) <= RN_KEPT_MOST;
+           (char *)g->sp < g->stack_hi - RN_CAPTURED_MOST && used(g) <= RN_KEPT_MOST && !waits_for_its_own(g);
 }
 
 static void decide_all(struct rn_g **g, uint32_t n, enum rn_hib to)
@@ -360,9 +368,9 @@ static bool setting(const char *text)
 {
     char *end;
     hib.age = RN_SECOND;
-    hib.least = LEAST;
+    hib.least = text ? LEAST : LEAST_BY_ITSELF;
     if (!text)
-        return false;
+        return true;
     if (strcmp(text, "on") == 0 || strcmp(text, "1") == 0)
         return true;
     if (strcmp(text, "off") == 0 || strcmp(text, "0") == 0)
