@@ -201,8 +201,10 @@ static int test_here(const struct options *o, const struct list *sources)
     struct toolchain t;
     int n = 0;
     toolchain_find(&t, o->race, o->explore);
-    if (!o->explore)
+    if (!o->explore) {
         setenv("RUNNEL_TEST_LEAKS", "1", 0);
+        setenv("RUNNEL_LOCKORDER", "1", 0);
+    }
     tap_begin();
     for (int i = 0; i < sources->n; i++) {
         if (!build_test(&t, sources->at[i], &programs[n])) {

@@ -46,7 +46,7 @@ RN_PUBLIC void rn__mutex_unlock_slow(rn_mutex *m);
 /* Locks m; waits while another holds it. */
 RN_PUBLIC inline void rn_mutex_lock(rn_mutex *m)
 {
-    uint32_t rn_s = RN__SYNC_LOAD_RELAXED(&m->rn_state);
+    uint32_t rn_s = RN__SYNC_LOAD_RELAXED(&m->rn_state) | rn__watched_locks;
     /* acquire: pairs with the release in rn_mutex_unlock and in src/sync/mutex.c. */
     if ((rn_s & 1) || !RN__SYNC_CAS_ACQUIRE(&m->rn_state, &rn_s, rn_s | 1))
         rn__mutex_lock_slow(m);
@@ -56,7 +56,7 @@ RN_PUBLIC inline void rn_mutex_lock(rn_mutex *m)
  * unlocked mutex", which can't be recovered. */
 RN_PUBLIC inline void rn_mutex_unlock(rn_mutex *m)
 {
-    uint32_t rn_s = RN__SYNC_LOAD_RELAXED(&m->rn_state);
+    uint32_t rn_s = RN__SYNC_LOAD_RELAXED(&m->rn_state) | rn__watched_locks;
     /* Nobody is to be woken: none waits (1), or one is on its way (7).  release: pairs with the acquire
      * in rn_mutex_lock. */
     if (!(rn_s == 1 || rn_s == 7) || !RN__SYNC_CAS_RELEASE(&m->rn_state, &rn_s, rn_s & ~1u))

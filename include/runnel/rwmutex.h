@@ -44,7 +44,7 @@ RN_PUBLIC void rn__rwmutex_unlock_slow(rn_rwmutex *m);
 /* Takes the read lock; waits while a writer holds m or waits for it. */
 RN_PUBLIC inline void rn_rwmutex_rlock(rn_rwmutex *m)
 {
-    uint32_t rn_s = RN__SYNC_LOAD_RELAXED(&m->rn_state);
+    uint32_t rn_s = RN__SYNC_LOAD_RELAXED(&m->rn_state) | rn__watched_locks;
     /* acquire: pairs with the release in rn_rwmutex_unlock and in src/sync/rwmutex.c. */
     if ((rn_s & 3) || !RN__SYNC_CAS_ACQUIRE(&m->rn_state, &rn_s, rn_s + 4))
         rn__rwmutex_rlock_slow(m);
@@ -53,7 +53,7 @@ RN_PUBLIC inline void rn_rwmutex_rlock(rn_rwmutex *m)
 /* Gives a read lock back.  When there is none: fatal error "sync: RUnlock of unlocked RWMutex". */
 RN_PUBLIC inline void rn_rwmutex_runlock(rn_rwmutex *m)
 {
-    uint32_t rn_s = RN__SYNC_LOAD_RELAXED(&m->rn_state);
+    uint32_t rn_s = RN__SYNC_LOAD_RELAXED(&m->rn_state) | rn__watched_locks;
     /* release: pairs with the acquire in rn_rwmutex_lock. */
     if ((rn_s & 3) || rn_s == 0 || !RN__SYNC_CAS_RELEASE(&m->rn_state, &rn_s, rn_s - 4))
         rn__rwmutex_runlock_slow(m);
@@ -62,7 +62,7 @@ RN_PUBLIC inline void rn_rwmutex_runlock(rn_rwmutex *m)
 /* Takes the write lock; waits until all readers and writers before it are gone. */
 RN_PUBLIC inline void rn_rwmutex_lock(rn_rwmutex *m)
 {
-    uint32_t rn_s = 0;
+    uint32_t rn_s = rn__watched_locks;
     /* acquire: pairs with the release in rn_rwmutex_unlock and rn_rwmutex_runlock. */
     if (!RN__SYNC_CAS_ACQUIRE(&m->rn_state, &rn_s, 1))
         rn__rwmutex_lock_slow(m);
@@ -71,7 +71,7 @@ RN_PUBLIC inline void rn_rwmutex_lock(rn_rwmutex *m)
 /* Gives the write lock back.  When it is not held: fatal error "sync: Unlock of unlocked RWMutex". */
 RN_PUBLIC inline void rn_rwmutex_unlock(rn_rwmutex *m)
 {
-    uint32_t rn_s = 1;
+    uint32_t rn_s = 1 | rn__watched_locks;
     /* release: pairs with the acquire in rn_rwmutex_lock and rn_rwmutex_rlock. */
     if (!RN__SYNC_CAS_RELEASE(&m->rn_state, &rn_s, 0))
         rn__rwmutex_unlock_slow(m);

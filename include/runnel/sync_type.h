@@ -15,7 +15,7 @@ struct rn_node;
 /* Who waits for an object, and the lock that guards it.  All-zero is valid and empty. */
 struct rn_waitq {
     rn_atomic(uint32_t) rn_lock;
-    rn_atomic(uint32_t) rn_home; /* debug builds: where the object was first used */
+    rn_atomic(uint32_t) rn_home; /* debug builds: where the object was first used; else a watched lock's number */
     struct rn_node *rn_first, *rn_last;
 };
 #ifdef __cplusplus
@@ -58,5 +58,11 @@ struct rn_waitq {
 #define RN__SYNC_CAS_RELEASE(p, old, v) \
     atomic_compare_exchange_strong_explicit((p), (old), (v), memory_order_release, memory_order_relaxed)
 #endif
+
+/* RN_WATCHED while locks are watched (RUNNEL_LOCKORDER=1), else 0: bits that the state of no lock has. */
+#define RN_WATCHED 0x80000001u
+RN_EXTERN_C_BEGIN
+RN_PUBLIC extern uint32_t rn__watched_locks;
+RN_EXTERN_C_END
 
 #endif

@@ -7,10 +7,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/atomic.h"
+
 struct rn_g;
 struct rn_panic;
 
 enum rn_made { RN_MADE_CHANNEL, RN_MADE_TIMER };
+/* How a lock is taken: bits.  RN_LOCK_TIMED may give up. */
+enum { RN_LOCK_READ = 1, RN_LOCK_TIMED = 2 };
 
 struct rn_hooks {
     /* Prints every goroutine with state, waiting time, trace and start to stderr.  `uc` is the
@@ -26,6 +30,13 @@ struct rn_hooks {
     /* A channel that is to be freed was made, or a timer was set; and a channel was freed.  For the test runner. */
     void (*made)(const void *object, enum rn_made what);
     void (*gone)(const void *object);
+    /* While locks are watched (src/sync/watch.h): one is about to be waited for, was taken, is about to be let go.
+     * `number` is the lock's own, 0 at first.  And how many reports there
+     * were, after the one in progress. */
+    void (*lock_wanted)(const void *lock, rn_atomic(uint32_t) * number, int how);
+    void (*lock_taken)(const void *lock, rn_atomic(uint32_t) * number, int how);
+    void (*lock_left)(const void *lock, rn_atomic(uint32_t) * number, int how);
+    unsigned (*lock_reports)(void);
     /* By the monitor, now and then: answers what a signal has asked for. */
     void (*answer_request)(void);
     /* By the main goroutine when its function has returned; returns the status to end with. */

@@ -6,6 +6,7 @@
  * the second way in ends the program.
  */
 #include "debug/debug.h"
+#include "debug/lock_order.h"
 #include "arch/unwind.h"
 #include "base/hooks.h"
 #include "debug/out.h"
@@ -151,6 +152,7 @@ __attribute__((constructor)) static void hook(void)
     rn__hooks.print_panics = rn__print_panics;
     rn__hooks.trace = trace;
     rn__hooks.place = place;
+    rn__lock_order_start();
 }
 
 void rn__debug_start(void)

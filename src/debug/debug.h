@@ -3,6 +3,7 @@
 #define RN_DEBUG_DEBUG_H
 
 #include "sched/sched.h"
+#include <pthread.h>
 
 /* hooks.dump, hooks.print_panics: see base/hooks.h. */
 void rn__dump(struct rn_g *current, void *uc);
@@ -13,6 +14,9 @@ void rn__print_panics(struct rn_panic *newest);
 /* One goroutine of a listing; `note` prints lines of its own behind the first.  On a stack with room for libdw, and
  * one caller at a time. */
 void rn__print_goroutine(const struct rn_g *g, rn_time now, void (*note)(const struct rn_g *g, void *arg), void *arg);
+
+/* Who looks for leaks, or reports, while the program goes on. */
+extern pthread_mutex_t rn__debug_one_at_a_time;
 
 /* leaks.c: the request by signal, and the question at the end of main. */
 void rn__leaks_start(void);

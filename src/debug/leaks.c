@@ -43,7 +43,7 @@ enum { BLIND = 0 };
 #define SHADOW 0, 0
 #endif
 
-static pthread_mutex_t one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
+pthread_mutex_t rn__debug_one_at_a_time = PTHREAD_MUTEX_INITIALIZER;
 
 struct question {
     struct rn_leaks_job job;
@@ -201,20 +201,42 @@ static void print_channel(const struct rn_chan *c)
             rn_load_relaxed(&c->count), rn_load_relaxed(&c->senders), rn_load_relaxed(&c->receivers));
 }
 
+static void print_place(const char *what, void *pc)
+{
+    enum { INLINED = 8 };
+    struct rn_place places[INLINED];
+    int n = pc ? rn__symbolize((uintptr_t)pc - 1, places, INLINED) : 0;
+    for (int i = 0; i < n; i++)
+        if (!rn__place_is_internal(&places[i]) && places[i].function) {
+            rn__out("%s %s (%s:%d)", what, places[i].function, places[i].file ? places[i].file : "?", places[i].line);
+            return;
+        }
+}
+
 static void print_lock(const void *lock)
 {
     uint64_t ids[RN_LOCK_HOLDERS];
-    void *pc = NULL;
-    struct rn_place place[1];
-    int n = rn__lock_holders(lock, ids, &pc);
+    void *pc[2] = {NULL, NULL};
+    bool only;
+    int n = rn__lock_holders(lock, ids, pc, &only);
     rn__out("lock %p", lock);
+    if (!rn__lock_order_on())
+        rn__out(" (RUNNEL_LOCKORDER=1 shows who holds it)");
     if (n <= 0)
         return;
     rn__out(", held by goroutine %llu", (unsigned long long)ids[0]);
     if (n > 1)
         rn__out(" and %d more", n - 1);
-    if (pc && rn__symbolize((uintptr_t)pc - 1, place, 1) > 0 && place->function)
-        rn__out(", taken in %s (%s:%d)", place->function, place->file ? place->file : "?", place->line);
+    print_place(", taken in", pc[0]);
+    print_place(", started by", pc[1]);
+}
+
+/* The object whose queue, or which itself, a waiter names. */
+static const void *lock_of(const struct rn_waiter *w, enum rn_wait why)
+{
+    if (why == RN_WAIT_MUTEX)
+        return rn_container(w->of, rn_mutex, rn_queue);
+    return why == RN_WAIT_RWMUTEX_W ? (const void *)rn_container(w->of, rn_rwmutex, rn_writers) : w->of;
 }
 
 struct note {
@@ -233,7 +255,7 @@ static void print_wait(const struct rn_waiter *w, void *arg)
     else if (why == RN_WAIT_CHAN_RECV || why == RN_WAIT_CHAN_SEND || why == RN_WAIT_SELECT)
         print_channel(w->of);
     else if (why == RN_WAIT_MUTEX || why == RN_WAIT_RWMUTEX_R || why == RN_WAIT_RWMUTEX_W)
-        print_lock(w->of);
+        print_lock(lock_of(w, why));
     else
         rn__out("%s %p", why == RN_WAIT_WAITGROUP ? "waitgroup" : why == RN_WAIT_COND ? "cond" : "object", w->of);
     rn__out("\n");
@@ -329,9 +351,9 @@ static __attribute__((noinline)) int ask(bool report, rn_leak *leaks, int max)
     q.job.stack = (uintptr_t)stack;
     q.job.stack_end = q.job.stack + STACK;
     q.sp = stack_pointer();
-    pthread_mutex_lock(&one_at_a_time);
+    pthread_mutex_lock(&rn__debug_one_at_a_time);
     rn__arch_call_on(stack + STACK, answer, &q);
-    pthread_mutex_unlock(&one_at_a_time);
+    pthread_mutex_unlock(&rn__debug_one_at_a_time);
     rn_os_unmap(stack, STACK);
     return q.result;
 }
@@ -412,6 +434,8 @@ static int ask_at_the_end(void)
 static int main_returned(int status)
 {
     const char *wanted = getenv("RUNNEL_LEAKS");
+    if (rn__hooks.lock_reports)
+        rn__hooks.lock_reports(); /* the one in progress ends first */
     if (!wanted || strcmp(wanted, "1") != 0)
         return status;
     main_has_ended = rn__main_is_ours;

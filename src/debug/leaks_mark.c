@@ -335,8 +335,9 @@ static bool scope_has_live(const void *scope)
 static bool holders_live(const void *lock, bool *known)
 {
     uint64_t ids[RN_LOCK_HOLDERS];
-    int n = rn__lock_holders(lock, ids, NULL);
-    *known = n > 0;
+    bool only;
+    int n = rn__lock_holders(lock, ids, NULL, &only);
+    *known = n > 0 && only;
     for (int i = 0; i < n; i++) {
         bool found = false;
         for (size_t k = 0; k < marks.n && !found; k++)

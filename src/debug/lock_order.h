@@ -8,17 +8,18 @@
 
 enum { RN_LOCK_HOLDERS = 64 };
 
-/* The numbers of the goroutines that hold the lock, as far as they are known: 0 when none is, or when the lock is one
- * that others than its holder let go.  A goroutine among them may have ended.  In a copy of the process, or while the
- * lock does not change hands.  *pc is where the first of them took it. */
-int rn__lock_holders(const void *lock, uint64_t ids[RN_LOCK_HOLDERS], void **pc);
+/* The numbers of the goroutines that hold the lock, as far as they are known: 0 when none is.  pc[0] is where the first of
+ * them took it, pc[1] where that goroutine was started; NULL: unknown.  The lock is named by its address or its queue's.  *only is false when others may let it go as well: a plain thread is among them, or the lock was once
+ * let go by another than its holder.  In a copy of the process, or while the lock does not change hands. */
+int rn__lock_holders(const void *lock, uint64_t ids[RN_LOCK_HOLDERS], void *pc[2], bool *only);
+
+/* Whether holders are known at all. */
+bool rn__lock_order_on(void);
 
 /* Calls f for each piece of memory that the tables are in. */
 void rn__lock_order_each(void (*f)(const void *start, size_t bytes, void *arg), void *arg);
 
-/* Starts to watch, if RUNNEL_LOCKS does not say otherwise. */
+/* Starts to watch, if RUNNEL_LOCKORDER is 1; before there are goroutines. */
 void rn__lock_order_start(void);
-/* How many reports there were. */
-unsigned rn__lock_order_reports(void);
 
 #endif

@@ -48,6 +48,7 @@
 #include "base/race.h"
 #include "chan/wait.h"
 #include "sync/waitq.h"
+#include "sync/watch.h"
 
 enum { LOCKED = 1, QUEUED = 2, WOKEN = 4 }; /* rn_state; runnel/mutex.h has the numbers too */
 enum { STARVING = 1 };                      /* rn_flags */
@@ -61,7 +62,7 @@ extern inline void rn_mutex_unlock(rn_mutex *m);
 void rn_mutex_lock(rn_mutex *m)
 {
     rn__point(RN_AT_LOCK, m);
-    uint32_t s = 0; /* a guess for the swap; the slow way knows the others */
+    uint32_t s = RN_WATCH_BITS; /* a guess for the swap; the slow way knows the others */
     rn__waitq_check(&m->rn_queue, "mutex");
     /* acquire: pairs with the release in unlock, here and below. */
     if (!rn_cas_acquire(&m->rn_state, &s, LOCKED))
@@ -75,7 +76,7 @@ void rn_mutex_unlock(rn_mutex *m)
 {
     rn__point(RN_AT_UNLOCK, m);
     rn__point_unlocks(m);
-    uint32_t s = LOCKED; /* a guess for the swap; the slow way knows the others */
+    uint32_t s = LOCKED | RN_WATCH_BITS; /* a guess for the swap; the slow way knows the others */
     rn__waitq_check(&m->rn_queue, "mutex");
     rn__race_touch(m);
     rn__race_release(RN_RACE_NAME(m, 0));
@@ -103,8 +104,10 @@ bool rn_mutex_try_lock(rn_mutex *m)
     rn__waitq_check(&m->rn_queue, "mutex");
     rn__race_touch(m);
     bool taken = try_take(m, 0);
-    if (taken)
+    if (taken) {
+        rn__watch(taken, m, &m->rn_queue, 0);
         rn__race_acquire(RN_RACE_NAME(m, 0));
+    }
     return taken;
 }
 
@@ -211,16 +214,21 @@ static int lock_slow(rn_context *ctx, rn_mutex *m)
 
 void rn__mutex_lock_slow(rn_mutex *m)
 {
+    rn__watch(wanted, m, &m->rn_queue, 0);
     lock_slow(NULL, m);
+    rn__watch(taken, m, &m->rn_queue, 0);
 }
 
 int rn_mutex_lock_ctx(rn_context *ctx, rn_mutex *m)
 {
+    rn__watch(wanted, m, &m->rn_queue, RN_LOCK_TIMED);
     if (rn_mutex_try_lock(m))
         return 0;
     int err = lock_slow(ctx, m);
-    if (!err)
+    if (!err) {
+        rn__watch(taken, m, &m->rn_queue, 0);
         rn__race_acquire(RN_RACE_NAME(m, 0));
+    }
     return err;
 }
 
@@ -244,6 +252,7 @@ static struct rn_waiter *release_locked(rn_mutex *m)
 
 void rn__mutex_unlock_slow(rn_mutex *m)
 {
+    rn__watch(left, m, &m->rn_queue, 0);
     for (;;) {
         uint32_t s = rn_load_relaxed(&m->rn_state); /* relaxed: the holder's own, but for the queue's bits */
         if (!(s & LOCKED))

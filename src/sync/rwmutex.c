@@ -35,6 +35,7 @@
 #include "base/race.h"
 #include "chan/wait.h"
 #include "sync/waitq.h"
+#include "sync/watch.h"
 
 enum { WRITER = 1, QUEUED = 2, READER = 4 };
 
@@ -172,6 +173,7 @@ static bool pass_on(rn_rwmutex *m, uint32_t held)
 
 void rn__rwmutex_runlock_slow(rn_rwmutex *m)
 {
+    rn__watch(left, m, queue_of(m), RN_LOCK_READ);
     uint32_t s = rn_load_relaxed(&m->rn_state); /* relaxed: a guess for the swap */
     for (;;) {
         if (s < READER)
@@ -189,6 +191,7 @@ void rn__rwmutex_runlock_slow(rn_rwmutex *m)
 
 void rn__rwmutex_unlock_slow(rn_rwmutex *m)
 {
+    rn__watch(left, m, queue_of(m), 0);
     uint32_t s = WRITER;
     /* release: pairs with the acquire of whoever locks next. */
     while (!rn_cas_release(&m->rn_state, &s, 0)) {
@@ -256,17 +259,22 @@ static int rlock_slow(rn_context *ctx, rn_rwmutex *m)
 
 void rn__rwmutex_rlock_slow(rn_rwmutex *m)
 {
+    rn__watch(wanted, m, queue_of(m), RN_LOCK_READ);
     if (!rlock_short(m))
         rlock_slow(NULL, m);
+    rn__watch(taken, m, queue_of(m), RN_LOCK_READ);
 }
 
 int rn_rwmutex_rlock_ctx(rn_context *ctx, rn_rwmutex *m)
 {
     rn__point(RN_AT_RLOCK, m);
     check(m);
+    rn__watch(wanted, m, queue_of(m), RN_LOCK_READ | RN_LOCK_TIMED);
     int err = rlock_short(m) ? 0 : rlock_slow(ctx, m);
-    if (!err)
+    if (!err) {
+        rn__watch(taken, m, queue_of(m), RN_LOCK_READ);
         race_reads(m);
+    }
     return err;
 }
 
@@ -281,8 +289,10 @@ bool rn_rwmutex_try_rlock(rn_rwmutex *m)
         ours = rlock_locked(m, NULL);
         rn__waitq_unlock(queue_of(m));
     }
-    if (ours)
+    if (ours) {
+        rn__watch(taken, m, queue_of(m), RN_LOCK_READ);
         race_reads(m);
+    }
     return ours;
 }
 
@@ -350,17 +360,22 @@ static int lock_slow(rn_context *ctx, rn_rwmutex *m)
 
 void rn__rwmutex_lock_slow(rn_rwmutex *m)
 {
+    rn__watch(wanted, m, queue_of(m), 0);
     if (!lock_short(m))
         lock_slow(NULL, m);
+    rn__watch(taken, m, queue_of(m), 0);
 }
 
 int rn_rwmutex_lock_ctx(rn_context *ctx, rn_rwmutex *m)
 {
     rn__point(RN_AT_LOCK, m);
     check(m);
+    rn__watch(wanted, m, queue_of(m), RN_LOCK_TIMED);
     int err = lock_short(m) ? 0 : lock_slow(ctx, m);
-    if (!err)
+    if (!err) {
+        rn__watch(taken, m, queue_of(m), 0);
         race_writes(m);
+    }
     return err;
 }
 
@@ -369,8 +384,10 @@ bool rn_rwmutex_try_lock(rn_rwmutex *m)
     rn__point(RN_AT_TRY_LOCK, m);
     check(m);
     bool ours = lock_short(m);
-    if (ours)
+    if (ours) {
+        rn__watch(taken, m, queue_of(m), 0);
         race_writes(m);
+    }
     return ours;
 }
 

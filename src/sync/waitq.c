@@ -7,6 +7,8 @@
  */
 #include "sync/waitq.h"
 
+uint32_t rn__watched_locks; /* written before there are goroutines */
+
 void rn__waitq_leave(struct rn_waiter *w)
 {
     rn__waitq_lock(w->of);

@@ -25,6 +25,8 @@
 enum { MOST = 10, GAP = 128 << 10 };
 
 static const struct rn_test *test;
+static const struct rn_test *now_running; /* also when nothing is looked for */
+static unsigned lock_reports;             /* before it */
 static bool allowed, told;
 
 void rn_test_leaks_ok(void)
@@ -32,9 +34,16 @@ void rn_test_leaks_ok(void)
     allowed = true;
 }
 
+static unsigned lock_reports_so_far(void)
+{
+    return rn__hooks.lock_reports ? rn__hooks.lock_reports() : 0;
+}
+
+/* After a report about locks, the file from which it took the names is open. */
 static bool is_watched(void)
 {
-    return test && test->status < 0 && !allowed && (told || !rn__test_failed_here) && !rn__exploring();
+    return test && test->status < 0 && !allowed && (told || !rn__test_failed_here) && !rn__exploring() &&
+           lock_reports_so_far() == lock_reports;
 }
 
 /* ---- where things were made -------------------------------------------------------------------------- */
@@ -326,6 +335,8 @@ static __attribute__((noinline)) int main_returned(int status)
 
 void rn__test_watch(const struct rn_test *t)
 {
+    now_running = t;
+    lock_reports = lock_reports_so_far();
     const char *wanted = getenv("RUNNEL_TEST_LEAKS");
     if (!wanted || strcmp(wanted, "1") != 0 || t->status >= 0)
         return;
@@ -342,6 +353,9 @@ void rn__test_watch(const struct rn_test *t)
 
 void rn__test_watch_end(void)
 {
+    if (lock_reports_so_far() != lock_reports)
+        rn_test_fail(now_running->file, now_running->line, "%s takes locks in an order that can deadlock: see above",
+                     now_running->name);
     if (!is_watched())
         return;
     rn__hooks.made = NULL;

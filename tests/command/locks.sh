@@ -1,0 +1,200 @@
+#!/bin/sh
+# RUNNEL_LOCKORDER: orders of locks that can deadlock, a lock that is taken twice, and who holds the lock that a leak waits for.
+. "$(dirname "$0")/../tap.sh"
+unset CC CFLAGS LDFLAGS LDLIBS RUNNEL_TEST_LEAKS RUNNEL_LOCKORDER RUNNEL_LEAKS
+export XDG_CACHE_HOME="$tap_dir/cache"
+mkdir "$tap_dir/tests" && cd "$tap_dir/tests" || exit 1
+cat >order_test.c <<'END'
+#include <runnel.h>
+#include <runnel/test.h>
+#include <string.h>
+
+#define await(...)          \
+    do {                    \
+        rn_waitgroup wg = {0}; \
+        wg_go(&wg, __VA_ARGS__); \
+        wg_wait(&wg); \
+    } while (0)
+
+static rn_mutex a, b, gate;
+static rn_rwmutex r, q;
+
+static void both(rn_mutex *first, rn_mutex *second)
+{
+    mutex_lock(first);
+    mutex_lock(second);
+    mutex_unlock(second);
+    mutex_unlock(first);
+}
+static void gated(rn_mutex *first, rn_mutex *second)
+{
+    mutex_lock(&gate);
+    both(first, second);
+    mutex_unlock(&gate);
+}
+static void in_turn(void (*f)(rn_mutex *, rn_mutex *))
+{
+    await(f, &a, &b);
+    await(f, &b, &a);
+}
+TEST(inverted)
+{
+    in_turn(both);
+}
+TEST(same)
+{
+    both(&a, &b);
+    both(&a, &b);
+}
+TEST(under_a_gate)
+{
+    in_turn(gated);
+}
+TEST(twice)
+{
+    mutex_lock(&a);
+    mutex_lock(&a);
+    mutex_unlock(&a);
+}
+static void reads(rn_rwmutex *x, rn_rwmutex *y)
+{
+    rwmutex_rlock(x);
+    rwmutex_rlock(y);
+    rwmutex_runlock(y);
+    rwmutex_runlock(x);
+}
+static void read_in_turn(void)
+{
+    await(reads, &r, &q);
+    await(reads, &q, &r);
+}
+TEST(readers_alone)
+{
+    read_in_turn();
+}
+TEST(readers_and_a_writer)
+{
+    rwmutex_lock(&r);
+    rwmutex_unlock(&r);
+    rwmutex_lock(&q);
+    rwmutex_unlock(&q);
+    read_in_turn();
+}
+static void let_go(rn_mutex *m)
+{
+    mutex_unlock(m);
+}
+TEST(handed_over)
+{
+    mutex_lock(&a);
+    await(let_go, &a);
+    mutex_lock(&a);
+    go(let_go, &a);
+    mutex_lock(&a); /* it is known by now that others let it go */
+    mutex_unlock(&a);
+}
+TEST(tried)
+{
+    mutex_lock(&a);
+    if (mutex_try_lock(&b))
+        mutex_unlock(&b);
+    mutex_unlock(&a);
+    await(both, &b, &a);
+}
+
+static void three(rn_mutex *x, rn_mutex *y)
+{
+    both(x, y);
+}
+TEST(a_cycle_of_three)
+{
+    await(three, &a, &b);
+    await(three, &b, &gate);
+    await(three, &gate, &a);
+}
+TEST(one_goroutine_alone)
+{
+    both(&a, &b);
+    both(&b, &a);
+}
+TEST(other_locks_in_the_same_memory)
+{
+    await(both, &a, &b);
+    memset(&a, 0, sizeof a);
+    memset(&b, 0, sizeof b);
+    await(both, &b, &a);
+}
+TEST(read_twice_with_a_writer)
+{
+    rwmutex_lock(&r);
+    rwmutex_unlock(&r);
+    rwmutex_rlock(&r);
+    rwmutex_rlock(&r);
+    rwmutex_runlock(&r);
+    rwmutex_runlock(&r);
+}
+TEST(with_a_context)
+{
+    mutex_lock(&a);
+    CHECK_EQ(rn_mutex_lock_ctx(NULL, &b), 0);
+    mutex_unlock(&b);
+    mutex_unlock(&a);
+    await(both, &b, &a);
+}
+END
+cat >held.c <<'END'
+#include <runnel.h>
+
+static void keeps(rn_mutex *m, chan(int) told)
+{
+    mutex_lock(m);
+    chan_send(told, 1);
+}
+
+static void wants(rn_mutex *m)
+{
+    mutex_lock(m);
+    mutex_unlock(m);
+}
+
+static rn_mutex m;
+
+int rn_main(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    chan(int) told = chan_make(int, 0);
+    go(keeps, &m, told);
+    chan_recv(told);
+    go(wants, &m);
+    return 0;
+}
+END
+"$RUNNEL" test >out 2>&1
+says() {
+    grep -E "$1" out || { cat out && false; }
+}
+for name in inverted a_cycle_of_three twice readers_and_a_writer read_twice_with_a_writer with_a_context; do
+    check "$name fails" says "^not ok .*order_test: $name "
+done
+for name in same under_a_gate readers_alone handed_over tried one_goroutine_alone other_locks_in_the_same_memory; do
+    check "$name is fine" says "^ok .*order_test: $name "
+done
+check "the test that fails names the reason" says 'inverted takes locks in an order that can deadlock'
+check "both places" says 'both \(.*order_test.c:[0-9]+\)'
+check "who started them" says 'goroutine [0-9]+, started by in_turn \(.*order_test.c:[0-9]+\)'
+check "three locks" says 'runnel: lock order: 3 locks are taken in orders that can deadlock'
+check "a lock taken twice is fatal" says 'fatal error: sync: goroutine [0-9]+ locks a mutex that it holds already'
+off() {
+    RUNNEL_LOCKORDER=0 "$RUNNEL" test -run inverted | grep -x '# 1 passed, 0 failed'
+}
+check "RUNNEL_LOCKORDER=0 turns it off" off
+holder() { # VALUE PATTERN
+    status=0
+    RUNNEL_LOCKORDER=$1 RUNNEL_LEAKS=1 "$RUNNEL" run held.c >held.out 2>&1 || status=$?
+    cat held.out
+    [ $status = 3 ] && grep -E "$2" held.out
+}
+check "a leak says who holds the lock" holder 1 \
+    'held by goroutine [0-9]+, taken in keeps \(.*held.c:[0-9]+\), started by rn_main \(.*held.c:[0-9]+\)'
+check "or how to know" holder 0 'RUNNEL_LOCKORDER=1 shows who holds it'
+finish
