@@ -384,7 +384,7 @@ TEST(a_scope_waits_for_what_lives)
 #if defined(__SANITIZE_THREAD__) || SANITIZER(thread)
 enum { ROUNDS = 10 };
 #else
-enum { ROUNDS = 100 };
+enum { ROUNDS = 25 };
 #endif
 static rn_atomic(bool) over;
 static void ping(chan(int) in, chan(int) out)
