@@ -130,7 +130,8 @@ static unsigned long blocked_signals(const char *after_name)
     return at ? strtoul(at, NULL, 10) : 0;
 }
 
-/* A hidden thread blocks every signal but those of faults, as a user's rarely does.  KILL and STOP can't be blocked. */
+/* A hidden thread blocks every signal but those of faults, as a user's rarely does, and sleeps; one that blocks them and
+ * runs may be just starting.  KILL and STOP can't be blocked. */
 static bool blocks_all_signals(const char *after_name)
 {
     static const int maybe[] = {SIGKILL, SIGSTOP, SIGSYS, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT};
@@ -148,7 +149,7 @@ static bool counts(const char *stat, bool hidden)
         return true;
     char state = after[2];
     bool ended = state == 'Z' || state == 'X' || state == 'x'; /* a main thread that called pthread_exit is a Z */
-    return !ended && strncmp(name + 1, "iou-", 4) != 0 && !(hidden && blocks_all_signals(after));
+    return !ended && strncmp(name + 1, "iou-", 4) != 0 && !(hidden && state == 'S' && blocks_all_signals(after));
 }
 
 bool rn__os_thread_matters(int dir, const char *tid)
