@@ -61,32 +61,26 @@ static void fresh_to_ring(struct rn_p *p)
     }
 }
 
-/* From the queues: who has run before first, in their order; else the newest of those that have not (deque.h),
- * or the oldest when none of them has had a turn for long. */
-static struct rn_g *next_queued(struct rn_p *p)
+/* Of runq, in their order, or, when none of fresh has had a turn for long, the oldest of those. */
+static struct rn_g *next_of_runq(struct rn_p *p)
 {
     enum { WAITS = 32 };
-    struct rn_g *g;
+    struct rn_g *g = NULL;
     if (__builtin_expect(rn_load_relaxed(&p->fresh_is_old), 0)) /* relaxed: a hint */
         fresh_to_ring(p);
-    if (p->waits++ < WAITS && (g = rn_runq_pop(&p->runq)) != NULL)
-        return g;
-    g = p->waits < WAITS ? rn_deque_pop(&p->fresh) : rn_deque_steal(&p->fresh);
-    p->waits = 0;
-    return g ? g : rn_runq_pop(&p->runq);
-}
-
-/* Instead of `next`, which has had many turns in a row: a goroutine that has run; or, when none of those that
- * have not has had a turn for long, the oldest of them. */
-static struct rn_g *next_instead(struct rn_p *p)
-{
-    enum { WAITS = 32 };
-    p->streak = 0;
-    struct rn_g *g = rn_runq_pop(&p->runq);
-    if (!g && p->waits++ >= WAITS) {
+    if (p->waits++ >= WAITS) {
         p->waits = 0;
         g = rn_deque_steal(&p->fresh);
     }
+    return g ? g : rn_runq_pop(&p->runq);
+}
+
+/* Nobody was just woken: who has run before first; then the newest of those that have not (deque.h). */
+static struct rn_g *next_queued(struct rn_p *p)
+{
+    struct rn_g *g = next_of_runq(p);
+    if (!g && (g = rn_deque_pop(&p->fresh)) != NULL)
+        p->waits = 0;
     return g;
 }
 
@@ -99,8 +93,11 @@ struct rn_g *rn__next_local(struct rn_p *p)
         p->streak = 0;
         return next_queued(p);
     }
-    if (p->streak++ >= STREAK && (g = next_instead(p)) != NULL)
-        return g;
+    if (p->streak++ >= STREAK) {
+        p->streak = 0;
+        if ((g = next_of_runq(p)) != NULL)
+            return g;
+    }
     rn_store_relaxed(&p->next, NULL);
     return next;
 }
