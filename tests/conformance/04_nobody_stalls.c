@@ -180,3 +180,41 @@ TEST(a_ping_pong_starves_neither_timers_nor_the_queue)
     CHECK(rn_atomic_load(&turns) > 20);
     rn_atomic_store(&stop, true);
 }
+
+/* Several pairs, so that the queue of those that have run is never empty: the new ones get their turns all the
+ * same, be it a few or more than the processor's queues hold. */
+static void counts(void)
+{
+    rn_atomic_add(&turns, 1);
+}
+
+static void starts_beside_pairs(int procs)
+{
+    chan(int) a[8];
+    rn_set_procs(procs);
+    rn_atomic_store(&turns, 0);
+    for (int i = 0; i < 8; i++)
+        a[i] = chan_make(int, 0);
+    for (int i = 0; i < 8; i += 2) {
+        go(ping, a[i], a[i + 1]);
+        go(ping, a[i + 1], a[i]);
+        chan_send(a[i], 1);
+    }
+    for (int many = 1; many < 1000; many += 333) {
+        int64_t before = rn_atomic_load(&turns);
+        for (int i = 0; i < many; i++)
+            go(counts);
+        while (rn_atomic_load(&turns) < before + many) /* ends by the test's time limit if one starves */
+            rn_yield();
+    }
+}
+
+TEST(new_goroutines_start_beside_pairs_that_wake_each_other)
+{
+    starts_beside_pairs(1);
+}
+
+TEST(new_goroutines_start_beside_pairs_on_two_processors)
+{
+    starts_beside_pairs(2);
+}
