@@ -50,7 +50,7 @@ void rn__to_loop(struct rn_m *m, struct rn_g *g, struct rn_g *hint)
 }
 
 /* What has waited for long enough behind newer ones waits in the ring now, where all get their turn. */
-static void fresh_to_ring(struct rn_p *p)
+static __attribute__((noinline)) void fresh_to_ring(struct rn_p *p)
 {
     rn_store_relaxed(&p->fresh_is_old, false); /* relaxed: the monitor's hint */
     for (uint32_t n = rn_deque_length(&p->fresh); n > 0 && rn_runq_length(&p->runq) < RN_RUNQ_SIZE / 2; n--) {
@@ -62,7 +62,7 @@ static void fresh_to_ring(struct rn_p *p)
 }
 
 /* Of runq, in their order, or, when none of fresh has had a turn for long, the oldest of those. */
-static struct rn_g *next_of_runq(struct rn_p *p)
+static inline __attribute__((always_inline)) struct rn_g *next_of_runq(struct rn_p *p)
 {
     enum { WAITS = 32 };
     struct rn_g *g = NULL;
