@@ -94,9 +94,9 @@ TEST(the_first_cause_stays)
 
 TEST(a_cancel_before_the_deadline_wins)
 {
-    rn_context *ctx = ctx_with_timeout_cause(NULL, RN_MILLISECOND, -8);
+    rn_context *ctx = ctx_with_timeout_cause(NULL, 100 * RN_MILLISECOND, -8);
     ctx_cancel_cause(ctx, -9);
-    rn_sleep(3 * RN_MILLISECOND);
+    rn_sleep(120 * RN_MILLISECOND);
     CHECK_EQ(ctx_err(ctx), RN_ECANCELED);
     CHECK_EQ(ctx_cause(ctx), -9);
     ctx_cancel(ctx);
@@ -104,13 +104,14 @@ TEST(a_cancel_before_the_deadline_wins)
 
 TEST(sleep_with_a_context)
 {
-    rn_context *ctx = ctx_with_timeout(NULL, 5 * RN_MILLISECOND);
+    rn_context *later = ctx_with_timeout(NULL, RN_HOUR), *ctx = ctx_with_timeout(NULL, 5 * RN_MILLISECOND);
     rn_time start = rn_now();
-    CHECK_EQ(rn_sleep_ctx(ctx, RN_MILLISECOND), 0);
+    CHECK_EQ(rn_sleep_ctx(later, RN_MILLISECOND), 0);
     CHECK(rn_since(start) >= RN_MILLISECOND);
     CHECK_EQ(rn_sleep_ctx(ctx, RN_HOUR), RN_ETIMEOUT);
     CHECK_EQ(rn_sleep_ctx(ctx, RN_HOUR), RN_ETIMEOUT);
     CHECK_EQ(rn_sleep_ctx(ctx, 0), RN_ETIMEOUT);
     CHECK_EQ(rn_sleep_ctx(NULL, RN_MICROSECOND), 0);
     ctx_cancel(ctx);
+    ctx_cancel(later);
 }
