@@ -190,7 +190,7 @@ static void counts(void)
 
 static void starts_beside_pairs(int procs)
 {
-    chan(int) a[8];
+    static chan(int) a[8]; /* in use to the end */
     rn_set_procs(procs);
     rn_atomic_store(&turns, 0);
     for (int i = 0; i < 8; i++)
