@@ -97,10 +97,11 @@ static uint64_t tag_of(const struct rn__fd *f)
     return (uint64_t)(f->generation & GENERATION) << 32 | f->index;
 }
 
-/* Sees to it that this run's poller knows f. */
+/* Sees to it that this run's poller knows f.  Who joins f's waiters asks again under the lock, as another may have
+ * been at it whom the poller then refused. */
 static int registered(struct rn__fd *f, uint32_t run)
 {
-    if (rn_load_relaxed(&f->registered) == run) /* relaxed: then it is, or another is just at it */
+    if (rn_load_relaxed(&f->registered) == run) /* relaxed: as above */
         return 0;
     lock(f);
     bool ours = rn_load_relaxed(&f->registered) != run;
@@ -476,11 +477,13 @@ enum { JOINED, TRY, ARM };
 
 /* With the lock: JOINED; TRY when there is something to try; ARM when the deadline has no timer that fires
  * in time; or an error. */
-static int join_locked(struct rn__fd *f, struct rn__fd_side *s, struct rn_waiter *w)
+static int join_locked(struct rn__fd *f, struct rn__fd_side *s, uint32_t run, struct rn_waiter *w)
 {
-    rn_time when = rn_load_relaxed(&s->deadline);
+    rn_time when = rn_load_relaxed(&s->deadline); /* relaxed, all: under the lock */
     if (rn_load_relaxed(&f->closed))
         return RN_ECLOSED;
+    if (__builtin_expect(rn_load_relaxed(&f->registered) != run, 0))
+        return TRY;
     if (rn_load_relaxed(&s->ready) || (s->drained && rn_load_relaxed(&f->hangup))) {
         rn_store_relaxed(&s->ready, false); /* relaxed: under the lock, before the try */
         s->drained = false;
@@ -495,13 +498,15 @@ static int join_locked(struct rn__fd *f, struct rn__fd_side *s, struct rn_waiter
 int rn__fd_join(struct rn__fd *f, int side, struct rn_waiter *w)
 {
     struct rn__fd_side *s = &f->side[side];
-    int err = registered(f, rn__poll_run());
+    uint32_t run = rn__poll_run();
+    int err = registered(f, run);
     if (err)
         return err;
     lock(f);
     /* Readiness may from now on be consumed by one who does not read: no read may be left out. */
     rn_store_relaxed(&f->hangup, true);
-    bool closed = rn_load_relaxed(&f->closed), ready = rn_load_relaxed(&s->ready);
+    bool closed = rn_load_relaxed(&f->closed);
+    bool ready = rn_load_relaxed(&s->ready) || rn_load_relaxed(&f->registered) != run;
     rn_store_relaxed(&s->ready, false); /* relaxed, all: under the lock */
     if (!closed && !ready)
         push(&s->waiters, w);
@@ -562,7 +567,7 @@ static int wait_in(uint32_t run, struct rn__fd *f, int side, rn_context *ctx, rn
         return rn__poll_run() == run ? err : 0;
     for (;;) {
         lock(f);
-        joined = join_locked(f, s, &w);
+        joined = join_locked(f, s, run, &w);
         unlock(f);
         if (joined != ARM)
             break;

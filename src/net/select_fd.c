@@ -49,11 +49,12 @@ static void leave(struct rn_outside *o, struct rn__fd *f)
         rn__fd_free(f);
 }
 
-/* Waits with this record, which is given back unless it does; results as enqueue's. */
+/* Waits with this record, which is given back unless it does; results as enqueue's.  A side that was ready perhaps
+ * has not joined: then all is done again, also when another has taken what there was. */
 static int wait_with(struct rn_outside *o, struct rn__fd *f)
 {
     int joined = join(o, f);
-    if (joined >= 0)
+    if (joined == 0)
         joined = ready(o->of, false);
     if (joined == 0)
         o->state = f;

@@ -1,9 +1,9 @@
 /* Descriptors as cases of a select, and pipes. */
 #define _GNU_SOURCE 1
 #include "../conformance/chan_inside.h"
+#include "../quiet.h"
 #include "../wakers.h"
 #include "sched/sched.h"
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -18,17 +18,6 @@
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
-
-static int open_descriptors(void)
-{
-    int n = 0;
-    DIR *d = opendir("/proc/self/fd");
-    REQUIRE(d != NULL);
-    while (readdir(d))
-        n++;
-    closedir(d);
-    return n;
-}
 
 static void put(int fd)
 {
@@ -208,6 +197,43 @@ TEST(many_wait_for_one_descriptor)
     CHECK_EQ(rn_num_descriptors(), 0);
     close(e);
     chan_free(done);
+}
+
+static void await_room(int fd, chan(int) done)
+{
+    chan_send(done, chan_select(on_fd(fd, RN_FD_WRITE)));
+}
+
+static void await_byte(int fd, chan(int) done)
+{
+    chan_send(done, chan_select(on_fd(fd, RN_FD_READ)));
+}
+
+/* An edge that came while nobody waited for it, and whose byte is gone, is no readiness, nor the end of it. */
+TEST(an_edge_that_another_took)
+{
+    int pair[2];
+    char bytes[4096] = {0};
+    chan(int) room = chan_make(int, 0), byte = chan_make(int, 0);
+    REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, pair) == 0);
+    while (write(pair[0], bytes, sizeof bytes) > 0)
+        continue;
+    go(await_room, pair[0], room); /* keeps the descriptor watched */
+    rn_sleep(20 * RN_MILLISECOND);
+    REQUIRE(write(pair[1], "x", 1) == 1);
+    rn_sleep(20 * RN_MILLISECOND);
+    REQUIRE(read(pair[0], bytes, 1) == 1);
+    go(await_byte, pair[0], byte);
+    rn_sleep(20 * RN_MILLISECOND);
+    REQUIRE(write(pair[1], "y", 1) == 1);
+    CHECK_EQ(chan_select(on_recv(byte, NULL), on_timeout(10 * RN_SECOND)), 0);
+    while (read(pair[1], bytes, sizeof bytes) > 0)
+        continue;
+    chan_recv(room);
+    close(pair[0]);
+    close(pair[1]);
+    chan_free(room);
+    chan_free(byte);
 }
 
 /* One that a connection of the library uses as well. */
