@@ -1,7 +1,7 @@
 /* Connections that come and go under load: resets at every point, closes while others use them, descriptors that
  * are reused at once.  Afterwards no descriptor and no goroutine is left. */
 #define _GNU_SOURCE 1
-#include <dirent.h>
+#include "../quiet.h"
 #include <errno.h>
 #include <runnel.h>
 #include <runnel/net.h>
@@ -9,17 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static int open_descriptors(void)
-{
-    int n = 0;
-    DIR *d = opendir("/proc/self/fd");
-    REQUIRE(d);
-    while (readdir(d))
-        n++;
-    closedir(d);
-    return n;
-}
 
 static rn_listener *listening(char *text)
 {

@@ -1,9 +1,9 @@
 /* Files, paths, directories, and calls that are given up. */
 #define _GNU_SOURCE 1
 #include "../on_purpose.h"
+#include "../quiet.h"
 #include "net/fd.h"
 #include "sched/sched.h"
-#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
 #include <runnel.h>
@@ -15,24 +15,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-/* The runtime itself may have one of /proc open for a moment: more than there are, never less. */
-static int open_descriptors(void)
-{
-    int n = 0;
-    DIR *d = opendir("/proc/self/fd");
-    REQUIRE(d != NULL);
-    while (readdir(d))
-        n++;
-    closedir(d);
-    return n;
-}
-
-static void await_quiet(void)
-{
-    while (rn_num_goroutines() > 1)
-        rn_sleep(RN_MILLISECOND);
-}
 
 static char dir[] = "/tmp/runnel-file-XXXXXX";
 

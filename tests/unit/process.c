@@ -1,10 +1,10 @@
 /* Child processes: start, descriptors, wait, end. */
 #define _GNU_SOURCE 1
 #include "../emulated.h"
+#include "../quiet.h"
 #include "os/linux/internal.h"
 #include "../wakers.h"
 #include "sched/sched.h"
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <runnel.h>
@@ -20,25 +20,6 @@
 
 #define ARGV(...) ((const char *const[]){__VA_ARGS__, NULL})
 #define SH(script) ARGV("sh", "-c", script)
-
-/* The runtime itself may have one of /proc open for a moment: more than there are, never less. */
-static int open_descriptors(void)
-{
-    int n = 0;
-    DIR *d = opendir("/proc/self/fd");
-    REQUIRE(d != NULL);
-    while (readdir(d))
-        n++;
-    closedir(d);
-    return n;
-}
-
-/* Reapers end a moment after those who wait for their process. */
-static void await_quiet(void)
-{
-    while (rn_num_goroutines() > 1)
-        rn_sleep(RN_MILLISECOND);
-}
 
 static bool no_children(void)
 {
