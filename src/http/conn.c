@@ -70,9 +70,9 @@ static void give_work(struct rn__http_conn *c)
 /* Room for a longer head; false at the limit, or when there is no memory. */
 static bool grow(struct rn__http_work *w, size_t most)
 {
-    if (w->in_size >= most + 4096)
+    if (w->in_size >= most + RN__CHUNK_LINE)
         return false;
-    size_t size = 2 * w->in_size < most ? 2 * w->in_size : most + 4096;
+    size_t size = 2 * w->in_size < most ? 2 * w->in_size : most + RN__CHUNK_LINE;
     char *more = rn__malloc(size);
     if (!more)
         return false;
@@ -118,7 +118,19 @@ static enum outcome refuse(struct rn__http_work *w, int status)
     return LINGER;
 }
 
-/* Reads until the whole head is there: *status is 0 then. */
+/* The whole head is there.  A body is framed behind it in the buffer (h1.c), which needs room for the longest line of a
+ * chunk, also behind a head that has just filled it. */
+static enum outcome end_head(struct rn__http_work *w, size_t n, size_t most)
+{
+    w->head_n = n;
+    if (n > most)
+        return refuse(w, 431);
+    if (w->in_size - n < RN__CHUNK_LINE && !grow(w, most))
+        return refuse(w, 503);
+    return GO_ON;
+}
+
+/* Reads until the whole head is there. */
 static enum outcome read_head(struct rn__http_work *w)
 {
     const rn_http_options *o = rn__http_server_options(w->conn->server);
@@ -134,10 +146,8 @@ static enum outcome read_head(struct rn__http_work *w)
             w->head_n = 2; /* but not two */
             continue;
         }
-        if (n > 0) {
-            w->head_n = (size_t)n;
-            return (size_t)n > o->max_header_bytes ? refuse(w, 431) : GO_ON;
-        }
+        if (n > 0)
+            return end_head(w, (size_t)n, o->max_header_bytes);
         if (w->len >= o->max_header_bytes || (w->len == w->in_size && !grow(w, o->max_header_bytes)))
             return refuse(w, memchr(w->in, '\n', w->len) ? 431 : 414);
         if (w->len && !deadline) {
@@ -219,10 +229,11 @@ static enum outcome serve_request(struct rn__http_work *w)
     }
     bool panicked = rn__http_run(x);
     enum outcome out = GO_ON;
-    if (x->hijacked || panicked || x->error)
+    w->conn->broken = panicked || x->error;
+    if (w->conn->broken || x->hijacked)
         out = END;
     else if (x->close || x->expects_continue)
-        out = x->body_done && !x->body_error ? END : LINGER;
+        out = x->body_done && !x->body_error && w->pos == w->len ? END : LINGER;
     else if (!drain_body(x))
         out = LINGER;
     rn__http_end(x);
@@ -313,23 +324,34 @@ static bool wait_for_request(struct rn__http_conn *c)
     return rn__http_conn_become(c, RN__HTTP_IDLE, RN__HTTP_ACTIVE);
 }
 
+/* To who speaks plainly where TLS is spoken. */
+static enum outcome refuse_plain(struct rn__http_conn *c)
+{
+    static const char text[] = "HTTP/1.0 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\n\r\n"
+                               "An HTTP request came where HTTPS is spoken.\n";
+    return rn_net_write(c->stream.c, text, sizeof text - 1) < 0 ? END : LINGER;
+}
+
 /* Agrees on TLS and what it carries. */
-static __attribute__((noinline)) bool secure(struct rn__http_conn *c, bool *h2)
+static __attribute__((noinline)) enum outcome secure(struct rn__http_conn *c, bool *h2)
 {
     struct rn__tls_context *t = rn__http_server_tls(c->server);
     if (!t)
-        return true;
+        return GO_ON;
     rn_net_set_deadline(c->stream.c, rn_time_add(rn_now(), rn__http_server_options(c->server)->header_timeout));
-    if (rn_net_wait_read(c->stream.c) < 0 || rn__tls_accept(&c->stream, t, h2) < 0)
-        return false;
+    int err = rn_net_wait_read(c->stream.c);
+    if (!err)
+        err = rn__tls_accept(&c->stream, t, h2);
+    if (err)
+        return err == RN_EINVAL ? refuse_plain(c) : END;
     rn_net_set_deadline(c->stream.c, 0);
-    return true;
+    return GO_ON;
 }
 
 static void end_connection(struct rn__http_conn *c)
 {
     give_work(c);
-    rn__stream_end(&c->stream);
+    rn__stream_end(&c->stream, !c->broken);
     rn__http_server_forget(c);
 }
 
@@ -337,14 +359,12 @@ void rn__http_conn_main(struct rn__http_conn *c)
 {
     defer(end_connection, c); /* also when a handler leaves by rn_exit_goroutine */
     bool h2 = false;
-    if (!secure(c, &h2))
-        return;
-    if (h2) {
+    enum outcome out = secure(c, &h2);
+    if (out == GO_ON && h2) {
         if (rn__http_conn_become(c, RN__HTTP_IDLE, RN__HTTP_ACTIVE))
             rn__http2_serve(c, NULL, 0, NULL);
         return;
     }
-    enum outcome out = GO_ON;
     while (out == GO_ON && wait_for_request(c)) {
         out = serve_arrived(c);
         if (out == GO_ON && !rn__http_conn_become(c, RN__HTTP_ACTIVE, RN__HTTP_IDLE))

@@ -23,6 +23,7 @@ struct rn__http_conn {
     struct rn__http_work *work; /* NULL while no request is under way */
     rn_atomic(uint32_t) state;  /* RN__HTTP_IDLE … */
     bool served;                /* a request was: what begins like HTTP/2 is not */
+    bool broken;                /* the last response is not whole: no goodbye is to make it look so */
 };
 
 /* The buffers of a connection that has a request under way, under HTTP/1.  From a pool: an idle connection has none. */

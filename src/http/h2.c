@@ -325,8 +325,8 @@ static void end(struct rn__http2 *h)
     if (h->session && !h->dead)
         nghttp2_session_terminate_session(h->session, NGHTTP2_NO_ERROR);
     rn_mutex_unlock(&h->lock);
-    if (h->session)
-        rn__http2_pump(h);
+    if (h->session && rn__http2_pump(h) == 0 && h->c->stream.tls)
+        rn__tls_close_write(&h->c->stream);
     rn_mutex_lock(&h->lock);
     die(h);
     rn_mutex_unlock(&h->lock);

@@ -398,8 +398,8 @@ static int hex(char c)
 
 ptrdiff_t rn__http_chunk_size(struct rn__http_chunked *c, const char *s, size_t n)
 {
-    enum { LONGEST = 4096, DIGITS = 15, FREE = 16, EXCESS = 16 << 10 };
-    const char *end = memchr(s, '\n', n < LONGEST ? n : LONGEST);
+    enum { DIGITS = 15, FREE = 16, EXCESS = 16 << 10 };
+    const char *end = memchr(s, '\n', n < RN__CHUNK_LINE ? n : RN__CHUNK_LINE);
     size_t i = 0, length = end ? (size_t)(end - s) : n;
     uint64_t size = 0;
     for (; i < length && hex(s[i]) >= 0; i++) {
@@ -413,7 +413,7 @@ ptrdiff_t rn__http_chunk_size(struct rn__http_chunked *c, const char *s, size_t 
         return -1; /* a blank too: it was the way to smuggle */
     if (!end) {
         const char *cr = memchr(s, '\r', length);
-        return n >= LONGEST || (cr && cr + 1 < s + n) ? -1 : 0;
+        return n >= RN__CHUNK_LINE || (cr && cr + 1 < s + n) ? -1 : 0;
     }
     if (length == 0 || s[length - 1] != '\r' || !rn__http_is_value(s + i, length - 1 - i))
         return -1;

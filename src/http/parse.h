@@ -65,6 +65,7 @@ struct rn__http_chunked {
     uint64_t left;   /* bytes of data that follow */
     uint64_t excess; /* bytes of framing beyond what the data justify */
 };
+enum { RN__CHUNK_LINE = 4096 }; /* the longest; and as much room as there is for trailers at least */
 /* The line "SIZE[;extension]CRLF" at the front of n bytes: its length, with the size in c->left and the state moved on; 0:
  * more is needed; -1: malformed.  Extensions are skipped: within 4 KiB, and, all told, within the size of the data and
  * 16 KiB, so that nobody is made to read much for little. */

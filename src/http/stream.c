@@ -45,8 +45,10 @@ void rn__stream_close_write(struct rn__http_stream *s)
     rn_net_close_write(s->c);
 }
 
-void rn__stream_end(struct rn__http_stream *s)
+void rn__stream_end(struct rn__http_stream *s, bool goodbye)
 {
+    if (s->tls && goodbye)
+        rn__tls_close_write(s);
     if (s->tls)
         rn__tls_free(s->tls);
     s->tls = NULL;

@@ -28,12 +28,13 @@ struct rn__tls_context {
 struct rn__tls {
     SSL *ssl;
     BIO *in, *out; /* ciphertext from and to the peer */
+    bool plain;    /* what came was no handshake but a request of HTTP */
     rn_mutex reading, writing, lock;
 };
 
 /* ---- a server's settings ---- */
 
-static const unsigned char with_h2[] = "\x02h2\x08http/1.1", without[] = "\x08http/1.1";
+static const unsigned char with_h2[] = "\x02h2\x08http/1.1\x08http/1.0", without[] = "\x08http/1.1\x08http/1.0";
 
 static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *out_n, const unsigned char *in,
                            unsigned in_n, void *h2)
@@ -184,6 +185,7 @@ static ptrdiff_t step(struct rn__tls *t, int (*f)(struct rn__tls *t, void *buffe
     ERR_clear_error();
     int got = f(t, buffer, n);
     int why = got > 0 ? SSL_ERROR_NONE : SSL_get_error(t->ssl, got);
+    t->plain |= ERR_GET_REASON(ERR_peek_error()) == SSL_R_HTTP_REQUEST;
     ERR_clear_error();
     rn_mutex_unlock(&t->lock);
     switch (why) {
@@ -264,21 +266,30 @@ int rn__tls_accept(struct rn__http_stream *s, struct rn__tls_context *context, b
     }
     int err = flush_if_any(s); /* also the alert of one that failed */
     if (did <= 0 || err)
-        return err ? err : -EPROTO;
+        return err ? err : s->tls->plain ? RN_EINVAL : -EPROTO;
     SSL_get0_alpn_selected(s->tls->ssl, &name, &n);
     *h2 = n == 2 && name[0] == 'h' && name[1] == '2';
     return 0;
 }
 
+/* One write that does not wait: a goodbye is not worth more. */
+static void send_goodbye(struct rn__http_stream *s)
+{
+    char buffer[256];
+    rn_mutex_lock(&s->tls->lock);
+    ERR_clear_error();
+    SSL_shutdown(s->tls->ssl);
+    ERR_clear_error();
+    int n = BIO_read(s->tls->out, buffer, sizeof buffer);
+    rn_mutex_unlock(&s->tls->lock);
+    rn_net_set_write_deadline(s->c, 0); /* that of what was written before may be over */
+    if (n > 0)
+        (void)rn_net_try_write(s->c, buffer, (size_t)n);
+}
+
 void rn__tls_close_write(struct rn__http_stream *s)
 {
-    struct rn__tls *t = s->tls;
-    rn_mutex_lock(&t->writing);
-    rn_mutex_lock(&t->lock);
-    ERR_clear_error();
-    SSL_shutdown(t->ssl);
-    ERR_clear_error();
-    rn_mutex_unlock(&t->lock);
-    flush(s);
-    rn_mutex_unlock(&t->writing);
+    rn_mutex_lock(&s->tls->writing);
+    send_goodbye(s);
+    rn_mutex_unlock(&s->tls->writing);
 }

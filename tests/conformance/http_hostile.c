@@ -278,3 +278,29 @@ TEST(heads_beyond_the_limits)
     CHECK_EQ(peer_status(peer_ask(&s, request)), 431);
     peer_stop(&s);
 }
+
+/* A body is read into what room the head has left: there must be some, wherever the head ends. */
+static void try_length(const struct peer_server *s, size_t n, const char *framing, const char *body)
+{
+    static char request[80000];
+    int begun = snprintf(request, sizeof request, "POST / HTTP/1.1\r\nHost: h\r\n%s\r\nX: ", framing);
+    memset(request + begun, 'a', n - (size_t)begun - 4);
+    snprintf(request + n - 4, sizeof request - n + 4, "\r\n\r\n%sGET /next HTTP/1.1\r\nHost: h\r\n\r\n", body);
+    const char *answer = peer_ask(s, request);
+    if (peer_responses(answer) != 2 || !strstr(answer, "0123456789"))
+        FAIL("a head of %zu bytes, %s: %.60s", n, framing, answer);
+}
+
+TEST(bodies_behind_heads_of_every_length)
+{
+    static const size_t around[] = {8192, 16384, 32768, 65536 - 32};
+    static const char chunks[] = "5;why=none\r\n01234\r\n5\r\n56789\r\n0\r\nTrailer: one\r\n\r\n";
+    struct peer_server s;
+    peer_serve(&s, &(http_options){.handler = echo});
+    for (size_t i = 0; i < sizeof around / sizeof *around; i++)
+        for (size_t n = around[i] - 40; n < around[i] + 4; n++) {
+            try_length(&s, n, "Content-Length: 10", "0123456789");
+            try_length(&s, n, "Transfer-Encoding: chunked", chunks);
+        }
+    peer_stop(&s);
+}

@@ -38,6 +38,10 @@ static void make_certificate(void)
 static void hello(http_writer *w, const http_request *r)
 {
     http_printf(w, "tls %d", r->tls);
+    if (strcmp(r->path, "/broken") == 0) {
+        http_flush(w);
+        rn_panic("in the middle of the response");
+    }
 }
 
 static void begin(struct peer_server *s, rn_duration header_timeout)
@@ -225,12 +229,41 @@ TEST(what_is_no_tls)
         if (peer_read_all(c, answer, sizeof answer) ==
             RN_ETIMEOUT) /* also without an end of ours: it is given up in time */
             FAIL("%zu: there is no end", i);
-        CHECK(strncmp(answer, "HTTP/", 5) != 0);
+        CHECK_EQ(strncmp(answer, "HTTP/1.0 400 Bad Request\r\n", 26) == 0, list[i].bytes == request);
         net_free(c);
     }
     struct client k;
     client_make(&k, &s, TLS1_1_VERSION);
     CHECK(!shake(&k));
     client_free(&k);
+    finish(&s, before);
+}
+
+/* Reads to the end; whether that was announced. */
+static bool said_goodbye(const struct peer_server *s, const char *text)
+{
+    struct client k;
+    char answer[1000];
+    int n;
+    client_make(&k, s, 0);
+    REQUIRE(shake(&k) && SSL_write(k.ssl, text, (int)strlen(text)) > 0);
+    do
+        n = SSL_read(k.ssl, answer, sizeof answer);
+    while (n > 0 || (SSL_get_error(k.ssl, n) == SSL_ERROR_WANT_READ && turn(&k)));
+    bool said = SSL_get_error(k.ssl, n) == SSL_ERROR_ZERO_RETURN;
+    client_free(&k);
+    return said;
+}
+
+/* A response that only its end delimits must not look whole when it is not, nor the other way round. */
+TEST(a_goodbye_tells_that_all_was_sent)
+{
+    struct peer_server s;
+    begin(&s, 0);
+    int before = descriptors();
+    CHECK(said_goodbye(&s, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n"));
+    CHECK(said_goodbye(&s, "GET / HTTP/1.0\r\n\r\n"));
+    CHECK(said_goodbye(&s, "nonsense\r\n\r\n"));
+    CHECK(!said_goodbye(&s, "GET /broken HTTP/1.0\r\n\r\n"));
     finish(&s, before);
 }
