@@ -53,6 +53,7 @@ struct question {
     rn_leak *leaks;
     int max;
     int result;
+    bool stuck, strangers;
 };
 
 /* ---- the question --------------------------------------------------------------------------------- */
@@ -119,6 +120,7 @@ static void look(struct question *q)
     q->job.asker = self && rn__is_goroutine(self) ? self : NULL;
     q->job.asker_sp = q->sp;
     q->job.ended = main_has_ended;
+    q->job.now = rn__now();
     q->job.handlers = rn_os_signal_handlers(rn_os_quit_signal | rn_os_request_signal());
     q->job.largest = LARGEST;
     memcpy(q->job.hidden, (const uintptr_t[]){SHADOW}, sizeof q->job.hidden);
@@ -213,7 +215,7 @@ static void print_place(const char *what, void *pc)
         }
 }
 
-static void print_lock(const void *lock)
+static void print_lock(const struct rn_g *waiter, const void *lock)
 {
     uint64_t ids[RN_LOCK_HOLDERS];
     void *pc[2] = {NULL, NULL};
@@ -224,7 +226,8 @@ static void print_lock(const void *lock)
         rn__out(" (RUNNEL_LOCKORDER=1 shows who holds it)");
     if (n <= 0)
         return;
-    rn__out(", held by goroutine %llu", (unsigned long long)ids[0]);
+    rn__out(", held by goroutine %llu%s", (unsigned long long)ids[0],
+            ids[0] == waiter->id ? ", which is this one" : "");
     if (n > 1)
         rn__out(" and %d more", n - 1);
     print_place(", taken in", pc[0]);
@@ -255,7 +258,7 @@ static void print_wait(const struct rn_waiter *w, void *arg)
     else if (why == RN_WAIT_CHAN_RECV || why == RN_WAIT_CHAN_SEND || why == RN_WAIT_SELECT)
         print_channel(w->of);
     else if (why == RN_WAIT_MUTEX || why == RN_WAIT_RWMUTEX_R || why == RN_WAIT_RWMUTEX_W)
-        print_lock(lock_of(w, why));
+        print_lock(note->g, lock_of(w, why));
     else
         rn__out("%s %p", why == RN_WAIT_WAITGROUP ? "waitgroup" : why == RN_WAIT_COND ? "cond" : "object", w->of);
     rn__out("\n");
@@ -313,6 +316,8 @@ static void answer(void *arg)
     if (q->result == 0) {
         const struct rn_leaks_answer *a = q->job.answer;
         q->result = a->n > INT32_MAX ? INT32_MAX : (int)a->n;
+        q->stuck = a->asker_stuck;
+        q->strangers = a->strangers;
         if (q->leaks)
             store(q);
         if (q->report && a->n > 0)
@@ -337,35 +342,58 @@ static inline uintptr_t stack_pointer(void)
 }
 
 /* Not inlined: the caller's registers are in this frame, and the stack is looked through from here.  (setjmp is no
- * way to store registers: glibc's scrambles some.) */
-static __attribute__((noinline)) int ask(bool report, rn_leak *leaks, int max)
+ * way to store registers: glibc's scrambles some.)  The question lies at the far end of the stack that it runs on: what the
+ * copy's own variables know of it is no way to the asker's stack. */
+static __attribute__((noinline)) int ask(struct question *asked)
 {
+    asked->result = RN_EAGAIN;
     if (BLIND)
         return RN_EAGAIN;
-    struct question q = {.report = report, .leaks = leaks, .max = max, .result = RN_EAGAIN};
     rn_os_init();
     char *stack = rn_os_map(STACK, rn_os_page);
     if (!stack)
         return RN_EAGAIN;
     __builtin_unwind_init();
-    q.job.stack = (uintptr_t)stack;
-    q.job.stack_end = q.job.stack + STACK;
-    q.sp = stack_pointer();
+    struct question *q = (struct question *)stack;
+    *q = *asked;
+    q->job.stack = (uintptr_t)stack;
+    q->job.stack_end = q->job.stack + STACK;
+    q->sp = stack_pointer();
     pthread_mutex_lock(&rn__debug_one_at_a_time);
-    rn__arch_call_on(stack + STACK, answer, &q);
+    rn__arch_call_on(stack + STACK, answer, q);
     pthread_mutex_unlock(&rn__debug_one_at_a_time);
+    *asked = *q;
     rn_os_unmap(stack, STACK);
-    return q.result;
+    return asked->result;
 }
 
 int rn_debug_leaks(void)
 {
-    return ask(true, NULL, 0);
+    struct question q = {.report = true};
+    return ask(&q);
 }
 
 int rn_debug_find_leaks(rn_leak *leaks, int max)
 {
-    return ask(false, leaks, max);
+    struct question q = {.leaks = leaks, .max = max};
+    return ask(&q);
+}
+
+/* Threads that have only begun, as at the program's beginning, are soon known. */
+bool rn__leaks_nobody_frees(const void *lock)
+{
+    enum { TRIES = 5 };
+    struct rn_g *self = rn__self_or_null();
+    if (!self || !rn__is_goroutine(self))
+        return false;
+    for (int i = 0; i < TRIES; i++) {
+        struct question q = {.job = {.wants = lock}};
+        if (i > 0)
+            rn_sleep(RN_MILLISECOND << i);
+        if (ask(&q) >= 0 && !q.strangers)
+            return q.stuck;
+    }
+    return false;
 }
 
 /* ---- asked from outside ---------------------------------------------------------------------------------- */
@@ -380,14 +408,16 @@ static void on_request(void)
 }
 
 /* By the monitor. */
-static void answer_request(void)
+static rn_time answer_request(void)
 {
     static const char none[] = "runnel: no goroutine is leaked\n", unknown[] = "runnel: can't tell what is leaked\n";
+    rn_time again = rn__lock_order_look();
     if (!rn_load_relaxed(&requested) || !rn_xchg_acquire(&requested, 0)) /* pairs with the release in on_request */
-        return;
+        return again;
     int n = rn_debug_leaks();
     if (n <= 0)
         rn_os_write_stderr(n ? unknown : none, n ? sizeof unknown - 1 : sizeof none - 1);
+    return again;
 }
 
 struct busy {

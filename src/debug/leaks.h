@@ -12,7 +12,9 @@ struct rn_leaks_job {
     int threads_n;
     struct rn_g *asker; /* runs; its stack counts from asker_sp.  NULL: a plain thread */
     uintptr_t asker_sp;
-    bool ended;                 /* the asker is the main goroutine, which has returned, and the process ends with it */
+    bool ended;        /* the asker is the main goroutine, which has returned, and the process ends with it */
+    const void *wants; /* a lock for which the asker is about to wait; else NULL */
+    rn_time now;
     bool handlers;              /* the program's own handlers of signals may still run */
     uintptr_t stack, stack_end; /* what the question itself runs on */
     size_t tls_bytes;           /* of thread-local data, at most, on one side of a thread pointer */
@@ -24,9 +26,19 @@ struct rn_leaks_job {
 
 struct rn_leaks_answer {
     size_t n;
-    size_t coarse; /* heaps that count as one block */
+    size_t coarse;    /* heaps that count as one block */
+    bool asker_stuck; /* nobody who can still run reaches what it wants */
+    bool strangers;   /* but for threads that are not ours, or have only begun */
     struct rn_g *leaked[];
 };
+
+/* Who waits for a lock whose holder is itself, or has ended, may wait for another to let it go, though nobody has yet: so
+ * long, reachability decides, and nothing is said. */
+#define RN_LOCK_PATIENCE (5 * RN_SECOND)
+
+/* Whether nobody who can still run could let go of the lock that the caller, which is a goroutine, holds and is about to
+ * wait for.  False too when that can't be told. */
+bool rn__leaks_nobody_frees(const void *lock);
 
 /* In the copy; the job.  False when no answer was found. */
 bool rn__leaks_mark(void *job);

@@ -106,6 +106,11 @@ static void judge(struct one *o)
     struct rn_g *g = o->g;
     enum rn_wait why = (enum rn_wait)rn_load_relaxed(&g->waiting);
     o->live = g != marks.job->asker || !marks.job->ended;
+    if (g == marks.job->asker && marks.job->wants) {
+        *o = (struct one){.g = g, .lo = o->lo, .hi = o->hi, .candidate = 1, .n = 1};
+        o->wakes[0] = (uintptr_t)marks.job->wants;
+        return;
+    }
     if (rn_load_relaxed(&g->status) != RN_G_WAITING || rn_load_relaxed(&g->on_cpu) || g == marks.job->asker)
         return;
     if (waits_for_nothing(g, why)) {
@@ -332,20 +337,30 @@ static bool scope_has_live(const void *scope)
     return !any;
 }
 
-static bool holders_live(const void *lock, bool *known)
+static const struct one *by_id(uint64_t id)
+{
+    for (size_t i = 0; i < marks.n; i++)
+        if (marks.all[i].g->id == id)
+            return &marks.all[i];
+    return NULL;
+}
+
+/* *known: the holders alone decide.  One that is the waiter itself, or has ended, may have left it to another to let go. */
+static bool holders_live(const struct rn_g *waiter, const void *lock, bool *known)
 {
     uint64_t ids[RN_LOCK_HOLDERS];
-    bool only;
+    bool only, all = true;
     int n = rn__lock_holders(lock, ids, NULL, &only);
+    /* relaxed: the world is stopped. */
+    bool patient = !marks.job->ended && marks.job->now - rn_load_relaxed(&waiter->waiting_since) < RN_LOCK_PATIENCE;
     *known = n > 0 && only;
     for (int i = 0; i < n; i++) {
-        bool found = false;
-        for (size_t k = 0; k < marks.n && !found; k++)
-            found = marks.all[k].g->id == ids[i] && marks.all[k].live;
-        if (!found)
-            return false;
+        const struct one *holder = by_id(ids[i]);
+        if (patient && (!holder || holder->g == waiter))
+            *known = false;
+        all &= holder && holder->live;
     }
-    return true;
+    return all;
 }
 
 static bool can_be_woken(const struct one *o)
@@ -359,7 +374,7 @@ static bool can_be_woken(const struct one *o)
         } else {
             bool lock =
                 (why == RN_WAIT_MUTEX || why == RN_WAIT_RWMUTEX_R || why == RN_WAIT_RWMUTEX_W) && !(o->wakes[i] & 1);
-            live = lock && holders_live(object, &known);
+            live = lock && holders_live(o->g, object, &known);
             if (!known)
                 live = is_reached(o->wakes[i]);
         }
@@ -553,16 +568,17 @@ static bool some_timer(struct rn_wheel_entry *e, void *arg)
     return true;
 }
 
-/* Main has returned, and nothing will ever run again, as in deadlock.c: then nobody can be woken, whatever static
- * variables still know. */
+/* Main has returned, or the asker waits as well, and nothing will ever run again, as in deadlock.c: then nobody can be
+ * woken, whatever static variables still know. */
 static bool nobody_will_run(void)
 {
     const struct rn_leaks_job *job = marks.job;
-    bool some = !job->ended || job->handlers || rn_load_relaxed(&rn__external_wakers) != 0; /* relaxed: stopped */
+    bool some = !(job->ended || job->wants) || job->handlers ||
+                rn_load_relaxed(&rn__external_wakers) != 0; /* relaxed: stopped */
     for (size_t i = 0; i < marks.n && !some; i++)
         some = marks.all[i].live;
     for (int i = 0; i < job->threads_n && !some; i++)
-        some = !is_ours(&job->threads[i]);
+        some = job->answer->strangers = !is_ours(&job->threads[i]);
     for (uint32_t i = 0; i < rn__sched.procs_made && !some; i++)
         some = rn_wheel_any(&rn__procs[i].wheel, some_timer, NULL);
     return !some;
@@ -599,7 +615,9 @@ bool rn__leaks_mark(void *arg)
         return false;
     answer->coarse = rn__mem_coarse();
     for (size_t i = 0; i < marks.n; i++)
-        if (!marks.all[i].live && marks.all[i].g != marks.job->asker && answer->n < marks.job->room)
+        if (!marks.all[i].live && marks.all[i].g == marks.job->asker)
+            answer->asker_stuck = true;
+        else if (!marks.all[i].live && answer->n < marks.job->room)
             answer->leaked[answer->n++] = marks.all[i].g;
     return true;
 }

@@ -11,15 +11,21 @@
  * Numbers share LOCKS records; an old lock loses its record, and its edges, to a new one.  Full tables lose edges, never
  * make some up.  The tables are mapped, so that the search for leaks can leave them out: they name every lock.
  *
+ * A mutex has no owner: who locks what it holds waits for itself, unless another lets it go.  So that is said at once only
+ * when nobody who can still run could (the search for leaks knows), and else when it has lasted; see RN_LOCK_PATIENCE.  A
+ * read lock taken twice is reported when both were let go by the one who took them.
+ *
  * `tables` guards everything; it is a leaf, and nothing is printed under it.
  *
  * Rejected: edges between places instead of locks (finds more, but every list with a lock in each node is reported);
+ * to end the program for every lock that its holder wants again (as a signal between goroutines it is legal);
  * interposing the program's calls (the short ways are inlined: RN_WATCHED in them costs one instruction and no branch). */
 #define _GNU_SOURCE 1
 #include "debug/lock_order.h"
 #include "arch/unwind.h"
 #include "base/hooks.h"
 #include "debug/debug.h"
+#include "debug/leaks.h"
 #include "debug/out.h"
 #include "debug/symbol.h"
 #include "os/lock.h"
@@ -55,7 +61,9 @@ struct hold {
     uint32_t lock; /* its number */
     uint32_t of_lock, of_owner;
     struct trace at;
-    bool read;
+    rn_time again; /* when its owner began to wait for the same lock; 0: it does not */
+    struct trace again_at;
+    bool read, again_reads, told;
 };
 
 struct edge {
@@ -78,6 +86,7 @@ struct tables {
     uint32_t told_n;
 };
 static struct tables *t;
+static rn_atomic(uint32_t) again_n; /* holds whose owner waits for the same lock */
 static rn_lock tables;
 static rn_atomic(uint32_t) reports;
 
@@ -158,6 +167,9 @@ static void remove_hold(struct record *r, const struct hold *h)
     for (p = owners_holds(h->owner.id); *p != i;)
         p = &t->holds[*p].of_owner;
     *p = h->of_owner;
+    if (h->again)
+        rn_sub_relaxed(&again_n, 1); /* relaxed: a hint for rn__lock_order_look */
+    t->holds[i].again = 0;
     t->holds[i].of_lock = t->free_hold;
     t->free_hold = i;
 }
@@ -368,7 +380,7 @@ static void tell(struct told *w, bool fatal)
         rn_os_unmap(stack, STACK);
     }
     rn_add_relaxed(&reports, 1); /* relaxed: read after the mutex was held */
-    if (fatal)
+    if (fatal)                   /* dies with the mutex */
         rn_fatal("sync: goroutine %llu locks a mutex that it holds already", (unsigned long long)w->edges[0].owner.id);
     pthread_mutex_unlock(&rn__debug_one_at_a_time);
 }
@@ -406,41 +418,65 @@ static struct trace here(void)
     return at;
 }
 
-/* Held already by who wants it: what to say, or NULL when that may be well. */
-static const char *twice(const struct record *r, const struct hold *h, int how)
+static const char twice[] = "a goroutine takes a lock that it holds already, and waits for itself";
+static const char lasting[] =
+    "a goroutine has waited for seconds for a lock that it holds itself: unless another lets it go, "
+    "it waits for ever";
+static const char read_twice[] =
+    "a goroutine takes a read lock twice: a writer between the two makes it wait for itself";
+
+/* A search stops the program for a moment: it is made some times for each place. */
+static bool may_search(uint64_t sum)
+{
+    enum { OFTEN_ENOUGH = 3 };
+    for (uint64_t i = 1; i <= OFTEN_ENOUGH; i++)
+        if (is_new(sum + i))
+            return true;
+    return false;
+}
+
+/* The caller holds it already (h).  True: that may be all that there is to it, and is to be looked into. */
+static bool wants_again(const struct record *r, struct hold *h, int how, const struct trace *at, struct told *w)
 {
     bool read = how & RN_LOCK_READ;
-    if (r->handed || (how & RN_LOCK_TIMED)) /* somebody else may let it go; or it ends by itself */
-        return NULL;
-    if (!h->read || !read)
-        return "a goroutine takes a lock that it holds already, and waits for itself";
-    return r->written ? "a goroutine takes a read lock twice: a writer between the two makes it wait for itself" : NULL;
+    if (r->handed || (how & RN_LOCK_TIMED) || (h->read && read)) /* somebody else may let it go; or it ends by itself */
+        return false;
+    if (!h->again)
+        rn_add_relaxed(&again_n, 1); /* relaxed: as in remove_hold */
+    h->again = rn__now();
+    h->again_at = *at;
+    h->again_reads = read;
+    if (!may_search(sum_of(at)))
+        return false;
+    copy_twice(w, h, r->lock, read, at);
+    w->what = twice;
+    return true;
 }
 
 static void wanted(const void *lock, rn_atomic(uint32_t) * number, int how)
 {
-    bool read = how & RN_LOCK_READ;
+    bool read = how & RN_LOCK_READ, again = false;
     struct owner who = self();
     struct trace at = here();
     struct told w = {0};
     struct search s;
-    bool fatal = false;
     rn_lock_take(&tables, RN_RANK_STACKS);
     struct record *r = record_of(lock, number);
-    const struct hold *held = r ? find_hold(r, who.id) : NULL;
+    struct hold *held = r ? find_hold(r, who.id) : NULL;
     if (r)
         r->written |= !read;
-    if (held && (w.what = twice(r, held, how))) {
-        fatal = !held->read || !read;
-        if (fatal || is_new(sum_of(&at)))
-            copy_twice(&w, held, lock, read, &at);
-    }
+    if (held)
+        again = wants_again(r, held, how, &at, &w);
     for (uint32_t i = r && !held ? *owners_holds(who.id) : 0; i && !w.n; i = t->holds[i].of_owner)
         if (t->holds[i].owner.id == who.id && add_edge(&t->holds[i], r, read, &at, &s))
             copy_cycle(&w, &s);
     rn_lock_release(&tables);
-    if (w.n)
-        tell(&w, fatal);
+    if (again)
+        again = rn__leaks_nobody_frees(lock);
+    else if (w.n)
+        tell(&w, false);
+    if (again)
+        tell(&w, true);
 }
 
 static void taken(const void *lock, rn_atomic(uint32_t) * number, int how)
@@ -456,19 +492,79 @@ static void taken(const void *lock, rn_atomic(uint32_t) * number, int how)
     rn_lock_release(&tables);
 }
 
+/* Both of a read lock's holds are h's owner's. */
+static bool was_read_twice(const struct record *r, const struct hold *h, struct told *w)
+{
+    uint32_t i = h->of_lock;
+    while (i && t->holds[i].owner.id != h->owner.id)
+        i = t->holds[i].of_lock;
+    if (!i || !h->read || !t->holds[i].read || !r->written || r->handed || !is_new(sum_of(&h->at)))
+        return false;
+    copy_twice(w, &t->holds[i], r->lock, true, &h->at);
+    w->what = read_twice;
+    return true;
+}
+
 /* The holder is who lets go, if it is among the holders; else it was handed over. */
 static void left(const void *lock, rn_atomic(uint32_t) * number, int how)
 {
     (void)how;
+    struct told w = {0};
     uint64_t id = rn__self()->id;
     rn_lock_take(&tables, RN_RANK_STACKS);
     struct record *r = find(rn_load_relaxed(number)); /* relaxed: as in record_of */
     if (r && r->lock == lock && r->holds) {
         const struct hold *h = find_hold(r, id);
         r->handed |= !h;
+        if (h)
+            was_read_twice(r, h, &w);
         remove_hold(r, h ? h : &t->holds[r->holds]);
     }
     rn_lock_release(&tables);
+    if (w.n)
+        tell(&w, false);
+}
+
+/* One that has lasted, into w.  Returns when to look again. */
+static rn_time find_lasting(struct told *w, rn_time now)
+{
+    rn_time again = INT64_MAX;
+    for (uint32_t k = 1; k <= t->next_hold; k++) {
+        struct hold *h = &t->holds[k];
+        const struct record *r = find(h->lock);
+        if (!h->again || h->told || !r)
+            continue;
+        rn_time due = h->again + RN_LOCK_PATIENCE;
+        if (w->n || due > now) {
+            again = due < again ? due : again;
+            continue;
+        }
+        h->told = true;
+        w->what = lasting;
+        if (is_new(sum_of(&h->again_at)))
+            copy_twice(w, h, r->lock, h->again_reads, &h->again_at);
+    }
+    return again;
+}
+
+rn_time rn__lock_order_look(void)
+{
+    static rn_time next; /* the monitor's */
+    struct told w = {0};
+    rn_time now = 0;
+    if (rn_load_relaxed(&again_n) == 0) /* relaxed: a hint */
+        return INT64_MAX;
+    now = rn__now();
+    if (now < next && next - now < RN_SECOND)
+        return next;
+    rn_lock_take(&tables, RN_RANK_STACKS);
+    next = find_lasting(&w, now);
+    rn_lock_release(&tables);
+    if (w.n)
+        tell(&w, false);
+    if (next > now + RN_SECOND) /* others may come meanwhile */
+        next = now + RN_SECOND;
+    return next;
 }
 
 /* After the report in progress. */

@@ -2,6 +2,7 @@
 #ifndef RN_DEBUG_LOCK_ORDER_H
 #define RN_DEBUG_LOCK_ORDER_H
 
+#include <runnel/base.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,6 +19,9 @@ bool rn__lock_order_on(void);
 
 /* Calls f for each piece of memory that the tables are in. */
 void rn__lock_order_each(void (*f)(const void *start, size_t bytes, void *arg), void *arg);
+
+/* By the monitor, now and then: says who has waited long for a lock that it holds itself.  Returns when to be called again. */
+rn_time rn__lock_order_look(void);
 
 /* Starts to watch, if RUNNEL_LOCKORDER is 1; before there are goroutines. */
 void rn__lock_order_start(void);

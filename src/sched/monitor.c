@@ -223,15 +223,14 @@ void *rn__monitor(void *arg)
             rn__wake_idle();
         }
         poll_if_nobody_does(now);
-        if (rn__hooks.answer_request)
-            rn__hooks.answer_request();
+        rn_time again = rn__hooks.answer_request ? rn__hooks.answer_request() : INT64_MAX;
         bool trims = trim_stacks(now);
         rn_time hibernates = rn__hib_look(now, active);
         looks = took ? 0 : looks + 1;
         pause = next_pause(pause, looks, now);
         active = true;
         idle_looks = all_idle() ? idle_looks + 1 : 0;
-        if (!trims && idle_looks >= IDLE_LOOKS && sleep_while_idle(hibernates)) {
+        if (!trims && idle_looks >= IDLE_LOOKS && sleep_while_idle(again < hibernates ? again : hibernates)) {
             active = rn_os_now() < hibernates; /* else nobody has run meanwhile: no need to wait for idleness again */
             pause = PAUSE_MIN;
             idle_looks = active ? 0 : IDLE_LOOKS;

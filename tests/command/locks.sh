@@ -7,6 +7,7 @@ mkdir "$tap_dir/tests" && cd "$tap_dir/tests" || exit 1
 cat >order_test.c <<'END'
 #include <runnel.h>
 #include <runnel/test.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define await(...)          \
@@ -93,6 +94,62 @@ TEST(handed_over)
     mutex_lock(&a); /* it is known by now that others let it go */
     mutex_unlock(&a);
 }
+static void let_go_later(rn_mutex *m, chan(int) when)
+{
+    int v;
+    chan_next(when, &v);
+    mutex_unlock(m);
+}
+TEST(signal)
+{
+    chan(int) when = chan_make(int, 0);
+    rn_mutex local = {0};
+    rn_mutex *locks[] = {&a, &local};
+    for (int i = 0; i < 2; i++) {
+        rn_mutex *m = locks[i];
+        mutex_lock(m);
+        go(let_go_later, m, when);
+        go(let_go_later, &b, when); /* another, which has nothing to do with it */
+        mutex_lock(&b);
+        chan_send(when, 1);
+        chan_send(when, 1);
+        mutex_lock(m); /* the first time that another lets it go */
+        mutex_unlock(m);
+    }
+    chan_free(when);
+}
+static void let_read_go(rn_rwmutex *x)
+{
+    rwmutex_runlock(x);
+}
+TEST(read_locks_handed_over)
+{
+    rwmutex_lock(&r);
+    rwmutex_unlock(&r);
+    rwmutex_rlock(&r);
+    rwmutex_rlock(&r);
+    await(let_read_go, &r);
+    await(let_read_go, &r);
+}
+TEST(upgraded)
+{
+    rwmutex_rlock(&r);
+    rwmutex_lock(&r);
+}
+static void sleeps_on(chan(int) end)
+{
+    int v;
+    chan_next(end, &v);
+}
+TEST(twice_beside_others)
+{
+    rn_mutex *m = calloc(1, sizeof *m);
+    chan(int) end = chan_make(int, 0);
+    go(sleeps_on, end);
+    go(rn_sleep, 100 * RN_SECOND);
+    mutex_lock(m);
+    mutex_lock(m);
+}
 TEST(tried)
 {
     mutex_lock(&a);
@@ -173,17 +230,19 @@ END
 says() {
     grep -E "$1" out || { cat out && false; }
 }
-for name in inverted a_cycle_of_three twice readers_and_a_writer read_twice_with_a_writer with_a_context; do
+for name in inverted a_cycle_of_three twice twice_beside_others upgraded readers_and_a_writer read_twice_with_a_writer with_a_context; do
     check "$name fails" says "^not ok .*order_test: $name "
 done
-for name in same under_a_gate readers_alone handed_over tried one_goroutine_alone other_locks_in_the_same_memory; do
+for name in same under_a_gate readers_alone handed_over signal read_locks_handed_over tried one_goroutine_alone other_locks_in_the_same_memory; do
     check "$name is fine" says "^ok .*order_test: $name "
 done
 check "the test that fails names the reason" says 'inverted takes locks in an order that can deadlock'
 check "both places" says 'both \(.*order_test.c:[0-9]+\)'
 check "who started them" says 'goroutine [0-9]+, started by in_turn \(.*order_test.c:[0-9]+\)'
 check "three locks" says 'runnel: lock order: 3 locks are taken in orders that can deadlock'
-check "a lock taken twice is fatal" says 'fatal error: sync: goroutine [0-9]+ locks a mutex that it holds already'
+check "a lock taken twice is fatal" says '.*twice.*fatal error: sync: goroutine [0-9]+ locks a mutex that it holds already'
+check "also where others go on" says '.*twice_beside_others.*fatal error: sync: goroutine [0-9]+ locks a mutex'
+check "and a read lock that is to become a write lock" says '.*upgraded.*fatal error: sync: goroutine [0-9]+ locks a mutex'
 off() {
     RUNNEL_LOCKORDER=0 "$RUNNEL" test -run inverted | grep -x '# 1 passed, 0 failed'
 }
