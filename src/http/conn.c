@@ -230,8 +230,10 @@ static enum outcome serve_request(struct rn__http_work *w)
     bool panicked = rn__http_run(x);
     enum outcome out = GO_ON;
     w->conn->broken = panicked || x->error;
-    if (w->conn->broken || x->hijacked)
+    if (w->conn->broken || (x->hijacked && rn__http_server_draining(x->server)))
         out = END;
+    else if (x->hijacked)
+        out = LINGER; /* its last frame says why */
     else if (x->close || x->expects_continue)
         out = x->body_done && !x->body_error && w->pos == w->len ? END : LINGER;
     else if (!drain_body(x))

@@ -1,7 +1,11 @@
 /* WebSocket over wslay; see runnel/websocket.h.
  *
- * wslay takes frames apart, checks them, puts fragments together, and makes the control frames (pong, close).  Data frames
- * are written here: a server's are a short head before the bytes, which need not be copied.
+ * wslay takes frames apart, checks them, and makes the control frames (pong, close).  Fragments are put together here, in one block that
+ * grows (wslay keeps a block for each, so that a message in single bytes takes 50 times its size), and data frames are
+ * written here: a server's are a short head before the bytes, which need not be copied.
+ *
+ * What comes is answered in order: the answer to a close, or to nonsense, waits until the messages before it have been read, and the
+ * reader has come for more; it may have answered them.
  *
  * `lock` guards wslay's context and what its callbacks touch, and is held for computing only; `writing` keeps frames whole and is
  * taken before it.  What wslay wants to say gathers in `out` and leaves by flush, after a read or a close.
@@ -40,6 +44,9 @@ struct rn_websocket {
     char *out; /* and what it wants to send */
     size_t out_n, out_size;
     struct message *first, **last;
+    struct message *partial; /* of which fragments have come */
+    size_t partial_room, most;
+    bool in_message;        /* the frame is one of these, and not of control */
     bool no_memory, broken; /* broken: the client does not keep to the protocol */
     bool we_closed;         /* first */
     bool they_closed;
@@ -88,6 +95,51 @@ static ssize_t take_output(wslay_event_context_ptr ctx, const uint8_t *data, siz
     return (ssize_t)n;
 }
 
+/* Room for n more bytes, and a NUL. */
+static bool grow(rn_websocket *ws, size_t n)
+{
+    size_t have = ws->partial ? ws->partial->n : 0, room = have + n;
+    if (ws->partial && room <= ws->partial_room)
+        return true;
+    if (room < 2 * ws->partial_room) /* not when it is the first */
+        room = 2 * ws->partial_room;
+    struct message *m = rn__realloc(ws->partial, sizeof *m + room + 1);
+    if (!m) {
+        ws->no_memory = true;
+        return false;
+    }
+    if (!ws->partial)
+        *m = (struct message){0};
+    ws->partial = m;
+    ws->partial_room = room;
+    return true;
+}
+
+static void on_frame(wslay_event_context_ptr ctx, const struct wslay_event_on_frame_recv_start_arg *arg, void *user)
+{
+    rn_websocket *ws = user;
+    ws->in_message = !wslay_is_ctrl_frame(arg->opcode);
+    if (!ws->in_message || !grow(ws, 0))
+        return;
+    if (arg->opcode != WSLAY_CONTINUATION_FRAME)
+        ws->partial->kind = arg->opcode == WSLAY_TEXT_FRAME ? RN_WEBSOCKET_TEXT : RN_WEBSOCKET_BINARY;
+    if (arg->payload_length <= ws->most - ws->partial->n)
+        return;
+    ws->in_message = false; /* wslay goes on to the frame's end */
+    wslay_event_shutdown_read(ctx);
+    wslay_event_queue_close(ctx, WSLAY_CODE_MESSAGE_TOO_BIG, NULL, 0);
+}
+
+static void on_piece(wslay_event_context_ptr ctx, const struct wslay_event_on_frame_recv_chunk_arg *arg, void *user)
+{
+    rn_websocket *ws = user;
+    (void)ctx;
+    if (!ws->in_message || ws->no_memory || !arg->data_length || !grow(ws, arg->data_length))
+        return;
+    memcpy(ws->partial->data + ws->partial->n, arg->data, arg->data_length);
+    ws->partial->n += arg->data_length;
+}
+
 static void on_message(wslay_event_context_ptr ctx, const struct wslay_event_on_msg_recv_arg *arg, void *user)
 {
     rn_websocket *ws = user;
@@ -98,26 +150,21 @@ static void on_message(wslay_event_context_ptr ctx, const struct wslay_event_on_
         ws->they_closed = true;
         ws->close_code = arg->status_code ? arg->status_code : WSLAY_CODE_NO_STATUS_RCVD;
     }
-    if (wslay_is_ctrl_frame(arg->opcode))
+    struct message *m = ws->partial;
+    if (!ws->in_message || ws->no_memory || !m)
         return;
-    struct message *m = rn__malloc(sizeof *m + arg->msg_length + 1);
-    if (!m) {
-        ws->no_memory = true;
-        return;
-    }
-    m->next = NULL;
-    m->kind = arg->opcode == WSLAY_TEXT_FRAME ? RN_WEBSOCKET_TEXT : RN_WEBSOCKET_BINARY;
-    m->n = arg->msg_length;
-    if (m->n)
-        memcpy(m->data, arg->msg, m->n);
     m->data[m->n] = 0;
     *ws->last = m;
     ws->last = &m->next;
+    ws->partial = NULL;
+    ws->partial_room = 0;
 }
 
 static const struct wslay_event_callbacks callbacks = {
     .recv_callback = give_input,
     .send_callback = take_output,
+    .on_frame_recv_start_callback = on_frame,
+    .on_frame_recv_chunk_callback = on_piece,
     .on_msg_recv_callback = on_message,
 };
 
@@ -132,15 +179,24 @@ static bool same_origin(const rn_http_request *r)
     return host && strcasecmp(host + 3, r->host) == 0;
 }
 
+/* Whether a header, which is a list and may come several times, has the item. */
+static bool header_has(const rn_http_request *r, const char *header, const char *item)
+{
+    const char *name, *value;
+    for (size_t i = 0; rn_http_header_at(r, i, &name, &value); i++)
+        if (strcasecmp(name, header) == 0 && rn__http_list_has(value, item))
+            return true;
+    return false;
+}
+
 /* The status to refuse the request with, or 0. */
 static int check(rn_http_writer *w, const rn_http_request *r, bool any_origin)
 {
-    const char *upgrade = rn_http_request_header(r, "Upgrade"), *connection = rn_http_request_header(r, "Connection");
     const char *version = rn_http_request_header(r, "Sec-WebSocket-Version");
     const char *key = rn_http_request_header(r, "Sec-WebSocket-Key");
     unsigned char bytes[24];
-    if (r->version != 11 || strcmp(r->method, "GET") != 0 || !upgrade || !rn__http_list_has(upgrade, "websocket") ||
-        !connection || !rn__http_list_has(connection, "upgrade"))
+    if (r->version != 11 || strcmp(r->method, "GET") != 0 || !header_has(r, "Upgrade", "websocket") ||
+        !header_has(r, "Connection", "upgrade"))
         return 426;
     if (!version || strcmp(version, "13") != 0) {
         rn_http_set_header(w, "Sec-WebSocket-Version", "13");
@@ -157,10 +213,9 @@ static int check(rn_http_writer *w, const rn_http_request *r, bool any_origin)
 /* The first of ours that the client offers; in the request's memory. */
 static const char *choose_protocol(const rn_http_request *r, const char *ours)
 {
-    const char *offered = rn_http_request_header(r, "Sec-WebSocket-Protocol");
-    char *copy = ours && offered ? rn__http_arena_copy(&rn__http_of(r)->arena, ours, strlen(ours)) : NULL, *rest;
+    char *copy = ours ? rn__http_arena_copy(&rn__http_of(r)->arena, ours, strlen(ours)) : NULL, *rest;
     for (char *one = copy ? strtok_r(copy, " ,", &rest) : NULL; one; one = strtok_r(NULL, " ,", &rest))
-        if (rn__http_list_has(offered, one))
+        if (header_has(r, "Sec-WebSocket-Protocol", one))
             return one;
     return "";
 }
@@ -192,7 +247,9 @@ static rn_websocket *make(rn_http_writer *w, const rn_websocket_options *o)
         rn__free(ws);
         return NULL;
     }
-    wslay_event_config_set_max_recv_msg_length(ws->ctx, o->max_message ? o->max_message : 1 << 20);
+    ws->most = o->max_message ? o->max_message : 1 << 20;
+    wslay_event_config_set_max_recv_msg_length(ws->ctx, ws->most); /* of a frame; of all of them on_frame does */
+    wslay_event_config_set_no_buffering(ws->ctx, 1);
     ws->c = w->conn;
     ws->drain = rn__http_server_drain(w->server);
     ws->ping_interval = o->ping_interval ? o->ping_interval : 30 * RN_SECOND;
@@ -206,6 +263,7 @@ static void release(rn_websocket *ws)
         next = m->next;
         rn__free(m);
     }
+    rn__free(ws->partial);
     rn__free(ws->current);
     wslay_event_context_free(ws->ctx);
     rn__free(ws->out);
@@ -275,7 +333,7 @@ static size_t frame_head(uint8_t *to, enum rn_websocket_kind kind, size_t n)
 static bool is_closing(rn_websocket *ws)
 {
     rn_mutex_lock(&ws->lock);
-    bool closing = wslay_event_get_close_sent(ws->ctx) || ws->they_closed;
+    bool closing = wslay_event_get_close_sent(ws->ctx);
     rn_mutex_unlock(&ws->lock);
     return closing;
 }
@@ -323,22 +381,35 @@ static void explain_close(rn_websocket *ws)
         ws->out[ws->out_n - 3] = 2;
 }
 
+/* With the lock: nothing more will be read. */
+static bool is_over(rn_websocket *ws)
+{
+    return ws->they_closed || ws->broken || !wslay_event_get_read_enabled(ws->ctx);
+}
+
+/* What wslay has to say leaves; an error. */
+static int answer(rn_websocket *ws)
+{
+    rn_mutex_lock(&ws->lock);
+    if (wslay_event_want_write(ws->ctx) && !(is_over(ws) && ws->first)) /* a pong, or why it is closed */
+        ws->no_memory |= wslay_event_send(ws->ctx) != 0;
+    if (!wslay_event_get_read_enabled(ws->ctx) && !ws->no_memory)
+        explain_close(ws);
+    bool failed = ws->no_memory, any = ws->out_n > 0;
+    rn_mutex_unlock(&ws->lock);
+    int sent = any ? flush(ws) : 0;
+    return failed ? RN_ENOMEM : sent;
+}
+
 static int feed(rn_websocket *ws, const char *data, size_t n)
 {
     rn_mutex_lock(&ws->lock);
     ws->in = data;
     ws->in_n = n;
     ws->broken |= wslay_event_recv(ws->ctx) != 0 && !ws->no_memory;
-    bool reading = wslay_event_get_read_enabled(ws->ctx);
-    if (wslay_event_want_write(ws->ctx)) /* a pong, or why it is closed */
-        ws->no_memory |= wslay_event_send(ws->ctx) != 0;
-    if (!reading && !ws->no_memory)
-        explain_close(ws);
-    bool failed = ws->no_memory, any = ws->out_n > 0;
     ws->in_n = 0;
     rn_mutex_unlock(&ws->lock);
-    int sent = any ? flush(ws) : 0;
-    return failed ? RN_ENOMEM : sent;
+    return answer(ws);
 }
 
 static int ping(rn_websocket *ws)
@@ -355,10 +426,10 @@ static int ping(rn_websocket *ws)
 static int ended(rn_websocket *ws)
 {
     rn_mutex_lock(&ws->lock);
-    int err = ws->they_closed                                        ? (ws->we_closed ? RN_ECLOSED : RN_EEOF)
-              : !wslay_event_get_read_enabled(ws->ctx) || ws->broken ? -EPROTO
-                                                                     : 0;
+    int err = ws->they_closed ? (ws->we_closed ? RN_ECLOSED : RN_EEOF) : is_over(ws) ? -EPROTO : 0;
     rn_mutex_unlock(&ws->lock);
+    if (err)
+        answer(ws); /* what has waited for the messages to be read */
     return err;
 }
 

@@ -112,6 +112,11 @@ TEST(the_handshake_is_checked)
     CHECK_EQ(peer_status(peer_ask(&s, "GET / HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
                                       "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: short\r\n\r\n")),
              400);
+    CHECK_EQ(peer_status(peer_ask(&s, "GET / HTTP/1.1\r\nHost: h\r\nConnection: keep-alive\r\nConnection: upgrade\r\n"
+                                      "Upgrade: other\r\nUpgrade: WebSocket\r\nSec-WebSocket-Version: 13\r\n"
+                                      "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")),
+             101);
+    chan_recv(last.done);
     CHECK_EQ(peer_status(peer_ask(&s, SHAKE "Origin: http://evil\r\n\r\n")), 403);
     CHECK_EQ(peer_status(peer_ask(&s, SHAKE "Origin: http://h.evil\r\n\r\n")), 403);
     CHECK_EQ(peer_status(peer_ask(&s, SHAKE "Origin: http://h\r\n\r\n")), 101);
@@ -153,6 +158,64 @@ TEST(messages_come_back)
     CHECK_EQ(last.ended, RN_EEOF);
     CHECK_EQ(last.code, 1000);
     net_free(c);
+    finish(&s);
+}
+
+/* Messages, and in the same packet what ends the connection: they are answered first. */
+TEST(what_came_before_the_end_is_answered)
+{
+    static const struct {
+        uint8_t bytes[20];
+        size_t n;
+        int code, ended;
+    } list[] = {
+        {{0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe8}, 8, 1000, RN_EEOF},
+        {{0x83, 0x80, 1, 2, 3, 4}, 6, 1002, -EPROTO},
+        {{0x81, 0x81, 0, 0, 0, 0, 0xff}, 7, 1007, -EPROTO},
+    };
+    struct peer_server s;
+    begin(&s);
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+        uint8_t bytes[100];
+        char text[200];
+        size_t n = frame(bytes, 0x81, "one", 3);
+        rn_conn *c = shake(&s);
+        n += frame(bytes + n, 0x82, "two", 3);
+        memcpy(bytes + n, list[i].bytes, list[i].n);
+        net_write(c, bytes, n + list[i].n);
+        CHECK_EQ(read_frame(c, text, &n), 0x81);
+        CHECK_STR(text, "one");
+        CHECK_EQ(read_frame(c, text, &n), 0x82);
+        CHECK_STR(text, "two");
+        CHECK_EQ(read_frame(c, text, &n), 0x88);
+        CHECK_EQ((uint8_t)text[0] << 8 | (uint8_t)text[1], list[i].code);
+        CHECK_EQ(net_read(c, text, 1), 0);
+        chan_recv(last.done);
+        CHECK_EQ(last.ended, list[i].ended);
+        net_free(c);
+    }
+    finish(&s);
+}
+
+/* A message in single bytes, up to the limit (1000) and beyond it. */
+TEST(fragments_add_up)
+{
+    struct peer_server s;
+    static uint8_t bytes[1002 * 7];
+    static char text[2000];
+    begin(&s);
+    for (int pieces = 1000; pieces <= 1001; pieces++) {
+        rn_conn *c = shake(&s);
+        size_t n = 0;
+        for (int i = 0; i < pieces; i++)
+            n += frame(bytes + n, (i == 0) | (i == pieces - 1 ? 0x80 : 0), "x", 1);
+        net_write(c, bytes, n);
+        CHECK_EQ(read_frame(c, text, &n), pieces == 1000 ? 0x81 : 0x88);
+        CHECK_EQ(n, pieces == 1000 ? 1000 : 2);
+        CHECK(pieces == 1000 || memcmp(text, "\x03\xf1", 2) == 0);
+        net_free(c);
+        chan_recv(last.done);
+    }
     finish(&s);
 }
 
