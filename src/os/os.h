@@ -42,7 +42,7 @@ enum rn_guard rn_os_guard(void *page);
 /* Pages of private memory can be given back to the system while their contents are kept elsewhere, so that
  * any touch of them traps (SIGSEGV at that address, or EFAULT from a system call) until they are brought back. */
 
-/* Whether the kernel can do this; opens descriptors of its own, which end closes, when nothing is away. */
+/* Whether the kernel can do this; opens a descriptor of its own, which end closes, when nothing is away. */
 bool rn_os_away_begin(void);
 void rn_os_away_end(void);
 /* Whether a touch would be heard of just now: the handler for faults is ours, and no thread blocks SIGSEGV. */
@@ -55,9 +55,8 @@ int rn_os_away_discard(void *p, size_t bytes);
 void rn_os_away_unfreeze(void *p, size_t bytes);
 /* Whole pages that were discarded, in a frozen range: any touch of them traps, until rn_os_away_restore. */
 int rn_os_away_trap(void *page, size_t bytes);
-/* Whole pages that were discarded, in a frozen range: they have these contents when the range is unfrozen. */
-void rn_os_away_fill(void *page, size_t bytes, const void *from);
-/* Brings back pages, filled with the `bytes` at `from` (which need not be aligned): nobody sees them half done.
+/* Brings back pages, filled with the `bytes` at `from` (which need not be aligned): nobody sees them half done.  Also pages
+ * that were discarded only, in a frozen range.
  * Async-signal-safe.  Ends the process when there is no memory. */
 void rn_os_away_restore(void *page, size_t bytes, const void *from);
 /* Whether this process is a copy, by fork or rn_os_snapshot, of the one that called rn_os_away_begin. */

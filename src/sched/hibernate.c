@@ -5,21 +5,24 @@
  * calls for a run of 32 stacks cost little more than those for one.
  *
  * Put away is only who
- *  - has been parked for AGE, on a stack of the default size of which it uses at most RN_KEPT_MOST, is not pinned, and
+ *  - has been parked for AGE, on a stack of the default size of which it uses little (rn_keep_fits), is not pinned, and
  *    has no timeout: timers come by all entries of a slot when it turns, with a lock held, and each touch would be a trap;
+ *  - has been parked for longer, to 16 times that, if it was woken soon when it was put away before: learn;
  *  - does not wait for goroutines that it has started (a waitgroup, a group, a scope): it is they who have pointers to its
  *    variables, and may hand them to system calls of their own;
  *  - is one of LEAST goroutines or more, LEAST_BY_ITSELF where the program was not asked: below that there is little to gain;
  *  - and only while a touch would be heard of: the fault handler is ours, no thread blocks SIGSEGV.
  * When that ceases to hold, all are brought back.
  *
- * RUNNEL_HIBERNATE: off (or 0), on (or 1), or for how many ms a goroutine must have been parked; then there is no LEAST.
+ * RUNNEL_HIBERNATE: off (or 0), on (or 1), or for how many ms a goroutine must have been parked; then there is no LEAST, and
+ * learn changes nothing.
  */
 #define _GNU_SOURCE
 #include "sched/hibernate.h"
 #include "sched/choice.h"
 #include "sched/fiber.h"
 #include "sched/kept.h"
+#include "sched/kept_stack.h"
 #include <stdlib.h>
 #include <string.h>
 #if __has_include(<valgrind/valgrind.h>)
@@ -34,11 +37,13 @@ rn_atomic(int64_t) rn__hib_away, rn__hib_chunks;
 
 enum {
     LEAST = 1000, /* goroutines */
-    LEAST_BY_ITSELF = 100000,
-    RUN = 32,   /* put away together, at most */
-    SLICE = 1,  /* ms of one call of the monitor's */
-    PAUSE = 5,  /* times as long between two of them, at least */
-    REST = 20,  /* a pass's cost, times this, is the pause after it, at least */
+    LEAST_BY_ITSELF = 5000,
+    RUN = 32,  /* put away together, at most */
+    SLICE = 1, /* ms of one call of the monitor's */
+    PAUSE = 5, /* times as long between two of them, at least */
+    REST = 20, /* a pass's cost, times this, is the pause after it, at least */
+    SOON = 16, /* times the age: who is woken before that was put away too early */
+    RELUCTANCE_MOST = 4,
     UNSAFE = 3, /* looks in a row, after which all are brought back */
 };
 
@@ -47,6 +52,7 @@ static struct {
     bool gave_up;    /* nobody more is put away in this run */
     bool active;     /* goroutines have run since the last pass began */
     rn_duration age; /* of a park */
+    bool learns;     /* who is to be put away later */
     int64_t least;
     pthread_mutex_t lock; /* the putter; also held while the process is copied */
     uint32_t chunk;       /* where the pass is */
@@ -59,23 +65,21 @@ static struct {
 
 /* ---- bringing back -------------------------------------------------------------------------------- */
 
-static char *page_of(const void *p)
+/* Who is woken soon after it was put away is not put away so soon the next time: then it costs more than it brings. */
+static void learn(struct rn_g *g)
 {
-    return (char *)((uintptr_t)p & ~(uintptr_t)(rn_os_page - 1)); /* NOLINT(performance-no-int-to-ptr) */
-}
-
-/* The block is surrounded by memory that can be read: so it is the middle of whole pages.  What lies in them around
- * it is of no meaning, like all that was never written. */
-static void restore(struct rn_g *g)
-{
-    char *page = page_of(g->sp);
-    rn_os_away_restore(page, (size_t)(g->stack_hi - page), (char *)g->kept - ((char *)g->sp - page));
+    /* relaxed: it was parked before it was put away, and has not run since. */
+    rn_duration parked = rn_os_now() - rn_load_relaxed(&g->waiting_since);
+    if (parked > SOON * (hib.age << g->reluctance))
+        g->reluctance -= g->reluctance > 0;
+    else if (hib.learns && g->reluctance < RELUCTANCE_MOST)
+        g->reluctance++;
 }
 
 static void bring_back(struct rn_g *g)
 {
-    restore(g);
-    rn_kept_put(g->kept);
+    rn_keep_restore(g);
+    learn(g);
     rn_sub_relaxed(&rn__hib_away, 1); /* relaxed: a count */
 }
 
@@ -94,7 +98,7 @@ static bool touch_in_copy(struct rn_g *g)
 {
     if (rn_load_relaxed(&g->hib) < RN_HIB_AWAY) /* relaxed, both: the only thread */
         return false;
-    restore(g);
+    rn_keep_restore_in_copy(g);
     rn_store_relaxed(&g->hib, RN_HIB_STAYS);
     return true;
 }
@@ -145,11 +149,6 @@ static void bring_all_back(void)
 
 /* ---- putting away ------------------------------------------------------------------------------------ */
 
-static size_t used(const struct rn_g *g)
-{
-    return (size_t)(g->stack_hi - RN_CAPTURED_MOST - (char *)g->sp);
-}
-
 static bool waits_for_its_own(const struct rn_g *g)
 {
     uint8_t why = rn_load_relaxed(&g->waiting); /* relaxed: it is parked */
@@ -160,7 +159,7 @@ static bool waits_for_its_own(const struct rn_g *g)
 static bool is_fit(const struct rn_g *g)
 {
     return !g->pinned && !(g->flags & (RN_G_OWN_STACK | RN_G_TIMED)) && (char *)g->sp > g->stack_lo &&
-           (char *)g->sp < g->stack_hi - RN_CAPTURED_MOST && used(g) <= RN_KEPT_MOST && !waits_for_its_own(g);
+           (char *)g->sp < g->stack_hi - RN_CAPTURED_MOST && !waits_for_its_own(g) && rn_keep_fits(g);
 }
 
 static void decide_all(struct rn_g **g, uint32_t n, enum rn_hib to)
@@ -169,63 +168,50 @@ static void decide_all(struct rn_g **g, uint32_t n, enum rn_hib to)
         rn_hib_decide(g[i], to);
 }
 
-/* Claimed, and neighbours: their stacks are from g[0]->stack_lo to g[n - 1]->stack_hi.  The contents are in blocks. */
-static bool put_run_away(struct rn_g **g, uint32_t n)
+/* Copies what they use to blocks; false, and none, when that can't be. */
+static bool keep_all(struct rn_g **g, uint32_t n)
 {
-    char *lo = g[0]->stack_lo;
-    size_t bytes = (size_t)(g[n - 1]->stack_hi - lo);
-    if (rn_os_away_freeze(lo, bytes) != 0)
-        return false;
-    for (uint32_t i = 0; i < n; i++)
-        memcpy(g[i]->kept, g[i]->sp, used(g[i]));
-    if (rn_os_away_discard(lo, bytes) != 0) { /* locked memory */
-        rn_os_away_unfreeze(lo, bytes);
+    for (uint32_t i = 0; i < n; i++) {
+        if (rn_keep(g[i]))
+            continue;
+        while (i-- > 0)
+            rn_keep_drop(g[i]);
         return false;
     }
+    return true;
+}
+
+/* They are frozen, and kept.  False: the memory is locked. */
+static bool take_pages(struct rn_g **g, uint32_t n, char *lo, size_t bytes)
+{
+    if (rn_os_away_discard(lo, bytes) != 0)
+        return false;
     uint32_t trapped = 0;
-    while (trapped < n) {
-        char *page = page_of(g[trapped]->sp);
-        if (rn_os_away_trap(page, (size_t)(g[trapped]->stack_hi - page)) != 0)
-            break; /* no memory for the mark */
+    while (trapped < n && rn_keep_trap(g[trapped]))
         trapped++;
-    }
-    for (uint32_t i = trapped; i < n; i++) { /* it does not trap but can't be touched either, for now */
-        char *page = page_of(g[i]->sp);
-        rn_os_away_fill(page, (size_t)(g[i]->stack_hi - page), (char *)g[i]->kept - ((char *)g[i]->sp - page));
-    }
+    for (uint32_t i = trapped; i < n; i++) /* no memory for the marks: it can't be touched either, for now */
+        rn_keep_restore(g[i]);
     rn_os_away_unfreeze(lo, bytes);
     rn_add_relaxed(&rn__hib_away, (int64_t)trapped); /* relaxed: a count */
     decide_all(g, trapped, RN_HIB_AWAY);
-    for (uint32_t i = trapped; i < n; i++)
-        rn_kept_put(g[i]->kept);
     decide_all(g + trapped, n - trapped, RN_HIB_AWAKE);
     return true;
 }
 
-/* Blocks for all of them; false, and none, when there is no memory. */
-static bool get_blocks(struct rn_g **g, uint32_t n)
-{
-    for (uint32_t i = 0; i < n; i++) {
-        g[i]->kept = rn_kept_get(used(g[i]));
-        if (g[i]->kept)
-            continue;
-        while (i-- > 0)
-            rn_kept_put(g[i]->kept);
-        return false;
-    }
-    return true;
-}
-
+/* Claimed, and neighbours: their stacks are from g[0]->stack_lo to g[n - 1]->stack_hi. */
 static void put_away(struct rn_g **g, uint32_t n)
 {
-    if (!get_blocks(g, n)) {
-        decide_all(g, n, RN_HIB_AWAKE);
-    } else if (!put_run_away(g, n)) {
-        for (uint32_t i = 0; i < n; i++)
-            rn_kept_put(g[i]->kept);
-        decide_all(g, n, RN_HIB_AWAKE);
-        hib.gave_up = true; /* for want of mappings, or the memory is locked */
-    }
+    char *lo = g[0]->stack_lo;
+    size_t bytes = (size_t)(g[n - 1]->stack_hi - lo);
+    bool frozen = rn_os_away_freeze(lo, bytes) == 0, kept = frozen && keep_all(g, n);
+    if (kept && take_pages(g, n, lo, bytes))
+        return;
+    for (uint32_t i = 0; kept && i < n; i++)
+        rn_keep_drop(g[i]);
+    if (frozen)
+        rn_os_away_unfreeze(lo, bytes);
+    hib.gave_up |= kept || !frozen; /* the memory is locked, or for want of mappings */
+    decide_all(g, n, RN_HIB_AWAKE);
 }
 
 /* Claims who has been parked for long; the others that may be later are noted. */
@@ -237,7 +223,7 @@ static uint32_t claim(struct rn_g *records, rn_time now, struct rn_g **claimed)
         /* relaxed, all: looked at again once claimed. */
         if (rn_load_relaxed(&g->status) != RN_G_WAITING || rn_load_relaxed(&g->hib) != RN_HIB_AWAKE)
             continue;
-        if (now - rn_load_relaxed(&g->waiting_since) < hib.age)
+        if (now - rn_load_relaxed(&g->waiting_since) < hib.age << g->reluctance)
             hib.pending = true;
         else if (rn_hib_claim(g))
             claimed[n++] = g;
@@ -315,7 +301,7 @@ static bool pass_begins(rn_time now)
     if (!is_worth_it())
         return false;
     hib.pending = true;
-    if (!rn_os_away_begin() || !is_safe())
+    if (!rn_os_away_begin() || !rn_keep_begin() || !is_safe())
         return false;
     hib.pending = false;
     return true;
@@ -369,6 +355,7 @@ static bool setting(const char *text)
     char *end;
     hib.age = RN_SECOND;
     hib.least = text ? LEAST : LEAST_BY_ITSELF;
+    hib.learns = true;
     if (!text)
         return true;
     if (strcmp(text, "on") == 0 || strcmp(text, "1") == 0)
@@ -380,6 +367,7 @@ static bool setting(const char *text)
         rn__bad_setting("RUNNEL_HIBERNATE", text, "on, off, or for how many milliseconds a goroutine must have waited");
     hib.age = ms * RN_MILLISECOND;
     hib.least = 0;
+    hib.learns = false;
     return true;
 }
 
@@ -409,7 +397,7 @@ void rn__hib_end(void)
 {
     hib.on = false;
     rn_os_away_end();
-    rn_kept_forget();
+    rn_keep_end();
     memset(hib.opened, 0, sizeof hib.opened);
     rn_store_relaxed(&rn__hib_away, 0); /* relaxed, both: no other thread is left */
     rn_store_relaxed(&rn__hib_chunks, 0);

@@ -145,6 +145,8 @@ struct rn_g {
     struct rn_m *pinned;       /* rn_pin: the only thread that may run it */
     uint16_t pins;
     rn_atomic(uint8_t) hib; /* enum rn_hib */
+    uint8_t hollow : 1;     /* by the putter and who thaws it: kept_stack.h */
+    uint8_t reluctance : 3; /* by who thaws it: how long it has to be parked before it is put away */
     uint32_t index;         /* in the table of records */
     const char *name;
     void *entry;         /* the function */

@@ -62,6 +62,7 @@ static void describe(struct rn_g *g, struct rn_p *p, const struct rn_go_call *ca
     g->panic = NULL;
     g->pinned = NULL;
     g->pins = 0;
+    g->reluctance = 0;
     rn__explore_born(g);
     rn_store_relaxed(&g->waiting, RN_WAIT_NONE); /* relaxed: rn__ready's queue publishes it */
     rn_store_relaxed(&g->status, RN_G_RUNNABLE);

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SLEEPERS = 1500, POKERS = 4, THREADS = 2, WORDS = 24 };
+enum { SLEEPERS = 1500, POKERS = 4, THREADS = 2, WORDS = 24, LARGE = 9000 };
 
 /* On the stack of each sleeper. */
 struct cell {
@@ -19,11 +19,13 @@ struct cell {
     rn_mutex lock;             /* guards the next two */
     uint64_t a, b;             /* always equal */
     char io[64];
+    rn_atomic(uint8_t) * large; /* LARGE bytes, nearly all zero, of every third sleeper; anybody adds */
 };
 
 static struct cell *cells[SLEEPERS];
 static rn_chan(uint64_t) doors[SLEEPERS];
 static rn_atomic(uint64_t) all_added, rounds_done, wakes;
+static rn_atomic(uint8_t) all_large, additions; /* modulo 256 */
 static rn_atomic(bool) over;
 static rn_waitgroup up, down, pokers;
 
@@ -50,7 +52,9 @@ static __attribute__((noinline)) uint64_t wait_deep(int i, int depth, uint64_t s
 
 static void sleeper(int i)
 {
-    struct cell c = {.lock = RN_MUTEX_INIT};
+    rn_atomic(uint8_t) large[i % 3 ? 1 : LARGE];
+    struct cell c = {.lock = RN_MUTEX_INIT, .large = i % 3 ? NULL : large};
+    memset((void *)large, 0, sizeof large);
     uint64_t seed = (uint64_t)i * 7919 + 1;
     for (int k = 0; k < WORDS; k++)
         c.own[k] = seed + (uint64_t)k;
@@ -69,6 +73,8 @@ static void sleeper(int i)
     }
     rn_add_relaxed(&all_added, rn_load_relaxed(&c.added)); /* relaxed: nobody else uses the cell any more */
     CHECK_EQ(c.a, c.b);
+    for (int k = 0; c.large && k < LARGE; k++)
+        rn_add_relaxed(&all_large, rn_load_relaxed(&c.large[k])); /* relaxed: as above */
     wg_done(&down);
 }
 
@@ -91,7 +97,10 @@ static void use(struct cell *c, uint64_t seed, uint64_t r)
         rn_mutex_unlock(&c->lock);
         break;
     default:
-        break;
+        if (c->large) {
+            rn_add_relaxed(&c->large[(r >> 8) % 7 * 1000], 1); /* relaxed, both: counts */
+            rn_add_relaxed(&additions, 1);
+        }
     }
 }
 
@@ -164,7 +173,8 @@ static void run_for(rn_duration d)
     for (int i = 0; i < SLEEPERS; i++)
         chan_send(doors[i], 0);
     wg_wait(&down);
-    CHECK_EQ(rn_load_relaxed(&all_added), rn_load_relaxed(&wakes)); /* relaxed: all have ended */
+    CHECK_EQ(rn_load_relaxed(&all_added), rn_load_relaxed(&wakes));     /* relaxed: all have ended */
+    CHECK_EQ(rn_load_relaxed(&all_large), rn_load_relaxed(&additions)); /* relaxed: as above */
     printf("# at most %lld of %d were away, %llu rounds\n", (long long)most, SLEEPERS,
            (unsigned long long)rn_load_relaxed(&rounds_done));
 }

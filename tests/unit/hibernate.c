@@ -122,6 +122,89 @@ TEST(one_that_is_held_stays)
     wg_wait(&wg);
 }
 
+struct room {
+    struct rn_g *g;
+    char *buf;
+    size_t bytes;
+    chan(int) door;
+};
+
+/* A buffer that nothing was read into yet, between variables that are in use. */
+static void sit_in_a_large_room(struct room *r, rn_waitgroup *wg)
+{
+    char before[40] = "before";
+    char buf[r->bytes];
+    char after[40] = "after";
+    memset(buf, 0, sizeof buf);
+    r->g = rn__self();
+    r->buf = buf;
+    wg_done(wg);
+    int at = chan_recv(r->door);
+    CHECK_STR(before, "before");
+    CHECK_STR(after, "after");
+    for (size_t i = 0; i < r->bytes; i++)
+        if (buf[i] != (at >= 0 && i == (size_t)at ? 'x' : 0))
+            rn_test_fail(__FILE__, __LINE__, "byte %zu of %zu is %d", i, r->bytes, buf[i]);
+    wg_done(wg);
+}
+
+static void take_rooms(struct room *rooms, int n, rn_waitgroup *wg)
+{
+    wg_add(wg, n);
+    for (int i = 0; i < n; i++) {
+        rooms[i].bytes = 600 + 970 * (size_t)i; /* to 38 KiB */
+        rooms[i].door = chan_make(int, 0);
+        go(sit_in_a_large_room, &rooms[i], wg);
+    }
+    wg_wait(wg);
+    wg_add(wg, n);
+    wait_for_away(n);
+}
+
+static void empty_buffers(void)
+{
+    enum { N = 40 };
+    struct room rooms[N];
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    take_rooms(rooms, N, &wg);
+    for (int i = 0; i < N; i++) {
+        CHECK(rooms[i].g->hollow);
+        if (i % 2)
+            rooms[i].buf[rooms[i].bytes / 2] = 'x'; /* where there may be a page that does not trap */
+    }
+    for (int i = 0; i < N; i++)
+        chan_send(rooms[i].door, i % 2 ? (int)(rooms[i].bytes / 2) : -1);
+    wg_wait(&wg);
+}
+
+TEST(an_empty_buffer_is_not_kept_and_is_there)
+{
+    needs_the_kernel();
+    empty_buffers();
+}
+
+TEST(a_child_sees_empty_buffers)
+{
+    struct room rooms[8];
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    needs_the_kernel();
+    take_rooms(rooms, 8, &wg);
+    pid_t child = fork();
+    if (child == 0) {
+        int wrong = 0;
+        for (int i = 0; i < 8; i++)
+            for (size_t k = 0; k < rooms[i].bytes; k++)
+                wrong += rooms[i].buf[k] != 0;
+        _exit(wrong ? 6 : 5);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 5);
+    for (int i = 0; i < 8; i++)
+        chan_send(rooms[i].door, -1);
+    wg_wait(&wg);
+}
+
 static void pinned(struct rn_g **g, chan(int) door, rn_waitgroup *wg)
 {
     rn_pin();
@@ -249,6 +332,7 @@ static void come_and_go(void)
     for (int i = 0; i < 40; i++)
         chan_send(seats[i].door, 11);
     wg_wait(&wg);
+    empty_buffers();
 }
 
 TEST_PLAIN(also_where_userfaultfd_is_forbidden)
@@ -257,6 +341,44 @@ TEST_PLAIN(also_where_userfaultfd_is_forbidden)
     needs_the_kernel();
     rn_os_away_end();
     CHECK_EQ(rn_run(come_and_go), 0);
+}
+
+static void wait_twice(struct rn_g **g, chan(int) door, rn_waitgroup *wg)
+{
+    *g = rn__self();
+    chan_recv(door);
+    wg_done(wg);
+    chan_recv(door);
+    wg_done(wg);
+}
+
+static void wake_all_soon(void)
+{
+    enum { N = 1100 };
+    static struct rn_g *g[N];
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    chan(int) door = chan_make(int, 0);
+    for (int i = 0; i < N; i++)
+        go(wait_twice, &g[i], door, &wg);
+    wait_for_away(N);
+    wg_add(&wg, N);
+    for (int i = 0; i < N; i++)
+        chan_send(door, 1);
+    wg_wait(&wg);
+    for (int i = 0; i < N; i++)
+        CHECK_EQ(g[i]->reluctance, 1);
+    wg_add(&wg, N);
+    chan_close(door);
+    wg_wait(&wg);
+}
+
+/* Woken soon after it was put away, it is to be parked for longer before the next time. */
+TEST_PLAIN(who_is_woken_soon_is_put_away_later)
+{
+    needs_the_kernel();
+    setenv("RUNNEL_HIBERNATE", "on", 1);
+    CHECK_EQ(rn_run(wake_all_soon), 0);
+    setenv("RUNNEL_HIBERNATE", "2", 1);
 }
 
 static chan(int) never;

@@ -128,8 +128,9 @@ def bring_back(g):
     if not is_away(g):
         return
     if not is_live():
-        raise gdb.GdbError("goroutine %d's stack was put away; what was in use of it, from %#x on, is at %#x" %
-                           (number(g["id"]), number(g["sp"]), number(g["kept"])))
+        raise gdb.GdbError("goroutine %d's stack was put away; what was in use of it, from %#x on, is at %#x%s" %
+                           (number(g["id"]), number(g["sp"]), number(g["kept"]),
+                            ", without a run of zeroes (src/sched/kept_stack.c)" if number(g["hollow"]) else ""))
     gdb.parse_and_eval("(void)rn__hib_stay((struct rn_g *)%d)" % int(g.address))
     gdb.invalidate_cached_frames()
 

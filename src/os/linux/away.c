@@ -7,9 +7,10 @@
  *
  * Bringing them back has the same difficulty the other way round.  UFFDIO_COPY puts a page that is complete in the
  * place of a guard, in one step of about 1 µs.  Where userfaultfd is forbidden, or a kernel refuses to replace a guard:
- * mprotect again, and the contents are written through /proc/self/mem, which minds no protection.
+ * mprotect again, and the contents are written through /proc/self/mem, which minds no protection.  One descriptor is
+ * kept open, of the way that works; should userfaultfd fail one day when it had worked, the other is opened for that time.
  *
- * A copy of the process (fork, rn_os_snapshot) has neither: both descriptors lead to the memory of its parent.  It has
+ * A copy of the process (fork, rn_os_snapshot) has neither: the descriptors lead to the memory of its parent.  It has
  * one thread only, so it just removes the guard and writes.  It knows itself by a page that is wiped at a fork.
  *
  * Tried and rejected: userfaultfd's write protection for the time of the copy (it is lost when the page is freed, so
@@ -33,7 +34,7 @@ enum { USER_MODE_ONLY = 1 };                      /* UFFD_USER_MODE_ONLY */
 
 bool rn__os_no_userfaultfd;
 static int faults = -1;                /* userfaultfd */
-static int memory = -1;                /* /proc/self/mem */
+static int memory = -1;                /* /proc/self/mem, where that is missing */
 static rn_atomic(uint32_t) * original; /* 1; 0 in a copy of the process */
 
 /* ---- taking away --------------------------------------------------------------------------------- */
@@ -80,11 +81,16 @@ static bool copy_in(char *page, size_t n, const char *from)
     return true;
 }
 
+static int open_memory(void)
+{
+    return open("/proc/self/mem", O_RDWR | O_CLOEXEC);
+}
+
 /* Whatever protects the page. */
-static bool write_through(char *page, size_t n, const char *from)
+static bool write_through(int fd, char *page, size_t n, const char *from)
 {
     for (size_t done = 0; done < n;) {
-        ssize_t now = pwrite(memory, from + done, n - done, (off_t)(uintptr_t)(page + done));
+        ssize_t now = pwrite(fd, from + done, n - done, (off_t)(uintptr_t)(page + done));
         if (now <= 0 && errno != EINTR)
             return false;
         done += now > 0 ? (size_t)now : 0;
@@ -94,10 +100,14 @@ static bool write_through(char *page, size_t n, const char *from)
 
 static bool write_in(char *page, size_t n, const char *from)
 {
-    if (memory < 0 || mprotect(page, n, PROT_NONE) != 0)
-        return false;
-    bool ok = madvise(page, n, GUARD_REMOVE) == 0 && write_through(page, n, from);
-    rn_os_away_unfreeze(page, n);
+    int fd = memory >= 0 ? memory : open_memory();
+    bool ok = fd >= 0 && mprotect(page, n, PROT_NONE) == 0;
+    if (ok) {
+        ok = madvise(page, n, GUARD_REMOVE) == 0 && write_through(fd, page, n, from);
+        rn_os_away_unfreeze(page, n);
+    }
+    if (fd >= 0 && fd != memory)
+        close(fd);
     return ok;
 }
 
@@ -123,12 +133,6 @@ void rn_os_away_restore(void *page, size_t n, const void *from)
     }
 }
 
-void rn_os_away_fill(void *page, size_t n, const void *from)
-{
-    if (!(faults >= 0 && copy_in(page, n, from)) && !write_through(page, n, from))
-        no_memory();
-}
-
 /* ---- what the kernel offers -------------------------------------------------------------------------- */
 
 void rn_os_away_range(void *p, size_t n)
@@ -136,6 +140,17 @@ void rn_os_away_range(void *p, size_t n)
     struct uffdio_register r = {.range = {(uintptr_t)p, n}, .mode = UFFDIO_REGISTER_MODE_WP};
     if (faults >= 0)
         (void)ioctl(faults, UFFDIO_REGISTER, &r); /* without it copy_in fails, and the other way is taken */
+}
+
+/* Out of the way of who counts on small numbers; but not so high that the kernel's table would grow much. */
+static int high(int fd)
+{
+    enum { HIGH = 512 };
+    int there = fd >= 0 ? fcntl(fd, F_DUPFD_CLOEXEC, HIGH) : -1;
+    if (there < 0)
+        return fd;
+    close(fd);
+    return there;
 }
 
 static void open_faults(void)
@@ -173,8 +188,12 @@ static bool find_out(char *two)
         close(faults);
         faults = -1;
     }
-    memory = open("/proc/self/mem", O_RDWR | O_CLOEXEC);
-    return faults >= 0 || (memory >= 0 && try_way(page, rn_os_page, write_in, from));
+    if (faults >= 0) {
+        faults = high(faults);
+        return true;
+    }
+    memory = high(open_memory());
+    return memory >= 0 && try_way(page, rn_os_page, write_in, from);
 }
 
 static void close_both(void)
