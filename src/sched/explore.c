@@ -35,6 +35,7 @@ enum {
     YIELD = 800,        /* what a yield counts as */
     READS = 200,        /* of the clock without any point: then it moves by itself */
     FAULTS = 8,         /* one choice in so many is one */
+    PATIENCE = 20,      /* a goroutine that could run waits at most for such a part of max_events (PCT) */
     AFTER_MAIN = 20000, /* points that the others get once the main function has returned */
     GAP = 64 << 10,     /* bytes of the main function's frames that are kept meanwhile */
 };
@@ -54,7 +55,7 @@ static struct {
     struct rn_g *main;            /* has returned, and waits for the others to come to rest */
     uint32_t main_at;
     rn_time main_ended; /* when; on the coarse clock, as waiting_since */
-    uint64_t luck, lowest;
+    uint64_t luck, lowest, highest;
     uint32_t *index; /* of the plan: a table by g and nth, of 1 + place */
     uint32_t mask;
 } ex;
@@ -134,6 +135,7 @@ static void insert(uint32_t at, struct rn_g *g)
     move(ex.runnable + at + 1, ex.runnable + at, ex.n - at);
     ex.runnable[at] = g;
     ex.n++;
+    g->explore.since = rn__explore->events;
 }
 
 static struct rn_g *take(uint32_t at)
@@ -167,7 +169,7 @@ void rn__explore_born(struct rn_g *g)
         return;
     rn__explore->goroutines++;
     if (rn__explore->way == RN_EXPLORE_PCT)
-        g->explore.priority = luck() | UINT64_C(1) << 63;
+        g->explore.priority = luck() >> 1 | UINT64_C(1) << 62;
 }
 
 /* ---- a choice ------------------------------------------------------------------------------------ */
@@ -229,12 +231,25 @@ static void drop_priority(struct rn_g *g)
             g->explore.priority = s->changes - i + (UINT64_C(1) << 32);
 }
 
+/* Those above that wake each other all the time would keep the rest from ever running, also the one that is to
+ * stop them.  No real scheduler does that: a schedule that ends only if nobody is kept away is no failure. */
+static void raise_starved(const struct menu *c)
+{
+    const struct rn_explore_shared *s = rn__explore;
+    for (uint32_t i = c->stay ? 1 : 0; i < c->n; i++) {
+        struct rn_g *g = goroutine_at(c, i);
+        if (s->events - g->explore.since > s->max_events / PATIENCE)
+            g->explore.priority = ++ex.highest;
+    }
+}
+
 static uint32_t choose_by_priority(const struct menu *c)
 {
     if (c->index)
         return choose_by_chance(c);
     if (c->g && (c->g->explore.yields > YIELDS || ex.slice > SLICE)) /* it spins, waiting for those below it */
         c->g->explore.priority = --ex.lowest;
+    raise_starved(c);
     uint32_t best = 0;
     for (uint32_t i = 1; i < c->n; i++)
         if (goroutine_at(c, i)->explore.priority > goroutine_at(c, best)->explore.priority)
@@ -659,6 +674,7 @@ void rn__explore_begin(struct rn_explore_shared *plan)
     ex.now = START;
     ex.luck = plan->luck;
     ex.lowest = UINT64_C(1) << 32;
+    ex.highest = UINT64_C(1) << 63;
     if (plan->planned)
         index_plan();
     rn_set_procs(1);

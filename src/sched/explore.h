@@ -115,6 +115,7 @@ void rn__explore_begin(struct rn_explore_shared *plan);
 /* What a goroutine's record has for it. */
 struct rn_explore_g {
     uint64_t priority; /* PCT */
+    uint32_t since;    /* events so far when it became runnable */
     uint32_t nth;      /* choices that it came to */
     uint32_t turn;     /* selects with several ready cases */
     uint32_t randoms;

@@ -639,3 +639,50 @@ TEST(fixed_ticker_and_late_answer)
     go(answer_in_an_hour, c);
     go(take_one, c);
 }
+
+/* ---- two that wake each other all the time, until a third one stops them ---- */
+
+struct game {
+    chan(int) ball[2];
+    chan(rn_unit) whistle;
+    rn_waitgroup players;
+};
+
+static bool pass(struct game *g, int to, int hits, bool listening)
+{
+    if (listening)
+        return chan_select(on_send(g->ball[to], hits), on_recv(g->whistle, NULL)) == 0;
+    chan_send(g->ball[to], hits);
+    return true;
+}
+
+static void play(struct game *g, int me, bool listening)
+{
+    int hits;
+    while (chan_select(on_recv(g->ball[me], &hits), on_recv(g->whistle, NULL)) == 0)
+        if (!pass(g, !me, hits + 1, listening))
+            return;
+}
+
+static void play_until_the_whistle(bool listening)
+{
+    struct game g = {{chan_make(int, 0), chan_make(int, 0)}, chan_make(rn_unit, 0), RN_WAITGROUP_INIT};
+    wg_go(&g.players, play, &g, 0, listening);
+    wg_go(&g.players, play, &g, 1, listening);
+    chan_send(g.ball[0], 0);
+    chan_close(g.whistle);
+    wg_wait(&g.players);
+    chan_free(g.ball[0]);
+    chan_free(g.ball[1]);
+    chan_free(g.whistle);
+}
+
+TEST(buggy_pass_to_one_who_left)
+{
+    play_until_the_whistle(false);
+}
+
+TEST(fixed_pass_to_one_who_left)
+{
+    play_until_the_whistle(true);
+}
