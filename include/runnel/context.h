@@ -89,9 +89,9 @@ RN_PUBLIC int rn_ctx_wait(const rn_context *ctx);
 /* Sleeps for d, or until ctx is done: 0, or ctx_err.  Never early with 0.  d <= 0 looks and returns. */
 RN_PUBLIC int rn_sleep_ctx(const rn_context *ctx, rn_duration d);
 
-/* A channel that is closed when ctx is done; NULL for the background.  It belongs to ctx: not to be
- * closed or freed, and not to be used when ctx is gone (on_done has no such limit, and costs less).
- * Made at the first call; panics when there is no memory. */
+/* A channel that is closed when ctx is done; NULL for the background.  It is ctx itself, seen as a channel:
+ * nothing to be closed or freed (both panic), the same at every call, and good for ever: when ctx is gone it
+ * is closed.  In a select on_done costs less. */
 RN_PUBLIC void *rn__ctx_done(rn_context *ctx);
 #define rn_ctx_done(ctx) ((rn_chan_recv_only(rn_unit))rn__ctx_done(ctx))
 

@@ -116,12 +116,19 @@ void rn__chan_free_quietly(struct rn_chan *c)
     rn__chan_bury(c);
 }
 
+static RN_NORETURN __attribute__((noinline, cold)) void not_a_channel(const char *what)
+{
+    rn_panic("%s of the end of a context (ctx_done): ctx_cancel closes it, and nothing need be freed", what);
+}
+
 void rn_chan_free(const volatile void *cv)
 {
     rn__point(RN_AT_CHAN_FREE, RN__CH(cv));
     struct rn_chan *c = RN__CH(cv);
     if (!c)
         return;
+    if (rn__chan_is_end(c))
+        not_a_channel("chan_free");
     rn__chan_check(c);
     rn__chan_race_frees(c, RN_RACE_PC);
     rn__chan_free_quietly(c);
@@ -131,7 +138,7 @@ size_t rn_chan_len(const volatile void *cv)
 {
     rn__point(RN_AT_CHAN_LEN, RN__CH(cv));
     struct rn_chan *c = RN__CH(cv);
-    if (!c)
+    if (!c || rn__chan_is_end(c))
         return 0;
     (void)rn__chan_race_receives(c, RN_RACE_PC);
     rn__chan_check(c);
@@ -142,7 +149,7 @@ size_t rn_chan_len(const volatile void *cv)
 size_t rn_chan_cap(const volatile void *cv)
 {
     struct rn_chan *c = RN__CH(cv);
-    if (!c)
+    if (!c || rn__chan_is_end(c))
         return 0;
     rn__chan_check(c);
     return c->timer ? 0 : c->cap;
@@ -234,12 +241,24 @@ static __attribute__((noinline)) bool recv_wait(struct rn_chan *c, void *v)
     return w.ok;
 }
 
+/* NULL, or the end of a context. */
+static __attribute__((noinline, cold)) bool recv_end(void *c)
+{
+    struct rn_waiter w = {.g = rn__self(), .of = c};
+    if (!c)
+        park_forever(RN_WAIT_CHAN_RECV_NIL);
+    if (rn__done_add(c, &w))
+        rn__park(RN_WAIT_CONTEXT, c);
+    (void)rn__done_seen(c);
+    return false;
+}
+
 static inline bool receive(struct rn_chan *c, void *v)
 {
     rn__point(RN_AT_RECV, c);
     struct rn_waiter *wake = NULL;
-    if (__builtin_expect(!c, 0))
-        park_forever(RN_WAIT_CHAN_RECV_NIL);
+    if (__builtin_expect(!c || rn__chan_is_end(c), 0))
+        return recv_end(c);
     rn__chan_check(c);
     rn__chan_lock(c);
     enum rn_match m = rn__chan_take(c, v, &wake);
@@ -265,6 +284,8 @@ int rn__chan_try_recv(void *cv, void *v)
     rn__point(RN_AT_RECV, cv);
     struct rn_chan *c = cv;
     struct rn_waiter *wake = NULL;
+    if (rn__chan_is_end(c))
+        return rn__done_seen(cv) ? RN_ECLOSED : RN_EAGAIN;
     if (!c)
         return RN_EAGAIN;
     rn__chan_check(c);
@@ -345,6 +366,8 @@ void(rn_chan_close)(const volatile void *cv)
     struct rn_chan *c = RN__CH(cv);
     if (!c)
         rn_panic("close of nil channel");
+    if (rn__chan_is_end(c))
+        not_a_channel("close");
     rn__chan_check(c);
     rn__chan_race_closes(c, RN_RACE_PC);
     rn__chan_close_quietly(c);

@@ -54,6 +54,13 @@ struct rn_chan {
 #endif
 };
 
+/* The end of a context as a channel (ctx_done): no channel, but the context's handle, which is odd, and never dangles.
+ * It can be received from, and selected on; it is closed when the context is done or gone. */
+static inline bool rn__chan_is_end(const volatile void *c)
+{
+    return (uintptr_t)c & 1;
+}
+
 enum rn_chan_life { RN_CHAN_ALIVE = 0xC4A7, RN_CHAN_FREED = 0xDEAD };
 
 /* ---- for the caller's memory ----------------------------------------------------------------- */

@@ -165,7 +165,7 @@ static inline void rn__chan_race_sends(struct rn_chan *c, const void *v, void *p
 /* Returns how many bytes will be written. */
 static inline size_t rn__chan_race_receives(struct rn_chan *c, void *pc)
 {
-    if (!c)
+    if (!c || rn__chan_is_end(c))
         return 0;
     rn__race_read((char *)c + 1, 1, pc);
     return c->elem;
@@ -174,11 +174,6 @@ static inline size_t rn__chan_race_receives(struct rn_chan *c, void *pc)
 static inline void rn__chan_race_received(void *v, size_t n, void *pc)
 {
     rn__race_write(v, n, pc);
-}
-
-static inline void *rn__chan_race_name_close(struct rn_chan *c)
-{
-    return RN_RACE_NAME(c, RN_CHAN_NAME_CLOSE);
 }
 
 static inline void rn__chan_race_closes(struct rn_chan *c, void *pc)
@@ -231,7 +226,6 @@ struct rn_select_race {
 #define rn__chan_race_receives(c, pc) 0
 #define rn__chan_race_received(v, n, pc) ((void)(n))
 #define rn__chan_race_closes(c, pc) ((void)0)
-#define rn__chan_race_name_close(c) NULL
 #define rn__chan_race_sees_close(c) ((void)0)
 #define rn__chan_race_frees(c, pc) ((void)0)
 #define rn__chan_race_set(c) ((void)0)

@@ -20,8 +20,8 @@
  *  - No waiter of this call is in any queue or reachable from one when it returns or panics.
  *  - One random number is drawn, and only when there is a choice.
  *
- * Cases of other layers (chan/outside.h: descriptors) go another way, select_outside, which the survey
- * finds out about with no instruction more for a select without them.  Their waiters are queued first, with
+ * Cases of other layers (chan/outside.h: descriptors), and receives from the end of a context, go another way,
+ * select_outside, which the survey finds out about.  Their waiters are queued first, with
  * nothing locked, since that takes system calls, and may be woken at once.  So a select that finds a channel
  * ready then claims its own word before it does what that case says; when the word is gone already
  * it has been woken by an outside case, and takes that.
@@ -121,7 +121,7 @@ static inline enum rn_match perform(const struct rn_case *k, struct rn_waiter **
     if (k->kind == RN_CASE_RECV)
         m = rn__chan_take(k->chan, k->elem, wake);
     if (k->ok && m != RN_MATCH_WAIT)
-        *k->ok = m == RN_MATCH_DONE;
+        *k->ok = m == RN_MATCH_DONE && k->kind == RN_CASE_RECV;
     return m;
 }
 
@@ -148,7 +148,7 @@ static inline void note_timeout(struct survey *s, const struct rn_case *cases, s
         s->timeout = (int)i;
 }
 
-/* What a survey without outside cases says when it meets one. */
+/* What a survey without outside cases says when it meets one, or the end of a context. */
 static const struct survey has_outside = {.live = MOST + 1, .fallback = -1, .timeout = -1};
 
 static inline struct survey survey(const struct rn_case *cases, size_t n)
@@ -156,8 +156,11 @@ static inline struct survey survey(const struct rn_case *cases, size_t n)
     struct survey s = {.fallback = -1, .timeout = -1};
     for (size_t i = 0; i < n; i++) {
         const struct rn_case *k = &cases[i];
-        if (is_channel(k))
+        if (is_channel(k)) {
+            if (__builtin_expect(rn__chan_is_end(k->chan), 0))
+                return has_outside;
             rn__chan_check(k->chan);
+        }
         if (is_live(k)) {
             s.live++;
             if (seems_ready(k) && s.ready++ == 0)
@@ -416,7 +419,7 @@ static struct outcome stand_and_park(struct stand *s, const struct rn_case *case
     rn__waiters_forget(by->g);
     race_woken(s, cases, by);
     const struct rn_case *k = &cases[by->index];
-    if (k->kind == RN_CASE_RECV && k->ok)
+    if (k->ok)
         *k->ok = by->ok;
     return (struct outcome){(int)by->index, k->kind == RN_CASE_SEND && !by->ok};
 }
@@ -619,7 +622,7 @@ static bool look_outside(struct outing *x, struct outcome *out)
     if (i >= 0)
         return try_outside(x->cases, i, out);
     const struct rn_case *k = &x->cases[by->index];
-    if (k->kind == RN_CASE_RECV && k->ok)
+    if (k->ok)
         *k->ok = by->ok;
     *out = (struct outcome){(int)by->index, k->kind == RN_CASE_SEND && !by->ok};
     return true;
@@ -665,8 +668,17 @@ static struct outcome select_outside_few(const struct rn_case *cases, size_t n)
     return choose_outside(&x);
 }
 
-static struct outcome select_outside(const struct rn_case *cases, size_t n)
+/* A receive from the end of a context (ctx_done) waits for the context itself. */
+static void name_ends(struct rn_case *cases, size_t n)
 {
+    for (size_t i = 0; i < n; i++)
+        if (cases[i].kind == RN_CASE_RECV && rn__chan_is_end(cases[i].chan))
+            cases[i].kind = RN_CASE_DONE;
+}
+
+static struct outcome select_outside(struct rn_case *cases, size_t n)
+{
+    name_ends(cases, n);
     if (n <= FEW)
         return select_outside_few(cases, n);
     struct rn_outside *o = rn__malloc(n * (sizeof *o + sizeof(struct rn_waiter) + sizeof(struct rn_chan *)));
@@ -681,8 +693,7 @@ static struct outcome select_outside(const struct rn_case *cases, size_t n)
 
 /* ---- very many cases ----------------------------------------------------------------------------------- */
 
-static __attribute__((noinline)) struct outcome select_most(const struct rn_case *cases, size_t n,
-                                                            const struct survey *v)
+static __attribute__((noinline)) struct outcome select_most(struct rn_case *cases, size_t n, const struct survey *v)
 {
     if (v->live > MOST)
         return select_outside(cases, n);
@@ -741,6 +752,8 @@ static inline int select_any(struct rn_case *cases, size_t n)
 int rn__select_at(struct rn_case *cases, size_t n, void *pc)
 {
     struct rn_select_race race;
+    if (RN_RACE_ON && n <= MOST)
+        name_ends(cases, n);
     rn__select_race_begin(cases, n, &race, pc);
     int i = select_any(cases, n);
     rn__select_race_end(cases, i, &race, pc);

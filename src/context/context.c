@@ -22,9 +22,7 @@
  * Tried and rejected: one lock for each tree (a server's requests all hang under one root), and
  * recursion (a chain of contexts can be longer than a goroutine's stack is deep).
  */
-#include "chan/chan.h"
 #include "chan/done.h"
-#include "chan/race.h"
 #include "context/context.h"
 #include <runnel/context.h>
 #include <runnel/time.h>
@@ -58,8 +56,6 @@ static void unref_unlock(struct rn_ctx *c)
         /* Whoever canceled c has stopped its timer, but an expiry may still be in its last steps. */
         if (c->timed)
             rn__timer_stop(&c->timer);
-        if (c->chan)
-            rn__chan_free_quietly(c->chan);
         rn__done_free(&c->done);
         if (!parent)
             return;
@@ -95,29 +91,24 @@ static void unlink_from_parent(struct rn_ctx *c)
 
 /* ---- cancel -------------------------------------------------------------------------------------- */
 
-/* Marks c done; its lock is held and it was not done.  Returns what settle needs. */
-static void *fire_locked(struct rn_ctx *c, int err, int cause, struct todo *todo)
+/* Marks c done; its lock is held and it was not done. */
+static void fire_locked(struct rn_ctx *c, int err, int cause, struct todo *todo)
 {
     c->done.cause = cause;
     rn__done_fire_locked(&c->done, err, &todo->wake);
-    return c->chan;
 }
 
 /* What follows fire_locked, without locks but with a reference. */
-static void settle(struct rn_ctx *c, void *chan)
+static void settle(struct rn_ctx *c)
 {
-    if (chan) {
-        rn__race_release(rn__chan_race_name_close(chan));
-        rn__chan_close_quietly(chan);
-    }
     if (c->timed)
         rn__timer_stop(&c->timer);
 }
 
 /* cur is done and locked.  Cancels its children, and takes out those that have nothing below them
- * and nothing to settle.  Returns the first that has, with a reference, and in *chan and *fresh
- * what settle needs; NULL when no children are left. */
-static struct rn_ctx *cancel_children_locked(struct rn_ctx *cur, struct todo *todo, void **chan, bool *fresh)
+ * and nothing to settle.  Returns the first that has, with a reference, and in *fresh whether
+ * it is to be settled; NULL when no children are left. */
+static struct rn_ctx *cancel_children_locked(struct rn_ctx *cur, struct todo *todo, bool *fresh)
 {
     int err = err_locked(cur);
     for (struct rn_node *n; (n = cur->children.first) != NULL;) {
@@ -131,8 +122,9 @@ static struct rn_ctx *cancel_children_locked(struct rn_ctx *cur, struct todo *to
             continue;
         }
         *fresh = !err_locked(c);
-        *chan = *fresh ? fire_locked(c, err, cur->done.cause, todo) : NULL;
-        if (!rn_list_empty(&c->children) || *chan || c->timed) {
+        if (*fresh)
+            fire_locked(c, err, cur->done.cause, todo);
+        if (!rn_list_empty(&c->children) || c->timed) {
             c->done.refs++;
             rn__ctx_unlock(c);
             return c;
@@ -148,14 +140,13 @@ static struct rn_ctx *cancel_children_locked(struct rn_ctx *cur, struct todo *to
 static void cancel_below(struct rn_ctx *top, struct todo *todo)
 {
     for (struct rn_ctx *cur = top;;) {
-        void *chan;
         bool fresh;
         rn__ctx_lock(cur);
-        struct rn_ctx *down = cancel_children_locked(cur, todo, &chan, &fresh);
+        struct rn_ctx *down = cancel_children_locked(cur, todo, &fresh);
         rn__ctx_unlock(cur);
         if (down) {
             if (fresh)
-                settle(down, chan);
+                settle(down);
             cur = down;
             continue;
         }
@@ -208,11 +199,12 @@ static void cancel_unlock(struct rn_ctx *c, int err, int cause)
 {
     struct todo todo = {0};
     bool fresh = !err_locked(c);
-    void *chan = fresh ? fire_locked(c, err, cause, &todo) : NULL;
+    if (fresh)
+        fire_locked(c, err, cause, &todo);
     bool leaf = rn_list_empty(&c->children);
     rn__ctx_unlock(c);
     if (fresh)
-        settle(c, chan);
+        settle(c);
     if (!leaf)
         cancel_below(c, &todo);
     unlink_from_parent(c);
@@ -260,7 +252,7 @@ static void expire(void *ctx)
     unref(c);
 }
 
-/* A context with nothing below it, and no channel to close, ends here.  False: not so. */
+/* A context with nothing below it ends here.  False: not so. */
 static bool expire_leaf(struct rn_ctx *c, struct rn_ready_list *wake)
 {
     struct todo todo = {.wake = *wake};
@@ -268,7 +260,7 @@ static bool expire_leaf(struct rn_ctx *c, struct rn_ready_list *wake)
     if (parent)
         rn__ctx_lock(parent);
     rn__ctx_lock(c);
-    bool fresh = !err_locked(c), leaf = rn_list_empty(&c->children) && !c->chan;
+    bool fresh = !err_locked(c), leaf = rn_list_empty(&c->children);
     if (fresh && leaf) {
         fire_locked(c, RN_ETIMEOUT, c->late_cause, &todo);
         if (parent)
@@ -306,7 +298,6 @@ static struct rn_ctx *ctx_new(enum rn_ctx_kind kind)
     rn_store_relaxed(&c->when, INT64_MAX);
     rn_store_relaxed(&c->key, 0);
     rn_store_relaxed(&c->value, 0);
-    c->chan = NULL;
     c->kind = kind;
     c->linked = c->let_go = c->timed = false;
     c->late_cause = RN_ETIMEOUT;

@@ -14,7 +14,6 @@ struct rn_ctx {
     rn_atomic(struct rn_ctx *) values; /* the nearest above it that has a key */
     rn_atomic(int64_t) when;           /* the deadline, or INT64_MAX */
     rn_atomic(uintptr_t) key, value;   /* of ctx_with_value, key 0: none; for AFTER f and arg */
-    void *chan;                        /* of ctx_done; guarded by done.lock */
     uint8_t kind;                      /* enum rn_ctx_kind */
     bool linked;                       /* in the parent's children; guarded by the parent's lock */
     bool let_go;                       /* the maker's reference is gone; guarded by done.lock */

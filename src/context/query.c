@@ -4,7 +4,6 @@
  * they read, and then look whether the slot's generation is still the handle's.  If so, the context
  * was there all the time, and so was everything above it, which it keeps.
  */
-#include "chan/chan.h"
 #include "chan/done.h"
 #include "context/context.h"
 #include <runnel/context.h>
@@ -103,45 +102,7 @@ int rn_sleep_ctx(const rn_context *ctx, rn_duration d)
     return 0;
 }
 
-/* ---- ctx_done ---------------------------------------------------------------------------------------- */
-
-/* One closed channel for all contexts that are gone. */
-static void *closed_chan(void)
-{
-    static rn_lock lock;
-    static struct rn_chan chan;
-    static bool made;
-    rn_lock_take(&lock, RN_RANK_SYNC);
-    if (!made) {
-        rn__chan_init(&chan, 0, 0, NULL);
-        rn__chan_close_quietly(&chan);
-        made = true;
-    }
-    rn_lock_release(&lock);
-    return &chan;
-}
-
 void *rn__ctx_done(rn_context *ctx)
 {
-    if (rn__done_never(ctx))
-        return NULL;
-    for (void *mine = NULL;; mine = rn_chan_make(rn_unit, 0)) {
-        struct rn_done *d = rn__done_lock(ctx);
-        struct rn_ctx *c = rn__ctx_of(d);
-        /* relaxed: changes under the lock. */
-        bool fired = !d || (rn_load_relaxed(&d->word) & RN_DONE_FIRED);
-        void *chan = d ? c->chan : NULL;
-        if (!chan && !fired && mine) {
-            chan = c->chan = mine;
-            mine = NULL;
-        }
-        if (d)
-            rn_lock_release(&d->lock);
-        if (!chan && !fired)
-            continue;
-        rn_chan_free(mine);
-        if (!chan)
-            (void)rn__done_seen(ctx);
-        return chan ? chan : closed_chan();
-    }
+    return rn__done_never(ctx) ? NULL : ctx;
 }

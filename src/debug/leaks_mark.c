@@ -247,11 +247,10 @@ static bool slot_is_marked(const struct rn_ctx *c)
 
 static void mark_slot(struct rn_ctx *c);
 
-/* What can be asked of a context: its values and those above it, and the channel of its end. */
+/* What can be asked of a context: its values and those above it. */
 static void mark_values(const struct rn_ctx *c)
 {
     enum { DEEP = 1 << 20 };
-    rn__mem_word((uintptr_t)c->chan);
     for (int i = 0; c && i < DEEP; i++, c = rn_load_relaxed(&c->values)) { /* relaxed, all: the world is stopped */
         rn__mem_word(rn_load_relaxed(&c->key));
         rn__mem_word(rn_load_relaxed(&c->value));

@@ -170,6 +170,70 @@ TEST(the_channel_of_a_done_context_is_closed)
     CHECK_EQ(chan_try_recv(before, NULL), RN_ECLOSED);
     ctx_cancel(ctx);
     CHECK_EQ(chan_try_recv(ctx_done(ctx), NULL), RN_ECLOSED); /* gone */
+    CHECK_EQ(chan_try_recv(before, NULL), RN_ECLOSED);
+    rn_context *next = ctx_with_cancel(NULL); /* perhaps in the same place */
+    CHECK_EQ(chan_try_recv(before, NULL), RN_ECLOSED);
+    CHECK_EQ(chan_try_recv(ctx_done(next), NULL), RN_EAGAIN);
+    CHECK_EQ(chan_len(before) + chan_cap(before), 0);
+    ctx_cancel(next);
+}
+
+static bool ends(chan_recv_only(rn_unit) done, chan(int) never)
+{
+    bool open = true;
+    int got;
+    return chan_select(on_recv(never, &got), on_recv_ok(done, NULL, &open)) == 1 && !open;
+}
+
+static void wait_and_tell(chan_recv_only(rn_unit) done, chan(int) never, chan_send_only(bool) out)
+{
+    chan_send(out, ends(done, never));
+}
+
+TEST(the_channel_of_a_context_in_selects)
+{
+    rn_context *ctx = ctx_with_cancel(NULL);
+    chan_recv_only(rn_unit) done = ctx_done(ctx);
+    chan(int) never = chan_make(int, 0), some = chan_make(int, 1);
+    chan(bool) out = chan_make(bool, 0);
+    int got = 0;
+    bool open = false;
+    CHECK_EQ(chan_select(on_recv(done, NULL), on_default()), 1);
+    CHECK_EQ(chan_select(on_recv(done, NULL), on_recv(never, &got), on_timeout(RN_MICROSECOND)), 2);
+    chan_send(some, 7);
+    CHECK_EQ(chan_select(on_recv(done, NULL), on_recv_ok(some, &got, &open)), 1);
+    CHECK_EQ(got, 7);
+    CHECK(open);
+    go(wait_and_tell, done, never, out);
+    rn_yield();
+    ctx_cancel(ctx);
+    CHECK(chan_recv(out));
+    CHECK(ends(done, never)); /* gone */
+    struct rn_case again[] = {on_recv_ok(done, NULL, &open), on_recv(never, &got)};
+    for (int i = 0; i < 2; i++) {
+        open = true;
+        CHECK_EQ(chan_select_array(again, 2), 0);
+        CHECK(!open);
+    }
+    int n = 0;
+    for (; chan_next(done, NULL);)
+        n++;
+    CHECK_EQ(n, 0);
+    CHECK_EQ(chan_recv_ctx(NULL, done, NULL), RN_ECLOSED);
+    chan_free(never);
+    chan_free(some);
+    chan_free(out);
+}
+
+TEST(the_channel_of_a_context_is_not_for_closing)
+{
+    rn_context *ctx = ctx_with_cancel(NULL);
+    chan_recv_only(rn_unit) done = ctx_done(ctx);
+    EXPECT_PANIC("close of the end of a context (ctx_done): ctx_cancel closes it, and nothing need be freed",
+                 (rn_chan_close)(done));
+    EXPECT_PANIC("chan_free of the end of a context (ctx_done): ctx_cancel closes it, and nothing need be freed",
+                 chan_free(done));
+    ctx_cancel(ctx);
 }
 
 /* ---- after_func --------------------------------------------------------------------------------------- */
