@@ -96,7 +96,7 @@ static void build_own(struct bench *b, const struct toolchain *t, const char *wo
 void bench_build(struct bench *b)
 {
     struct toolchain t;
-    toolchain_find(&t, false, false);
+    toolchain_find(&t, false, false, &(struct flags){0});
     for (int w = 0; w < b->workloads.n; w++)
         build_own(b, &t, b->workloads.at[w]);
     for (int s = 1; s < b->sides_n; s++) {

@@ -61,7 +61,7 @@ static void start_job(struct job *job, const struct toolchain *t, const char *di
     close(fd);
 }
 
-/* Adds the files that a makefile rule "target: file file \" names. */
+/* Adds the files that a file's first rule "target: file file \" names, for make. */
 static void read_deps(const char *path, struct list *deps)
 {
     char *at = read_file(path, NULL);
@@ -69,8 +69,10 @@ static void read_deps(const char *path, struct list *deps)
     for (at = at ? at + 2 : NULL; at && *at;) {
         char name[4096];
         size_t n = 0;
-        while (isspace((unsigned char)*at) || (*at == '\\' && at[1] == '\n'))
-            at++;
+        while (*at == ' ' || *at == '\t' || (*at == '\\' && at[1] == '\n'))
+            at += *at == '\\' ? 2 : 1;
+        if (*at == '\n')
+            break;
         for (; *at && !isspace((unsigned char)*at) && n < sizeof name - 1; at++) {
             if ((*at == '\\' && (at[1] == ' ' || at[1] == '#' || at[1] == '\\')) || (*at == '$' && at[1] == '$'))
                 at++;
@@ -84,11 +86,11 @@ static void read_deps(const char *path, struct list *deps)
     }
 }
 
-static bool finish_job(struct job *job, struct list *deps)
+static bool finish_job(struct job *job, const struct toolchain *t, struct list *deps)
 {
     bool ok = wait_for(job->pid) == 0;
     char *messages = read_file(job->messages, NULL);
-    diagnose(messages ? messages : "");
+    diagnose(messages ? messages : "", t->include);
     read_deps(job->deps, deps);
     return ok;
 }
@@ -103,7 +105,7 @@ static bool compile_all(struct job *jobs, int n, const struct toolchain *t, cons
             start_job(&jobs[started], t, dir, started, clang);
             started++;
         }
-        ok &= finish_job(&jobs[i], deps);
+        ok &= finish_job(&jobs[i], t, deps);
     }
     return ok;
 }
@@ -139,11 +141,70 @@ static void add_http(struct list *argv, const struct toolchain *t)
     list_add(argv, t->http);
 }
 
+/* Where the linker says which files it has read, if there are libraries of the user's among them. */
+static char *link_deps(const struct toolchain *t, const char *dir)
+{
+    const struct list *lists[] = {&t->ldflags, &t->ldlibs};
+    bool gold = false;
+    for (int i = 0; i < 2; i++)
+        for (int k = 0; k < lists[i]->n; k++)
+            gold |= strstr(lists[i]->at[k], "gold") != NULL; /* which can't say it */
+    return (t->ldflags.n || t->ldlibs.n) && !gold ? text("%s/link.d", dir) : NULL;
+}
+
+/* Of those: what is neither the system's, which does not change by itself, nor in `dir`. */
+static void read_link_deps(const char *path, const char *dir, struct list *deps)
+{
+    struct list all = {0};
+    read_deps(path, &all);
+    for (int i = 0; i < all.n; i++)
+        if (strncmp(all.at[i], "/usr/", 5) != 0 && strncmp(all.at[i], "/lib", 4) != 0 &&
+            strncmp(all.at[i], dir, strlen(dir)) != 0)
+            list_add(deps, all.at[i]);
+}
+
+/* A linker's line about a name that is not defined, or defined twice: "file:line: what" without the linker's own
+ * name, and without the object that it was found in; NULL for any other line. */
+static char *readable_line(const char *line)
+{
+    const char *what = strstr(line, "undefined reference to");
+    const char *place = strstr(line, ".c:");
+    if (!what && !(what = strstr(line, "multiple definition of")))
+        return NULL;
+    while (place && place > line && place[-1] != ' ' && place[-1] != ':')
+        place--;
+    return place && place < what ? text("%s", place) : text("%s", what);
+}
+
+/* Why the linker has failed: each name once. */
+static void explain(char *messages, const char *source)
+{
+    if (strstr(messages, "undefined reference to `rn_main'")) {
+        say("%s: the program defines neither rn_main nor main", source);
+        return;
+    }
+    bool missing = strstr(messages, "undefined reference to");
+    struct list names = {0};
+    for (char *line; (line = strsep(&messages, "\n"));) {
+        char *readable = readable_line(line), *name = readable ? strchr(readable, '`') : NULL;
+        bool again =
+            strstr(line, "in function `") || strstr(line, "ld returned") || strstr(line, "linker command failed");
+        for (int i = 0; name && i < names.n; i++)
+            again |= strncmp(names.at[i], name, strcspn(name, "'")) == 0;
+        if (name)
+            list_add(&names, name);
+        if (!again && *line)
+            fprintf(stderr, "%s\n", readable ? readable : line);
+    }
+    if (missing)
+        say("a function is missing: name all files of the program, and its libraries before them, as in -lsqlite3");
+}
+
 static bool link_all(struct job *jobs, const struct toolchain *t, const struct program *p, const char *dir,
-                     const struct list *deps)
+                     struct list *deps)
 {
     struct list argv = {0};
-    char *archive = text("%s/rest.a", dir);
+    char *archive = text("%s/rest.a", dir), *read = link_deps(t, dir);
     int status;
     if (t->linker)
         list_add(&argv, t->linker);
@@ -152,6 +213,8 @@ static bool link_all(struct job *jobs, const struct toolchain *t, const struct p
     list_add_words(&argv,
                    t->race ? "-pthread -Wl,--eh-frame-hdr -fsanitize=thread -o" : "-pthread -Wl,--eh-frame-hdr -o");
     list_add(&argv, text("%s/out/%s", dir, p->name));
+    if (read)
+        list_add(&argv, text("-Wl,--dependency-file=%s", read));
     list_add_all(&argv, &t->ldflags);
     for (int i = 0; i < p->sources.n; i++)
         list_add(&argv, jobs[i].object);
@@ -168,10 +231,12 @@ static bool link_all(struct job *jobs, const struct toolchain *t, const struct p
     list_add_all(&argv, &t->ldlibs);
     list_add(&argv, "-lm");
     char *messages = output_of(argv.at, &status);
-    if (status != 0 && strstr(messages, "undefined reference to `rn_main'"))
-        say("%s: the program defines neither rn_main nor main", p->sources.at[0]);
+    if (status != 0)
+        explain(messages, p->sources.at[0]);
     else
-        diagnose(messages);
+        diagnose(messages, t->include);
+    if (read)
+        read_link_deps(read, dir, deps);
     return status == 0;
 }
 

@@ -10,16 +10,19 @@ static const struct command {
     const char *name, *arguments, *what, *more;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"run", "[-race] FILE.c... [ARGUMENT...]", "compile, link and run a program",
+    {"run", "[-race] [-lLIBRARY] FILE.c... [ARGUMENT...]", "compile, link and run a program",
      "The arguments after the files are the program's; \"--\" ends the files, for arguments that end in .c.\n"
      "The program is kept in a cache: the next run of the same files starts at once.\n"
      "Its exit status is the program's own.\n"
      "  -race  report data races (ThreadSanitizer; needs clang)\n"
+     "  -lLIBRARY, -LDIR, -IDIR, -DNAME[=VALUE], -UNAME  as for the compiler\n"
      "CC, CPPFLAGS, CFLAGS, LDFLAGS and LDLIBS are respected; RUNNEL_PROCS=N limits the program to N processors.\n",
      command_run},
-    {"build", "[-race] [-o FILE] FILE.c...", "compile and link a program",
+    {"build", "[-race] [-o FILE] FILE.c... [-lLIBRARY]", "compile and link a program",
      "  -o FILE  the program's name; without it the first file's, without .c\n"
-     "  -race    report data races when it runs (needs clang)\n",
+     "  -race    report data races when it runs (needs clang)\n"
+     "  -lLIBRARY, -LDIR, -IDIR, -DNAME[=VALUE], -UNAME  as for the compiler\n"
+     "CC, CPPFLAGS, CFLAGS, LDFLAGS and LDLIBS are respected (LDFLAGS=-static for a program that needs no library).\n",
      command_build},
     {"test", "[-race] [-run PATTERN] [-explore N] [-bench PATTERN] [FILE.c...]", "build and run the tests",
      "Every *_test.c in and below this directory is a test program (see runnel/test.h); the other .c files\n"
@@ -27,6 +30,7 @@ static const struct command {
      "of one file, whose rn_main is the test: it must return 0.  Prints TAP.\n"
      "  -run PATTERN  only tests whose name contains it, or matches it as a regular expression\n"
      "  -race         report data races (needs clang)\n"
+     "  -lLIBRARY, -LDIR, -IDIR, -DNAME[=VALUE], -UNAME  as for the compiler\n"
      "  -explore N    run each test under N schedules, one goroutine at a time and with a virtual clock\n"
      "  -strategy S   of -explore: random, pct, dfs (all schedules, simple ones first); else mixed (random and pct)\n"
      "  -seed S       of -explore: a whole number; the same seed tries the same schedules; else 1\n"

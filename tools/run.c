@@ -18,7 +18,7 @@ int take_sources(int argc, char **argv, const char *command, struct list *source
             die(STATUS_FAILED, "%s: %s", argv[i], strerror(errno));
         if (S_ISDIR(st.st_mode))
             die(STATUS_FAILED, "%s is a directory", argv[i]);
-        list_add(sources, argv[i]);
+        list_add(sources, argv[i][0] == '-' ? text("./%s", argv[i]) : argv[i]); /* else an option for the compiler */
     }
     if (i == 0 && argc > 0)
         die(STATUS_USAGE, "%s: not a .c file: %s (see: runnel help %s)", command, argv[0], command);
@@ -33,22 +33,29 @@ static void name_program(struct program *p)
     p->name = text("%.*s", (int)strlen(base) - 2, base);
 }
 
-/* Takes the options before the files; with `out` also -o FILE. */
-static int take_options(int argc, char **argv, const char *command, bool *race, const char **out)
+struct options {
+    const char *command;
+    bool race;
+    bool can_name; /* -o FILE */
+    const char *out;
+    struct flags flags;
+};
+
+/* Takes the options that come next, and a "--" behind them; returns where something else begins. */
+static int take_options(int argc, char **argv, int i, struct options *o)
 {
-    int i = 1;
     for (; i < argc && argv[i][0] == '-' && argv[i][1]; i++) {
         const char *option = argv[i] + (argv[i][1] == '-');
         if (strcmp(argv[i], "--") == 0)
             return i + 1;
         if (strcmp(option, "-race") == 0)
-            *race = true;
-        else if (out && strcmp(argv[i], "-o") == 0 && i + 1 < argc)
-            *out = argv[++i];
-        else if (out && strncmp(argv[i], "-o", 2) == 0 && argv[i][2])
-            *out = argv[i] + 2;
-        else
-            die(STATUS_USAGE, "%s: unknown option %s (see: runnel help %s)", command, argv[i], command);
+            o->race = true;
+        else if (o->can_name && strcmp(argv[i], "-o") == 0 && i + 1 < argc)
+            o->out = argv[++i];
+        else if (o->can_name && strncmp(argv[i], "-o", 2) == 0 && argv[i][2])
+            o->out = argv[i] + 2;
+        else if (!take_compiler_flag(argc, argv, &i, o->command, &o->flags))
+            die(STATUS_USAGE, "%s: unknown option %s (see: runnel help %s)", o->command, argv[i], o->command);
     }
     return i;
 }
@@ -57,11 +64,11 @@ int command_run(int argc, char **argv)
 {
     struct program p = {0};
     struct toolchain t;
-    bool race = false;
-    int i = take_options(argc, argv, "run", &race, NULL);
+    struct options o = {.command = "run"};
+    int i = take_options(argc, argv, 1, &o);
     i += take_sources(argc - i, argv + i, "run", &p.sources);
     name_program(&p);
-    toolchain_find(&t, race, false);
+    toolchain_find(&t, o.race, false, &o.flags);
     for (int attempt = 0; attempt < 2; attempt++) {
         char *path = cached(&t, &p);
         if (!path)
@@ -78,16 +85,15 @@ int command_build(int argc, char **argv)
 {
     struct program p = {0};
     struct toolchain t;
-    bool race = false;
-    const char *out = NULL;
-    int i = take_options(argc, argv, "build", &race, &out);
+    struct options o = {.command = "build", .can_name = true};
+    int i = take_options(argc, argv, 1, &o);
     i += take_sources(argc - i, argv + i, "build", &p.sources);
+    i = take_options(argc, argv, i, &o); /* as cc takes them: behind the files as well */
     if (i < argc)
         die(STATUS_USAGE, "build: not a .c file: %s (see: runnel help build)", argv[i]);
     name_program(&p);
-    if (!out)
-        out = p.name;
-    toolchain_find(&t, race, false);
+    const char *out = o.out ? o.out : p.name;
+    toolchain_find(&t, o.race, false, &o.flags);
     char *path = cached(&t, &p);
     size_t size;
     char *program = path ? read_file(path, &size) : NULL;

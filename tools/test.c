@@ -17,6 +17,7 @@ struct options {
     struct list passed_on;     /* to the test programs */
     struct list bench_options; /* and these, when there are benchmarks to run */
     struct list files;         /* that were named */
+    struct flags flags;
 };
 
 /* Takes "-name VALUE" and "-name=VALUE" at argv[*i]; NULL: it is something else. */
@@ -118,6 +119,8 @@ static void take_options(int argc, char **argv, struct options *o)
             o->full = true;
         else if ((value = take_value(argc, argv, &i, "-run")))
             o->pattern = value;
+        else if (take_compiler_flag(argc, argv, &i, "test", &o->flags))
+            continue;
         else if (ends_with(argv[i], ".c"))
             i += take_sources(argc - i, argv + i, "test", &o->files) - 1;
         else
@@ -200,7 +203,7 @@ static int test_here(const struct options *o, const struct list *sources)
     struct tap_totals totals = {0};
     struct toolchain t;
     int n = 0;
-    toolchain_find(&t, o->race, o->explore);
+    toolchain_find(&t, o->race, o->explore, &o->flags);
     if (!o->explore) {
         setenv("RUNNEL_TEST_LEAKS", "1", 0);
         setenv("RUNNEL_LOCKORDER", "1", 0);
@@ -243,7 +246,7 @@ static int bench_here(const struct options *o, const struct list *sources)
     struct tap_program *programs = calloc((size_t)sources->n, sizeof *programs);
     struct toolchain t;
     int n = 0, failed = 0;
-    toolchain_find(&t, o->race, false);
+    toolchain_find(&t, o->race, false, &o->flags);
     if (!o->race)
         list_add(&t.cflags, "-DRN_BENCH_ALLOC=1");
     for (int i = 0; i < sources->n; i++) {

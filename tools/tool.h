@@ -92,8 +92,14 @@ struct toolchain {
     struct list cflags; /* of the user */
     struct list ldflags, ldlibs;
 };
+/* Compiler's and linker's options on runnel's own command line: -I, -D, -U; -L, -l. */
+struct flags {
+    struct list compile, link, libraries;
+};
+/* Takes argv[*i], and the value behind it where that stands apart, if it is such an option. */
+bool take_compiler_flag(int argc, char **argv, int *i, const char *command, struct flags *f);
 /* Fills it in, or dies with a line that says what is missing. */
-void toolchain_find(struct toolchain *t, bool race, bool explore);
+void toolchain_find(struct toolchain *t, bool race, bool explore, const struct flags *f);
 /* The directory in which the command stands. */
 char *own_dir(void);
 /* The source tree, or NULL when this is an installed command. */
@@ -101,8 +107,18 @@ char *source_tree(void);
 
 /* ---- diagnose.c --------------------------------------------------------------------------- */
 
-/* Prints a compiler's messages without what comes from inside of runnel's macros. */
-void diagnose(const char *messages);
+/* Prints a compiler's messages without what comes from inside of runnel's macros, and what they may mean; include:
+ * the directory of runnel.h. */
+void diagnose(const char *messages, const char *include);
+
+/* ---- hints.c ------------------------------------------------------------------------------ */
+
+/* n bytes of messages, with the types of channels as the user has written them. */
+char *readable_types(const char *message, size_t n);
+/* What to do about a message; NULL: nothing is known. */
+const char *hint_for(const char *message);
+/* The header that declares the name which the message does not know, and the name; NULL: none of runnel's. */
+char *header_of(const char *message, const char *include, char **name);
 
 /* ---- compile.c ---------------------------------------------------------------------------- */
 

@@ -99,7 +99,19 @@ static void add_environment(struct list *l, const char *name)
         list_add_words(l, value);
 }
 
-void toolchain_find(struct toolchain *t, bool race, bool explore)
+bool take_compiler_flag(int argc, char **argv, int *i, const char *command, struct flags *f)
+{
+    const char *option = argv[*i];
+    if (option[0] != '-' || !option[1] || !strchr("IDULl", option[1]))
+        return false;
+    if (!option[2] && *i + 1 == argc)
+        die(STATUS_USAGE, "%s: %s needs a value (see: runnel help %s)", command, option, command);
+    char *whole = option[2] ? text("%s", option) : text("%s%s", option, argv[++*i]);
+    list_add(option[1] == 'l' ? &f->libraries : option[1] == 'L' ? &f->link : &f->compile, whole);
+    return true;
+}
+
+void toolchain_find(struct toolchain *t, bool race, bool explore, const struct flags *f)
 {
     *t = (struct toolchain){.race = race, .explore = explore};
     find_library(t);
@@ -108,4 +120,7 @@ void toolchain_find(struct toolchain *t, bool race, bool explore)
     add_environment(&t->cflags, "CFLAGS");
     add_environment(&t->ldflags, "LDFLAGS");
     add_environment(&t->ldlibs, "LDLIBS");
+    list_add_all(&t->cflags, &f->compile);
+    list_add_all(&t->ldflags, &f->link);
+    list_add_all(&t->ldlibs, &f->libraries);
 }

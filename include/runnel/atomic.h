@@ -50,7 +50,7 @@ typedef struct rn_atomic_ptr {
 #define rn_atomic_or(a, mask) __atomic_fetch_or(&(a)->rn_value, (mask), __ATOMIC_SEQ_CST)
 /* Makes it v if it is `old`; returns whether it did. */
 #define rn_atomic_compare_and_swap(a, old, v)                                                                  \
-    ({                                                                                                         \
+    __extension__({                                                                                            \
         __typeof__((a)->rn_value) rn_old_ = (old);                                                             \
         __atomic_compare_exchange_n(&(a)->rn_value, &rn_old_, (v), false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST); \
     })

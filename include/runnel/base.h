@@ -6,6 +6,14 @@
 #ifndef RUNNEL_BASE_H
 #define RUNNEL_BASE_H
 
+#if !defined(__GNUC__)
+#error "runnel needs gcc 12, clang 14 or newer"
+#elif !defined(__linux__) || !defined(__LP64__) || !(defined(__x86_64__) || defined(__aarch64__))
+#error "runnel runs on 64-bit Linux on x86-64 and aarch64 only (no -m32, no -mx32)"
+#elif defined(__cplusplus) && __cplusplus < 201703L
+#error "runnel needs C++17: -std=c++17 or newer"
+#endif
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,6 +41,11 @@
 /* A name that no other expansion in the file has. */
 #define RN_UNIQUE(prefix) RN_CAT(prefix, __COUNTER__)
 
+#ifdef __clang__
+/* go(f) leaves out what a macro's "..." stands for, in the programs themselves: -Wpedantic has no other way. */
+#pragma clang diagnostic ignored "-Wgnu-zero-variadic-macro-arguments"
+#endif
+
 RN_EXTERN_C_BEGIN
 
 /* A span of time in nanoseconds. */
@@ -53,7 +66,7 @@ typedef int64_t rn_time;
 #pragma clang diagnostic push
 #pragma clang diagnostic ignored "-Wextern-c-compat" /* its size is 0 in both languages */
 #endif
-typedef struct rn_unit {
+__extension__ typedef struct rn_unit {
 #ifdef __cplusplus
     char rn_nothing[0];
 #endif

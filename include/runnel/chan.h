@@ -57,20 +57,31 @@ struct rn_chan_of;
 
 /* chan_make(T, n): a channel of T with room for n elements.  n < 0, or more than memory holds,
  * panics ("chan_make: …"); chan_try_make returns NULL where memory is short. */
-#define rn_chan_make(T, n) ((rn_chan(T))rn__chan_make(sizeof(T), __alignof__(T), (n), false))
-#define rn_chan_try_make(T, n) ((rn_chan(T))rn__chan_make(sizeof(T), __alignof__(T), (n), true))
+#define rn_chan_make(T, n) ((rn_chan(T))rn__chan_make(RN__ELEM_SIZE(T), __alignof__(T), (n), false))
+#define rn_chan_try_make(T, n) ((rn_chan(T))rn__chan_make(RN__ELEM_SIZE(T), __alignof__(T), (n), true))
+#ifdef __cplusplus
+#define RN__ELEM_SIZE(T) sizeof(T)
+#else
+#define RN__ELEM_SIZE(T)                                                               \
+    (sizeof(T) + 0 * sizeof(struct {                                                   \
+                     RN_STATIC_ASSERT(!__builtin_types_compatible_p(T, void),          \
+                                      "a channel of nothing is a channel of rn_unit"); \
+                     int rn_nothing;                                                   \
+                 }))
+#endif
 
-/* Sends v: waits until a receiver has it (capacity 0) or the buffer has room.  Panics when the
- * channel is closed, also while waiting.  v is evaluated once, before anything waits. */
-#define rn_chan_send(c, v)                \
-    ({                                    \
+/* chan_send(c, v): sends v: waits until a receiver has it (capacity 0) or the buffer has room.  Panics
+ * when the channel is closed, also while waiting.  v is evaluated once, before anything waits; it may be a
+ * compound literal with commas: chan_send(c, (struct point){1, 2}). */
+#define rn_chan_send(c, ...)              \
+    __extension__({                       \
         RN__MAY_SEND(c);                  \
-        RN_ELEM(c) rn_v_ = (v);           \
+        RN_ELEM(c) rn_v_ = (__VA_ARGS__); \
         rn__chan_send(RN__CH(c), &rn_v_); \
     })
 /* Receives: waits for a value.  From a closed and drained channel: the zero value, at once. */
 #define rn_chan_recv(c)                   \
-    ({                                    \
+    __extension__({                       \
         RN__MAY_RECV(c);                  \
         RN_ELEM(c) rn_v_;                 \
         rn__chan_recv(RN__CH(c), &rn_v_); \
@@ -79,7 +90,7 @@ struct rn_chan_of;
 /* Receives into *p (p may be NULL); false, and the zero value, once closed and drained.
  * `for (T v; chan_next(c, &v);)` is Go's range. */
 #define rn_chan_next(c, p)               \
-    ({                                   \
+    __extension__({                      \
         RN__MAY_RECV(c);                 \
         RN_ELEM(c) *rn_p_ = (p);         \
         rn__chan_recv(RN__CH(c), rn_p_); \
@@ -88,14 +99,14 @@ struct rn_chan_of;
 
 /* Never block.  send: 0, or RN_EAGAIN; panics when closed.  recv: 0, RN_EAGAIN when empty, or
  * RN_ECLOSED (and the zero value) when closed and drained. */
-#define rn_chan_try_send(c, v)                \
-    ({                                        \
+#define rn_chan_try_send(c, ...)              \
+    __extension__({                           \
         RN__MAY_SEND(c);                      \
-        RN_ELEM(c) rn_v_ = (v);               \
+        RN_ELEM(c) rn_v_ = (__VA_ARGS__);     \
         rn__chan_try_send(RN__CH(c), &rn_v_); \
     })
 #define rn_chan_try_recv(c, p)               \
-    ({                                       \
+    __extension__({                          \
         RN__MAY_RECV(c);                     \
         RN_ELEM(c) *rn_p_ = (p);             \
         rn__chan_try_recv(RN__CH(c), rn_p_); \
@@ -103,14 +114,14 @@ struct rn_chan_of;
 
 /* As send and recv, but give up when the context is done: 0, or RN_ECANCELED or RN_ETIMEOUT, and
  * for recv RN_ECLOSED when closed and drained.  When both are possible, either may be chosen. */
-#define rn_chan_send_ctx(ctx, c, v)                  \
-    ({                                               \
+#define rn_chan_send_ctx(ctx, c, ...)                \
+    __extension__({                                  \
         RN__MAY_SEND(c);                             \
-        RN_ELEM(c) rn_v_ = (v);                      \
+        RN_ELEM(c) rn_v_ = (__VA_ARGS__);            \
         rn__chan_send_ctx((ctx), RN__CH(c), &rn_v_); \
     })
 #define rn_chan_recv_ctx(ctx, c, p)                 \
-    ({                                              \
+    __extension__({                                 \
         RN__MAY_RECV(c);                            \
         RN_ELEM(c) *rn_p_ = (p);                    \
         rn__chan_recv_ctx((ctx), RN__CH(c), rn_p_); \
@@ -131,7 +142,7 @@ RN_PUBLIC int rn__chan_recv_ctx(rn_context *ctx, void *c, void *v);
  * (As a function, so that `defer(chan_close, c)` works; chan_close(c) also checks the direction.) */
 RN_PUBLIC void(rn_chan_close)(const volatile void *c);
 #define rn_chan_close(c)    \
-    ({                      \
+    __extension__({         \
         RN__MAY_CLOSE(c);   \
         (rn_chan_close)(c); \
     })
@@ -146,7 +157,7 @@ RN_PUBLIC size_t rn_chan_cap(const volatile void *c);
 
 RN_EXTERN_C_END
 
-#define RN_UNIT ((rn_unit){})
+#define RN_UNIT (__extension__(rn_unit){})
 
 #ifndef RN_NO_SHORT_NAMES
 #define chan(T) rn_chan(T)
@@ -154,13 +165,13 @@ RN_EXTERN_C_END
 #define chan_send_only(T) rn_chan_send_only(T)
 #define chan_make(T, n) rn_chan_make(T, n)
 #define chan_try_make(T, n) rn_chan_try_make(T, n)
-#define chan_send(c, v) rn_chan_send(c, v)
+#define chan_send(c, ...) rn_chan_send(c, __VA_ARGS__)
 #define chan_recv(c) rn_chan_recv(c)
 #define chan_next(c, p) rn_chan_next(c, p)
 #define chan_recv_ok(c, p) rn_chan_recv_ok(c, p)
-#define chan_try_send(c, v) rn_chan_try_send(c, v)
+#define chan_try_send(c, ...) rn_chan_try_send(c, __VA_ARGS__)
 #define chan_try_recv(c, p) rn_chan_try_recv(c, p)
-#define chan_send_ctx(ctx, c, v) rn_chan_send_ctx(ctx, c, v)
+#define chan_send_ctx(ctx, c, ...) rn_chan_send_ctx(ctx, c, __VA_ARGS__)
 #define chan_recv_ctx(ctx, c, p) rn_chan_recv_ctx(ctx, c, p)
 #define chan_close rn_chan_close
 #define chan_free rn_chan_free

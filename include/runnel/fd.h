@@ -35,7 +35,7 @@ RN_EXTERN_C_BEGIN
 #define rn_on_fd_ready(fd, events, got)                                                          \
     (struct rn_case)                                                                             \
     {                                                                                            \
-        RN_CASE_OUTSIDE, (void *)(uintptr_t)&rn__fd_case, ({ int *rn_got_ = (got); rn_got_; }),  \
+        RN_CASE_OUTSIDE, (void *)(uintptr_t)&rn__fd_case, __extension__({ int *rn_got_ = (got); rn_got_; }), \
             NULL, rn__fd_case_of((fd), (events))                                                 \
     }
 /* clang-format on */

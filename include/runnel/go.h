@@ -50,14 +50,14 @@ struct rn_go_call {
 #define rn_go(f, ...) ((void)rn__go_with_chain((void *)(f), 0, f, ##__VA_ARGS__))
 /* As go; returns 0, or RN_ENOMEM when there is no memory or stack for it. */
 #define rn_go_try(f, ...)                                                  \
-    ({                                                                     \
+    __extension__({                                                        \
         struct rn_go_call rn_call_ = {.entry = (void *)(f), .try_ = true}; \
         (void)rn__go_with_chain(&rn_call_, 1, f, ##__VA_ARGS__);           \
         rn_call_.err;                                                      \
     })
 /* go with options: rn_go_with((.name = "reader", .stack = 256 << 10), f, args…). */
 #define rn_go_with(options, f, ...)                              \
-    ({                                                           \
+    __extension__({                                              \
         struct rn_go_call rn_call_ = {RN__STRIP options};        \
         rn_call_.entry = (void *)(f);                            \
         (void)rn__go_with_chain(&rn_call_, 1, f, ##__VA_ARGS__); \
@@ -71,7 +71,7 @@ struct rn_go_call {
  * context that lives on, but what they held stays held, and a timer that was pending never fires.
  * May be called again afterwards; not from a goroutine, and not from two threads at once (both panic). */
 #define rn_run(f, ...)                                                     \
-    ({                                                                     \
+    __extension__({                                                        \
         struct rn_go_call rn_call_ = {.entry = (void *)(f)};               \
         rn__run_prepare(&rn_call_);                                        \
         bool rn_void_ = rn__go_with_chain(&rn_call_, 1, f, ##__VA_ARGS__); \
@@ -82,7 +82,7 @@ struct rn_go_call {
 /* The call goes through f's own type to an assembly routine that keeps the argument registers and
  * a bounded piece of the stack; f (or a struct rn_go_call) travels in the static-chain register. */
 #define rn__go_with_chain(chain, kind, f, ...)                                                                      \
-    ({                                                                                                              \
+    __extension__({                                                                                                 \
         typedef __typeof__((f)(__VA_ARGS__)) rn_result_;                                                            \
         RN_STATIC_ASSERT(RN__IS_SCALAR(rn_result_), "go: the function must return void or a scalar, not a struct"); \
         RN_STATIC_ASSERT(RN__ARGS_BYTES(__VA_ARGS__) <= 256,                                                        \
@@ -102,12 +102,13 @@ struct rn_go_call {
  * rounded up.  Arrays and functions decay in the comma operator. */
 #define RN__ARG_BYTES(x) (RN__DECAYED(x) <= 16 ? 16 : (RN__DECAYED(x) + 15) / 16 * 16)
 #define RN__DECAYED(x) sizeof(__typeof__(((void)0, (x)))) /* by way of the type: clang warns otherwise */
-#define RN__ARGS_BYTES(...)                                                                                            \
-    RN__SUM_PICK(0, ##__VA_ARGS__, RN__SUM_16, RN__SUM_15, RN__SUM_14, RN__SUM_13, RN__SUM_12, RN__SUM_11, RN__SUM_10, \
-                 RN__SUM_9, RN__SUM_8, RN__SUM_7, RN__SUM_6, RN__SUM_5, RN__SUM_4, RN__SUM_3, RN__SUM_2, RN__SUM_1,    \
-                 RN__SUM_0)                                                                                            \
+#define RN__ARGS_BYTES(...)                                                                                        \
+    RN__SUM_PICK(0, ##__VA_ARGS__, RN__SUM_MANY, RN__SUM_MANY, RN__SUM_MANY, RN__SUM_MANY, RN__SUM_16, RN__SUM_15, \
+                 RN__SUM_14, RN__SUM_13, RN__SUM_12, RN__SUM_11, RN__SUM_10, RN__SUM_9, RN__SUM_8, RN__SUM_7,      \
+                 RN__SUM_6, RN__SUM_5, RN__SUM_4, RN__SUM_3, RN__SUM_2, RN__SUM_1, RN__SUM_0)                      \
     (__VA_ARGS__)
-#define RN__SUM_PICK(z, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, pick, ...) pick
+#define RN__SUM_PICK(z, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, pick, ...) pick
+#define RN__SUM_MANY(...) ((size_t)17 * 16) /* 17 to 20 of them: too many */
 #define RN__SUM_0() ((size_t)0)
 #define RN__SUM_1(x) RN__ARG_BYTES(x)
 #define RN__SUM_2(x, ...) (RN__ARG_BYTES(x) + RN__SUM_1(__VA_ARGS__))
@@ -237,7 +238,15 @@ struct rn_defer {
 #define RN__DEFER_CHECK(f, a) ((void)0)
 #define RN__MAY_RETURN(entered, leave) (void)(entered)
 #else
-#define RN__DEFER_CHECK(f, a) ((void)sizeof(((f)(a)), 0))
+/* f can be called with a, and what a function takes as a double would never reach it as a pointer. */
+#define RN__DEFER_CHECK(f, a)                                                                                       \
+    ((void)sizeof(((f)(a)), 0), (void)sizeof(struct {                                                               \
+         RN_STATIC_ASSERT(__builtin_classify_type(a) != 8 && !RN__TAKES(f, a, float) && !RN__TAKES(f, a, double) && \
+                              !RN__TAKES(f, a, long double),                                                        \
+                          "the argument must be a pointer or an integer, and the function must take it as one");    \
+         int rn_nothing;                                                                                            \
+     }))
+#define RN__TAKES(f, a, T) __builtin_types_compatible_p(__typeof__(&*(f)), __typeof__((f)(a)) (*)(T))
 #define RN__MAY_RETURN(entered, leave)                     \
     __extension__({                                        \
         int rn_unknown_ = (entered).before == RN__NOWHERE; \

@@ -63,14 +63,14 @@ RN_PUBLIC void rn__group_go_failed(rn_group *g, int err);
 /* group_go(&g, f, args…): waits for a free slot, then `go(f, args…)`.  f returns int: 0, or an error.
  * rn_exit_goroutine in it counts as 0; a panic ends the program. */
 #define rn_group_go(g, f, ...)                        \
-    ({                                                \
+    __extension__({                                   \
         rn_group *rn_group_ = (g);                    \
         rn__group_enter(rn_group_, true);             \
         rn__group_start(rn_group_, f, ##__VA_ARGS__); \
     })
 /* The same if a slot is free now; returns whether it was.  Arguments are evaluated only then. */
 #define rn_group_try_go(g, f, ...)                            \
-    ({                                                        \
+    __extension__({                                           \
         rn_group *rn_group_ = (g);                            \
         bool rn_entered_ = rn__group_enter(rn_group_, false); \
         if (rn_entered_)                                      \
@@ -78,7 +78,7 @@ RN_PUBLIC void rn__group_go_failed(rn_group *g, int err);
         rn_entered_;                                          \
     })
 #define rn__group_start(g, f, ...)                                                                                 \
-    ({                                                                                                             \
+    __extension__({                                                                                                \
         RN_STATIC_ASSERT(__builtin_types_compatible_p(__typeof__((f)(__VA_ARGS__)), int),                          \
                          "group_go: the function must return int: 0, or an error");                                \
         struct rn_go_call rn_call_ = {.entry = (void *)(f), .ended = rn__group_ended, .owner = (g), .try_ = true}; \

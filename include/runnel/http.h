@@ -33,13 +33,12 @@
 #include <runnel/base.h>
 #include <runnel/context.h>
 #include <runnel/go.h>
+#include <runnel/net.h>
 #if __has_include(<runnel/http_client.h>)
 #include <runnel/http_client.h>
 #endif
 
 RN_EXTERN_C_BEGIN
-
-struct rn_listener;
 
 /* ---- request --------------------------------------------------------------------------------- */
 
@@ -208,7 +207,7 @@ RN_PUBLIC int rn_http_server_make(const rn_http_options *options, rn_http_server
 /* Accepts and serves connections until the server is shut down or closed (0) or the listener fails (its error).
  * A server may serve several listeners, each in a goroutine of its own.  The listener stays the caller's; it is closed
  * when this returns. */
-RN_PUBLIC int rn_http_serve(rn_http_server *s, struct rn_listener *l);
+RN_PUBLIC int rn_http_serve(rn_http_server *s, rn_listener *l);
 /* Stops accepting, closes idle connections, waits until the others have finished their requests (0), or ctx is done:
  * then RN_ECANCELED or RN_ETIMEOUT; http_close ends the rest. */
 RN_PUBLIC int rn_http_shutdown(rn_http_server *s, rn_context *ctx);
@@ -260,7 +259,7 @@ RN_EXTERN_C_END
 #define http_flush(w) rn_http_flush(w)
 #define http_error(w, status, text) rn_http_error(w, status, text)
 #define http_redirect(w, r, url, status) rn_http_redirect(w, r, url, status)
-#define http_serve_file(w, r, path) rn_http_serve_file(w, r, path)
+#define http_serve_file rn_http_serve_file
 #define http_status_text(status) rn_http_status_text(status)
 #define http_mux_make() rn_http_mux_make()
 #define http_mux_free rn_http_mux_free
@@ -269,8 +268,8 @@ RN_EXTERN_C_END
 #define http_mux_files(m, pattern, dir) rn_http_mux_files(m, pattern, dir)
 #define http_handle(pattern, h) rn_http_handle(pattern, h)
 #define http_server_make(...) rn_http_server_make(__VA_ARGS__) /* options may be a compound literal */
-#define http_serve(s, l) rn_http_serve(s, l)
-#define http_shutdown(s, ctx) rn_http_shutdown(s, ctx)
+#define http_serve rn_http_serve
+#define http_shutdown rn_http_shutdown
 #define http_close rn_http_close
 #define http_server_free rn_http_server_free
 #define http_connections(s) rn_http_connections(s)

@@ -29,21 +29,21 @@
 struct rn_map_shards;
 
 typedef struct rn_map {
-    rn_atomic(struct rn_map_shards *) rn_shards;
-    rn_atomic(uint32_t) rn_kind; /* enum rn_map_kind */
+    rn_atomic(uint32_t) rn_kind; /* enum rn_map_kind; first: clang 14 takes no 0 for an atomic pointer */
     uint32_t rn_key_size;        /* BYTES */
+    rn_atomic(struct rn_map_shards *) rn_shards;
 } rn_map;
 
 enum rn_map_kind { RN_MAP_ANY, RN_MAP_INTEGER, RN_MAP_TEXT, RN_MAP_STRUCT };
 
 #define RN_MAP_INIT         \
     {                       \
-        NULL, RN_MAP_ANY, 0 \
+        RN_MAP_ANY, 0, NULL \
     }
 /* Keys are n bytes, n > 0, which are copied. */
 #define RN_MAP_BYTES(n)          \
     {                            \
-        NULL, RN_MAP_STRUCT, (n) \
+        RN_MAP_STRUCT, (n), NULL \
     }
 
 /* A key as the functions take it. */
@@ -79,7 +79,7 @@ static inline struct rn_map_key rn__map_key(char *text)
 #define RN__MAP_VALUE(v) ((void *)(uintptr_t)(v))
 /* Stores what a function brought into *p, of any type that fits. */
 #define RN__MAP_GET(p, call)                         \
-    ({                                               \
+    __extension__({                                  \
         void *rn_got_ = NULL;                        \
         bool rn_ok_ = (call);                        \
         *(p) = (__typeof__(*(p)))(uintptr_t)rn_got_; \

@@ -73,7 +73,7 @@ RN_PUBLIC void rn_scope_limit(rn_scope *s, long n);
  * then), else 0. */
 #define rn_scope_try_go(s, f, ...) RN__SCOPE_GO(s, false, f, ##__VA_ARGS__)
 #define RN__SCOPE_GO(s, wait, f, ...)                                                                \
-    ({                                                                                               \
+    __extension__({                                                                                  \
         typedef __typeof__((f)(__VA_ARGS__)) rn_sresult_;                                            \
         RN_STATIC_ASSERT(__builtin_types_compatible_p(rn_sresult_, int) || RN__IS_VOID(rn_sresult_), \
                          "scope_go: the function must return int (0 or an error) or void");          \

@@ -32,7 +32,7 @@ struct rn_case {
 };
 
 #define rn_chan_select(...)                                                \
-    ({                                                                     \
+    __extension__({                                                        \
         struct rn_case rn_cases_[] = {__VA_ARGS__};                        \
         rn__select(rn_cases_, sizeof(rn_cases_) / sizeof(struct rn_case)); \
     })
@@ -44,24 +44,24 @@ struct rn_case {
 #define rn_on_recv_ok(c, p, open)                                       \
     (struct rn_case)                                                    \
     {                                                                   \
-        RN_CASE_RECV, ({ RN__MAY_RECV(c); RN__CH(c); }),                \
-            ({ RN_ELEM(c) *rn_p_ = (p); (void *)rn_p_; }), (open), 0    \
+        RN_CASE_RECV, __extension__({ RN__MAY_RECV(c); RN__CH(c); }),   \
+            __extension__({ RN_ELEM(c) *rn_p_ = (p); (void *)rn_p_; }), (open), 0 \
     }
 #ifdef __cplusplus
-/* The temporary would not live long enough in C++: v must be an lvalue of the element type. */
-#define rn_on_send(c, v)                                                \
+/* on_send(c, v).  The temporary would not live long enough in C++: v must be an lvalue of the element type. */
+#define rn_on_send(c, ...)                                              \
     (struct rn_case)                                                    \
     {                                                                   \
-        RN_CASE_SEND, ({ RN__MAY_SEND(c); RN__CH(c); }),                \
-            ({ const RN_ELEM(c) *rn_p_ = &(v); (void *)(uintptr_t)rn_p_; }), NULL, 0 \
+        RN_CASE_SEND, __extension__({ RN__MAY_SEND(c); RN__CH(c); }),   \
+            __extension__({ const RN_ELEM(c) *rn_p_ = &(__VA_ARGS__); (void *)(uintptr_t)rn_p_; }), NULL, 0 \
     }
 #else
-/* Send v, converted to the element type. */
-#define rn_on_send(c, v)                                                \
+/* on_send(c, v): send v, converted to the element type. */
+#define rn_on_send(c, ...)                                              \
     (struct rn_case)                                                    \
     {                                                                   \
-        RN_CASE_SEND, ({ RN__MAY_SEND(c); RN__CH(c); }),                \
-            (RN_ELEM(c)[1]){({ RN_ELEM(c) rn_v_ = (v); rn_v_; })}, NULL, 0 \
+        RN_CASE_SEND, __extension__({ RN__MAY_SEND(c); RN__CH(c); }),   \
+            (RN_ELEM(c)[1]){__extension__({ RN_ELEM(c) rn_v_ = (__VA_ARGS__); rn_v_; })}, NULL, 0 \
     }
 #endif
 /* The context is done: canceled or past its deadline.  NULL and background: never. */
@@ -86,7 +86,7 @@ RN_EXTERN_C_END
 #define chan_select_array(cases, n) rn_chan_select_array(cases, n)
 #define on_recv(c, p) rn_on_recv(c, p)
 #define on_recv_ok(c, p, open) rn_on_recv_ok(c, p, open)
-#define on_send(c, v) rn_on_send(c, v)
+#define on_send(c, ...) rn_on_send(c, __VA_ARGS__)
 #define on_done(ctx) rn_on_done(ctx)
 #define on_timeout(d) rn_on_timeout(d)
 #define on_default() rn_on_default()

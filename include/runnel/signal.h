@@ -37,7 +37,7 @@
  * signal_stop; closing it before is a panic when a signal comes.  0, RN_EINVAL (then nothing has
  * changed) or RN_ENOMEM; panics for NULL.  Does not block. */
 #define rn_signal_notify(c, ...)                                                                     \
-    ({                                                                                               \
+    __extension__({                                                                                  \
         RN__MAY_SEND(c);                                                                             \
         RN_STATIC_ASSERT(RN__IS_INT_CHAN(c), "signal_notify: the channel's elements must be int");   \
         const int rn_signals_[] = {0, ##__VA_ARGS__};                                                \
@@ -55,7 +55,7 @@
 #define rn_signal_ignore(...) RN__SIGNALS(rn__signal_ignore, ##__VA_ARGS__)
 #define rn_signal_reset(...) RN__SIGNALS(rn__signal_reset, ##__VA_ARGS__)
 #define RN__SIGNALS(f, ...)                                               \
-    ({                                                                    \
+    __extension__({                                                       \
         const int rn_signals_[] = {0, ##__VA_ARGS__};                     \
         f(rn_signals_ + 1, sizeof rn_signals_ / sizeof *rn_signals_ - 1); \
     })
@@ -66,7 +66,7 @@
  * a signal.  With none named: every signal that can be had.  Its maker calls ctx_cancel, as for every
  * context.  Panics when there is no memory, and for a signal that can't be had. */
 #define rn_ctx_with_signals(parent, ...)                                                               \
-    ({                                                                                                 \
+    __extension__({                                                                                    \
         const int rn_signals_[] = {0, ##__VA_ARGS__};                                                  \
         rn__ctx_with_signals((parent), rn_signals_ + 1, sizeof rn_signals_ / sizeof *rn_signals_ - 1); \
     })

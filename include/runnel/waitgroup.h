@@ -52,7 +52,7 @@ RN_PUBLIC void rn__wg_go_failed(rn_waitgroup *wg, int err);
  * rn_exit_goroutine.  When f panics the program dies of it: the waiters are not let go first.
  * Panics as `go` when memory runs out; then nothing was added. */
 #define rn_wg_go(wg, f, ...)                                                                                       \
-    ({                                                                                                             \
+    __extension__({                                                                                                \
         rn_waitgroup *rn_wg_ = (wg);                                                                               \
         struct rn_go_call rn_call_ = {.entry = (void *)(f), .ended = rn__wg_ended, .owner = rn_wg_, .try_ = true}; \
         rn_wg_add(rn_wg_, 1);                                                                                      \

@@ -209,7 +209,8 @@ static void go_to_caller_of(struct rn_cursor *c, const struct rn_defer *d)
         r = rn_cursor_step(c);
     } while (r > 0 && c->cfa <= at);
     if (r <= 0)
-        rn_fatal("recovered, but there is no way back to the caller: code without unwind tables at %p",
+        rn_fatal("recovered, but there is no way back to the caller: code without unwind tables at %p "
+                 "(compile with -fasynchronous-unwind-tables)",
                  (void *)c->regs[RN_REG_PC]); /* NOLINT(performance-no-int-to-ptr) */
 }
 

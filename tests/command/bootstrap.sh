@@ -24,7 +24,7 @@ missing_packages() {
     status=$?
     cat "$tap_dir/out"
     [ $status = 1 ] && [ "$(wc -l <"$tap_dir/out")" = 1 ] &&
-        grep -q 'type: sudo apt-get install -y gcc libc6-dev binutils cmake ninja-build' "$tap_dir/out"
+        grep -q 'type: sudo apt-get update && sudo apt-get install -y --no-install-recommends gcc .*cmake ninja-build' "$tap_dir/out"
 }
 unwritable() {
     rm -rf "$copy/build"

@@ -122,6 +122,79 @@ readable_errors() {
         [ "$(wc -l <out)" -lt 30 ] || return 1
     done
 }
+# is_told CC LINE TEXT…: a program of these lines in rn_main does not compile, and each text is in what is said, with
+# nothing from inside of a macro.
+is_told() {
+    CC=$1 line=$2
+    shift 2
+    command -v "$CC" >/dev/null || return 0
+    export CC
+    printf '#include <runnel.h>\n#include <stdlib.h>\nstruct s { int x, y; };\nstatic inline void f(int a) { (void)a; }\nstatic inline void fd(double a) { (void)a; }\nstatic inline void fc(chan(int) c) { (void)c; }\nint rn_main(int argc, char **argv)\n{\n    (void)argc, (void)argv;\n    %s\n    return 0;\n}\n' "$line" >wrong.c
+    "$RUNNEL" run wrong.c >out 2>&1 && return 1
+    cat out
+    [ "$(wc -l <out)" -lt 20 ] && ! grep -qE 'rn_chan_of|__builtin_call|typeof|in static assertion' out || return 1
+    for text; do
+        grep -qF "$text" out || { echo "$CC: $line: expected: $text"; return 1; }
+    done
+}
+wrong_programs() {
+    for cc in gcc clang; do
+        is_told $cc 'go(f(3));' 'runnel: go takes a function and its arguments apart: go(f, a, b)' &&
+            is_told $cc 'go(f, 1, 2);' 'too many arguments to function' &&
+            is_told $cc 'chan(long) c = chan_make(long, 1); go(fc, c);' 'chan(int)' 'chan(long' &&
+            is_told $cc 'int c = 3; chan_send(c, 1);' 'runnel: what stands in the place of the channel is none' &&
+            is_told $cc 'chan(int) c = chan_make(int, 1); chan_select(c);' 'runnel: chan_select takes cases' &&
+            is_told $cc 'chan(int[2]) c = NULL; (void)c;' 'put it into a struct' &&
+            is_told $cc 'chan(void) c = chan_make(void, 0); (void)c;' 'error: a channel of nothing is a channel of rn_unit' &&
+            is_told $cc 'defer(free(argv));' 'runnel: defer takes a function and one argument' &&
+            is_told $cc 'defer(fd, 1);' 'error: the argument must be a pointer or an integer, and the function' &&
+            is_told $cc 'rn_conn *c = NULL; (void)c;' 'runnel: rn_conn is declared in <runnel/net.h>' &&
+            is_told $cc 'go(f,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17);' 'too many arguments' || return 1
+    done
+}
+missing_header() {
+    printf 'int rn_main(int argc, char **argv) { (void)argv; go(rn_main, argc, argv); return 0; }\n' >wrong.c
+    says 1 'runnel: go is declared in <runnel.h>' "$RUNNEL" run wrong.c
+}
+# Each name once, with the place of its first use.
+missing_functions() {
+    printf 'int f(int), g(int);\nint main(void)\n{\n    return f(1) + f(2) + g(3);\n}\n' >wrong.c
+    says 1 'runnel: a function is missing: name all files' "$RUNNEL" run wrong.c &&
+        grep -q "wrong.c:4: undefined reference to .f'" out && [ "$(wc -l <out)" = 3 ]
+}
+# A compound literal's commas; all-zero objects.
+values() {
+    printf '#include <runnel.h>\nstruct s { int x, y; };\nint rn_main(int argc, char **argv)\n{\n    (void)argc, (void)argv;\n    rn_map m = {0};\n    rn_pool p = {0};\n    chan(struct s) c = chan_make(struct s, 2);\n    defer(chan_free, c);\n    chan_send(c, (struct s){1, 2});\n    int sent = chan_select(on_send(c, (struct s){3, 4}), on_default());\n    return map_has(&m, "a") + (pool_get(&p) != NULL) + sent + chan_recv(c).y + chan_recv(c).y;\n}\n' >values.c
+    for cc in gcc clang; do
+        command -v $cc >/dev/null || continue
+        CC=$cc says 6 "" "$RUNNEL" run values.c && [ ! -s out ] || return 1
+    done
+}
+# -l and its like; the program is linked anew when the library has changed.
+libraries() {
+    mkdir -p lib include
+    echo 'int seven(void);' >include/seven.h
+    printf '#include <seven.h>\nint main(void) { return seven() + ADD; }\n' >seven.c
+    for n in 7 8; do
+        echo "int seven(void) { return $n; }" >in_lib.c
+        cc -c -o in_lib.o in_lib.c && rm -f lib/libseven.a && ar rcs lib/libseven.a in_lib.o || return 1
+        says $((n + 1)) "" "$RUNNEL" run -I include -Llib -DADD=1 -l seven seven.c || return 1
+    done
+    "$RUNNEL" build -o prog -DADD=2 -Iinclude seven.c -Llib -lseven && says 10 "" ./prog
+}
+odd_names() {
+    mkdir -p "odd dir" && cp plain.c "odd dir/a 'quoted\" nämé.c" && cp plain.c ./-dash.c &&
+        says 0 plain "$RUNNEL" run "odd dir/a 'quoted\" nämé.c" && says 0 plain "$RUNNEL" run -- -dash.c &&
+        says 0 plain "$RUNNEL" run ./-dash.c
+}
+# -Wpedantic and its like find nothing in the headers.
+headers_are_quiet() {
+    printf '#include <runnel.h>\nstatic void f(void) {}\nint rn_main(int argc, char **argv)\n{\n    (void)argc, (void)argv;\n    chan(rn_unit) c = chan_make(rn_unit, 1);\n    defer(chan_free, c);\n    chan_send(c, RN_UNIT);\n    rn_unit u = chan_recv(c);\n    rn_waitgroup wg = RN_WAITGROUP_INIT;\n    wg_go(&wg, f);\n    wg_wait(&wg);\n    return chan_select(on_send(c, u), on_timeout(RN_SECOND), on_default());\n}\n' >quiet.c
+    for cc in gcc clang; do
+        command -v $cc >/dev/null || continue
+        CC=$cc CFLAGS='-Wpedantic -Wconversion -Wshadow -Wcast-qual -Wundef' says 0 "" "$RUNNEL" run quiet.c && [ ! -s out ] || return 1
+    done
+}
 
 check "arguments reach the program, its status comes back" says 2 "hello b" "$RUNNEL" run hello.c a b
 check "a program with its own main" says 0 plain "$RUNNEL" run plain.c
@@ -135,6 +208,13 @@ check "four at the same time" at_the_same_time
 check "CC=clang" sh -c 'command -v clang >/dev/null || exit 0; [ "$(CC=clang "$0" run plain.c)" = plain ]' "$RUNNEL"
 check "build makes a program" build_makes_a_program
 check "errors in macros are readable" readable_errors
+check "wrong programs are told what is wrong" wrong_programs
+check "the header that is missing is named" missing_header
+check "functions that are missing" missing_functions
+check "compound literals are sent as they are; all-zero is valid" values
+check "libraries: -l, -L, -I, -D, before the files and, of build, behind them" libraries
+check "odd file names" odd_names
+check "no warnings from the headers" headers_are_quiet
 check "a program that does not compile" says 1 "broken.c:1:" "$RUNNEL" run broken.c
 check "neither main nor rn_main" one_line 1 "neither rn_main nor main" "$RUNNEL" run neither.c
 check "a missing file" one_line 1 "runnel: missing.c: No such file or directory" "$RUNNEL" run missing.c

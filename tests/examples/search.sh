@@ -6,13 +6,15 @@ export LC_ALL=C
 search=$tap_dir/search
 "$RUNNEL" build -o "$search" "$RUNNEL_ROOT/examples/search.c" || exit 1
 tree=$tap_dir/tree
-mkdir -p "$tree/sub/deep" "$tree/a" "$tree/a-b"
+mkdir -p "$tree/sub/deep" "$tree/a" "$tree/a-b" "$tap_dir/apart"
 cd "$tap_dir" || exit 1
 printf 'foo one\nbar\nfoo two' >"$tree/last-line-open"
 printf 'a\0foo\nfoo\n' >"$tree/binary"
 { yes 'foo line' | head -n 20000; printf '\0foo\n'; } >"$tree/binary-late"
 { yes 'some filler text to get past the first chunk' | head -n 5000; echo 'a foo near the end'; } >"$tree/long"
-printf 'x%0200000d foo\n' 0 >"$tree/long-line"
+# Apart: behind it grep reads in larger pieces, and how much it prints of binary-late depends on which of the two
+# the file system lists first.
+printf 'x%0200000d foo\n' 0 >"$tap_dir/apart/long-line"
 : >"$tree/sub/empty"
 printf '\n\nfoo\n' >"$tree/sub/deep/x"
 printf 'foo\n' >"$tree/a/b"
@@ -43,6 +45,8 @@ bar'; do
     check "as grep: '$(printf %s "$pattern" | tr '\n' ' ')'" same -- "$pattern" tree
 done
 check "as grep: one file" same foo tree/last-line-open
+check "as grep: a long line" same 'x0* f' apart
+check "as grep: a long line, by its end" same 'foo$' apart
 check "as grep: several, slashes" same foo tree// tree/a/b tree/link
 check "as grep: a missing directory" same foo tree/a nowhere
 check "as grep: only a missing one" same foo nowhere
