@@ -70,7 +70,7 @@ typedef struct rn_http_client_options {
     int max_per_host;            /* connections to one host at a time; the rest queue; 0: no limit */
     int max_redirects;           /* 0: 10; -1: none are followed, the 3xx is the answer */
     size_t max_body;             /* bytes of body that rn_http_do takes, unpacked; more: RN_ETOOBIG; 0: no limit */
-    size_t max_headers;          /* bytes of head; more: RN_ETOOBIG; 0: 256 KiB */
+    size_t max_headers;          /* bytes of head, interim answers and trailers too; more: RN_ETOOBIG; 0: 256 KiB */
     const char *proxy;           /* "http://host:port", "socks5h://…"; "": none; NULL: by the environment */
     const char *no_proxy;        /* hosts that go past it, by commas; NULL: by the environment */
     const char *ca_file;         /* PEM file of the authorities to trust, instead of the system's */

@@ -104,7 +104,7 @@ struct rn_http_exchange {
     int why;      /* what our own callbacks found wrong, or 0 */
     int status;
     struct rn__http_bytes head; /* "name\0value\0name\0value\0" */
-    size_t head_n;
+    size_t head_n, heads_bytes;
     struct rn__http_bytes body;
     char error[CURL_ERROR_SIZE];
 

@@ -79,6 +79,23 @@ static bool leads_on(const struct rn_http_exchange *ex)
            rn__http_head_find(ex, "location") != NULL;
 }
 
+/* Whether what was said of the body's length can be: one number, which libcurl does not insist on (RFC 9112, 6.3). */
+static bool length_is_clear(const struct rn_http_exchange *ex)
+{
+    const char *at = ex->head.at, *length = NULL;
+    for (size_t i = 0; i < ex->head_n; i++) {
+        const char *name = at, *value = at + strlen(at) + 1;
+        at = value + strlen(value) + 1;
+        if (strcasecmp(name, "content-length") != 0)
+            continue;
+        if (!*value || value[strspn(value, "0123456789")] || strlen(value) > 18 ||
+            (length && strcmp(length, value) != 0))
+            return false;
+        length = value;
+    }
+    return true;
+}
+
 /* The status and headers are complete. */
 static size_t end_head(struct rn_http_exchange *ex, size_t n)
 {
@@ -86,6 +103,8 @@ static size_t end_head(struct rn_http_exchange *ex, size_t n)
     curl_easy_getinfo(ex->easy, CURLINFO_RESPONSE_CODE, &status);
     if (status < 200 && status != 101)
         return n; /* an interim answer */
+    if (!length_is_clear(ex))
+        return refuse(ex, RN_EPROTO);
     ex->status = (int)status;
     ex->head_over = true;
     ex->discards = leads_on(ex);
@@ -107,8 +126,6 @@ static size_t add_header(struct rn_http_exchange *ex, const char *line, size_t n
         end--;
     while (value < end && is_space(*value))
         value++;
-    if (ex->head.used + n > ex->max_headers)
-        return refuse(ex, RN_ETOOBIG);
     if (!rn__http_bytes_add(&ex->head, line, (size_t)(colon - line)) || !rn__http_bytes_add(&ex->head, "", 1) ||
         !rn__http_bytes_add(&ex->head, value, (size_t)(end - value)) || !rn__http_bytes_add(&ex->head, "", 1))
         return refuse(ex, RN_ENOMEM);
@@ -120,6 +137,9 @@ static size_t on_header(char *line, size_t one, size_t n, void *arg)
 {
     struct rn_http_exchange *ex = arg;
     n *= one;
+    ex->heads_bytes += n; /* of all heads, and trailers: libcurl keeps what it has shown us */
+    if (ex->heads_bytes > ex->max_headers)
+        return refuse(ex, RN_ETOOBIG);
     if (n > 5 && memcmp(line, "HTTP/", 5) == 0)
         return begin_head(ex, n);
     if (ex->head_over)

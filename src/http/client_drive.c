@@ -14,6 +14,7 @@
  * who wants another); one driver for all clients (certificates of one host would hold up all others).
  */
 #include "http/client.h"
+#include <string.h>
 
 enum { LINGER = 2 }; /* yields before a driver with nothing to do ends */
 
@@ -288,6 +289,13 @@ static void obey(struct rn__http_shard *s)
     }
 }
 
+/* Whether it was the system that failed.  What else goes wrong leaves the number of an earlier exchange of this handle. */
+static bool is_systems(const struct rn_http_exchange *ex, CURLcode code)
+{
+    return code == CURLE_COULDNT_CONNECT || code == CURLE_INTERFACE_FAILED || strstr(ex->error, "failure: ") ||
+           strstr(ex->error, "errno ");
+}
+
 static int result_of(struct rn_http_exchange *ex, CURLcode code)
 {
     long os_errno = 0;
@@ -295,7 +303,8 @@ static int result_of(struct rn_http_exchange *ex, CURLcode code)
         return 0;
     if (ex->why)
         return ex->why;
-    curl_easy_getinfo(ex->easy, CURLINFO_OS_ERRNO, &os_errno);
+    if (is_systems(ex, code))
+        curl_easy_getinfo(ex->easy, CURLINFO_OS_ERRNO, &os_errno);
     return rn__http_error(code, os_errno);
 }
 

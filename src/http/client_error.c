@@ -27,8 +27,9 @@ int rn__http_error(CURLcode code, long os_errno)
         return RN_ENOMEM;
     case CURLE_OPERATION_TIMEDOUT:
         return RN_ETIMEOUT;
+    case CURLE_RECV_ERROR: /* also what libcurl can't make out: chunks, too many headers */
+        return system_or(os_errno, RN_EPROTO);
     case CURLE_SEND_ERROR:
-    case CURLE_RECV_ERROR:
     case CURLE_GOT_NOTHING:
         return system_or(os_errno, -ECONNRESET);
     case CURLE_SSL_CONNECT_ERROR:

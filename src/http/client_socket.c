@@ -284,12 +284,22 @@ static void look_again(struct rn__http_shard *s, int fd, uint32_t told)
     rn__http_unlock(s);
 }
 
+/* A peer that sends faster than libcurl reads is never done with: what has been ordered meanwhile goes first. */
+static bool has_orders(struct rn__http_shard *s)
+{
+    rn__http_lock(s);
+    bool some = !rn_list_empty(&s->inbox);
+    rn__http_unlock(s);
+    return some;
+}
+
 void rn__http_sockets_act(struct rn__http_shard *s)
 {
     struct rn__http_socket *k;
     uint32_t told;
     int running;
-    for (int n = 0; n < 256 && (k = next(s, &told)) != NULL; n++) {
+    rn_time enough = rn__now() + RN_MILLISECOND;
+    for (int n = 0; n < 256 && (n == 0 || rn__now() < enough || !has_orders(s)) && (k = next(s, &told)) != NULL; n++) {
         int fd = k->fd;
         int bits = (told & RN_POLL_READ ? CURL_CSELECT_IN : 0) | (told & RN_POLL_WRITE ? CURL_CSELECT_OUT : 0);
         curl_multi_socket_action(s->multi, fd, bits, &running);

@@ -401,6 +401,46 @@ TEST(peers_that_fail)
     expect_error(NULL, "/reset", -ECONNRESET);
     expect_error(NULL, "/cut", RN_EPROTO);
     expect_error(NULL, "/garbage", RN_EPROTO);
+    expect_error(NULL, "/chunk", RN_EPROTO); /* not the reset before it */
+    expect_error(NULL, "/empty", -ECONNRESET);
+    expect("/hello", 200, "hello");
+}
+
+/* RFC 9112, 6.3: what can't be a length, or is two, is no answer. */
+TEST(lengths_that_make_no_sense)
+{
+    expect("/lengths/5/5", 200, "hello");
+    expect_error(NULL, "/lengths/5/4", RN_EPROTO);
+    expect_error(NULL, "/lengths/4/5", RN_EPROTO);
+    expect_error(NULL, "/lengths/+5/+5", RN_EPROTO);
+    expect_error(NULL, "/lengths/99999999999999999999/99999999999999999999", RN_EPROTO);
+}
+
+static void read_endless(rn_waitgroup *done, int i)
+{
+    static const char *const paths[] = {"/endless/body", "/endless/trailers", "/endless/interim", "/hello"};
+    rn_context *ctx = ctx_with_timeout(ctx_background(), 200 * RN_MILLISECOND);
+    http_response res = {0};
+    rn_time begun = rn_now();
+    int err = http_get(ctx, peer_url(paths[i % 4]), &res);
+    CHECK(i % 4 == 3 ? err == 0 || err == RN_ETIMEOUT : err == RN_ETIMEOUT || (i % 4 > 0 && err == RN_ETOOBIG));
+    CHECK(rn_since(begun) < 15 * RN_SECOND); /* it had been a minute */
+    http_response_free(&res);
+    ctx_cancel(ctx);
+    wg_done(done);
+}
+
+/* A peer that sends without end, faster than we read, neither fills memory nor keeps contexts from ending. */
+TEST(answers_without_end)
+{
+    rn_waitgroup done = RN_WAITGROUP_INIT;
+    expect_error(NULL, "/endless/trailers", RN_ETOOBIG);
+    expect_error(NULL, "/endless/interim", RN_ETOOBIG);
+    for (int i = 0; i < 40; i++) {
+        wg_add(&done, 1);
+        go(read_endless, &done, i);
+    }
+    wg_wait(&done);
     expect("/hello", 200, "hello");
 }
 

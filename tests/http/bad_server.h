@@ -10,6 +10,8 @@
  *     /hang/head        the status line, no more      /hang/body      10 bytes of 1000, no more
  *     /cut              10 bytes of 1000, and closes  /reset          closes by a reset
  *     /garbage          not HTTP                      /headers/N      N headers more
+ *     /endless/WHAT     for ever: body, trailers, interim (answers)   /empty    closes without a word
+ *     /chunk            what is no chunk              /lengths/A/B    both as Content-Length, and "hello"
  *     /redirect/N       302 to /redirect/(N-1) … /hello
  *     /to/STATUS/PATH   STATUS, with Location /PATH   /away/PATH      302 to the same server by the name localhost
  *     /echo             the request as it came        /sink           how many bytes of body came
@@ -111,6 +113,29 @@ static inline const char *peer_header(struct peer_request *r, const char *name)
         if (strncasecmp(line + 2, name, strlen(name)) == 0 && line[2 + strlen(name)] == ':')
             return line + 2 + strlen(name) + 1 + strspn(line + 3 + strlen(name), " ");
     return NULL;
+}
+
+/* Until the client closes. */
+static inline bool peer_endless(int fd, const char *what)
+{
+    static const struct {
+        const char *what, *begin, *again;
+    } known[] = {
+        {"body", "HTTP/1.1 200 OK\r\n\r\n", "all work and no play makes jack a dull boy; "},
+        {"trailers", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", "X: all work and no play\r\n"},
+        {"interim", "", "HTTP/1.1 100 Continue\r\nX: y\r\n\r\n"},
+    };
+    static _Thread_local char block[65536];
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        size_t n = strlen(known[i].again), filled = 0;
+        if (strcmp(what, known[i].what) != 0)
+            continue;
+        for (; filled + n <= sizeof block; filled += n)
+            memcpy(block + filled, known[i].again, n);
+        for (bool good = peer_send(fd, known[i].begin, strlen(known[i].begin)); good;)
+            good = peer_send(fd, block, filled);
+    }
+    return false;
 }
 
 static inline int peer_get(struct peer_request *r)
@@ -256,6 +281,18 @@ static inline bool peer_misbehave(struct peer_request *r)
         peer_send(fd, "this is not HTTP\r\n\r\n", 20);
         return false;
     }
+    if (strncmp(p, "/endless/", 9) == 0)
+        return peer_endless(fd, p + 9);
+    if (strcmp(p, "/chunk") == 0)
+        return peer_send(fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", 52);
+    char a[64], b[64], text[256];
+    if (sscanf(p, "/lengths/%63[^/]/%63s", a, b) == 2) {
+        int len = snprintf(text, sizeof text,
+                           "HTTP/1.1 200 OK\r\nContent-Length: %s\r\nContent-Length: %s\r\n\r\nhello", a, b);
+        return peer_send(fd, text, (size_t)len);
+    }
+    if (strcmp(p, "/empty") == 0)
+        return false;
     return peer_answer(fd, 404, "", "no such thing", 13);
 }
 
