@@ -149,14 +149,14 @@ static void print_head(const struct rn_g *g, const char *state, rn_time now)
 static void print_creator(const struct rn_g *g)
 {
     struct rn_place places[INLINED];
-    if (!g->started_by || !g->started_at)
+    if (!rn_load_relaxed(&g->started_by) || !g->started_at)
         return;
     int n = rn__symbolize((uintptr_t)g->started_at - 1, places, INLINED), i = 0;
     while (i < n - 1 && rn__place_is_internal(&places[i]))
         i++;
     rn__out("created by ");
     print_name(&places[i]);
-    rn__out(" in goroutine %llu\n", (unsigned long long)g->started_by);
+    rn__out(" in goroutine %llu\n", (unsigned long long)rn_load_relaxed(&g->started_by));
     if (places[i].file)
         rn__out("\t%.800s:%d\n", places[i].file, places[i].line);
 }

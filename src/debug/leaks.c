@@ -302,7 +302,7 @@ static void store(const struct question *q)
         q->leaks[i] = (rn_leak){.goroutine = g->id,
                                 .state = rn__wait_text((enum rn_wait)rn_load_relaxed(&g->waiting)),
                                 .object = rn_load_relaxed(&g->waiting_for),
-                                .started_at = g->started_by ? g->started_at : NULL,
+                                .started_at = rn_load_relaxed(&g->started_by) ? g->started_at : NULL,
                                 .waited = now - rn_load_relaxed(&g->waiting_since)};
     }
 }

@@ -407,8 +407,10 @@ static void copy_twice(struct told *w, const struct hold *h, const void *lock, b
 static struct owner self(void)
 {
     const struct rn_g *g = rn__self();
-    return (struct owner){
-        .id = g->id, .by = g->started_by, .started_at = g->started_at, .thread = !rn__is_goroutine(g)};
+    return (struct owner){.id = g->id,
+                          .by = rn_load_relaxed(&g->started_by),
+                          .started_at = g->started_at,
+                          .thread = !rn__is_goroutine(g)};
 }
 
 static struct trace here(void)

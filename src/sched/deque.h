@@ -13,6 +13,7 @@
  *   push (owner)       -     -    yes    yes
  *   pop (owner)        -     -    yes    yes
  *   steal (any)       yes   yes   yes    yes
+ *   take (owner)       -     -    yes    yes
  *
  * Chase and Lev, "Dynamic circular work-stealing deque" (2005), with the orders of Lê, Pop, Cohen and Zappa
  * Nardelli, "Correct and efficient work-stealing for weak memory models" (2013), on a ring of fixed size; model
@@ -87,6 +88,20 @@ static inline struct rn_g *rn_deque_steal(struct rn_deque *q)
         if (rn_cas_acq_rel(&q->head, &head, head + 1))
             return g;
     }
+}
+
+/* Owner only: up to n of the oldest, into `to`, oldest first; how many. */
+static inline uint32_t rn_deque_take(struct rn_deque *q, struct rn_g **to, uint32_t n)
+{
+    uint32_t tail = rn_load_relaxed(&q->tail); /* relaxed: only this thread writes it */
+    uint32_t head = rn_load_acquire(&q->head); /* acquire: as in push */
+    do
+        if (n > tail - head)
+            n = tail - head;
+    while (n && !rn_cas_acquire(&q->head, &head, head + n)); /* acquire: again; what it takes the owner has written */
+    for (uint32_t i = 0; i < n; i++)
+        to[i] = rn_load_relaxed(&q->ring[(head + i) % RN_DEQUE_SIZE]); /* relaxed: our own */
+    return n;
 }
 
 /* A moment's length, for whoever looks from outside. */

@@ -86,6 +86,7 @@ static uint32_t retired_n;
 void rn__retire_p(struct rn_m *m)
 {
     struct rn_p *p = m->p;
+    rn__spill_all(p);
     for (struct rn_g *g; (g = rn__choose_next(p)) != NULL;)
         rn__push_global(g, g, 1);
     if (m->hint) {
@@ -208,7 +209,7 @@ void rn__wake_idle_slow(void)
 void rn__hand_off(struct rn_p *p)
 {
     struct rn_sched *s = &rn__sched;
-    bool work = rn__p_has_work(p) || rn_load_relaxed(&s->global_n) != 0;
+    bool work = rn__p_has_work(p) || rn__shared_work();
     rn_lock_take(&s->lock, RN_RANK_SCHED);
     /* Somebody must sleep for the timers; and with no work the last idle worker asks about deadlock. */
     if (work || !sleeping_poller_locked() || rn_load_relaxed(&s->idle_p_n) + 1 == s->procs) {
@@ -218,7 +219,7 @@ void rn__hand_off(struct rn_p *p)
     rn__idle_p_put_locked(p);
     rn_lock_release(&s->lock);
     rn_os_fence_heavy(); /* as in rn__idle: pairs with the light fence in rn__wake_idle */
-    if (rn__p_has_work(p) || rn_load_relaxed(&s->global_n) != 0)
+    if (rn__p_has_work(p) || rn__shared_work())
         rn__wake_idle();
 }
 
@@ -226,10 +227,9 @@ void rn__hand_off(struct rn_p *p)
 
 bool rn__work_somewhere(void)
 {
-    struct rn_sched *s = &rn__sched;
-    if (rn_load_relaxed(&s->global_n) != 0) /* relaxed, all: after the heavy fence */
+    if (rn__shared_work()) /* relaxed, all: after the heavy fence */
         return true;
-    for (uint32_t i = 0; i < s->procs_made; i++)
+    for (uint32_t i = 0; i < rn__sched.procs_made; i++)
         if (rn_runq_length(&rn__procs[i].runq) != 0 || rn_deque_length(&rn__procs[i].fresh) != 0)
             return true;
     return false;
@@ -330,7 +330,7 @@ static bool all_asleep(uint64_t *taken)
 {
     struct rn_sched *s = &rn__sched;
     rn_lock_take(&s->lock, RN_RANK_SCHED);
-    bool asleep = s->idle_m_n + (sleeping_poller_locked() != NULL) + s->pinned_n == s->m_n && !s->global_first;
+    bool asleep = s->idle_m_n + (sleeping_poller_locked() != NULL) + s->pinned_n == s->m_n && !rn__shared_work();
     /* A processor that is neither idle nor retired is on its way to a worker. */
     asleep &= rn_load_relaxed(&s->idle_p_n) + retired_n == s->procs_made;
     *taken = idle_p_taken;
@@ -405,7 +405,7 @@ void rn__idle(struct rn_m *m)
     struct rn_sched *s = &rn__sched;
     struct rn_p *p = m->p;
     rn_lock_take(&s->lock, RN_RANK_SCHED);
-    if (s->global_first || rn_load_relaxed(&s->stopping)) {
+    if (rn__shared_work() || rn_load_relaxed(&s->stopping)) {
         rn_lock_release(&s->lock);
         return;
     }

@@ -36,7 +36,8 @@ static struct rn_g *steal_once(struct rn_m *m)
         if (g || (g = after_timers(m, victim)) != NULL)
             return g;
     }
-    return rn__pop_global(p);
+    struct rn_g *g = rn__pop_global(p);
+    return g ? g : rn__spilled_share(p);
 }
 
 /* Has victim had the same goroutine in `next`, and run nothing else, for some microseconds? */
@@ -149,7 +150,7 @@ static struct rn_g *find(struct rn_m *m)
     m->loop_tick++;
     if (elsewhere_is_due(m) && (g = elsewhere(m)) != NULL)
         return g;
-    if ((g = rn__choose_next(p)) != NULL || (g = rn__pop_global(p)) != NULL)
+    if ((g = rn__choose_next(p)) != NULL || (g = rn__pop_global(p)) != NULL || (g = rn__spilled_share(p)) != NULL)
         return g;
     if (rn__poll_now(m) && (g = rn__choose_next(p)) != NULL)
         return g;

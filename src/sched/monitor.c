@@ -32,7 +32,7 @@ static bool others_wait(struct rn_p *p, rn_time now, bool *timer)
     *timer = rn_load_relaxed(&p->timers_next) <= now;
     if (*timer || rn__p_has_work(p))
         return true;
-    return rn_load_relaxed(&rn__sched.global_n) != 0 && rn_load_relaxed(&rn__sched.idle_p_n) == 0;
+    return rn__shared_work() && rn_load_relaxed(&rn__sched.idle_p_n) == 0;
 }
 
 /* Takes p from its worker and gives it to another. */
@@ -82,16 +82,27 @@ static bool look_at(struct rn_p *p, rn_time now)
     return retake(p);
 }
 
-/* Newest first is unfair while more are started all the time: who has waited for a time slice is to wait in line. */
+/* Newest first is unfair while more are started all the time: when the oldest has waited for a time slice, it has its
+ * turn.  One in a slice where those that wait become more by that, as in a tree, where it is best to finish first what
+ * has been begun; twice as many each time where they don't. */
 static void look_at_fresh(struct rn_p *p, rn_time now)
 {
-    uint32_t head = rn_load_relaxed(&p->fresh.head); /* relaxed: a hint, as the length */
-    if (head != p->seen_fresh || rn_deque_length(&p->fresh) == 0) {
-        p->seen_fresh = head;
-        p->seen_fresh_at = now;
-    } else if (now - p->seen_fresh_at >= SLICE * RN_MILLISECOND) {
-        p->seen_fresh_at = now;
-        rn_store_relaxed(&p->fresh_is_old, true); /* relaxed: a hint */
+    enum { MOST = 64 };
+    struct rn_sched *s = &rn__sched;
+    /* relaxed, all: hints. */
+    uint32_t spilled = rn_load_relaxed(&s->spilled_n), waiting = rn_deque_length(&p->fresh) + spilled;
+    uint32_t oldest = spilled ? rn_load_relaxed(&s->spilled_from) : rn_load_relaxed(&p->fresh.head);
+    if (oldest != p->seen_oldest || waiting == 0) {
+        p->seen_oldest = oldest;
+        p->seen_oldest_at = now;
+        if (waiting == 0)
+            p->old_quota = 0;
+    } else if (now - p->seen_oldest_at >= SLICE * RN_MILLISECOND) {
+        uint32_t twice = p->old_quota * 2;
+        p->old_quota = waiting > p->seen_fresh || twice == 0 ? 1 : twice < MOST ? twice : MOST;
+        p->seen_fresh = waiting;
+        p->seen_oldest_at = now;
+        rn_store_relaxed(&p->old_due, p->old_quota);
     }
 }
 

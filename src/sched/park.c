@@ -49,16 +49,18 @@ void rn__to_loop(struct rn_m *m, struct rn_g *g, struct rn_g *hint)
     rn__switch_to(m, g, &m->g0);
 }
 
-/* What has waited for long enough behind newer ones waits in the ring now, where all get their turn. */
-static __attribute__((noinline)) void fresh_to_ring(struct rn_p *p)
+/* One that has waited for long behind newer ones; not several at once, so that it can finish what it starts. */
+static __attribute__((noinline)) struct rn_g *take_due(struct rn_p *p)
 {
-    rn_store_relaxed(&p->fresh_is_old, false); /* relaxed: the monitor's hint */
-    for (uint32_t n = rn_deque_length(&p->fresh); n > 0 && rn_runq_length(&p->runq) < RN_RUNQ_SIZE / 2; n--) {
-        struct rn_g *g = rn_deque_steal(&p->fresh);
-        if (!g)
-            return;
-        rn_runq_push(&p->runq, g);
-    }
+    enum { APART = 256 };
+    uint32_t tick = rn_load_relaxed(&p->tick); /* relaxed: only the owner writes it */
+    if (tick - p->due_tick < APART)
+        return NULL;
+    p->due_tick = tick;
+    struct rn_g *g = rn__oldest_fresh(p);
+    /* relaxed, both: the monitor's hint. */
+    rn_store_relaxed(&p->old_due, g ? rn_load_relaxed(&p->old_due) - 1 : 0);
+    return g;
 }
 
 /* Of runq, in their order, or, when none of fresh has had a turn for long, the oldest of those. */
@@ -66,21 +68,33 @@ static inline __attribute__((always_inline)) struct rn_g *next_of_runq(struct rn
 {
     enum { WAITS = 32 };
     struct rn_g *g = NULL;
-    if (__builtin_expect(rn_load_relaxed(&p->fresh_is_old), 0)) /* relaxed: a hint */
-        fresh_to_ring(p);
+    if (__builtin_expect(rn_load_relaxed(&p->old_due) != 0, 0) && (g = take_due(p)) != NULL) /* relaxed: a hint */
+        return g;
     if (p->waits++ >= WAITS) {
         p->waits = 0;
-        g = rn_deque_steal(&p->fresh);
+        g = rn__oldest_fresh(p);
     }
     return g ? g : rn_runq_pop(&p->runq);
 }
 
-/* Nobody was just woken: who has run before first; then the newest of those that have not (deque.h). */
+static struct rn_g *next_of_fresh(struct rn_p *p)
+{
+    struct rn_g *g = rn_deque_pop(&p->fresh);
+    if (__builtin_expect(!g && p->has_spilled, 0))
+        g = rn__spilled_newest(p);
+    if (g)
+        p->waits = 0;
+    return g;
+}
+
+/* Nobody was just woken: who has run before first; then the newest of those that have not (deque.h).  After one that
+ * yields it is the other way round. */
 static struct rn_g *next_queued(struct rn_p *p)
 {
-    struct rn_g *g = next_of_runq(p);
-    if (!g && (g = rn_deque_pop(&p->fresh)) != NULL)
-        p->waits = 0;
+    struct rn_g *g = p->yields ? next_of_fresh(p) : NULL;
+    p->yields = false;
+    if (!g && !(g = next_of_runq(p)))
+        g = next_of_fresh(p);
     return g;
 }
 
@@ -269,12 +283,13 @@ void rn__ready_last(struct rn_g *g)
         queue_ready(g, false);
 }
 
-/* Queues the goroutines of a list; wakes its threads.  m is inside.  In the loop, where it is timers and descriptors that
- * wake, the first of them is the next to run, before those that were runnable already: it has waited for that
- * moment, they for one another.  (Go does so with timers.) */
+/* Queues the goroutines of a list; wakes its threads.  m is inside.  One alone runs next, as with rn__ready.  In the
+ * loop, where it is timers and descriptors that wake, the first of them is the next to run, before those that were
+ * runnable already: it has waited for that moment, they for one another.  (Go does so with timers.) */
 void rn__queue_list(struct rn_m *m, struct rn_ready_list *l)
 {
-    bool next = m->p && m->g == &m->g0 && !rn_load_relaxed(&m->p->next); /* relaxed: only the owner writes it */
+    bool in_loop = m->g == &m->g0;
+    bool next = m->p && (in_loop ? !rn_load_relaxed(&m->p->next) : !l->first->link); /* relaxed: the owner's */
     for (struct rn_g *g = l->first, *after; g; g = after) {
         after = g->link;
         rn__fiber_release(g);
@@ -315,6 +330,7 @@ void rn_yield(void)
     struct rn_g *g = m->g;
     rn_store_relaxed(&g->status, RN_G_RUNNABLE); /* relaxed: for reports */
     rn__push_last(m->p, g);
+    m->p->yields = true;
     rn__wake_idle();
     switch_away(m, g);
 }

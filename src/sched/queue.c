@@ -57,32 +57,59 @@ void rn__push_last(struct rn_p *p, struct rn_g *g)
         overflow(p, g);
 }
 
-/* Puts g into `next`, and what was there into a queue.  False: fresh was full. */
-static bool push_next(struct rn_p *p, struct rn_g *g, bool fresh)
+/* Puts g into `next`; returns what was there and is to go into a queue, or NULL. */
+static inline struct rn_g *kick_next(struct rn_p *p, struct rn_g *g, bool fresh, bool *was_fresh)
 {
     /* relaxed: only the owner touches next; others look at it for reports. */
     struct rn_g *kicked = rn_load_relaxed(&p->next);
-    bool kicked_fresh = p->next_is_fresh, room = true;
+    *was_fresh = p->next_is_fresh;
     rn_store_relaxed(&p->next, g);
     p->next_is_fresh = fresh;
-    if (!kicked)
-        return true;
-    if (kicked_fresh)
-        room = rn_deque_push(&p->fresh, kicked);
-    if (!kicked_fresh || !room)
+    return kicked;
+}
+
+static void push_kicked(struct rn_p *p, struct rn_g *kicked, bool fresh)
+{
+    if (!fresh || __builtin_expect(!rn_deque_push(&p->fresh, kicked), 0))
         rn__push_last(p, kicked);
-    return room;
 }
 
 void rn__push_next(struct rn_p *p, struct rn_g *g)
 {
-    if (!rn__exploring() || !rn__explore_ready(g))
-        push_next(p, g, false);
+    bool fresh;
+    if (rn__exploring() && rn__explore_ready(g))
+        return;
+    struct rn_g *kicked = kick_next(p, g, false, &fresh);
+    if (kicked)
+        push_kicked(p, kicked, fresh);
 }
 
-bool rn__push_fresh(struct rn_p *p, struct rn_g *g)
+/* It has waited before, so it is no part of a tree on its way down. */
+static inline bool has_waited(const struct rn_g *g)
 {
-    return (rn__exploring() && rn__explore_ready(g)) || push_next(p, g, true);
+    return rn_load_relaxed(&g->waiting) != RN_WAIT_NONE; /* relaxed: it runs here */
+}
+
+/* p's deque is full.  Has the starter started the newest half of them? */
+static bool floods(const struct rn_p *p, const struct rn_g *starter)
+{
+    uint32_t tail = rn_load_relaxed(&p->fresh.tail); /* relaxed, all: our own; who was stolen is a record still */
+    const struct rn_g *middle = rn_load_relaxed(&p->fresh.ring[(tail - RN_DEQUE_SIZE / 2) % RN_DEQUE_SIZE]);
+    return rn_load_relaxed(&middle->started_by) == starter->id;
+}
+
+bool rn__push_fresh(struct rn_m *m, struct rn_g *g)
+{
+    struct rn_p *p = m->p;
+    bool fresh;
+    if (rn__exploring() && rn__explore_ready(g))
+        return true;
+    struct rn_g *kicked = kick_next(p, g, true, &fresh);
+    if (!kicked || (fresh && __builtin_expect(rn_deque_push(&p->fresh, kicked), 1)))
+        return __builtin_expect(!p->has_spilled, 1) || !has_waited(m->g);
+    bool room = !fresh || (!has_waited(m->g) && !floods(p, m->g) && rn__spill(p));
+    push_kicked(p, kicked, fresh);
+    return room;
 }
 
 /* A fair share of the global queue: its first goroutine is returned, others go to p's ring. */

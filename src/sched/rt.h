@@ -32,8 +32,11 @@ struct rn_p {
     struct rn_runq runq;           /* any: as runq.h says */
     uint32_t share_end;            /* the ring's tail after the last share of the global queue */
     struct rn_deque fresh;         /* goroutines that have not run yet; any: as deque.h says */
-    rn_atomic(bool) fresh_is_old;  /* the monitor says so: some have waited for long */
+    rn_atomic(uint32_t) old_due;   /* how many of the oldest shall have their turn now: the monitor says so */
+    uint32_t due_tick;             /* when the last of them had */
     bool next_is_fresh;            /* the owner's, as the following */
+    bool has_spilled;              /* and not yet found that nobody is left there */
+    bool yields;                   /* the one that ran last: goroutines that have not run come first, for once */
     uint32_t waits;                /* turns of runq, and long streaks of next, since one of fresh */
 
     struct rn_g *free; /* goroutine records with stacks */
@@ -50,8 +53,8 @@ struct rn_p {
     uint32_t seen_tick;
     rn_time seen_at;
     int64_t seen_cpu;
-    uint32_t seen_fresh;
-    rn_time seen_fresh_at;
+    uint32_t seen_oldest, seen_fresh, old_quota;
+    rn_time seen_oldest_at;
 } __attribute__((aligned(128)));
 
 struct rn_m {
@@ -88,6 +91,9 @@ struct rn_sched {
     struct rn_m *poller;    /* the worker in rn_os_poll_wait, or NULL */
     struct rn_g *global_first, *global_last;
     rn_atomic(uint32_t) global_n;
+    struct rn_g **spilled; /* spill.c */
+    uint32_t spilled_to;
+    rn_atomic(uint32_t) spilled_from, spilled_n;
     struct rn_m *all_m; /* workers and external threads */
 
     rn_atomic(uint32_t) spinning_n; /* workers that look for work; any */
@@ -146,8 +152,8 @@ void rn__preempt(void);
 /* ---- queue.c ------------------------------------------------------------------------------------ */
 
 void rn__push_next(struct rn_p *p, struct rn_g *g);
-/* A goroutine that has not run yet: false when there was hardly room, and its starter should let others go first. */
-bool rn__push_fresh(struct rn_p *p, struct rn_g *g);
+/* A goroutine that m's has started: false when that should let others go first. */
+bool rn__push_fresh(struct rn_m *m, struct rn_g *g);
 void rn__push_last(struct rn_p *p, struct rn_g *g);
 void rn__push_global(struct rn_g *first, struct rn_g *last, uint32_t n);
 struct rn_g *rn__pop_global(struct rn_p *p); /* moves a fair share to p's queue */
@@ -155,6 +161,23 @@ struct rn_g *rn__pop_global(struct rn_p *p); /* moves a fair share to p's queue 
  * first of them, or NULL. */
 struct rn_g *rn__exchange_global(struct rn_p *p);
 bool rn__p_has_work(struct rn_p *p);
+/* Whether something waits for any processor.  A hint. */
+static inline bool rn__shared_work(void);
+
+/* ---- spill.c ------------------------------------------------------------------------------------ */
+
+/* The oldest half of p's deque goes aside; false: no memory. */
+bool rn__spill(struct rn_p *p);
+/* All of it, since p goes out of use. */
+void rn__spill_all(struct rn_p *p);
+/* The newest of those, or NULL; others come back into p's deque, which is empty. */
+struct rn_g *rn__spilled_newest(struct rn_p *p);
+/* For a processor that has nothing to run: the same of the oldest, a few. */
+struct rn_g *rn__spilled_share(struct rn_p *p);
+/* The oldest there, else of p's deque, or NULL. */
+struct rn_g *rn__oldest_fresh(struct rn_p *p);
+/* At a run's end. */
+void rn__spilled_forget(void);
 
 /* ---- idle.c ------------------------------------------------------------------------------------- */
 
@@ -260,6 +283,12 @@ enum rn_asleep { RN_ASLEEP_NO, RN_ASLEEP_PERHAPS, RN_ASLEEP_YES };
 enum rn_asleep rn__ask_deadlock(void);
 _Noreturn void rn__deadlock_report(void);
 extern rn_atomic(uint32_t) rn__threads_woken; /* counts rn__ready of plain threads */
+
+static inline bool rn__shared_work(void)
+{
+    /* relaxed, both: hints. */
+    return rn_load_relaxed(&rn__sched.global_n) != 0 || rn_load_relaxed(&rn__sched.spilled_n) != 0;
+}
 
 static inline void rn__wake_idle(void)
 {

@@ -149,9 +149,9 @@ struct rn_g {
     uint8_t reluctance : 3; /* by who thaws it: how long it has to be parked before it is put away */
     uint32_t index;         /* in the table of records */
     const char *name;
-    void *entry;         /* the function */
-    void *started_at;    /* return address in the starter */
-    uint64_t started_by; /* its id */
+    void *entry;                    /* the function */
+    void *started_at;               /* return address in the starter */
+    rn_atomic(uint64_t) started_by; /* its id */
     bool (*ended)(void *owner, enum rn_ended how, intptr_t result, struct rn_panic *panic);
     void *owner;
     union {

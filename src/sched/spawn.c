@@ -54,7 +54,7 @@ static void describe(struct rn_g *g, struct rn_p *p, const struct rn_go_call *ca
     g->id = new_id(p);
     g->entry = entry;
     g->started_at = pc;
-    g->started_by = m ? m->g->id : 0;
+    rn_store_relaxed(&g->started_by, m ? m->g->id : 0); /* relaxed: see floods in queue.c */
     g->name = call ? call->name : NULL;
     g->ended = call ? call->ended : NULL;
     g->owner = call ? call->owner : NULL;
@@ -89,7 +89,7 @@ static bool queue_new(struct rn_m *m, struct rn_g *g)
 {
     bool full = false;
     if (m->p) {
-        full = !rn__push_fresh(m->p, g);
+        full = !rn__push_fresh(m, g);
     } else {
         rn__push_global(g, g, 1);
     }

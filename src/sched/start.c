@@ -178,6 +178,7 @@ static struct rn_m *worker_record(struct rn_p *p, bool spinning)
 static void no_worker(struct rn_p *p, bool spinning)
 {
     struct rn_sched *s = &rn__sched;
+    rn__spill_all(p);
     for (struct rn_g *g; (g = rn__choose_next(p)) != NULL;)
         rn__push_global(g, g, 1);
     if (spinning)                          /* before the monitor looks: while somebody spins nobody is woken */
@@ -453,6 +454,7 @@ static void forget_the_run(void)
     s->poller = NULL;
     s->global_first = s->global_last = NULL;
     rn_store_relaxed(&s->global_n, 0); /* relaxed: no other thread is left */
+    rn__spilled_forget();
     s->main = NULL;
     s->procs_made = 0;
 }

@@ -137,6 +137,35 @@ static void go_round(void)
 MODEL_TEST(wrap_beside_steal, .setup = filled_3, .thread = {go_round, steal}, .finish = each_once);
 MODEL_TEST(wrap_beside_steals, .setup = filled_3, .thread = {go_round, steal_twice}, .finish = each_once);
 
+/* The owner takes the oldest away while thieves want them too; the ring is then used anew. */
+static void take_some(uint32_t n)
+{
+    struct rn_g *some[ITEMS];
+    n = rn_deque_take(&deque, some, n);
+    for (uint32_t i = 0; i < n; i++) {
+        take(some[i]);
+        MODEL_CHECK(i == 0 || some[i] == some[i - 1] + 1);
+    }
+}
+
+static void take_two(void)
+{
+    take_some(2);
+}
+
+static void take_and_go_round(void)
+{
+    take_some(2);
+    for (int i = 3; i < ITEMS && push(i); i++)
+        made++;
+    pop();
+}
+
+MODEL_TEST(take_beside_steal, .setup = filled_3, .thread = {take_two, steal}, .finish = each_once);
+MODEL_TEST(take_beside_steals, .setup = filled_3, .thread = {take_two, steal_twice}, .finish = each_once);
+MODEL_TEST(take_of_one_beside_steal, .setup = filled_1, .thread = {take_two, steal}, .finish = each_once);
+MODEL_TEST(wrap_after_take, .setup = filled_3, .thread = {take_and_go_round, steal_twice}, .finish = each_once);
+
 /* Without thieves: last in, first out, and full is said when full. */
 static void lifo(void)
 {

@@ -8,6 +8,7 @@
 #include "sched/idle.c"
 #include "sched/poll.c"
 #include "sched/queue.c"
+#include "sched/spill.c"
 
 rn_atomic(int64_t) rn__external_wakers;
 rn_atomic(uint32_t) rn__threads_woken;

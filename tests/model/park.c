@@ -11,6 +11,7 @@
 #include "sched/monitor.c"
 #include "sched/park.c"
 #include "sched/queue.c"
+#include "sched/spill.c"
 
 /* ---- the context switch ----------------------------------------------------------------------- */
 

@@ -7,6 +7,7 @@
 #include "sched/idle.c"
 #include "sched/poll.c"
 #include "sched/queue.c"
+#include "sched/spill.c"
 #include "sched/timers.c"
 
 rn_atomic(int64_t) rn__external_wakers;
