@@ -77,6 +77,12 @@ static inline __attribute__((always_inline)) struct rn_g *next_of_runq(struct rn
     return g ? g : rn_runq_pop(&p->runq);
 }
 
+static inline bool has_fresh(struct rn_p *p)
+{
+    /* relaxed, both: tail is the owner's; head only grows. */
+    return rn_load_relaxed(&p->fresh.head) != rn_load_relaxed(&p->fresh.tail) || p->has_spilled;
+}
+
 static struct rn_g *next_of_fresh(struct rn_p *p)
 {
     struct rn_g *g = rn_deque_pop(&p->fresh);
@@ -91,8 +97,11 @@ static struct rn_g *next_of_fresh(struct rn_p *p)
  * yields it is the other way round. */
 static struct rn_g *next_queued(struct rn_p *p)
 {
-    struct rn_g *g = p->yields ? next_of_fresh(p) : NULL;
-    p->yields = false;
+    struct rn_g *g = NULL;
+    if (__builtin_expect(p->yields, 0)) {
+        p->yields = false;
+        g = next_of_fresh(p);
+    }
     if (!g && !(g = next_of_runq(p)))
         g = next_of_fresh(p);
     return g;
@@ -196,15 +205,21 @@ struct rn_m *rn__enter_here(void)
     return m;
 }
 
+static inline struct rn_m *enter(struct rn_m *m)
+{
+    if (__builtin_expect(!rn_own_try_enter(&m->own), 0))
+        enter_slow(m);
+    while (__builtin_expect(!m->p, 0) && !m->external)
+        m = enter_without(m);
+    return m;
+}
+
 struct rn_m *rn__enter(void)
 {
     struct rn_m *m = rn__m();
     if (__builtin_expect(!m, 0))
         m = rn__adopt();
-    rn__enter_any(m);
-    while (__builtin_expect(!m->p, 0) && !m->external)
-        m = enter_without(m);
-    return m;
+    return enter(m);
 }
 
 static void park_thread(struct rn_m *m)
@@ -326,11 +341,12 @@ void rn_yield(void)
         rn_os_yield();
         return;
     }
-    m = rn__enter();
+    m = enter(m);
     struct rn_g *g = m->g;
     rn_store_relaxed(&g->status, RN_G_RUNNABLE); /* relaxed: for reports */
     rn__push_last(m->p, g);
-    m->p->yields = true;
+    if (__builtin_expect(has_fresh(m->p), 0))
+        m->p->yields = true;
     rn__wake_idle();
     switch_away(m, g);
 }
