@@ -32,6 +32,9 @@ static void add_flags(struct list *l, const struct toolchain *t, bool clang)
                       "-Werror=int-conversion");
     /* The place of an error in a macro is where the user wrote its name. */
     list_add_words(l, clang ? "-fmacro-backtrace-limit=1" : "-ftrack-macro-expansion=0");
+    /* gcc makes one function of two that do the same; a trace would name the other. */
+    if (!clang)
+        list_add(l, "-fno-ipa-icf");
     /* For -explore alone the library answers the calls that this makes the compiler insert. */
     if (t->race || t->explore)
         list_add(l, "-fsanitize=thread");

@@ -1,4 +1,4 @@
-/* Locks that are watched (RUNNEL_LOCKORDER=1): who holds them, and in which order they are taken.
+/* Locks that are watched: who holds them (RUNNEL_LEAKS=1), and in which order they are taken (RUNNEL_LOCKORDER=1).
  *
  * The graph has an edge A -> B where a goroutine that held A went for B.  An edge keeps who that was, where it took both,
  * and its gates: the other locks that it held.  A cycle is reported when it could be a deadlock: its edges belong to
@@ -34,7 +34,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOCKS = 1 << 16, HOLDS = 1 << 15, EDGES = 1 << 14, OWNERS = 1 << 12 };
+enum { LOCKS = 1 << 16, HOLDS = 1 << 15, EDGES = 1 << 14, OWNERS = 1 << 12, TWICE = 128 };
 enum { FRAMES = 10, GATES = 6, LONGEST = 6, OFTEN = 3, STACK = 1 << 20, STEPS = 20000, TOLD = 256 };
 
 struct trace {
@@ -52,9 +52,10 @@ struct record {
     const void *lock, *queue;
     uint32_t number; /* 0: free */
     uint32_t holds, edges;
-    bool written; /* somebody went for it to write, ever */
-    bool handed;  /* let go by another than its holder, once */
+    uint64_t writer; /* who went for it to write, ever; 0: nobody; SEVERAL */
+    bool handed;     /* let go by another than its holder, once */
 };
+#define SEVERAL UINT64_MAX
 
 struct hold {
     struct owner owner;
@@ -84,6 +85,8 @@ struct tables {
     uint32_t number;
     uint64_t told[TOLD]; /* cycles, by their places */
     uint32_t told_n;
+    struct hold twice[TWICE]; /* read locks taken twice before another has written: the latest */
+    uint32_t twice_n;
 };
 static struct tables *t;
 static rn_atomic(uint32_t) again_n; /* holds whose owner waits for the same lock */
@@ -189,7 +192,7 @@ static bool share_gate(const struct edge *a, const struct edge *b)
 static bool keeps_out(const struct edge *e, const struct edge *next)
 {
     const struct record *r = find(e->to);
-    return r && (!e->reads_to || !next->reads_from || r->written);
+    return r && (!e->reads_to || !next->reads_from || r->writer);
 }
 
 struct search {
@@ -455,6 +458,33 @@ static bool wants_again(const struct record *r, struct hold *h, int how, const s
     return true;
 }
 
+static void note_writer(struct record *r, uint64_t id)
+{
+    r->writer = r->writer && r->writer != id ? SEVERAL : id;
+}
+
+/* Nobody but its reader has written by now. */
+static void note_twice(const struct record *r, const struct hold *first, const struct trace *at)
+{
+    for (uint32_t i = 0; i < TWICE; i++)
+        if (t->twice[i].lock == r->number && t->twice[i].owner.id == first->owner.id)
+            return;
+    t->twice[t->twice_n++ % TWICE] =
+        (struct hold){.owner = first->owner, .lock = r->number, .at = first->at, .again_at = *at, .read = true};
+}
+
+/* Somebody goes for r to write: who has taken it twice to read before? */
+static void find_twice(const struct record *r, uint64_t writer, struct told *w)
+{
+    for (uint32_t i = 0; i < TWICE && !w->n; i++) {
+        const struct hold *h = &t->twice[i];
+        if (h->lock != r->number || h->owner.id == writer || r->handed || !is_new(sum_of(&h->again_at)))
+            continue;
+        copy_twice(w, h, r->lock, true, &h->again_at);
+        w->what = read_twice;
+    }
+}
+
 static void wanted(const void *lock, rn_atomic(uint32_t) * number, int how)
 {
     bool read = how & RN_LOCK_READ, again = false;
@@ -465,10 +495,12 @@ static void wanted(const void *lock, rn_atomic(uint32_t) * number, int how)
     rn_lock_take(&tables, RN_RANK_STACKS);
     struct record *r = record_of(lock, number);
     struct hold *held = r ? find_hold(r, who.id) : NULL;
-    if (r)
-        r->written |= !read;
+    if (r && !read)
+        note_writer(r, who.id);
     if (held)
         again = wants_again(r, held, how, &at, &w);
+    else if (r && !read)
+        find_twice(r, who.id, &w);
     for (uint32_t i = r && !held ? *owners_holds(who.id) : 0; i && !w.n; i = t->holds[i].of_owner)
         if (t->holds[i].owner.id == who.id && add_edge(&t->holds[i], r, read, &at, &s))
             copy_cycle(&w, &s);
@@ -481,6 +513,12 @@ static void wanted(const void *lock, rn_atomic(uint32_t) * number, int how)
         tell(&w, true);
 }
 
+/* Only who holds what is kept account of, for reports of leaks; what is a leak, they don't decide then. */
+static void wanted_silently(const void *lock, rn_atomic(uint32_t) * number, int how)
+{
+    (void)lock, (void)number, (void)how;
+}
+
 static void taken(const void *lock, rn_atomic(uint32_t) * number, int how)
 {
     struct owner who = self();
@@ -488,7 +526,8 @@ static void taken(const void *lock, rn_atomic(uint32_t) * number, int how)
     rn_lock_take(&tables, RN_RANK_STACKS);
     struct record *r = record_of(lock, number);
     if (r) {
-        r->written |= !(how & RN_LOCK_READ);
+        if (!(how & RN_LOCK_READ))
+            note_writer(r, who.id);
         add_hold(r, &who, how & RN_LOCK_READ, &at);
     }
     rn_lock_release(&tables);
@@ -500,7 +539,13 @@ static bool was_read_twice(const struct record *r, const struct hold *h, struct 
     uint32_t i = h->of_lock;
     while (i && t->holds[i].owner.id != h->owner.id)
         i = t->holds[i].of_lock;
-    if (!i || !h->read || !t->holds[i].read || !r->written || r->handed || !is_new(sum_of(&h->at)))
+    if (!i || !h->read || !t->holds[i].read || r->handed)
+        return false;
+    if (r->writer == 0 || r->writer == h->owner.id) {
+        note_twice(r, &t->holds[i], &h->at);
+        return false;
+    }
+    if (!is_new(sum_of(&h->at)))
         return false;
     copy_twice(w, &t->holds[i], r->lock, true, &h->at);
     w->what = read_twice;
@@ -598,7 +643,7 @@ int rn__lock_holders(const void *lock, uint64_t ids[RN_LOCK_HOLDERS], void *pc[2
         const struct record *r = find(h->lock);
         if (!r || (r->lock != lock && r->queue != lock) || find_hold(r, h->owner.id) != h)
             continue;
-        if (r->handed || h->owner.thread)
+        if (r->handed || h->owner.thread || !rn__hooks.lock_reports)
             *only = false;
         if (pc && n == 0)
             find_places(h, pc);
@@ -622,19 +667,21 @@ void rn__lock_order_each(void (*f)(const void *start, size_t bytes, void *arg), 
 void rn__lock_order_start(void)
 {
 #if !defined(RN_DEBUG) && !defined(RN_EXPLORE)
-    const char *on = getenv("RUNNEL_LOCKORDER");
-    if (!on || strcmp(on, "1") != 0)
+    const char *on = getenv("RUNNEL_LOCKORDER"), *leaks = getenv("RUNNEL_LEAKS");
+    bool orders = on && strcmp(on, "1") == 0;
+    if (!orders && (on || !leaks || strcmp(leaks, "1") != 0))
         return;
     rn_os_init();
     t = rn_os_map(sizeof *t, rn_os_page);
     if (!t)
         return;
-    rn__hooks.lock_wanted = wanted;
+    rn__hooks.lock_wanted = orders ? wanted : wanted_silently;
     rn__hooks.lock_taken = taken;
     rn__hooks.lock_left = left;
-    rn__hooks.lock_reports = count;
+    if (orders)
+        rn__hooks.lock_reports = count;
     rn__watched_locks = RN_WATCHED;
 #else
-    (void)wanted, (void)taken, (void)left, (void)count;
+    (void)wanted, (void)wanted_silently, (void)taken, (void)left, (void)count;
 #endif
 }

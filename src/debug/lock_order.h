@@ -23,7 +23,7 @@ void rn__lock_order_each(void (*f)(const void *start, size_t bytes, void *arg), 
 /* By the monitor, now and then: says who has waited long for a lock that it holds itself.  Returns when to be called again. */
 rn_time rn__lock_order_look(void);
 
-/* Starts to watch, if RUNNEL_LOCKORDER is 1; before there are goroutines. */
+/* Starts to watch, if RUNNEL_LOCKORDER is 1, or who holds what if RUNNEL_LEAKS is; before there are goroutines. */
 void rn__lock_order_start(void);
 
 #endif

@@ -181,14 +181,33 @@ TEST(other_locks_in_the_same_memory)
     memset(&b, 0, sizeof b);
     await(both, &b, &a);
 }
-TEST(read_twice_with_a_writer)
+static void writes_once(void)
 {
     rwmutex_lock(&r);
     rwmutex_unlock(&r);
+}
+static void reads_twice(void)
+{
     rwmutex_rlock(&r);
     rwmutex_rlock(&r);
     rwmutex_runlock(&r);
     rwmutex_runlock(&r);
+}
+TEST(read_twice_with_a_writer)
+{
+    await(writes_once);
+    reads_twice();
+}
+TEST(read_twice_before_a_writer)
+{
+    reads_twice();
+    await(writes_once);
+}
+TEST(read_twice_by_the_only_writer)
+{
+    writes_once();
+    reads_twice();
+    writes_once();
 }
 TEST(with_a_context)
 {
@@ -230,10 +249,10 @@ END
 says() {
     grep -E "$1" out || { cat out && false; }
 }
-for name in inverted a_cycle_of_three twice twice_beside_others upgraded readers_and_a_writer read_twice_with_a_writer with_a_context; do
+for name in inverted a_cycle_of_three twice twice_beside_others upgraded readers_and_a_writer read_twice_with_a_writer read_twice_before_a_writer with_a_context; do
     check "$name fails" says "^not ok .*order_test: $name "
 done
-for name in same under_a_gate readers_alone handed_over signal read_locks_handed_over tried one_goroutine_alone other_locks_in_the_same_memory; do
+for name in same under_a_gate readers_alone handed_over signal read_locks_handed_over tried one_goroutine_alone read_twice_by_the_only_writer other_locks_in_the_same_memory; do
     check "$name is fine" says "^ok .*order_test: $name "
 done
 check "the test that fails names the reason" says 'inverted takes locks in an order that can deadlock'
@@ -247,13 +266,15 @@ off() {
     RUNNEL_LOCKORDER=0 "$RUNNEL" test -run inverted | grep -x '# 1 passed, 0 failed'
 }
 check "RUNNEL_LOCKORDER=0 turns it off" off
-holder() { # VALUE PATTERN
+holder() { # SETTING PATTERN
     status=0
-    RUNNEL_LOCKORDER=$1 RUNNEL_LEAKS=1 "$RUNNEL" run held.c >held.out 2>&1 || status=$?
+    env "$1" RUNNEL_LEAKS=1 "$RUNNEL" run held.c >held.out 2>&1 || status=$?
     cat held.out
     [ $status = 3 ] && grep -E "$2" held.out
 }
-check "a leak says who holds the lock" holder 1 \
-    'held by goroutine [0-9]+, taken in keeps \(.*held.c:[0-9]+\), started by rn_main \(.*held.c:[0-9]+\)'
-check "or how to know" holder 0 'RUNNEL_LOCKORDER=1 shows who holds it'
+for setting in RUNNEL_LOCKORDER=1 RUNNEL_LEAKS=1; do
+    check "a leak says who holds the lock ($setting)" holder $setting \
+        'held by goroutine [0-9]+, taken in keeps \(.*held.c:[0-9]+\), started by rn_main \(.*held.c:[0-9]+\)'
+done
+check "or how to know" holder RUNNEL_LOCKORDER=0 'RUNNEL_LOCKORDER=1 shows who holds it'
 finish

@@ -37,6 +37,28 @@ printf 'int two(void);\n#include <stdio.h>\nint main(void) { return two(); }\n' 
 printf 'int two(void) { return 22; }\n' >two.c
 printf 'int rn_main(int argc, char **argv) { return argc + nothing; }\n' >broken.c
 printf 'int x;\n' >neither.c
+cat >alike.c <<'END'
+#include <runnel.h>
+static rn_mutex m;
+static volatile int locked;
+static __attribute__((noinline)) void first(void)
+{
+    mutex_lock(&m);
+    locked = 1;
+}
+static __attribute__((noinline)) void second(void)
+{
+    mutex_lock(&m);
+    locked = 1;
+}
+int rn_main(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    first();
+    second();
+    return 0;
+}
+END
 
 # says STATUS TEXT COMMAND…: the exit status, and (a part of) what is printed on stdout and stderr.
 says() {
@@ -217,6 +239,9 @@ check "odd file names" odd_names
 check "no warnings from the headers" headers_are_quiet
 check "a program that does not compile" says 1 "broken.c:1:" "$RUNNEL" run broken.c
 check "neither main nor rn_main" one_line 1 "neither rn_main nor main" "$RUNNEL" run neither.c
+check "of two functions alike, a trace names the right one" says 2 "
+second
+" "$RUNNEL" run alike.c
 check "a missing file" one_line 1 "runnel: missing.c: No such file or directory" "$RUNNEL" run missing.c
 check "no file" one_line 2 "no file given" "$RUNNEL" run
 check "not a C file" one_line 2 "not a .c file: hello" "$RUNNEL" run hello
