@@ -43,11 +43,13 @@ static const struct command {
      "  -cpuprofile FILE of -bench: where the time goes, for go tool pprof\n"
      "In runnel's own source tree: runnel's tests; -full also with the sanitizers and in the debug build.\n",
      command_test},
-    {"vet", "[-json] [-I DIR] [-D NAME] FILE.c...", "find mistakes in how sources use runnel",
+    {"vet", "[-json] [-I DIR] [-D NAME] [-p DIR] FILE.c...", "find mistakes in how sources use runnel",
      "Prints each as a compiler would, with the rule's name, and exits with 1 when there is one.  Files of which\n"
      "at most one has main or rn_main are looked at as one program.\n"
      "  -I DIR, -D NAME[=VALUE], -U, -include, -isystem, -std=: as for the compiler\n"
-     "  -p DIR        flags from DIR/compile_commands.json; else the nearest one above the first file\n"
+     "  -p DIR        flags from DIR/compile_commands.json, and without FILE its files; else the nearest one above\n"
+     "                the first file\n"
+     "  -- FLAGS      any other flags of the compiler\n"
      "  -stack SIZE   of goroutines, for the check of large frames; else RUNNEL_STACK, or 64K\n"
      "  -json         print a JSON array\n"
      "A comment `vet: ignore RULE because REASON` on the line or alone above it silences that rule there.\n",

@@ -78,13 +78,19 @@ flags() {
     [ $? = 1 ] && grep -q '^main.c:8:5: warning: send_all may wait (chan_send at send.c:2)' out
 }
 check "files of one program are looked at together; -I and -D" flags
+behind() {
+    "$RUNNEL" vet main.c send.c -- -O2 -Wall -I inc -DCOUNT=3 -c -o main.o >out 2>err
+    [ $? = 1 ] && [ ! -s err ] && grep -q lockheld out
+}
+check "the compiler's flags behind --" behind
 database() {
     cat >compile_commands.json <<C
 [{"directory": "$PWD", "file": "main.c", "command": "cc -Iinc -DCOUNT=3 -c main.c -o main.o"},
  {"directory": "$PWD", "file": "send.c", "arguments": ["cc", "-I", "inc", "-D", "COUNT=3", "-c", "send.c"]}]
 C
     "$RUNNEL" vet main.c send.c >out 2>err
-    [ $? = 1 ] && [ ! -s err ] && grep -q lockheld out && "$RUNNEL" vet -p . main.c send.c | grep -q lockheld
+    [ $? = 1 ] && [ ! -s err ] && grep -q lockheld out && "$RUNNEL" vet -p . main.c send.c | grep -q lockheld || return 1
+    "$RUNNEL" vet -p . | grep -q 'main.c:8:5: warning: .*lockheld'
 }
 check "flags from compile_commands.json" database
 rm -f compile_commands.json

@@ -211,6 +211,7 @@ void check_contexts_in_loops(struct function *f)
 
 struct poll {
     bool sleeps, shared, other;
+    int depth; /* of calls */
     const char *name;
 };
 
@@ -234,9 +235,17 @@ static void see_condition(struct node *n, void *arg)
                            k->op == OP_TRYRLOCK || k->op == OP_CHAN_OTHER || k->op == OP_CTX_USE);
         polls |= strcmp(n->name, "rn_num_goroutines") == 0;
         p->shared |= polls;
+        if (!k && callee(n) && p->depth < 3) { /* while (!is_ready(s)) */
+            p->depth++;
+            each_node(callee(n)->body, see_condition, p);
+            p->depth--;
+            return;
+        }
         p->other |= !polls && strncmp(n->name, "rn_", 3) != 0 && strncmp(n->name, "__atomic", 8) != 0;
         return;
     }
+    if (n->kind == K_STEP) /* it counts: a delay that can be ended */
+        p->other = true;
     if (n->kind == K_MEMBER && n->n && (is_pointer(n->child[0]->type) || strcmp(n->name, "rn_value") == 0))
         p->shared = true;
     if (n->kind == K_DEREF || (n->kind == K_REF && may_change_elsewhere(n)))
@@ -295,11 +304,59 @@ static void see_loop(struct node *n, void *arg)
 
 /* ---- condloop ---------------------------------------------------------------------------------- */
 
+static bool contains_ref(struct node *n, const struct decl *d)
+{
+    bool found = n && n->kind == K_REF && n->decl == d;
+    for (int i = 0; n && !found && i < n->n; i++)
+        found = contains_ref(n->child[i], d);
+    return found;
+}
+
+struct waiting_if {
+    const struct event *wait;
+    struct node *branch; /* the innermost if that the wait is in */
+    bool again;          /* what it has tested is looked at once more behind the wait */
+};
+
+static bool contains(struct node *n, const struct node *inner)
+{
+    for (int i = 0; n && n != inner && i < n->n; i++)
+        if (contains(n->child[i], inner))
+            return true;
+    return n == inner;
+}
+
+static void see_if(struct node *n, void *arg)
+{
+    struct waiting_if *w = arg;
+    if (n->kind == K_IF && contains(n, w->wait->node))
+        w->branch = n;
+}
+
+static void see_again(struct node *n, void *arg)
+{
+    struct waiting_if *w = arg;
+    if (n->kind == K_ASSIGN && n->at.offset > w->wait->node->at.offset && n->n) {
+        struct path p = path_of(n->child[0]);
+        w->again |= p.ok && p.root && contains_ref(w->branch->child[0], p.root);
+    }
+}
+
+/* `if (n != 0) { cond_wait(…); n = queue->n; }` waits for a step, and looks again. */
+static bool looks_again(struct function *f, const struct event *wait)
+{
+    struct waiting_if w = {.wait = wait};
+    each_node(f->body, see_if, &w);
+    if (w.branch)
+        each_node(w.branch, see_again, &w);
+    return w.again;
+}
+
 static void check_conditions(struct function *f)
 {
     for (int i = 0; i < f->events; i++) {
         const struct event *e = &f->event[i];
-        if (e->op == OP_COND_WAIT && !e->via && e->maybe && !e->in_loop)
+        if (e->op == OP_COND_WAIT && !e->via && e->maybe && !e->in_loop && !looks_again(f, e))
             report(&e->node->at, "condloop",
                    "the condition is tested once before cond_wait, and not after: another may have come first; "
                    "while (!condition) cond_wait(…)");

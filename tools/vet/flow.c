@@ -67,6 +67,10 @@ static void assume(struct node *n, bool truth, struct state *s)
         } else if (is_zero(n->child[1]) && strcmp(n->op, "==") == 0) {
             assume(n->child[0], !truth, s);
         }
+    } else if (n->kind == K_COND && n->n == 3) { /* mutex_try_lock(m) ? 0 : -1 */
+        bool first = false, second = false;
+        if (is_constant(n->child[1], &first) && is_constant(n->child[2], &second) && first != second)
+            assume(n->child[0], truth == first, s);
     } else if (n->kind == K_ASSIGN && n->n == 2) {
         assume(n->child[1], truth, s);
     } else if (n->kind == K_CALL) {
@@ -137,6 +141,8 @@ static void run_jump(struct flow *w, struct node *n, struct state *s)
         j = j->up;
     if (!j || s->dead)
         return;
+    if (n->kind == K_CONTINUE)
+        check_continue(w, j->target, s, &n->at);
     leave_to(w, j->depth, s, &n->at);
     state_join(n->kind == K_BREAK ? &j->after_break : &j->after_continue, s);
     s->dead = true;
@@ -173,18 +179,21 @@ static void run_block(struct flow *w, struct node *n, struct state *s)
 
 /* What was begun on some paths only, and is done with in one branch of an if: `if (limit) ctx_cancel(c);`,
  * `if (started) wg_wait(&wg);`.  The branch is taken to be the one that knows. */
-static void drop_settled(struct state *s, const struct state *other)
+static bool has_fact(const struct state *s, const struct fact *f)
+{
+    for (int i = 0; i < s->n; i++)
+        if (s->fact[i].kind == f->kind && s->fact[i].site == f->site && s->fact[i].decl == f->decl)
+            return true;
+    return false;
+}
+
+static void drop_settled(struct state *s, const struct state *other, const struct state *before)
 {
     if (s->dead || other->dead)
         return;
     for (int i = s->n; i-- > 0;) {
         const struct fact *f = &s->fact[i];
-        bool there = false;
-        if (f->kind < F_CONTEXT || !f->conditional)
-            continue;
-        for (int k = 0; k < other->n; k++)
-            there |= other->fact[k].kind == f->kind && other->fact[k].site == f->site && other->fact[k].decl == f->decl;
-        if (!there)
+        if (f->kind >= F_CONTEXT && f->conditional && has_fact(before, f) && !has_fact(other, f))
             state_remove(s, i);
     }
 }
@@ -193,7 +202,7 @@ static void run_if(struct flow *w, struct node *n, struct state *s)
 {
     bool truth, known = is_constant(n->child[0], &truth);
     run_condition(w, n->child[0], s);
-    struct state other = state_copy(s);
+    struct state other = state_copy(s), before = state_copy(s);
     assume(n->child[0], true, s);
     assume(n->child[0], false, &other);
     if (known)
@@ -201,8 +210,8 @@ static void run_if(struct flow *w, struct node *n, struct state *s)
     run(w, n->child[1], s);
     if (n->n > 2)
         run(w, n->child[2], &other);
-    drop_settled(s, &other);
-    drop_settled(&other, s);
+    drop_settled(s, &other, &before);
+    drop_settled(&other, s, &before);
     state_join(s, &other);
 }
 
@@ -290,15 +299,7 @@ static void ran_once(struct state *out, const struct state *first, const struct 
         return;
     for (int i = out->n; i-- > 0;) {
         const struct fact *f = &out->fact[i];
-        bool before = false, still = false;
-        if (f->kind < F_CONTEXT)
-            continue;
-        for (int k = 0; k < first->n; k++)
-            before |=
-                first->fact[k].kind == f->kind && first->fact[k].site == f->site && first->fact[k].decl == f->decl;
-        for (int k = 0; k < after->n; k++)
-            still |= after->fact[k].kind == f->kind && after->fact[k].site == f->site && after->fact[k].decl == f->decl;
-        if (before && !still)
+        if (f->kind >= F_CONTEXT && has_fact(first, f) && !has_fact(after, f))
             state_remove(out, i);
     }
 }
@@ -372,6 +373,20 @@ static bool can_be_null(struct node *n)
     return n && n->kind == K_COND;
 }
 
+/* A statement of the innermost loop's body itself: each round comes to it. */
+static bool in_every_round(const struct flow *w, const struct node *statement)
+{
+    const struct jump *j = w->jumps;
+    const struct node *loop = j ? j->target : NULL;
+    if (!loop || loop->kind == K_SWITCH)
+        return false;
+    const struct node *body = loop->kind == K_FOR ? loop->child[3] : loop->child[1];
+    for (int i = 0; body && body->kind == K_BLOCK && i < body->n; i++)
+        if (strip(body->child[i]) == statement)
+            return true;
+    return body == statement;
+}
+
 static void take_context(struct flow *w, struct node *target, struct node *value, struct decl *d, struct state *s)
 {
     struct node *v = strip(value);
@@ -381,11 +396,11 @@ static void take_context(struct flow *w, struct node *target, struct node *value
     if (!makes_context(v) || !d || d->kind == D_GLOBAL || d->kind == D_FIELD || d->is_static)
         return;
     for (int i = 0; i < s->n; i++)
-        if (s->fact[i].kind == F_CONTEXT && s->fact[i].decl == d && s->fact[i].site != target)
+        if (s->fact[i].kind == F_CONTEXT && s->fact[i].decl == d &&
+            (s->fact[i].site != target || in_every_round(w, target)))
             context_lost(&s->fact[i], &target->at, "the variable gets another context");
     /* Where the variable had another value before, whether there is a context to end is open. */
     maybe |= can_be_null(value) || (target->kind == K_ASSIGN && d->init && !is_zero(d->init)) || d->kind == D_PARAM;
-    (void)w;
     state_add(s, (struct fact){.kind = F_CONTEXT,
                                .decl = d,
                                .site = target,

@@ -76,6 +76,7 @@ void effect_read(struct flow *w, struct node *n, struct state *s);
 /* flow_ends.c: what must be true where a block, a loop's round or the function ends */
 void end_of_scope(struct flow *w, struct node *scope, struct state *s, const struct place *at);
 void end_of_round(struct flow *w, struct node *loop, struct state *s);
+void check_continue(struct flow *w, struct node *loop, const struct state *s, const struct place *at);
 void end_of_function(struct flow *w, struct state *s, const struct place *at, bool by_return);
 void context_lost(const struct fact *f, const struct place *at, const char *how);
 

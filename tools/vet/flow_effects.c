@@ -92,12 +92,18 @@ static void check_held(const struct state *s, const struct node *call, const str
 
 /* ---- channels ---------------------------------------------------------------------------------- */
 
+/* Both within one function that is called here: reported there. */
+static bool by_the_same_call(const struct fact *closed, const struct event *e)
+{
+    return e->via && closed->site == e->node;
+}
+
 static void close_channel(struct flow *w, struct state *s, const struct event *e, bool deferred)
 {
     struct fact *closed = e->once ? NULL : state_find(s, F_CLOSED, &e->path);
     if (!closed && !e->once)
         closed = state_find(s, F_CLOSE_LATER, &e->path);
-    if (closed)
+    if (closed && !by_the_same_call(closed, e))
         report(&e->node->at, "doubleclose",
                "%s is closed twice: %s on line %u; close of a closed channel panics: close in "
                "one place only",
@@ -113,7 +119,7 @@ static void close_channel(struct flow *w, struct state *s, const struct event *e
 static void send(struct state *s, const struct event *e)
 {
     struct fact *closed = state_find(s, F_CLOSED, &e->path);
-    if (closed)
+    if (closed && !by_the_same_call(closed, e))
         report(&e->node->at, "sendclosed",
                "%s was closed on line %u: a send on a closed channel panics; close it after the "
                "last send",
@@ -243,6 +249,7 @@ static void apply_called(struct flow *w, struct node *n, struct function *g, str
         if (e.op == OP_GO || e.op == OP_SLEEP || e.op == OP_STOP || e.op == OP_LOCK_CTX || e.op == OP_RLOCK_CTX)
             continue;
         e.node = n;
+        e.via = g;
         if (e.op == OP_LOCK || e.op == OP_RLOCK) {
             if (state_find(s, F_HELD, &e.path) && !e.maybe && !unlocks(g, n, &e.path))
                 lock(s, &e, e.op == OP_RLOCK, false);
@@ -299,6 +306,17 @@ static void hand_locks(struct node *call, struct state *s)
     }
 }
 
+/* Prints, or frees: work that a program does at its end, too. */
+static bool is_small(const char *name)
+{
+    static const char *const names[] = {"printf", "put",    "free",   "fflush", "close",
+                                        "perror", "memset", "strcmp", "assert"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strstr(name, names[i]))
+            return true;
+    return strncmp(name, "rn_", 3) == 0 || !*name;
+}
+
 void effect_call(struct flow *w, struct node *n, struct state *s, bool deferred)
 {
     struct function *g = callee(n);
@@ -309,6 +327,8 @@ void effect_call(struct flow *w, struct node *n, struct state *s, bool deferred)
     if (!known_call(n) && sounds_like_waiting(n->name) && !(g && sleeps(g)))
         effect_join(s);
     if (!known_call(n) && !g) {
+        if (!is_small(n->name)) /* the sleep is not all: there is more to do, which may take its time */
+            state_drop(s, F_SLEPT);
         lend_locks(n, s);
         static const char *const stops[] = {"err", "errx", "pthread_exit", "longjmp", "siglongjmp", "__assert_fail"};
         for (size_t i = 0; i < sizeof stops / sizeof *stops; i++)

@@ -4,10 +4,69 @@
 
 /* ---- contexts ---------------------------------------------------------------------------------- */
 
-bool makes_context(const struct node *n)
+struct results {
+    int made, others, depth;
+    struct node *body;
+};
+static bool makes(const struct node *n, int depth);
+static bool keeps_as_argument(const struct node *call, int i, int depth);
+
+struct aside {
+    const struct decl *d;
+    bool kept;
+};
+
+static void see_aside(struct node *n, void *arg)
+{
+    struct aside *a = arg;
+    bool assigns = n->kind == K_ASSIGN || n->kind == K_FIELDINIT || n->kind == K_INIT;
+    for (int i = 0; i < n->n; i++) {
+        struct node *c = strip(n->child[i]);
+        if (c && c->kind == K_REF && c->decl == a->d)
+            a->kept |= assigns ? i > 0 || n->kind != K_ASSIGN : n->kind == K_CALL && keeps_as_argument(n, i, 0);
+    }
+}
+
+/* Others get it as well: not the caller alone is to end it. */
+static bool is_kept_aside(struct node *body, const struct decl *d)
+{
+    struct aside a = {.d = d};
+    each_node(body, see_aside, &a);
+    return a.kept;
+}
+
+static void see_result(struct node *n, void *arg)
+{
+    struct results *r = arg;
+    if (n->kind != K_RETURN || !n->n)
+        return;
+    struct node *v = strip(n->child[0]);
+    if (v && v->kind == K_REF && v->decl && v->decl->kind == D_LOCAL && !v->decl->reassigned && !v->decl->is_static &&
+        !is_kept_aside(r->body, v->decl))
+        v = strip(v->decl->init);
+    if (makes(v, r->depth + 1))
+        r->made++;
+    else if (!(v && v->kind == K_LITERAL && v->value == 0))
+        r->others++;
+}
+
+/* A call of ctx_with_…, or of a function of the program that returns what one made. */
+static bool makes(const struct node *n, int depth)
 {
     const struct known *k = n && n->kind == K_CALL ? known_call(n) : NULL;
-    return k && k->op == OP_CTX_MAKE;
+    struct function *g = n && n->kind == K_CALL && !k ? callee(n) : NULL;
+    struct results r = {.depth = depth, .body = g ? g->body : NULL};
+    if (k)
+        return k->op == OP_CTX_MAKE;
+    if (!g || depth > 4 || !is_context(n->type))
+        return false;
+    each_node(g->body, see_result, &r);
+    return r.made && !r.others;
+}
+
+bool makes_context(const struct node *n)
+{
+    return makes(n, 0);
 }
 
 static bool keeps(struct node *n, struct decl *d, int depth);
@@ -183,6 +242,45 @@ void end_of_round(struct flow *w, struct node *loop, struct state *s)
 
 /* ---- functions --------------------------------------------------------------------------------- */
 
+static bool is_unlock(const struct event *e)
+{
+    return e->op == OP_UNLOCK || e->op == OP_RUNLOCK;
+}
+
+/* The first that f does with it: its caller holds it. */
+static bool begins_by_unlocking(const struct function *f, const struct path *lock)
+{
+    for (int i = 0; i < f->events; i++)
+        if (path_same(&f->event[i].path, lock) && !f->event[i].deferred)
+            return is_unlock(&f->event[i]);
+    return false;
+}
+
+/* The field that a call of lock or unlock names, or NULL. */
+static const struct decl *field_of(const struct node *call)
+{
+    const struct known *k = call->kind == K_CALL ? known_call(call) : NULL;
+    struct node *n = k && k->object < call->n ? strip(call->child[k->object]) : NULL;
+    if (n && n->kind == K_ADDR)
+        n = strip(n->child[0]);
+    return n && n->kind == K_MEMBER ? n->decl : NULL;
+}
+
+/* Another function unlocks such a lock first of all: it may be handed over. */
+static bool is_handed_over(const struct function *f, const struct fact *held)
+{
+    const struct decl *field = field_of(held->site);
+    for (int i = 0; field && i < program.functions; i++) {
+        struct function *g = program.function[i];
+        for (int k = 0; g != f && k < g->events; k++) {
+            const struct event *e = &g->event[k];
+            if (is_unlock(e) && !e->via && field_of(e->node) == field && begins_by_unlocking(g, &e->path))
+                return true;
+        }
+    }
+    return false;
+}
+
 static void check_unlocked(struct flow *w, const struct state *s, const struct place *at, bool by_return)
 {
     for (int i = 0; i < s->n; i++) {
@@ -192,9 +290,9 @@ static void check_unlocked(struct flow *w, const struct state *s, const struct p
             continue;
         for (int k = 0; k < w->f->events; k++) {
             const struct event *e = &w->f->event[k];
-            meant |= (e->op == OP_UNLOCK || e->op == OP_RUNLOCK) && path_same(&e->path, &h->path);
+            meant |= is_unlock(e) && path_same(&e->path, &h->path);
         }
-        if (meant && by_return)
+        if (meant && by_return && !begins_by_unlocking(w->f, &h->path) && !is_handed_over(w->f, h))
             report(at, "lockreturn",
                    "%s is still locked here (line %u), but unlocked on other ways out: unlock it before, or "
                    "defer the unlock behind the lock",
@@ -202,27 +300,49 @@ static void check_unlocked(struct flow *w, const struct state *s, const struct p
     }
 }
 
-static void check_done(struct flow *w, const struct state *s, const struct place *at)
+/* `continue` with a lock that each round of the loop takes and gives back. */
+void check_continue(struct flow *w, struct node *loop, const struct state *s, const struct place *at)
+{
+    for (int i = 0; i < s->n; i++) {
+        const struct fact *h = &s->fact[i];
+        int locks = 0, unlocks = 0;
+        if (h->kind != F_HELD || h->deferred || h->conditional || !encloses(loop, h->site))
+            continue;
+        for (int k = 0; k < w->f->events && !(unlocks && !locks); k++) {
+            const struct event *e = &w->f->event[k];
+            if (!path_same(&e->path, &h->path) || !encloses(loop, e->node))
+                continue;
+            locks += e->op == OP_LOCK || e->op == OP_RLOCK;
+            unlocks += is_unlock(e);
+        }
+        if (locks && unlocks)
+            report(
+                at, "lockreturn",
+                "%s is still locked here (line %u), and the next round locks it again: unlock it before the continue",
+                path_show(&h->path), h->site->at.line);
+    }
+}
+
+static void check_done(struct flow *w, const struct state *s, const struct place *at, bool by_return)
 {
     if (!w->f->started)
         return;
     for (int i = 0; i < w->f->events; i++) {
         const struct event *e = &w->f->event[i];
-        if (e->op != OP_WG_DONE || e->deferred || e->in_loop || e->via || !e->path.ok ||
+        if (e->op != OP_WG_DONE || e->deferred || e->in_loop || e->via || !e->path.ok || (e->maybe && !by_return) ||
             state_find(s, F_DONE, &e->path))
             continue;
         report(at, "waitgroup",
-               "this return leaves out the wg_done of line %u: wg_wait will wait for ever; put defer(wg_done, "
+               "%s leaves out the wg_done of line %u: wg_wait will wait for ever; put defer(wg_done, "
                "…) at the function's beginning",
-               e->node->at.line);
+               by_return ? "this return" : "a goto to the end here", e->node->at.line);
     }
 }
 
 void end_of_function(struct flow *w, struct state *s, const struct place *at, bool by_return)
 {
     check_unlocked(w, s, at, by_return);
-    if (by_return)
-        check_done(w, s, at);
+    check_done(w, s, at, by_return);
     for (int i = 0; i < s->n; i++)
         if (s->fact[i].kind == F_SLEPT)
             report(

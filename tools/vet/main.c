@@ -26,11 +26,15 @@ static _Noreturn void usage(const char *what)
     die(STATUS_USAGE, "vet: %s (see: runnel help vet)", what);
 }
 
-/* -I DIR and -IDIR. */
+/* -I DIR and -IDIR; -Wall. */
 static int take_flag(int argc, char **argv, int i)
 {
+    static const char *const two[] = {"-I", "-D", "-U", "-o", "-include", "-isystem", "-iquote", "-idirafter", "-MF"};
+    bool alone = true;
     list_add(&options.flags, argv[i]);
-    if (strlen(argv[i]) > 2 && strcmp(argv[i], "-include") != 0 && strcmp(argv[i], "-isystem") != 0)
+    for (size_t k = 0; k < sizeof two / sizeof *two; k++)
+        alone &= strcmp(argv[i], two[k]) != 0;
+    if (alone)
         return i;
     if (i + 1 >= argc)
         usage(text("%s needs an argument", argv[i]));
@@ -51,15 +55,40 @@ static void take_stack(const char *s)
     program.stack = n;
 }
 
+/* Without files: those that the compiler was called for. */
+static void take_files_of_database(void)
+{
+    CXCompilationDatabase_Error error;
+    CXCompilationDatabase database = clang_CompilationDatabase_fromDirectory(options.database, &error);
+    if (!database)
+        usage(text("no compile_commands.json in %s", options.database));
+    CXCompileCommands all = clang_CompilationDatabase_getAllCompileCommands(database);
+    for (unsigned i = 0; i < clang_CompileCommands_getSize(all); i++) {
+        CXCompileCommand c = clang_CompileCommands_getCommand(all, i);
+        const char *file = spelling(clang_CompileCommand_getFilename(c));
+        if (file[0] != '/')
+            file = text("%s/%s", spelling(clang_CompileCommand_getDirectory(c)), file);
+        bool there = !ends_with(file, ".c");
+        for (int k = 0; k < options.files.n && !there; k++)
+            there = strcmp(options.files.at[k], file) == 0;
+        if (!there)
+            list_add(&options.files, file);
+    }
+    clang_CompileCommands_dispose(all);
+    clang_CompilationDatabase_dispose(database);
+}
+
 static void take_options(int argc, char **argv)
 {
-    bool only_files = false;
+    bool flags = false; /* behind --: the compiler's */
     for (int i = 1; i < argc; i++) {
         const char *a = argv[i], *option = a[0] == '-' && a[1] == '-' ? a + 1 : a;
-        if (only_files || a[0] != '-')
+        if (a[0] != '-')
             list_add(&options.files, a);
         else if (strcmp(a, "--") == 0)
-            only_files = true;
+            flags = true;
+        else if (flags)
+            i = take_flag(argc, argv, i);
         else if (strcmp(option, "-json") == 0)
             options.json = true;
         else if (strcmp(option, "-stack") == 0 && i + 1 < argc)
@@ -77,6 +106,8 @@ static void take_options(int argc, char **argv)
         else
             usage(text("unknown option %s", a));
     }
+    if (options.files.n == 0 && options.database)
+        take_files_of_database();
     if (options.files.n == 0)
         usage("no file given");
     for (int i = 0; i < options.files.n; i++) {

@@ -27,11 +27,37 @@ struct path path_deref(struct path p, bool array)
     return longer(p, array ? "[0]" : "*");
 }
 
+/* A variable in an index: "@7," or, where it names the same in every function, "@7g,". */
+static const char *named(const struct decl *d)
+{
+    return text("@%d%s,", d->number, d->kind == D_GLOBAL || d->is_static ? "g" : "");
+}
+
+/* "h@7,&255": what the index is computed from; NULL when that is not known to stay the same. */
+static const char *computed(struct node *n, int depth)
+{
+    n = strip(n);
+    if (!n || depth > 4)
+        return NULL;
+    if (n->kind == K_LITERAL)
+        return text("%lld", n->value);
+    if (n->kind == K_REF && n->decl && !is_pointer(n->type))
+        return n->decl->kind == D_FUNCTION ? NULL : named(n->decl);
+    if (n->kind == K_MEMBER) {
+        struct path p = path_of(n);
+        return p.ok && p.root && !p.addr && !strchr(p.suffix, '[') ? text("%s%s", named(p.root), p.suffix) : NULL;
+    }
+    if (n->kind == K_BINARY && n->n == 2 && n->op) {
+        const char *a = computed(n->child[0], depth + 1), *b = a ? computed(n->child[1], depth + 1) : NULL;
+        return b ? text("(%s%s%s)", a, n->op, b) : NULL;
+    }
+    return NULL;
+}
+
 static struct path index_path(struct node *n)
 {
     struct path base = path_of(n->child[0]);
     struct node *index = strip(n->child[1]);
-    struct path i;
     if (!base.ok || !index)
         return none();
     if (base.addr) /* (&a[0])[i] */
@@ -43,10 +69,10 @@ static struct path index_path(struct node *n)
             return base;
         return longer(base, text("[%lld]", index->value));
     }
-    i = path_of(index);
-    if (i.ok && !i.addr && i.root && !*i.suffix)
-        return longer(base, text("[%s@%d]", i.root->name, i.root->number));
-    return longer(base, text("[?%p]", (void *)n));
+    if (index->kind == K_REF && index->decl && index->decl->kind != D_FUNCTION)
+        return longer(base, text("[%s%s]", index->decl->name, named(index->decl)));
+    const char *from = computed(index, 0);
+    return from ? longer(base, text("[?%s]", from)) : none();
 }
 
 static struct path member_path(struct node *n)
@@ -123,13 +149,7 @@ bool path_same(const struct path *a, const struct path *b)
 
 bool path_mentions(const struct path *p, const struct decl *d)
 {
-    char index[32];
-    if (!p->ok)
-        return false;
-    if (p->root == d)
-        return true;
-    snprintf(index, sizeof index, "@%d]", d->number);
-    return strstr(p->suffix, index) != NULL;
+    return p->ok && (p->root == d || strstr(p->suffix, named(d)));
 }
 
 /* "s*.mu" is written s->mu, "a[i@7]" a[i], "p*" *p. */
@@ -154,8 +174,8 @@ const char *path_show(const struct path *p)
                 fputs("[0]", f);
             }
         } else if (*s == '@' || *s == '?') {
+            fputs(*s == '?' ? "…]" : "]", f);
             s = strchr(s, ']');
-            putc(']', f);
         } else {
             putc(*s, f);
         }
@@ -164,9 +184,43 @@ const char *path_show(const struct path *p)
     return to;
 }
 
+/* The suffix in terms of the caller: an index that is a parameter becomes the argument.  NULL when it has another
+ * variable of the function in it. */
+static const char *translate_indices(const char *suffix, const struct function *f, const struct node *call)
+{
+    const char *at = strchr(suffix, '@');
+    if (!at)
+        return suffix;
+    const char *end = strchr(at, ','), *open = memrchr(suffix, '[', (size_t)(at - suffix));
+    bool alone = open && end && open[1] != '?' && end[1] == ']', shared = end && end[-1] == 'g';
+    struct node *arg = NULL;
+    for (int i = 0; alone && !shared && i < f->params && i < call->n; i++)
+        if (f->param[i]->number == atoi(at + 1) && !f->param[i]->reassigned)
+            arg = strip(call->child[i]);
+    const char *rest = shared || arg ? translate_indices(end + 1, f, call) : NULL;
+    if (!rest)
+        return NULL;
+    if (shared)
+        return intern(text("%.*s%s", (int)(end + 1 - suffix), suffix, rest));
+    int head = (int)(open + 1 - suffix);
+    if (arg->kind == K_LITERAL)
+        return intern(text("%.*s%lld%s", head, suffix, arg->value, rest));
+    if (arg->kind == K_REF && arg->decl && arg->decl->kind != D_FUNCTION)
+        return intern(text("%.*s%s%s%s", head, suffix, arg->decl->name, named(arg->decl), rest));
+    const char *from = computed(arg, 0);
+    return from ? intern(text("%.*s?%s%s", head, suffix, from, rest)) : NULL;
+}
+
 struct path path_translate(const struct path *p, const struct function *f, const struct node *call)
 {
-    if (!p->ok || !p->root || p->root->kind == D_GLOBAL || (p->root->kind == D_LOCAL && p->root->is_static))
+    if (!p->ok || !p->root)
+        return *p;
+    struct path here = *p;
+    here.suffix = translate_indices(p->suffix, f, call);
+    if (!here.suffix)
+        return none();
+    p = &here;
+    if (p->root->kind == D_GLOBAL || (p->root->kind == D_LOCAL && p->root->is_static))
         return *p;
     if (p->root->kind != D_PARAM || p->root->within != f || p->root->index >= call->n)
         return none();

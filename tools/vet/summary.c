@@ -283,7 +283,7 @@ static void note_node(struct node *n, void *arg)
     } else if (n->kind == K_ADDR) {
         d = written(n->child[0]);
     }
-    if (d && d->kind == D_LOCAL)
+    if (d && (d->kind == D_LOCAL || d->kind == D_PARAM))
         d->reassigned = true;
 }
 

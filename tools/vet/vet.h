@@ -97,7 +97,7 @@ struct path {
     bool ok;
     bool addr;          /* the address of what the rest names */
     struct decl *root;  /* NULL: a compound literal */
-    const char *suffix; /* interned: "*" for a dereference, ".field", "[index]" */
+    const char *suffix; /* interned: "*" for a dereference, ".field", "[index]"; see path.c */
 };
 
 /* ---- functions of the program ------------------------------------------------------------------ */
