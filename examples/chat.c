@@ -40,14 +40,40 @@ static struct {
 
 /* ---- messages ---- */
 
+/* How many bytes the character at `s` has; 0 when it is none of UTF-8's. */
+static size_t character(const char *s, size_t n)
+{
+    const unsigned char *c = (const unsigned char *)s;
+    static const unsigned long least[] = {0, 0, 0x80, 0x800, 0x10000};
+    size_t bytes = *c < 0x80 ? 1 : *c >> 5 == 6 ? 2 : *c >> 4 == 14 ? 3 : *c >> 3 == 30 ? 4 : 0;
+    unsigned long code = *c & (0x7f >> (bytes > 1 ? bytes : 0));
+    if (!bytes || bytes > n)
+        return 0;
+    for (size_t i = 1; i < bytes; i++) {
+        if (c[i] >> 6 != 2)
+            return 0;
+        code = code << 6 | (c[i] & 0x3f);
+    }
+    return code < least[bytes] || code > 0x10ffff || code >> 11 == 0x1b ? 0 : bytes;
+}
+
+/* A line of TCP may hold any bytes, and a WebSocket's text may not: a browser that were sent one would hang up. */
 static struct message *message_make(const char *text, size_t n)
 {
     struct message *m = malloc(sizeof *m);
     if (!m)
         rn_panic("out of memory");
     m->holders.rn_value = 1;
-    m->n = n < LINE - 1 ? n : LINE - 1;
-    memcpy(m->text, text, m->n);
+    m->n = 0;
+    while (n) {
+        size_t bytes = character(text, n), length = bytes ? bytes : 1;
+        if (m->n + length >= LINE)
+            break;
+        memcpy(m->text + m->n, bytes ? text : "?", length);
+        m->n += length;
+        text += length;
+        n -= length;
+    }
     m->text[m->n] = 0;
     return m;
 }
@@ -361,9 +387,10 @@ int rn_main(int argc, char **argv)
     bool demonstrate = argc > 1 && strcmp(argv[1], "demo") == 0;
     rn_listener *l;
     raise_limit();
-    int err = net_listen("tcp", demonstrate ? "127.0.0.1:0" : argc > 2 ? argv[2] : ":7000", &l);
+    const char *at = demonstrate ? "127.0.0.1:0" : argc > 2 ? argv[2] : ":7000";
+    int err = net_listen("tcp", at, &l);
     if (err) {
-        fprintf(stderr, "chat: %s\n", rn_strerror(err));
+        fprintf(stderr, "chat: can't listen on %s: %s\n", at, rn_strerror(err));
         return 1;
     }
     go(accept_tcp, l);

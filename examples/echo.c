@@ -27,7 +27,7 @@ static void echo(struct server *s, rn_conn *c)
     ssize_t n;
     defer(net_free, c);
     for (;;) {
-        net_set_read_deadline(c, rn_now() + IDLE);
+        net_set_deadline(c, rn_now() + IDLE); /* also for one that sends and does not read */
         n = net_read_ctx(s->killing, c, buf, sizeof buf);
         if (n <= 0 || net_write_ctx(s->killing, c, buf, (size_t)n) < 0)
             return;

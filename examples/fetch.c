@@ -10,6 +10,7 @@
 #include <runnel/net.h>
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -63,7 +64,10 @@ static void print(const struct page *p)
         fprintf(stderr, "FAIL %s\n", p->why);
     else
         printf("%d %8zu B %8.1f ms  %s\n", p->status, p->bytes, rn_ms(p->took), p->url);
-    fflush(stdout);
+    if (fflush(stdout)) { /* a full disk, say */
+        perror("fetch: standard output");
+        exit(1);
+    }
 }
 
 /* Returns how many failed. */

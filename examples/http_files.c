@@ -85,9 +85,11 @@ static int receive(const http_request *r, const char *part)
 
 static void put(http_writer *w, const http_request *r)
 {
-    char path[PATH], part[PATH];
+    static rn_atomic_int uploads; /* two of the same name are two files until they are whole */
+    char path[PATH], part[PATH], end[24];
     const char *name = http_path_value(r, "name");
-    if (!path_of(name, "", path) || !path_of(name, "~", part)) {
+    snprintf(end, sizeof end, "~%d", (int)rn_atomic_add(&uploads, 1));
+    if (!path_of(name, "", path) || !path_of(name, end, part)) {
         http_error(w, 400, "a plain name is wanted");
         return;
     }
@@ -162,8 +164,11 @@ int rn_main(int argc, char **argv)
     static char temporary[] = "/tmp/http_files.XXXXXX";
     bool demo = argc < 2;
     directory = demo ? mkdtemp(temporary) : argv[1];
-    if (!directory)
+    struct stat st;
+    if (!directory || stat(directory, &st) || !S_ISDIR(st.st_mode)) {
+        fprintf(stderr, "http_files: %s is no directory\n", directory ? directory : temporary);
         return 1;
+    }
     http_options o = {
         .mux = routes(),
         .max_body = 1 << 30,

@@ -47,12 +47,14 @@ static int choose_protocol(SSL *ssl, const unsigned char **out, unsigned char *o
     return SSL_TLSEXT_ERR_OK;
 }
 
+/* Of the errors that OpenSSL has noted the first tells most. */
 static int complain(const char *what, const char *file)
 {
-    unsigned long code = ERR_peek_last_error();
-    const char *reason = ERR_reason_error_string(code);
+    unsigned long code = ERR_peek_error();
+    int system = ERR_SYSTEM_ERROR(code) ? ERR_GET_REASON(code) : 0;
+    const char *reason = system ? rn_strerror(-system) : ERR_reason_error_string(code);
     fprintf(stderr, "http: %s %s: %s\n", what, file, reason ? reason : "unknown error");
-    return RN_EINVAL;
+    return system ? -system : RN_EINVAL;
 }
 
 static int load(SSL_CTX *ctx, const char *cert, const char *key)

@@ -52,11 +52,26 @@ static __attribute__((noinline)) ssize_t readv_once(struct rn__fd *f, const stru
     return got < 0 ? -errno : got;
 }
 
+/* Whether a read of no bytes has nothing to do: of a stream.  (Of a unix stream the kernel would wait for a first byte; a
+ * packet is taken.) */
+static bool reads_nothing(struct rn__fd *f)
+{
+    int type = 0;
+    socklen_t len = sizeof type;
+    if (f->flags & RN_FD_STREAM)
+        return true;
+    if (!(f->flags & RN_FD_SOCKET) || rn__fd_hold(f))
+        return false;
+    bool stream = getsockopt(f->fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_STREAM;
+    rn__fd_drop(f);
+    return stream;
+}
+
 ssize_t rn_net_read_ctx(rn_context *ctx, rn_conn *c, void *buf, size_t n)
 {
     struct rn__fd *f = of(c);
     ssize_t got;
-    if (__builtin_expect(n == 0, 0) && (f->flags & RN_FD_STREAM))
+    if (__builtin_expect(n == 0, 0) && reads_nothing(f))
         return 0;
     int err = rn__fd_begin(f, RN_SIDE_READ, ctx);
     if (__builtin_expect(err, 0))
@@ -95,6 +110,8 @@ ssize_t rn_net_readv_ctx(rn_context *ctx, rn_conn *c, const struct iovec *iov, i
         return RN_EINVAL;
     if (n > IOV_MAX)
         n = IOV_MAX;
+    if (bytes_in(iov, n) == 0 && reads_nothing(f))
+        return 0;
     int err = rn__fd_begin(f, RN_SIDE_READ, ctx);
     if (err)
         return err;

@@ -36,6 +36,12 @@ oneself() {
     heard 'hello, room'
 }
 
+# A line that is no UTF-8: a browser that were sent it would hang up.
+nonsense() {
+    printf 'caf\303\251 \377\303 \355\240\200\n' >&4
+    heard 'café ?? ???'
+}
+
 the_page() {
     curl -sS -D head "http://$server/" >got && grep -qi '^content-type: text/html; charset=utf-8' head && grep -q 'new WebSocket' got
 }
@@ -76,6 +82,7 @@ if command -v curl >/dev/null; then
     server_start ./chat 127.0.0.1:PORT "127.0.0.1:$lines" || exit 1
     enter
     check "one hears oneself" oneself
+    check "one hears nonsense" nonsense
     check "the page" the_page
     browser=$(command -v chromium-headless-shell || command -v chromium || command -v google-chrome) || browser=
     if [ -n "$browser" ] && ! starts; then

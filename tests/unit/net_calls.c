@@ -302,6 +302,35 @@ TEST(what_can_not_be_done_now_is_told)
     release(&b);
 }
 
+/* Of a stream, no bytes are there at once; a packet is taken, and cut off. */
+TEST(reads_of_no_bytes)
+{
+    rn_conn *a, *b;
+    rn_addr at;
+    char byte, text[RN_ADDR_TEXT];
+    struct iovec none[2] = {{&byte, 0}, {&byte, 0}};
+    struct both t = tcp();
+    REQUIRE(net_pair(&a, &b) == 0);
+    CHECK_EQ(net_read(a, &byte, 0), 0);
+    CHECK_EQ(net_readv(a, none, 2), 0);
+    CHECK_EQ(net_readv(a, none, 0), 0);
+    CHECK_EQ(net_read(t.client, &byte, 0), 0);
+    CHECK_EQ(net_readv(t.client, none, 2), 0);
+    net_free(a);
+    net_free(b);
+    release(&t);
+    REQUIRE(net_listen_packet("udp", "127.0.0.1:0", &a) == 0);
+    net_local_addr(a, &at);
+    REQUIRE(net_dial("udp", addr_format(&at, text), &b) == 0);
+    CHECK_EQ(net_write(b, "12", 2), 2);
+    CHECK_EQ(net_write(b, "3", 1), 1);
+    CHECK_EQ(net_read(a, &byte, 0), 0);
+    CHECK_EQ(net_read(a, &byte, 1), 1);
+    CHECK_EQ(byte, '3');
+    net_free(a);
+    net_free(b);
+}
+
 TEST(a_peer_that_is_gone_is_an_error_and_no_signal)
 {
     struct both b = tcp();
