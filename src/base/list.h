@@ -43,6 +43,15 @@ static inline void rn_list_push_front(struct rn_list *l, struct rn_node *n)
     l->first = n;
 }
 
+/* n goes before `before`, which is in l; NULL: to the end. */
+static inline void rn_list_insert(struct rn_list *l, struct rn_node *n, struct rn_node *before)
+{
+    n->next = before;
+    n->prev = before ? before->prev : l->last;
+    *(n->prev ? &n->prev->next : &l->first) = n;
+    *(before ? &before->prev : &l->last) = n;
+}
+
 /* n must be in l. */
 static inline void rn_list_remove(struct rn_list *l, struct rn_node *n)
 {

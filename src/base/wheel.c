@@ -14,7 +14,10 @@
  * Within the slot of the present, moments are compared exactly; those found due go to the due list
  * in one pass, so that taking them out one by one does not look at the others again.
  *
- * Tried and lost: digits of six bits.  The wheel has 14 KiB instead of 43, but a timer of milliseconds
+ * With a million sleepers of up to a second the wheel took 0.9 s of 4.6 s of processor time when slots were emptied
+ * from one end, from both ends 0.5 of 3.2.
+ *
+ * Tried and lost: to walk the second half from its end only to have it in the cache (half the gain).  Digits of six bits.  The wheel has 14 KiB instead of 43, but a timer of milliseconds
  * to a second moves twice instead of once: 320 instead of 210 ns to expire one of a million, nearly
  * all of it cache misses.  Not tried: a heap, whose insert and removal take several misses each at
  * that size.  Left alone: sorting a slot when it becomes the present one; nobody can tell the order
@@ -33,13 +36,20 @@ static struct rn_wheel_entry *entry_of(struct rn_node *n)
     return rn_container(n, struct rn_wheel_entry, node);
 }
 
-static void put(struct rn_wheel *w, struct rn_wheel_entry *e, uint32_t slot)
+/* Before `before`, which is in that slot; NULL: at its end. */
+static inline void put(struct rn_wheel *w, struct rn_wheel_entry *e, uint32_t slot, struct rn_node *before)
 {
     struct rn_wheel_slot *s = &w->slots[slot];
     if (rn_list_empty(&s->entries) || e->when < s->earliest)
         s->earliest = e->when;
-    rn_list_push(&s->entries, &e->node);
+    rn_list_insert(&s->entries, &e->node, before);
     e->slot = slot;
+}
+
+static void mark_occupied(struct rn_wheel *w, uint32_t level, uint32_t digit)
+{
+    w->occupied[level][digit / 64] |= (uint64_t)1 << digit % 64;
+    w->levels |= (uint32_t)1 << level;
 }
 
 static void mark_empty(struct rn_wheel *w, uint32_t slot)
@@ -64,9 +74,8 @@ static void place(struct rn_wheel *w, struct rn_wheel_entry *e)
     uint64_t differ = (tick ^ w->tick) | (RN_WHEEL_SLOTS - 1);
     uint32_t level = (63 - (uint32_t)__builtin_clzll(differ)) / RN_WHEEL_DIGIT;
     uint32_t digit = tick >> (level * RN_WHEEL_DIGIT) & (RN_WHEEL_SLOTS - 1);
-    put(w, e, level * RN_WHEEL_SLOTS + digit);
-    w->occupied[level][digit / 64] |= (uint64_t)1 << digit % 64;
-    w->levels |= (uint32_t)1 << level;
+    put(w, e, level * RN_WHEEL_SLOTS + digit, NULL);
+    mark_occupied(w, level, digit);
 }
 
 /* The slot that holds the first entries, and the tick at which it begins. */
@@ -105,17 +114,39 @@ void rn_wheel_remove(struct rn_wheel *w, struct rn_wheel_entry *e)
     w->count--;
 }
 
-/* Empties a slot, whose start is w->tick, onto lower levels. */
+/* One of a slot that is being emptied goes to the level below.  Those from its back stand behind those from its front. */
+static void move_down(struct rn_wheel *w, struct rn_node *n, uint32_t level, bool from_back)
+{
+    struct rn_wheel_entry *e = entry_of(n);
+    uint32_t digit = tick_of(e->when) >> (level * RN_WHEEL_DIGIT) & (RN_WHEEL_SLOTS - 1);
+    put(w, e, level * RN_WHEEL_SLOTS + digit, w->from_back[digit]);
+    mark_occupied(w, level, digit);
+    if (from_back)
+        w->from_back[digit] = n;
+}
+
+/* Empties a slot, whose start is w->tick, onto the levels below, which are empty.  From both ends: with very many
+ * timers each step to a neighbour is a cache miss, and two chains wait for two at a time. */
 static void cascade(struct rn_wheel *w, uint32_t slot)
 {
-    struct rn_node *n = w->slots[slot].entries.first, *next;
+    struct rn_node *front = w->slots[slot].entries.first, *back = w->slots[slot].entries.last;
+    uint32_t level = slot / RN_WHEEL_SLOTS - 1;
+    memset(w->from_back, 0, sizeof w->from_back);
     w->slots[slot].entries = (struct rn_list){NULL, NULL};
     mark_empty(w, slot);
-    for (; n; n = next) {
-        next = n->next;
-        __builtin_prefetch(next);
-        place(w, entry_of(n));
+    for (bool all = false; !all;) {
+        struct rn_node *next = front->next, *prev = back->prev;
+        __builtin_prefetch(next, 1);
+        __builtin_prefetch(prev, 1);
+        all = front == back || next == back;
+        if (front != back)
+            move_down(w, back, level, true);
+        move_down(w, front, level, false);
+        front = next;
+        back = prev;
     }
+    if (level && !rn_list_empty(&w->slots[level * RN_WHEEL_SLOTS].entries)) /* the digit of the present: further down */
+        cascade(w, level * RN_WHEEL_SLOTS);
 }
 
 /* Moves what is due from a slot of level 0 to the due list. */
@@ -128,7 +159,7 @@ static void collect_due(struct rn_wheel *w, uint32_t slot, rn_time now)
         next = n->next;
         if (e->when <= now) {
             rn_list_remove(&s->entries, n);
-            put(w, e, RN_WHEEL_DUE);
+            put(w, e, RN_WHEEL_DUE, NULL);
         } else if (e->when < s->earliest) {
             s->earliest = e->when;
         }

@@ -31,7 +31,7 @@ struct rn_wheel_slot {
     rn_time earliest; /* no entry is before it; exact but after removals; meaningless when empty */
 };
 
-/* About 43 KiB, of which a page or two are in use at a time. */
+/* About 45 KiB, of which a page or two are in use at a time. */
 struct rn_wheel {
     uint64_t tick;   /* entries before it are in its slot or in the due one */
     uint32_t levels; /* bit l: level l has entries */
@@ -39,6 +39,7 @@ struct rn_wheel {
     uint64_t occupied[RN_WHEEL_LEVELS][RN_WHEEL_WORDS]; /* a bit a slot: it has entries */
     /* level by level, and at the end one list of entries found due but not yet returned */
     struct rn_wheel_slot slots[RN_WHEEL_DUE + 1];
+    struct rn_node *from_back[RN_WHEEL_SLOTS]; /* while a slot is emptied: by digit, the last one moved from its back */
 };
 
 /* Makes w empty; `now` is where it starts to turn. */
