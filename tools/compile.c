@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define ASAN "-fsanitize=address,undefined -fno-sanitize-recover=all"
+
 struct job {
     const char *source;
     char *object, *deps, *messages;
@@ -38,6 +40,8 @@ static void add_flags(struct list *l, const struct toolchain *t, bool clang)
     /* For -explore alone the library answers the calls that this makes the compiler insert. */
     if (t->race || t->explore)
         list_add(l, "-fsanitize=thread");
+    if (t->asan)
+        list_add_words(l, ASAN " -fno-omit-frame-pointer");
     if (t->explore)
         list_add_words(l, clang ? "-DRN_EXPLORE=1" : "-DRN_EXPLORE=1 -Wno-tsan");
     list_add(l, text("-I%s", t->include));
@@ -213,8 +217,8 @@ static bool link_all(struct job *jobs, const struct toolchain *t, const struct p
         list_add(&argv, t->linker);
     else
         list_add_all(&argv, &t->cc);
-    list_add_words(&argv,
-                   t->race ? "-pthread -Wl,--eh-frame-hdr -fsanitize=thread -o" : "-pthread -Wl,--eh-frame-hdr -o");
+    list_add_words(&argv, "-pthread -Wl,--eh-frame-hdr");
+    list_add_words(&argv, t->race ? "-fsanitize=thread -o" : t->asan ? ASAN " -o" : "-o");
     list_add(&argv, text("%s/out/%s", dir, p->name));
     if (read)
         list_add(&argv, text("-Wl,--dependency-file=%s", read));

@@ -10,26 +10,29 @@ static const struct command {
     const char *name, *arguments, *what, *more;
     int (*run)(int argc, char **argv);
 } commands[] = {
-    {"run", "[-race] [-lLIBRARY] FILE.c... [ARGUMENT...]", "compile, link and run a program",
+    {"run", "[-race|-asan] [-lLIBRARY] FILE.c... [ARGUMENT...]", "compile, link and run a program",
      "The arguments after the files are the program's; \"--\" ends the files, for arguments that end in .c.\n"
      "The program is kept in a cache: the next run of the same files starts at once.\n"
      "Its exit status is the program's own.\n"
      "  -race  report data races (ThreadSanitizer; needs clang)\n"
+     "  -asan  report misuse of memory and undefined behaviour (AddressSanitizer, UndefinedBehaviorSanitizer)\n"
      "  -lLIBRARY, -LDIR, -IDIR, -DNAME[=VALUE], -UNAME  as for the compiler\n"
      "CC, CPPFLAGS, CFLAGS, LDFLAGS and LDLIBS are respected; RUNNEL_PROCS=N limits the program to N processors.\n",
      command_run},
-    {"build", "[-race] [-o FILE] FILE.c... [-lLIBRARY]", "compile and link a program",
+    {"build", "[-race|-asan] [-o FILE] FILE.c... [-lLIBRARY]", "compile and link a program",
      "  -o FILE  the program's name; without it the first file's, without .c\n"
      "  -race    report data races when it runs (needs clang)\n"
+     "  -asan    report misuse of memory and undefined behaviour when it runs\n"
      "  -lLIBRARY, -LDIR, -IDIR, -DNAME[=VALUE], -UNAME  as for the compiler\n"
      "CC, CPPFLAGS, CFLAGS, LDFLAGS and LDLIBS are respected (LDFLAGS=-static for a program that needs no library).\n",
      command_build},
-    {"test", "[-race] [-run PATTERN] [-explore N] [-bench PATTERN] [FILE.c...]", "build and run the tests",
+    {"test", "[-race|-asan] [-run PATTERN] [-explore N] [-bench PATTERN] [FILE.c...]", "build and run the tests",
      "Every *_test.c in and below this directory is a test program (see runnel/test.h); the other .c files\n"
      "beside it are linked to it as far as it needs them.  With FILEs: these; one that is no *_test.c is a program\n"
      "of one file, whose rn_main is the test: it must return 0.  Prints TAP.\n"
      "  -run PATTERN  only tests whose name contains it, or matches it as a regular expression\n"
      "  -race         report data races (needs clang)\n"
+     "  -asan         report misuse of memory and undefined behaviour\n"
      "  -lLIBRARY, -LDIR, -IDIR, -DNAME[=VALUE], -UNAME  as for the compiler\n"
      "  -explore N    run each test under N schedules, one goroutine at a time and with a virtual clock\n"
      "  -strategy S   of -explore: random, pct, dfs (all schedules, simple ones first); else mixed (random and pct)\n"

@@ -82,7 +82,7 @@ void hash_show(const struct hash *h, char to[HASH_TEXT]);
 
 /* Where things are: the compiler and this installation of runnel. */
 struct toolchain {
-    bool race, explore;
+    bool race, explore, asan;
     char *root;         /* the source tree when the command stands in its build tree; else NULL */
     char *include;      /* directory of runnel.h */
     char *library;      /* librunnel.a */
@@ -92,8 +92,9 @@ struct toolchain {
     struct list cflags; /* of the user */
     struct list ldflags, ldlibs;
 };
-/* Compiler's and linker's options on runnel's own command line: -I, -D, -U; -L, -l. */
+/* Compiler's and linker's options on runnel's own command line: -asan; -I, -D, -U; -L, -l. */
 struct flags {
+    bool asan;
     struct list compile, link, libraries;
 };
 /* Takes argv[*i], and the value behind it where that stands apart, if it is such an option. */

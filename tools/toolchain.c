@@ -41,7 +41,7 @@ static void find_library(struct toolchain *t)
 {
     char *dir = own_dir();
     t->root = source_tree();
-    const char *kind = t->explore ? t->race ? "explore-race" : "explore" : t->race ? "race" : NULL;
+    const char *kind = t->explore ? t->race ? "explore-race" : "explore" : t->race ? "race" : t->asan ? "asan" : NULL;
     if (t->root) {
         t->include = text("%s/include", t->root);
         t->library = kind ? text("%s/../%s/librunnel.a", dir, kind) : text("%s/librunnel.a", dir);
@@ -53,7 +53,9 @@ static void find_library(struct toolchain *t)
     t->http = text("%s/librunnel_http.a", dir_name(t->library));
     if (kind && access(t->library, R_OK) < 0)
         die(STATUS_FAILED, "there is no library for -%s here; in runnel's source tree ./runnel builds it",
-            t->explore ? "explore" : "race");
+            t->explore ? "explore"
+            : t->race  ? "race"
+                       : "asan");
     char *header = text("%s/runnel.h", t->include);
     free(need(header, "runnel's header"));
     need(t->library, "the library");
@@ -102,6 +104,8 @@ static void add_environment(struct list *l, const char *name)
 bool take_compiler_flag(int argc, char **argv, int *i, const char *command, struct flags *f)
 {
     const char *option = argv[*i];
+    if (strcmp(option, "-asan") == 0 || strcmp(option, "--asan") == 0)
+        return f->asan = true;
     if (option[0] != '-' || !option[1] || !strchr("IDULl", option[1]))
         return false;
     if (!option[2] && *i + 1 == argc)
@@ -113,7 +117,9 @@ bool take_compiler_flag(int argc, char **argv, int *i, const char *command, stru
 
 void toolchain_find(struct toolchain *t, bool race, bool explore, const struct flags *f)
 {
-    *t = (struct toolchain){.race = race, .explore = explore};
+    if (f->asan && (race || explore))
+        die(STATUS_USAGE, "-asan goes neither with -race nor with -explore: one after the other");
+    *t = (struct toolchain){.race = race, .explore = explore, .asan = f->asan};
     find_library(t);
     find_compiler(t);
     add_environment(&t->cflags, "CPPFLAGS");

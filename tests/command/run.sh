@@ -204,6 +204,17 @@ libraries() {
     done
     "$RUNNEL" build -o prog -DADD=2 -Iinclude seven.c -Llib -lseven && says 10 "" ./prog
 }
+# -asan: the program that is right ends as always, also with a goroutine that never does; the other one is reported.
+asan() {
+    printf '#include <runnel.h>\n#include <stdlib.h>\nstatic void f(int *p, chan(int) done) { chan_send(done, p[0]); }\nstatic void stay(chan(int) c, char *mine) { chan_recv(c); free(mine); }\nint rn_main(int argc, char **argv)\n{\n    (void)argv;\n    int *p = malloc(4), *late = p;\n    *p = 5;\n    chan(int) done = chan_make(int, 0);\n    go(stay, chan_make(int, 0), malloc(10));\n    if (argc > 1)\n        free(p);\n    go(f, late, done);\n    int got = chan_recv(done);\n    chan_free(done);\n    if (argc == 1)\n        free(p);\n    return got;\n}\n' >asan.c
+    says 5 "" "$RUNNEL" run -asan asan.c && says 1 "heap-use-after-free" "$RUNNEL" run -asan asan.c x &&
+        one_line 2 "-asan goes neither with -race" "$RUNNEL" run -asan -race asan.c
+}
+# A program under AddressSanitizer that is linked with the library as it is.
+asan_with_plain_library() {
+    CFLAGS="-fsanitize=address,undefined" LDFLAGS="-fsanitize=address,undefined" ASAN_OPTIONS=detect_leaks=0 \
+        says 5 "" "$RUNNEL" run asan.c
+}
 odd_names() {
     mkdir -p "odd dir" && cp plain.c "odd dir/a 'quoted\" nämé.c" && cp plain.c ./-dash.c &&
         says 0 plain "$RUNNEL" run "odd dir/a 'quoted\" nämé.c" && says 0 plain "$RUNNEL" run -- -dash.c &&
@@ -235,6 +246,8 @@ check "the header that is missing is named" missing_header
 check "functions that are missing" missing_functions
 check "compound literals are sent as they are; all-zero is valid" values
 check "libraries: -l, -L, -I, -D, before the files and, of build, behind them" libraries
+check "-asan" asan
+check "a program under AddressSanitizer with the library as it is" asan_with_plain_library
 check "odd file names" odd_names
 check "no warnings from the headers" headers_are_quiet
 check "a program that does not compile" says 1 "broken.c:1:" "$RUNNEL" run broken.c
