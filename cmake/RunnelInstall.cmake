@@ -6,7 +6,7 @@ install(TARGETS runnel_static runnel_shared EXPORT runnel-targets
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 if(RUNNEL_HTTP_FOUND)
-    install(TARGETS runnel_http_static runnel_http_shared EXPORT runnel-targets
+    install(TARGETS runnel_http_static runnel_http_shared EXPORT runnel-http-targets
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 endif()
@@ -42,3 +42,6 @@ write_basic_package_version_file(runnel-config-version.cmake COMPATIBILITY SameM
 install(FILES ${PROJECT_BINARY_DIR}/runnel-config.cmake ${PROJECT_BINARY_DIR}/runnel-config-version.cmake
     DESTINATION ${RUNNEL_PACKAGE_DIR})
 install(EXPORT runnel-targets NAMESPACE runnel:: DESTINATION ${RUNNEL_PACKAGE_DIR})
+if(RUNNEL_HTTP_FOUND)
+    install(EXPORT runnel-http-targets NAMESPACE runnel:: DESTINATION ${RUNNEL_PACKAGE_DIR})
+endif()

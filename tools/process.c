@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@ pid_t start(char *const argv[], const char *dir, int out, int err)
         return pid;
     signal(SIGINT, SIG_DFL);
     signal(SIGQUIT, SIG_DFL);
+    prctl(PR_SET_PDEATHSIG, SIGTERM); /* the command was ended: so is what works for it */
     if (out >= 0)
         dup2(out, STDOUT_FILENO);
     if (err >= 0)

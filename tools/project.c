@@ -105,6 +105,8 @@ int test_project(const char *root, bool all, bool with_race, const char *pattern
             run_tier(root, &full[i], pattern, &totals);
     else
         run_tier(root, with_race ? &race : &quick, pattern, &totals);
+    if (pattern && totals.number == 0)
+        say("test: no test here has a name that -run %s means", pattern);
     tap_end(&totals);
     return totals.failed ? STATUS_FAILED : STATUS_OK;
 }

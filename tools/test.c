@@ -224,6 +224,8 @@ static int test_here(const struct options *o, const struct list *sources)
     tap_run(programs, n, 1, &totals);
     if (o->replay && totals.number == 0)
         tap_point(&totals, false, "replay", "no test here has the name that the token begins with");
+    if (o->pattern && totals.number == 0)
+        say("test: no test here has a name that -run %s means", o->pattern);
     tap_end(&totals);
     free(programs);
     return totals.failed ? STATUS_FAILED : STATUS_OK;

@@ -84,6 +84,32 @@ END
 pattern() {
     cd bad && "$RUNNEL" test -run 'fine|passes' >../out && grep -qx '# 2 passed, 0 failed' ../out
 }
+# Succeeds as Go's does, but says so.
+nothing_has_that_name() {
+    cd bad && "$RUNNEL" test -run no_such_name >../out 2>../err || return 1
+    cat ../out ../err
+    grep -qx '# 0 passed, 0 failed' ../out && [ "$(wc -l <../err)" = 1 ] && grep -q 'no test here has a name that -run no_such_name' ../err
+}
+# SIGTERM, as of a CI's time limit: what it had started ends as well.
+ended_with_its_tests() {
+    mkdir -p stays && printf '#include <runnel.h>\n#include <runnel/test.h>\n#include <stdio.h>\n#include <unistd.h>\nTEST(stays)\n{\n    FILE *f = fopen("pid", "w");\n    fprintf(f, "%%d\\n", (int)getpid());\n    fclose(f);\n    rename("pid", "there");\n    rn_sleep(RN_HOUR);\n}\n' >stays/stays_test.c
+    cd stays || return 1
+    "$RUNNEL" test >/dev/null &
+    tester=$!
+    until [ -s there ]; do
+        kill -0 $tester || return 1
+        sleep 0.1
+    done
+    kill -TERM $tester
+    wait $tester
+    read -r pid <there
+    for _ in $(seq 100); do
+        [ -e "/proc/$pid" ] || return 0
+        case $(cat "/proc/$pid/stat" 2>/dev/null) in *") Z "*) return 0 ;; esac
+        sleep 0.1
+    done
+    return 1
+}
 timeout_is_reported() {
     mkdir -p slow && printf '#include <runnel.h>\n#include <runnel/test.h>\nTEST(slow)\n{\n    rn_sleep(RN_HOUR);\n}\n' >slow/slow_test.c
     cd slow && RUNNEL_TEST_TIMEOUT=1 "$RUNNEL" test >../out
@@ -109,6 +135,8 @@ check "a new project runs and passes its test" new_project
 check "new refuses to overwrite" refuses_to_overwrite
 check "failures have file and line" failures
 check "-run chooses" pattern
+check "-run with a name that nothing has" nothing_has_that_name
+check "its tests end with it" ended_with_its_tests
 check "only the files that are named, and a program's rn_main as a test" named_files
 check "a test that hangs is ended, with its goroutines listed" timeout_is_reported
 check "a test that does not compile is a failure" does_not_compile

@@ -79,6 +79,68 @@ END
 }
 check "CMake's find_package" cmake_package
 
+# Components: http is there where it was built; one that does not exist is refused.
+cmake_components() {
+    mkdir -p parts && cat >parts/CMakeLists.txt <<'END'
+cmake_minimum_required(VERSION 3.20)
+project(user LANGUAGES C)
+find_package(runnel 0.1 REQUIRED COMPONENTS ${PARTS})
+add_executable(prog ../http.c)
+target_link_libraries(prog PRIVATE runnel::runnel-http)
+END
+    cat >http.c <<'END'
+#include <runnel.h>
+#include <runnel/http.h>
+int rn_main(int argc, char **argv)
+{
+    (void)argv;
+    http_mux *m = http_mux_make();
+    http_mux_free(m);
+    return argc - 1;
+}
+END
+    cmake -S parts -B parts/none -DCMAKE_PREFIX_PATH="$prefix" -DPARTS=nonsense && return 1
+    [ -e "$lib/librunnel_http.a" ] || return 0
+    cmake -S parts -B parts/build -DCMAKE_PREFIX_PATH="$prefix" -DPARTS=http && cmake --build parts/build && parts/build/prog
+}
+check "CMake's components" cmake_components
+
+# As a part of another project, whose targets have names of their own.
+subdirectory() {
+    mkdir -p inside && cat >inside/CMakeLists.txt <<END
+cmake_minimum_required(VERSION 3.21)
+project(user LANGUAGES C)
+add_custom_target(kit)
+add_custom_target(tests)
+add_subdirectory("$RUNNEL_ROOT" runnel)
+add_executable(prog ../rn.c)
+target_link_libraries(prog PRIVATE runnel::runnel-static)
+if(CMAKE_BUILD_TYPE)
+    message(FATAL_ERROR "the user's build type was changed")
+endif()
+END
+    cmake -G Ninja -S inside -B inside/build && grep -q 'build prog: ' inside/build/build.ninja
+}
+check "add_subdirectory" subdirectory
+
+# What the libraries show to programs begins with rn_ (and is theirs); the manual is found.
+exported() {
+    for so in "$lib"/librunnel*.so; do
+        bad=$(nm -D --defined-only "$so" | grep -vE ' (rn_|rn__)[a-z0-9_]*$| main$')
+        echo "$so: $bad"
+        [ -z "$bad" ] || return 1
+    done
+    readelf -d "$lib/librunnel.so" | grep -q 'SONAME.*librunnel.so.0\]' && [ -s "$prefix/share/man/man1/runnel.1" ]
+}
+check "exported names, SONAME, manual" exported
+
+staged() {
+    DESTDIR="$tap_dir/stage" cmake --install "$RUNNEL_ROOT/build/release" --prefix /opt/runnel &&
+        staged=$(dirname "$(find "$tap_dir/stage/opt/runnel" -name runnel.pc)") &&
+        [ -e "$(PKG_CONFIG_PATH=$staged pkg-config --variable=includedir runnel)/runnel.h" ]
+}
+check "DESTDIR" staged
+
 new_project() {
     "$prefix/bin/runnel" new demo && cd demo && cmake -S . -B build -DCMAKE_PREFIX_PATH="$prefix" &&
         cmake --build build && [ "$(build/demo 3 4)" = "the squares' sum is 25" ] && build/squares_test
