@@ -43,6 +43,8 @@ RN_EXTERN_C_BEGIN
 
 struct rn_bench;
 struct rn_test;
+/* A test that is a program's rn_main: what it leaves ends with its process, and only goroutines are looked for. */
+enum { RN_TEST_PROGRAM = -2 };
 RN_PUBLIC bool rn_bench_more(struct rn_bench *b); /* for rn_bench_loop */
 RN_PUBLIC void rn_bench_run(struct rn_test *t);   /* for BENCH */
 /* Where calls of malloc are counted, in programs that were built for benchmarks (RN_BENCH_ALLOC). */
@@ -52,7 +54,7 @@ struct rn_test {
     const char *file;
     int line;
     void (*run)(void);
-    int status;       /* TEST_DIES: the exit status, or 128 + signal; otherwise -1 */
+    int status;       /* TEST_DIES: the exit status, or 128 + signal; RN_TEST_PROGRAM; otherwise -1 */
     const char *says; /* TEST_DIES: what stderr must contain */
     struct rn_test *next;
     void (*bench)(struct rn_bench *b); /* BENCH: the body; else NULL */
@@ -109,8 +111,9 @@ struct rn_test {
 #define RN__TEST_MAIN(name) name##_body
 #endif
 
-#define RN__TEST_ADD(name, status, text)                                                                     \
-    static struct rn_test name##_entry = {#name, __FILE__, __LINE__, name##_test, status, text, NULL, NULL}; \
+#define RN__TEST_ADD(name, status, text) RN__TEST_ADD_AS(name, #name, status, text)
+#define RN__TEST_ADD_AS(name, shown, status, text)                                                           \
+    static struct rn_test name##_entry = {shown, __FILE__, __LINE__, name##_test, status, text, NULL, NULL}; \
     __attribute__((constructor)) static void name##_add(void)                                                \
     {                                                                                                        \
         rn_test_add(&name##_entry);                                                                          \

@@ -5,6 +5,8 @@
  * left, or until all that are left have waited, in the same waits, through two looks at which nobody could go on; one
  * that sleeps or computes is waited for three seconds.
  *
+ * A program that is run as a test may leave all but goroutines: its process ends with it.
+ *
  * Only where RUNNEL_TEST_LEAKS=1 says so, as `runnel test` does: keeping account of every channel costs time.  A test
  * that has failed already is left in peace, and one that has called rn_test_leaks_ok. */
 #define _GNU_SOURCE 1
@@ -326,7 +328,7 @@ static __attribute__((noinline)) int main_returned(int status)
         told = true;
         tell_goroutines(&l);
     }
-    if (is_watched()) {
+    if (is_watched() && test->status != RN_TEST_PROGRAM) {
         told = true;
         tell_timers();
     }
@@ -356,7 +358,7 @@ void rn__test_watch_end(void)
     if (lock_reports_so_far() != lock_reports)
         rn_test_fail(now_running->file, now_running->line, "%s takes locks in an order that can deadlock: see above",
                      now_running->name);
-    if (!is_watched())
+    if (!is_watched() || test->status == RN_TEST_PROGRAM)
         return;
     rn__hooks.made = NULL;
     rn__hooks.gone = NULL;

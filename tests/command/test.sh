@@ -130,6 +130,29 @@ named_files() {
     [ $? = 1 ] && cat out && grep -q 'named/five.c:1: rn_main returned 5' out && grep -qx '# 0 passed, 1 failed' out &&
         "$RUNNEL" test -run fine named/*_test.c >out && grep -qx '# 1 passed, 0 failed' out
 }
+a_program() {
+    mkdir -p program && cat >program/kept.c <<'END'
+#include <runnel.h>
+static void pass_on(chan(int) c)
+{
+    chan_send(c, 7);
+}
+int rn_main(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    chan(int) c = chan_make(int, 0);
+    go(pass_on, c);
+    return chan_recv(c) - 7;
+}
+END
+    sed 's/pass_on(c)/go(pass_on, c)/; s/- 7/- 7 + chan_recv(c)/' program/kept.c >program/stuck.c
+    "$RUNNEL" test program/kept.c >out 2>&1 || { cat out; return 1; }
+    for with in '' '-explore 5'; do
+        "$RUNNEL" test $with program/stuck.c >out 2>&1 && return 1
+        cat out
+        grep -A2 'goroutine 1 \[chan receive\]:' out | grep -q 'stuck.c:11$' && ! grep -q 'rn__\|stuck.c:[1-3]$' out || return 1
+    done
+}
 
 check "a new project runs and passes its test" new_project
 check "new refuses to overwrite" refuses_to_overwrite
@@ -138,6 +161,7 @@ check "-run chooses" pattern
 check "-run with a name that nothing has" nothing_has_that_name
 check "its tests end with it" ended_with_its_tests
 check "only the files that are named, and a program's rn_main as a test" named_files
+check "a program may keep its channels; reports tell of its own functions only" a_program
 check "a test that hangs is ended, with its goroutines listed" timeout_is_reported
 check "a test that does not compile is a failure" does_not_compile
 check "a directory without tests" no_tests
