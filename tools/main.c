@@ -38,7 +38,7 @@ static const struct command {
      "  -strategy S   of -explore: random, pct, dfs (all schedules, simple ones first); else mixed (random and pct)\n"
      "  -seed S       of -explore: a whole number; the same seed tries the same schedules; else 1\n"
      "  -depth D      of -explore: the depth of bugs that pct looks for; else 3\n"
-     "  -steps N      of -explore: switching points after which a schedule counts as endless; else 100000\n"
+     "  -steps N      of -explore: switching points after which a schedule counts as endless; else 10000000\n"
      "  -faults LIST  of -explore: what may happen to I/O within the program: delay,reset,partition\n"
      "  -replay TOKEN repeat the schedule of a failure that -explore has printed\n"
      "  -bench PATTERN run the benchmarks (BENCH in a *_test.c) with such a name and no tests; \".\": all\n"

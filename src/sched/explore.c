@@ -5,8 +5,9 @@
  *    rn__explore_ready, which sends them away (their goroutines go through the global queue).
  *  - A runnable goroutine is in `runnable`, longest first, and in no other queue.
  *  - No choice depends on an address, on the real clock or on chance that the plan's numbers do not fix.
- *  - The clock moves only when no goroutine can run, or when those that can have done nothing but spin for
- *    long: then they are taken to wait for it.
+ *  - The clock moves only when no goroutine can run, when those that can have done nothing but spin for
+ *    long (then they are taken to wait for it) or have run for very many points; and, as a choice, to a timer
+ *    that is due within NEAR, which is less than a few operations take.
  *
  * Rejected: numbering the choices of the whole run.  Taking one switch out of a schedule would then move
  * the numbers of all that follow, and nothing could be shrunk.
@@ -35,10 +36,14 @@ enum {
     YIELD = 800,        /* what a yield counts as */
     READS = 200,        /* of the clock without any point: then it moves by itself */
     FAULTS = 8,         /* one choice in so many is one */
-    PATIENCE = 20,      /* a goroutine that could run waits at most for such a part of max_events (PCT) */
+    STARVED = 5000,     /* points that a goroutine which could run waits for at most (PCT) */
+    PATIENT = 50000,    /* points without a timer, after which one that is awaited fires all the same */
+    CIRCLES = 1000000,  /* points of spinning that no timer can end: the schedule has no end */
+    AT_ONCE = 8,        /* one choice in so many lets a timer that is near fire */
     AFTER_MAIN = 20000, /* points that the others get once the main function has returned */
     GAP = 64 << 10,     /* bytes of the main function's frames that are kept meanwhile */
 };
+#define NEAR RN_MICROSECOND    /* how far such choices move the clock, all together */
 #define START (1000 * RN_HOUR) /* where the clock begins: far from 0, so that moments before it exist */
 
 struct rn_explore_shared *rn__explore;
@@ -51,6 +56,10 @@ static struct {
     uint32_t reads, spinning, slice;
     uint32_t loop_nth, loop_turn; /* the loop's choices and random numbers */
     bool let_time_pass;           /* the loop is asked to */
+    bool at_once;                 /* by a choice, to a timer that nobody need wait for */
+    rn_duration ahead;            /* how far such choices have moved the clock */
+    uint32_t timer_at;            /* the event at which it last moved */
+    uint32_t moved_at;            /* that of the last park, wake-up, start or end, or of a timer */
     struct rn_g *forced;          /* chosen already, for the switch that follows */
     struct rn_g *main;            /* has returned, and waits for the others to come to rest */
     uint32_t main_at;
@@ -147,6 +156,12 @@ static struct rn_g *take(uint32_t at)
     return g;
 }
 
+static void something_moved(void)
+{
+    ex.spinning = 0;
+    ex.moved_at = rn__explore->events;
+}
+
 bool rn__explore_ready(struct rn_g *g)
 {
     struct rn_m *m = rn__m();
@@ -157,7 +172,7 @@ bool rn__explore_ready(struct rn_g *g)
         return false;
     }
     if (g != m->g) /* not one that only yields */
-        ex.spinning = 0;
+        something_moved();
     insert(ex.n, g);
     return true;
 }
@@ -182,16 +197,33 @@ struct menu {
     const void *object;
     uint32_t n, by_default, nth;
     bool index; /* indices instead of goroutines */
+    bool time;  /* the last alternative is the loop: a timer that is near fires first */
 };
 
+static bool timer_is_near(void)
+{
+    return rn__timers_first() <= ex.now + NEAR - ex.ahead;
+}
+
+static bool is_time(const struct menu *c, uint32_t i)
+{
+    return c->time && i == c->n - 1;
+}
+
+/* NULL: the loop. */
 static struct rn_g *goroutine_at(const struct menu *c, uint32_t i)
 {
+    if (is_time(c, i))
+        return NULL;
     return !c->stay ? ex.runnable[i] : i ? ex.runnable[i - 1] : c->stay;
 }
 
 static uint32_t value_at(const struct menu *c, uint32_t i)
 {
-    return c->index ? i : (uint32_t)goroutine_at(c, i)->id;
+    if (c->index)
+        return i;
+    struct rn_g *g = goroutine_at(c, i);
+    return g ? (uint32_t)g->id : 0;
 }
 
 static uint32_t slot_of(uint32_t g, uint32_t nth)
@@ -214,11 +246,14 @@ static const struct rn_explore_step *planned(uint32_t g, uint32_t nth)
 
 static uint32_t choose_by_chance(const struct menu *c)
 {
+    uint32_t n = c->n - c->time;
     if (c->what == RN_AT_FAULT)
-        return luck_below(FAULTS) ? 0 : luck_below(c->n);
+        return luck_below(FAULTS) ? 0 : luck_below(n);
+    if (c->time && luck_below(AT_ONCE) == 0)
+        return c->n - 1;
     if (c->index || !c->stay)
-        return luck_below(c->what == RN_AT_YIELD && c->n > 1 && luck_below(8) ? c->n - 1 : c->n);
-    return (luck() & 0xffff) < rn__explore->chance ? 1 + luck_below(c->n - 1) : 0;
+        return luck_below(c->what == RN_AT_YIELD && n > 1 && luck_below(8) ? n - 1 : n);
+    return n > 1 && (luck() & 0xffff) < rn__explore->chance ? 1 + luck_below(n - 1) : 0;
 }
 
 /* Burckhardt, Kothari, Musuvathi, Nagarakatte, "A Randomized Scheduler with Probabilistic Guarantees of
@@ -236,9 +271,9 @@ static void drop_priority(struct rn_g *g)
 static void raise_starved(const struct menu *c)
 {
     const struct rn_explore_shared *s = rn__explore;
-    for (uint32_t i = c->stay ? 1 : 0; i < c->n; i++) {
+    for (uint32_t i = c->stay ? 1 : 0; i < c->n - c->time; i++) {
         struct rn_g *g = goroutine_at(c, i);
-        if (s->events - g->explore.since > s->max_events / PATIENCE)
+        if (s->events - g->explore.since > STARVED)
             g->explore.priority = ++ex.highest;
     }
 }
@@ -247,11 +282,13 @@ static uint32_t choose_by_priority(const struct menu *c)
 {
     if (c->index)
         return choose_by_chance(c);
+    if (c->time && luck_below(AT_ONCE) == 0)
+        return c->n - 1;
     if (c->g && (c->g->explore.yields > YIELDS || ex.slice > SLICE)) /* it spins, waiting for those below it */
         c->g->explore.priority = --ex.lowest;
     raise_starved(c);
     uint32_t best = 0;
-    for (uint32_t i = 1; i < c->n; i++)
+    for (uint32_t i = 1; i < c->n - c->time; i++)
         if (goroutine_at(c, i)->explore.priority > goroutine_at(c, best)->explore.priority)
             best = i;
     return best;
@@ -353,10 +390,14 @@ static void count_event(void)
 {
     struct rn_explore_shared *s = rn__explore;
     ex.reads = 0;
-    if (++s->events <= s->max_events || s->endless)
+    if ((++s->events <= s->max_events && s->events - ex.moved_at <= CIRCLES) || s->endless)
         return;
     s->endless = true;
-    rn_fatal("no end after %u switching points: do goroutines run in circles? (-steps N allows more)", s->max_events);
+    if (s->events > s->max_events)
+        rn_fatal("no end after %u switching points: do goroutines run in circles? (-steps N allows more)",
+                 s->max_events);
+    rn_fatal("goroutines run in circles: nobody has waited, been woken, started or ended in %d switching points",
+             CIRCLES);
 }
 
 static uint32_t choose(struct menu *c)
@@ -393,16 +434,30 @@ uint32_t rn__explore_index(enum rn_point what, uint32_t n)
 
 /* ---- switches ------------------------------------------------------------------------------------ */
 
+/* True when those that run can only be waiting for time, or have gone without it for very long. */
 static bool stand_still(void)
 {
+    bool late = rn__explore->events - ex.timer_at > PATIENT;
+    if (ex.spinning <= SPINNING && !late)
+        return false;
     ex.spinning = 0;
+    if (late)
+        ex.timer_at = rn__explore->events;
     ex.let_time_pass = rn__timers_first() != INT64_MAX && rn__timers_awaited();
+    if (ex.let_time_pass)
+        something_moved();
     return ex.let_time_pass;
 }
 
 static bool is_over(void)
 {
     return ex.main && rn__explore->events - ex.main_at > AFTER_MAIN;
+}
+
+/* The loop is to run, and to let the near timer fire. */
+static void ask_for_time(void)
+{
+    ex.let_time_pass = ex.at_once = true;
 }
 
 /* Puts the running goroutine g back among the runnable, and lets the forced one go on, or the loop. */
@@ -423,19 +478,22 @@ static inline struct rn_g *explored_self(void)
 
 static void stop_here(struct rn_g *g, enum rn_point what, const void *object)
 {
-    if (ex.spinning > SPINNING && stand_still()) {
+    if (stand_still()) {
         give_way(g, true);
         return;
     }
-    struct menu c = {.g = g, .stay = g, .what = what, .object = object, .n = ex.n + 1};
+    bool time = timer_is_near();
+    struct menu c = {.g = g, .stay = g, .what = what, .object = object, .n = ex.n + 1 + time, .time = time};
     bool long_enough = ex.slice > SLICE && ex.n > 0;
     c.by_default = long_enough;
     uint32_t taken = choose(&c);
     if (taken == 0 && !is_over())
         return;
-    if (taken)
+    if (is_time(&c, taken))
+        ask_for_time();
+    else if (taken)
         ex.forced = take(taken - 1);
-    give_way(g, long_enough);
+    give_way(g, long_enough && !ex.let_time_pass);
 }
 
 void rn__explore_point(enum rn_point what, const void *object)
@@ -496,21 +554,25 @@ static struct rn_g *explored_pick(struct rn_p *p)
     ex.forced = NULL;
     if (g || ex.let_time_pass || is_over())
         return g;
-    struct menu c = {.g = chooser(), .what = RN_AT_TIME, .n = ex.n};
+    bool time = ex.n > 0 && timer_is_near();
+    struct menu c = {.g = chooser(), .what = RN_AT_TIME, .n = ex.n + time, .time = time};
     if (c.g)
         c.what = why_left(c.g);
     if (c.what == RN_AT_YIELD) {
         c.g->explore.yields++;
         ex.spinning += YIELD;
-        if (ex.spinning > SPINNING && stand_still())
+        if (stand_still())
             return NULL;
     } else {
-        ex.spinning = 0;
+        something_moved();
         if (c.g)
             c.g->explore.yields = 0;
     }
     uint32_t taken = choose(&c);
-    return ex.n ? take(taken) : NULL;
+    if (!is_time(&c, taken))
+        return ex.n ? take(taken) : NULL;
+    ask_for_time();
+    return NULL;
 }
 
 /* ---- the loop ------------------------------------------------------------------------------------ */
@@ -519,10 +581,14 @@ static struct rn_g *explored_pick(struct rn_p *p)
 static bool pass_time(struct rn_m *m)
 {
     rn_time first = rn__timers_first();
-    if (first == INT64_MAX || !rn__timers_awaited())
+    if (first == INT64_MAX || (!ex.at_once && !rn__timers_awaited()))
         return false;
-    if (first > ex.now)
+    if (first > ex.now) {
+        ex.ahead += ex.at_once ? first - ex.now : 0;
         ex.now = first;
+    }
+    ex.at_once = false;
+    ex.timer_at = rn__explore->events;
     rn__explore->ended_at = ex.now - START;
     rn_store_relaxed(&rn__sched.coarse, ex.now); /* relaxed: no other thread */
     rn__timers_run(m, &rn__procs[0], ex.now);
@@ -645,7 +711,7 @@ void rn__explore_run_starts(void)
 {
     ex.n = 0;
     ex.main = ex.forced = NULL;
-    ex.let_time_pass = false;
+    ex.let_time_pass = ex.at_once = false;
 }
 
 /* ---- start --------------------------------------------------------------------------------------- */

@@ -23,7 +23,8 @@ struct rn_p;
 
 #ifdef RN_EXPLORE
 
-/* One choice that is not the default: a goroutine to run next (its id), or an index. */
+/* One choice that is not the default: a goroutine to run next (its id; 0: the loop, for a timer that is near), or an
+ * index. */
 struct rn_explore_step {
     uint32_t g, nth, value;
 };
@@ -34,7 +35,7 @@ enum rn_fault { RN_FAULT_DELAY = 1, RN_FAULT_RESET = 2, RN_FAULT_PARTITION = 4 }
 enum rn_explore_way { RN_EXPLORE_DEFAULT, RN_EXPLORE_RANDOM, RN_EXPLORE_PCT };
 
 enum {
-    RN_EXPLORE_STEPS = 1 << 17, /* choices that differ, at most */
+    RN_EXPLORE_STEPS = 1 << 21, /* choices that differ, at most */
     RN_EXPLORE_WORDS = 1 << 22, /* of the log of alternatives */
     RN_EXPLORE_TOLD = 64,       /* switches that are told in words */
     RN_EXPLORE_FRAMES = 16,     /* of a trace */

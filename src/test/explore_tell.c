@@ -126,6 +126,10 @@ static void say_switch(FILE *to, const struct rn_explore_told *t)
 {
     say_why(to, t);
     fputs(";\n         ", to);
+    if (t->other.id == 0) {
+        fputs("a moment passes, and the timer that is due next fires", to);
+        return;
+    }
     if (t->other.id == t->self.id && t->g) {
         fputs("it goes on all the same", to);
         return;

@@ -142,7 +142,7 @@ static int parse_bench(int argc, char **argv, int *i, struct options *o)
 static int parse(int argc, char **argv, struct options *o)
 {
     o->count = 1;
-    o->explore = (struct rn_explore_options){.seed = 1, .depth = 3, .max_events = 100000};
+    o->explore = (struct rn_explore_options){.seed = 1, .depth = 3, .max_events = 10000000};
     for (int i = 1; i < argc; i++) {
         const char *arg = argv[i];
         int taken = parse_explore(argc, argv, &i, &o->explore);

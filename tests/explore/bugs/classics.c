@@ -686,3 +686,31 @@ TEST(fixed_pass_to_one_who_left)
 {
     play_until_the_whistle(true);
 }
+
+/* ---- a timeout of less time than an answer may take ------------------------------------------------------ */
+
+static void answer_to(chan(int) c)
+{
+    chan_send(c, 42);
+}
+
+static void ask_shortly(int room)
+{
+    chan(int) c = chan_make(int, room);
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    wg_go(&wg, answer_to, c);
+    int got;
+    chan_select(on_recv(c, &got), on_timeout(200 * RN_NANOSECOND));
+    wg_wait(&wg);
+    chan_free(c);
+}
+
+TEST(buggy_short_timeout)
+{
+    ask_shortly(0);
+}
+
+TEST(fixed_short_timeout)
+{
+    ask_shortly(1);
+}

@@ -47,7 +47,7 @@ TEST(time_stands_still_while_somebody_can_run)
 {
     int done = 0;
     go(work, &done);
-    rn_sleep(RN_NANOSECOND);
+    rn_sleep(2 * RN_MICROSECOND);
     CHECK_EQ(done, 1);
 }
 
@@ -78,4 +78,45 @@ TEST(functions_run_later)
     rn_sleep(2 * RN_HOUR);
     CHECK_EQ(done, 1);
     rn_timer_destroy(&t);
+}
+
+/* Two who never both wait, until they are told to stop. */
+static void play(chan(int) ball, chan_recv_only(rn_unit) stop)
+{
+    while (chan_select(on_recv(stop, NULL), on_default()) == 1)
+        chan_select(on_send(ball, 1), on_recv(ball, NULL), on_recv(stop, NULL), on_default());
+}
+
+TEST(a_sleep_ends_though_others_go_on)
+{
+    chan(int) ball = chan_make(int, 0);
+    chan(rn_unit) stop = chan_make(rn_unit, 0);
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    for (int i = 0; i < 2; i++)
+        wg_go(&wg, play, ball, stop);
+    rn_sleep(RN_HOUR);
+    chan_close(stop);
+    wg_wait(&wg);
+    chan_free(ball);
+    chan_free(stop);
+}
+
+static void count(rn_mutex *mu, long *to)
+{
+    for (int i = 0; i < 30000; i++) {
+        mutex_lock(mu);
+        ++*to;
+        mutex_unlock(mu);
+    }
+}
+
+TEST(a_long_way_has_an_end)
+{
+    rn_mutex mu = RN_MUTEX_INIT;
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    long n = 0;
+    for (int i = 0; i < 2; i++)
+        wg_go(&wg, count, &mu, &n);
+    wg_wait(&wg);
+    CHECK_EQ(n, 60000);
 }
