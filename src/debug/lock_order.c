@@ -214,7 +214,7 @@ static bool fits(const struct search *s, const struct edge *e)
 static bool find_cycle(struct search *s)
 {
     const struct record *at = find(s->path[s->n - 1]->to);
-    for (uint32_t i = at ? at->edges : 0; i && s->steps > 0; i = t->edges[i].next) {
+    for (uint32_t i = at && !at->handed ? at->edges : 0; i && s->steps > 0; i = t->edges[i].next) {
         struct edge *e = &t->edges[i];
         s->steps--;
         if (!fits(s, e))
@@ -288,7 +288,7 @@ static bool add_edge(const struct hold *h, const struct record *to, bool read, c
                      .reads_to = read,
                      .from_at = h->at,
                      .to_at = *at};
-    if (!from || !add_gates(&e) || is_known(from, &e))
+    if (!from || from->handed || to->handed || !add_gates(&e) || is_known(from, &e)) /* signals keep nobody out */
         return false;
     uint32_t i = take(&t->free_edge, &t->next_edge, &t->edges[t->free_edge].next, EDGES);
     if (!i)
