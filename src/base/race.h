@@ -11,6 +11,8 @@
  *     rn__race_read/write    this goroutine reads, writes the program's memory, at the place pc
  *                            (NULL: that was told already)
  *     rn__race_touch         looks at an object, atomically: against its memory being freed or reused
+ *     rn__race_mark          writes a byte atomically, and leaves it as it is: races with reads of it, not with
+ *                            other marks
  *
  * Names are made of odd addresses inside of an object (RN_RACE_NAME), so that they differ from those
  * that the program's own atomics have.
@@ -30,6 +32,9 @@ void __tsan_release(void *addr);
 void __tsan_read_range_pc(void *addr, size_t size, void *pc);
 void __tsan_write_range_pc(void *addr, size_t size, void *pc);
 unsigned char __tsan_atomic8_load(const volatile unsigned char *a, int order);
+unsigned char __tsan_atomic8_fetch_or(volatile unsigned char *a, unsigned char v, int order);
+void __tsan_func_entry(void *pc);
+void __tsan_func_exit(void);
 void __tsan_atomic64_store(volatile uint64_t *a, uint64_t v, int order);
 void AnnotateIgnoreWritesBegin(const char *file, int line);
 void AnnotateIgnoreWritesEnd(const char *file, int line);
@@ -73,6 +78,24 @@ static inline void rn__race_touch(const volatile void *object)
     (void)__tsan_atomic8_load((const volatile unsigned char *)object, RN_RACE_RELAXED);
 }
 
+/* Around a piece of the library that a report is to show as called at the place pc. */
+static inline void rn__race_call_begin(void *pc)
+{
+    __tsan_func_entry(pc);
+}
+
+static inline void rn__race_call_end(void)
+{
+    __tsan_func_exit();
+}
+
+static inline void rn__race_mark(volatile void *byte, void *pc)
+{
+    rn__race_call_begin(pc); /* an atomic access can't be given a place */
+    (void)__tsan_atomic8_fetch_or((volatile unsigned char *)byte, 0, RN_RACE_RELAXED);
+    rn__race_call_end();
+}
+
 /* Around what the library does to its own memory through libc's functions, which the detector sees. */
 static inline void rn__race_own_begin(void)
 {
@@ -111,6 +134,9 @@ enum { RN_RACE_ON = 0 };
 #define rn__race_read(p, n, pc) ((void)(p), (void)(n), (void)(pc))
 #define rn__race_write(p, n, pc) ((void)(p), (void)(n), (void)(pc))
 #define rn__race_touch(object) ((void)(object))
+#define rn__race_mark(byte, pc) ((void)(byte), (void)(pc))
+#define rn__race_call_begin(pc) ((void)(pc))
+#define rn__race_call_end() ((void)0)
 #define rn__race_own_begin() ((void)0)
 #define rn__race_own_end() ((void)0)
 #define rn__race_signals() ((void)0)

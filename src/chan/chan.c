@@ -47,7 +47,9 @@ void *rn__chan_make(size_t elem, size_t align, long long n, bool try_)
     if (at == 0 && !(try_ && n >= 0))
         rn_panic("chan_make: size out of range");
     size_t ring = elem * (size_t)n;
+    rn__race_call_begin(RN_RACE_PC);
     struct rn_chan *c = at ? rn__aligned_alloc(align > LINE ? align : LINE, at + ring) : NULL;
+    rn__race_call_end();
     if (c) {
         rn__chan_init(c, elem, (size_t)n, ring ? (char *)c + at : NULL);
         rn__turns_make(c);

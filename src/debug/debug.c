@@ -153,6 +153,7 @@ __attribute__((constructor)) static void hook(void)
     rn__hooks.trace = trace;
     rn__hooks.place = place;
     rn__lock_order_start();
+    rn__race_report_use();
 }
 
 void rn__debug_start(void)

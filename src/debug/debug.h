@@ -22,4 +22,11 @@ extern pthread_mutex_t rn__debug_one_at_a_time;
 void rn__leaks_start(void);
 void rn__leaks_stop(void);
 
+#ifdef RN_RACE
+/* race_report.c: has the linker take it. */
+void rn__race_report_use(void);
+#else
+#define rn__race_report_use() ((void)0)
+#endif
+
 #endif

@@ -114,6 +114,7 @@ static inline void rn__fiber_create(struct rn_g *g)
  * NULL: the runtime. */
 #ifdef RN_RACE
 #define RN_FIBER_END RN_RACE_NAME(&rn__sched.main, 0) /* stands for the end of a run */
+#define RN_FIBER_STARTED_BY " by goroutine "          /* in the name that the detector keeps of a goroutine */
 void rn__fiber_begin(struct rn_g *g, struct rn_g *from);
 void rn__fiber_destroy(struct rn_g *g);
 void rn__fiber_name(struct rn_g *g);

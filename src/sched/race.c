@@ -35,8 +35,6 @@ RN_PUBLIC const char *__tsan_default_options(void)
 
 #else
 
-void __tsan_func_entry(void *pc);
-void __tsan_func_exit(void);
 void __tsan_set_fiber_name(void *fiber, const char *name);
 /* __tsan::UnmapShadow(ThreadState *, uptr, uptr) */
 extern void unmap_shadow(void *thread, uintptr_t addr,
@@ -124,10 +122,17 @@ void rn__fiber_thread_begin(struct rn_m *m)
 
 void rn__fiber_name(struct rn_g *g)
 {
-    char name[64];
+    char name[64], id[32], by[40] = ""; /* as much as the detector keeps */
     if (!rn__is_goroutine(g))
         return;
-    snprintf(name, sizeof name, g->name ? "goroutine %llu (%s)" : "goroutine %llu", (unsigned long long)g->id, g->name);
+    int room = (int)sizeof name - 4;
+    room -= snprintf(id, sizeof id, "goroutine %llu", (unsigned long long)g->id);
+    if (g->started_by)
+        room -= snprintf(by, sizeof by, RN_FIBER_STARTED_BY "%llu", (unsigned long long)g->started_by);
+    if (g->name && room > 0)
+        snprintf(name, sizeof name, "%s (%.*s)%s", id, room, g->name, by);
+    else
+        snprintf(name, sizeof name, "%s%s", id, by);
     __tsan_set_fiber_name(g->fiber, name);
 }
 

@@ -35,7 +35,9 @@ static int32_t count_of(uint64_t state)
     return (int32_t)(uint32_t)(state >> 32);
 }
 
-/* What add and wait touch for the race detector.  Nobody else does. */
+/* What add and wait touch for the race detector.  Nobody else does.  An add from zero that nothing orders with a wait
+ * is misuse, whichever of the two came first this time: the add reads, and each wait marks what it reads.  (Go sees
+ * it only if the wait has to wait.) */
 static inline void *race_word(rn_waitgroup *wg)
 {
     return (char *)&wg->rn_state + 4;
@@ -67,7 +69,6 @@ static inline void add(rn_waitgroup *wg, int n, void *pc)
      * counted down, so that a waiter woken by this one comes after all. */
     uint64_t before = rn_add_acq_rel(&wg->rn_state, (uint64_t)(int64_t)n << 32);
     int32_t count = count_of(before + ((uint64_t)(int64_t)n << 32));
-    /* The first add must be ordered with the wait: it reads, to the race detector, what the wait writes. */
     if (n > 0 && count == n)
         rn__race_read(race_word(wg), 1, pc);
     if (__builtin_expect(count < 0, 0))
@@ -94,7 +95,7 @@ void rn_wg_done(rn_waitgroup *wg)
 }
 
 /* True: all is done.  False: w is queued. */
-static bool join(rn_waitgroup *wg, struct rn_waiter *w, void *pc)
+static bool join(rn_waitgroup *wg, struct rn_waiter *w)
 {
     bool done = false;
     rn__waitq_lock(&wg->rn_queue);
@@ -106,13 +107,10 @@ static bool join(rn_waitgroup *wg, struct rn_waiter *w, void *pc)
             break;
         else
             s = rn_load_acquire(&wg->rn_state); /* acquire: as above */
-    if (s == 0) {
+    if (s == 0)
         done = true;
-    } else {
-        if (rn__waitq_empty(&wg->rn_queue)) /* the first: more of them don't race with each other */
-            rn__race_write(race_word(wg), 1, pc);
+    else
         rn__waitq_push(&wg->rn_queue, w);
-    }
     rn__waitq_unlock(&wg->rn_queue);
     return done;
 }
@@ -140,11 +138,11 @@ static void leave(rn_waitgroup *wg, struct rn_waiter *w)
         rn__park(RN_WAIT_WAITGROUP, wg);
 }
 
-static int wait_slow(rn_context *ctx, rn_waitgroup *wg, void *pc)
+static int wait_slow(rn_context *ctx, rn_waitgroup *wg)
 {
     rn_atomic(uint32_t) claim = 0;
     struct rn_waiter w = {.g = rn__self(), .claim = ctx ? &claim : NULL};
-    if (join(wg, &w, pc))
+    if (join(wg, &w))
         return 0;
     int err = 0;
     if (ctx)
@@ -166,9 +164,10 @@ void rn_wg_wait(rn_waitgroup *wg)
     rn__point(RN_AT_WG_WAIT, wg);
     rn__waitq_check(&wg->rn_queue, "waitgroup");
     rn__race_touch(wg);
+    rn__race_mark(race_word(wg), RN_RACE_PC);
     /* acquire: pairs with the release in add. */
     if (rn_load_acquire(&wg->rn_state) != 0)
-        wait_slow(NULL, wg, RN_RACE_PC);
+        wait_slow(NULL, wg);
     rn__race_acquire(RN_RACE_NAME(wg, 0));
 }
 
@@ -177,8 +176,9 @@ int rn_wg_wait_ctx(rn_context *ctx, rn_waitgroup *wg)
     rn__point(RN_AT_WG_WAIT, wg);
     rn__waitq_check(&wg->rn_queue, "waitgroup");
     rn__race_touch(wg);
+    rn__race_mark(race_word(wg), RN_RACE_PC);
     /* acquire: pairs with the release in add. */
-    int err = rn_load_acquire(&wg->rn_state) == 0 ? 0 : wait_slow(ctx, wg, RN_RACE_PC);
+    int err = rn_load_acquire(&wg->rn_state) == 0 ? 0 : wait_slow(ctx, wg);
     if (!err)
         rn__race_acquire(RN_RACE_NAME(wg, 0));
     return err;

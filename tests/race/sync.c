@@ -67,6 +67,17 @@ CLEAN(waitgroup_clean, wg_add(&wg, 1); chan_send(c1, 1); WRITE; wg_done(&wg), (v
 RACY(waitgroup_racy, wg_add(&wg, 1); chan_send(c1, 1); wg_done(&wg); WRITE; STEP(2), (void)chan_recv(c1); wg_wait(&wg);
      AWAIT(2); WRITE)
 
+/* The add that begins a round comes before the wait, which it need not meet. */
+CLEAN(waitgroup_begins_clean, wg_add(&wg, 1); wg_done(&wg); chan_send(c1, 1), (void)chan_recv(c1); wg_wait(&wg))
+RACY(waitgroup_begins_racy, wg_add(&wg, 1); wg_done(&wg); STEP(1), AWAIT(1); wg_wait(&wg))
+CLEAN(waitgroup_begins_again_clean, wg_wait(&wg); chan_send(c1, 1), (void)chan_recv(c1); wg_add(&wg, 1); wg_done(&wg))
+RACY(waitgroup_begins_again_racy, wg_wait(&wg); STEP(1), AWAIT(1); wg_add(&wg, 1); wg_done(&wg))
+CLEAN(waitgroup_more_clean, wg_add(&wg, 1); chan_send(c1, 1); wg_add(&wg, 1); wg_add(&wg, -2), (void)chan_recv(c1);
+      wg_wait(&wg))
+RACY(waitgroup_waited_racy, wg_add(&wg, 1); STEP(1); AWAIT(2); wg_done(&wg), AWAIT(1); STEP(2); wg_wait(&wg))
+CLEAN(two_adds_clean, wg_add(&wg, 1); wg_done(&wg); STEP(1), AWAIT(1); wg_add(&wg, 1); wg_done(&wg))
+CLEAN(two_waits_clean, wg_wait(&wg); STEP(1), AWAIT(1); wg_wait(&wg))
+
 /* What starts and what ends. */
 CLEAN(go_clean, WRITE; wg_go(&wg, write_x); wg_wait(&wg), (void)0)
 RACY(go_racy, wg_go(&wg, write_x); WRITE; wg_wait(&wg), (void)0)

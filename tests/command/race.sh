@@ -1,0 +1,138 @@
+#!/bin/sh
+# What runnel run -race reports: goroutines, their starts, what the memory is and what to look at first, without
+# the library's own frames; and accesses that the optimiser would have dropped.
+. "$(dirname "$0")/../tap.sh"
+unset CC CFLAGS CPPFLAGS LDFLAGS LDLIBS TSAN_OPTIONS
+export XDG_CACHE_HOME="$tap_dir/cache"
+cd "$tap_dir" || exit 1
+if ! command -v clang >/dev/null; then
+    skip "runnel run -race" "no clang"
+    finish
+fi
+cat >race.c <<'END'
+#include <runnel.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int total, limit = 3;
+static rn_waitgroup late;
+struct account {
+    long owner, balance;
+};
+
+/* How the second knows that the first is through; it orders nothing. */
+static int through;
+static void ends(void)
+{
+    __atomic_add_fetch(&through, 1, __ATOMIC_RELAXED);
+}
+
+static int limit_now(void)
+{
+    return limit;
+}
+
+static void look(void)
+{
+    int unused = limit_now();
+    (void)unused;
+    ends();
+}
+
+static void add(void) { total++, ends(); }
+static void add_later(void *arg) { (void)arg, add(); }
+static void raise_limit(void) { limit = 4, ends(); }
+static void pay(struct account *a) { a->balance += 10, ends(); }
+static void drop(struct account *a) { free(a), ends(); }
+static void count(int *hits) { ++*hits, ends(); }
+static void send(chan(int) c) { chan_send(c, 1), ends(); }
+static void end(chan(int) c) { chan_close(c), ends(); }
+static void join(void) { wg_add(&late, 1), wg_done(&late), ends(); }
+
+static void await(int n)
+{
+    while (__atomic_load_n(&through, __ATOMIC_RELAXED) < n)
+        rn_yield();
+}
+#define BOTH(first, second) ((first), await(1), (second))
+#define BOTH_GO(first, second) ((first), await(1), (second), await(2))
+
+int rn_main(int argc, char **argv)
+{
+    const char *what = argc > 1 ? argv[1] : "";
+    struct account *a = calloc(1, sizeof *a);
+    int hits = 0;
+    chan(int) c = chan_make(int, 2);
+    if (strcmp(what, "global") == 0) {
+        BOTH_GO(go(add), rn_go_with((.name = "adder"), add));
+    } else if (strcmp(what, "unused") == 0) {
+        BOTH_GO(go(look), go(raise_limit));
+    } else if (strcmp(what, "heap") == 0) {
+        BOTH_GO(go(pay, a), go(pay, a));
+    } else if (strcmp(what, "free") == 0) {
+        BOTH_GO(go(pay, a), go(drop, a));
+    } else if (strcmp(what, "stack") == 0) {
+        BOTH(go(count, &hits), hits = 7);
+    } else if (strcmp(what, "close") == 0) {
+        BOTH_GO(go(send, c), go(end, c));
+    } else if (strcmp(what, "add") == 0) {
+        BOTH(go(join), wg_wait(&late));
+    } else if (strcmp(what, "timer") == 0) {
+        BOTH(rn_after_func(NULL, 1, add_later, 0), total++);
+    }
+    return hits == 5;
+}
+END
+# The program is built once; its runs are short.
+"$RUNNEL" build -race -o race race.c >built 2>&1
+
+reports() {
+    what=$1
+    shift
+    ./race "$what" >report 2>&1
+    status=$?
+    cat built report
+    [ "$status" = 66 ] || { echo "status $status"; return 1; }
+    for line; do
+        grep -Eq "$line" report || { echo "not there: $line"; return 1; }
+    done
+    ! grep -E 'rn__|switch\.S|thread T[0-9]' report
+}
+at='.*race\.c:[0-9]+'
+silent() {
+    ./race none >report 2>&1
+    status=$?
+    cat report
+    [ "$status" = 0 ] && [ ! -s report ]
+}
+# TSan's own text goes to its log, if there is one; and its options keep their effect.
+logged() {
+    rm -f log.*
+    TSAN_OPTIONS=log_path=log ./race global
+    [ $? = 66 ] && cat log.* && grep -q 'WARNING: ThreadSanitizer: data race' log.*
+}
+halts() {
+    TSAN_OPTIONS=halt_on_error=1 ./race global >report 2>&1
+    [ $? = 66 ] && cat report && ! grep 'reported 1 warnings' report
+}
+
+check "nothing is reported without a race" silent
+check "a global: its name, the goroutines, their starts" reports global \
+    '^WARNING: ThreadSanitizer: data race \(pid=' \
+    "^  (Read|Write) of size 4 at 0x[0-9a-f]+ by goroutine [0-9]+ \(adder\):" "^    #0 add $at" \
+    '^  Previous write of size 4 at 0x[0-9a-f]+ by goroutine [0-9]+:' "^  Location is global 'total'" \
+    '^  Goroutine [0-9]+ \(adder\) \((running|finished)\) started by goroutine 1 at:' "^    #0 rn_main $at" \
+    "^  Look first at .*$at: both goroutines run it" '^SUMMARY: ThreadSanitizer: data race .*race\.c:[0-9]+:[0-9]+ in add'
+check "a read whose value nobody needs" reports unused "^    #0 limit_now $at" "^    #1 look $at" "^  Look first at .*$at and .*$at:"
+check "a heap block: where in it, and who allocated it" reports heap \
+    'Location is byte 8 of a heap block of size 16 at 0x[0-9a-f]+ allocated by goroutine 1 at:' '^    #0 calloc' "^    #1 rn_main $at"
+check "memory that is freed" reports free '^    #0 free' "^    #1 drop $at" "^  Look first at .*$at, which frees the memory"
+check "a goroutine's variable" reports stack 'by goroutine 1 \(main\):' 'local variable on the stack of goroutine 1$' \
+    'pass the value of the variable'
+check "a channel that is closed" reports close 'Location is a channel at 0x[0-9a-f]+ made by goroutine 1 at:' \
+    "^  Look first at .*$at, which closes the channel"
+check "a wait that the add may miss" reports add '^    #0 rn_wg_wait$' "nothing orders this wg_add before the wg_wait at .*$at"
+check "who was started by a timer" reports timer 'Goroutine [0-9]+ \(.*\) started by a timer'
+check "a log is ThreadSanitizer's own" logged
+check "halt_on_error" halts
+finish
