@@ -101,4 +101,17 @@ static inline void rn_cpu_pause(void)
 #endif
 }
 
+/* Before another try at what others want as well, the one after `failed` failures: twice as long each time, to a limit. */
+static inline void rn_cpu_pauses(unsigned failed)
+{
+#ifdef RN_MODEL
+    (void)failed;
+    rn_cpu_pause();
+#else
+    enum { FIRST = 16, DOUBLED = 4 };
+    for (unsigned n = FIRST << (failed < DOUBLED ? failed : DOUBLED); n > 0; n--)
+        rn_cpu_pause();
+#endif
+}
+
 #endif
