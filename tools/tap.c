@@ -24,7 +24,7 @@ struct tally {
 
 void tap_begin(void)
 {
-    puts("TAP version 14");
+    puts("TAP version 13"); /* 14 has nothing that is used here, and Perl's prove refuses it */
 }
 
 static void count(struct tap_totals *totals, bool ok, const char *name)

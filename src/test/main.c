@@ -423,7 +423,7 @@ int rn_test_main(int argc, char **argv)
     for (struct rn_test *t = first; t; t = t->next)
         n += chosen(&o, t);
     if (!o.list)
-        printf("TAP version 14\n1..%d\n", n);
+        printf("TAP version 13\n1..%d\n", n);
     for (struct rn_test *t = first; t; t = t->next) {
         if (!chosen(&o, t))
             continue;

@@ -158,6 +158,15 @@ check "a new project runs and passes its test" new_project
 check "new refuses to overwrite" refuses_to_overwrite
 check "failures have file and line" failures
 check "-run chooses" pattern
+prove_reads_it() {
+    (cd my-project && "$RUNNEL" test >../good.tap) && (cd bad && "$RUNNEL" test >../bad.tap; true) && prove -e cat good.tap &&
+        ! prove -e cat bad.tap >out && cat out && grep -q 'Failed tests\{0,1\}: ' out && ! grep -q 'Parse error' out
+}
+if command -v prove >/dev/null; then
+    check "prove reads it" prove_reads_it
+else
+    skip "prove reads it" "no prove here (perl)"
+fi
 check "-run with a name that nothing has" nothing_has_that_name
 check "its tests end with it" ended_with_its_tests
 check "only the files that are named, and a program's rn_main as a test" named_files
