@@ -41,6 +41,15 @@ static void late_helper(struct pool *p)
     wg_done(&p->wg);
 }
 
+static void late_behind_a_lock(struct pool *p, rn_mutex *mu)
+{
+    mutex_lock(mu);
+    p->done++;
+    mutex_unlock(mu);
+    wg_add(&p->wg, 1); // want waitgroup
+    wg_done(&p->wg);
+}
+
 static void child(rn_waitgroup *wg)
 {
     wg_done(wg);
@@ -78,6 +87,8 @@ int rn_main(int argc, char **argv)
         go(late, &wg, i);
     go(late_deferred, &p);
     go(late_helper, &p);
+    rn_mutex mu = {0};
+    go(late_behind_a_lock, &p, &mu);
     rn_go(late_global, 1);
     wg_add(&wg, 1);
     go(forgets, &wg, argc);

@@ -55,11 +55,60 @@ static void early(rn_waitgroup *wg, int n)
     wg_done(wg);
 }
 
+/* A goroutine counts what it is at, unless those who wait have shut the door. */
+struct shop {
+    rn_mutex door;
+    bool closed;
+    rn_waitgroup guests;
+};
+
+static bool enter(struct shop *s)
+{
+    mutex_lock(&s->door);
+    defer(mutex_unlock, &s->door);
+    if (s->closed)
+        return false;
+    wg_add(&s->guests, 1);
+    return true;
+}
+
+static void visit(struct shop *s, rn_waitgroup *wg)
+{
+    if (enter(s))
+        wg_done(&s->guests);
+    wg_done(wg);
+}
+
+static void look_in(struct shop *s, rn_waitgroup *wg)
+{
+    mutex_lock(&s->door);
+    bool open = !s->closed;
+    if (open)
+        wg_add(&s->guests, 1);
+    mutex_unlock(&s->door);
+    if (open)
+        wg_done(&s->guests);
+    wg_done(wg);
+}
+
+static void close_shop(struct shop *s)
+{
+    mutex_lock(&s->door);
+    s->closed = true;
+    mutex_unlock(&s->door);
+    wg_wait(&s->guests);
+}
+
 int rn_main(int argc, char **argv)
 {
     (void)argv;
     rn_waitgroup wg = {0};
     struct pool p = {0};
+    struct shop shop = {0};
+    wg_add(&wg, 2);
+    go(visit, &shop, &wg);
+    go(look_in, &shop, &wg);
+    close_shop(&shop);
     for (int i = 0; i < 3; i++) {
         wg_add(&wg, 1);
         go(work, &wg, i);

@@ -39,7 +39,22 @@ static bool calls_done(const struct function *f, const struct path *wg)
     return false;
 }
 
-/* wg_add in a goroutine, for itself. */
+/* Whether event i of f comes with a lock held: f's, or that of a function that it calls for it. */
+static bool under_lock(const struct function *f, int i, int deep)
+{
+    const struct function *via = f->event[i].via;
+    int held = 0;
+    for (int k = 0; k < i; k++) {
+        enum op op = f->event[k].op;
+        held += op == OP_LOCK || op == OP_RLOCK;
+        held -= (op == OP_UNLOCK || op == OP_RUNLOCK) && !f->event[k].deferred && held > 0;
+    }
+    for (int k = 0; via && k < via->events && deep > 0 && held == 0; k++)
+        held += via->event[k].op == f->event[i].op && under_lock(via, k, deep - 1);
+    return held > 0;
+}
+
+/* wg_add in a goroutine, for itself.  Under a lock it is taken for a task that is let in only as long as nobody waits. */
 static void check_add(struct function *f)
 {
     for (int i = 0; i < f->events; i++) {
@@ -48,7 +63,7 @@ static void check_add(struct function *f)
                       (e->path.root->kind == D_PARAM || e->path.root->kind == D_GLOBAL || e->path.root->is_static);
         if (e->op != OP_WG_ADD || !shared || starts_with_it(f, i, &e->path))
             continue;
-        if (calls_done(f, &e->path))
+        if (calls_done(f, &e->path) && !under_lock(f, i, 4))
             report(
                 &e->node->at, "waitgroup",
                 "wg_add inside the goroutine that it counts (started on line %u): wg_wait may return before it has run; "
