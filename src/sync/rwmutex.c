@@ -182,7 +182,7 @@ static void pause_unless(rn_rwmutex *m, uint32_t bits, unsigned failed)
 void rn__rwmutex_runlock_slow(rn_rwmutex *m)
 {
     rn__watch(left, m, queue_of(m), RN_LOCK_READ);
-    for (unsigned failed = !RN_WATCH_BITS;; failed++) { /* else the short way was not tried */
+    for (unsigned failed = RN_SHORT_WAY_TRIED;; failed++) {
         pause_unless(m, QUEUED, failed);
         uint32_t s = rn_load_relaxed(&m->rn_state); /* relaxed: a guess for the swap */
         if (s < READER)
@@ -272,7 +272,7 @@ static int rlock_slow(rn_context *ctx, rn_rwmutex *m)
 void rn__rwmutex_rlock_slow(rn_rwmutex *m)
 {
     rn__watch(wanted, m, queue_of(m), RN_LOCK_READ);
-    if (!rlock_short(m, !RN_WATCH_BITS)) /* as in runlock_slow */
+    if (!rlock_short(m, RN_SHORT_WAY_TRIED))
         rlock_slow(NULL, m);
     rn__watch(taken, m, queue_of(m), RN_LOCK_READ);
 }

@@ -10,9 +10,11 @@
 #ifdef RN_MODEL
 #define rn__watch(hook, lock, q, how) ((void)0)
 #define RN_WATCH_BITS 0
+#define RN_SHORT_WAY_TRIED 0
 #else
 #include "base/hooks.h"
 #define RN_WATCH_BITS rn__watched_locks
+#define RN_SHORT_WAY_TRIED (rn__watched_locks == 0) /* the inline one, when a function for the slow way is called */
 #define rn__watch(hook, lock, q, how)                            \
     do {                                                         \
         if (__builtin_expect(rn__watched_locks != 0, 0))         \
