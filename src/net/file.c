@@ -10,6 +10,7 @@
  */
 #define _GNU_SOURCE 1
 #include "base/alloc.h"
+#include "base/race.h"
 #include "net/file_op.h"
 #include <errno.h>
 #include <runnel/context.h>
@@ -128,6 +129,22 @@ static ssize_t read_held(rn_context *ctx, struct rn__file_op *op)
     return more < 0 && !done ? (ssize_t)more : (ssize_t)done + (more > 0 ? (ssize_t)more : 0);
 }
 
+/* To the race detector a read of any file comes after every write before it, to whichever, as in Go: nobody knows by
+ * what ways two names lead to the same bytes. */
+static uint64_t all_files;
+
+static void tell_write(const struct rn__file_op *op)
+{
+    if (op->call == RN_FILE_WRITE || op->call == RN_FILE_PWRITE)
+        rn__race_release(RN_RACE_NAME(&all_files, 0));
+}
+
+static void tell_read(const struct rn__file_op *op, int64_t result)
+{
+    if (result >= 0 && (op->call == RN_FILE_READ || op->call == RN_FILE_PREAD))
+        rn__race_acquire(RN_RACE_NAME(&all_files, 0));
+}
+
 /* Makes the call on the file that op->f is, which is held meanwhile. */
 static int64_t on_file(rn_context *ctx, rn_file *f, struct rn__file_op *op)
 {
@@ -136,8 +153,10 @@ static int64_t on_file(rn_context *ctx, rn_file *f, struct rn__file_op *op)
         return err;
     op->f = &f->fd;
     op->fd = f->fd.fd;
+    tell_write(op);
     int64_t result =
         op->call == RN_FILE_READ || op->call == RN_FILE_PREAD ? read_held(ctx, op) : rn__file_do(ctx, op, NULL);
+    tell_read(op, result);
     rn__fd_drop(&f->fd);
     return result;
 }

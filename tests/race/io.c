@@ -94,11 +94,30 @@ ACCESS(file_write_from, opens(make_file); CHECK_EQ(file_pwrite(file, text, 4, 0)
 ACCESS(file_read_into, opens(make_file); CHECK_EQ(file_pread(file, text, 4, 0), 4), opened(); text[2] = 'y';
        file_free(file))
 
-/* What a file holds orders nothing. */
-CLEAN(file_and_channel_clean, opens(make_file); WRITE; CHECK_EQ(file_pwrite(file, "a", 1, 0), 1);
-      chan_send(c1, 1), (void)chan_recv(c1); CHECK_EQ(file_pread(file, &byte, 1, 0), 1); WRITE; file_free(file))
-RACY(file_racy, opens(make_file); CHECK_EQ(file_pwrite(file, "a", 1, 0), 1); WRITE; STEP(1), AWAIT(1); opened();
-     CHECK_EQ(file_pread(file, &byte, 1, 0), 1); WRITE; file_free(file))
+/* The same with files: a read comes after the writes before it, to whichever file. */
+static rn_file *file2;
+static void same_file_twice(void)
+{
+    make_file();
+    REQUIRE(file_of_fd(dup(file_fd(file)), &file2) == 0);
+}
+static void free_both(void)
+{
+    file_free(file);
+    file_free(file2);
+}
+#define STORED CHECK_EQ(file_pwrite(file, "a", 1, 0), 1)
+#define LOADED CHECK_EQ(file_pread(file, &byte, 1, 0), 1)
+CLEAN(file_clean, opens(make_file); WRITE; STORED; STEP(1), AWAIT(1); opened(); LOADED; WRITE; file_free(file))
+RACY(file_racy, opens(make_file); STORED; WRITE; STEP(1), AWAIT(1); opened(); LOADED; WRITE; file_free(file))
+RACY(file_not_read_racy, opens(make_file); WRITE; STORED; STEP(1), AWAIT(1); opened(); WRITE; file_free(file))
+RACY(file_read_first_racy, opens(make_file); LOADED; WRITE; STEP(1), AWAIT(1); opened(); STORED; WRITE; file_free(file))
+CLEAN(file_by_position_clean, opens(same_file_twice); WRITE; CHECK_EQ(file_write(file, "ab", 2), 2);
+      CHECK_EQ(file_seek(file2, 0, SEEK_SET), 0); STEP(1), AWAIT(1); opened(); CHECK_EQ(file_read(file2, &byte, 1), 1);
+      WRITE; free_both())
+RACY(file_by_position_racy, opens(same_file_twice); CHECK_EQ(file_write(file, "ab", 2), 2);
+     CHECK_EQ(file_seek(file2, 0, SEEK_SET), 0); WRITE; STEP(1), AWAIT(1); opened();
+     CHECK_EQ(file_read(file2, &byte, 1), 1); WRITE; free_both())
 
 /* A signal comes from outside: that its sender is this program orders nothing. */
 static void notify(void)
