@@ -1,0 +1,111 @@
+/* Objects that are used in ways that only the order makes right: reused, overwritten, closed twice, or reached by a
+ * variable that changes. */
+#include "pairs.h"
+
+static rn_waitgroup wg;
+static rn_cond cond;
+static chan(int) own;
+static chan(rn_unit) units;
+static int got;
+
+static void make_own(void)
+{
+    own = chan_make(int, 2);
+    units = chan_make(rn_unit, 2);
+    rn_atomic_store(&flag, 1);
+}
+
+static void made(void)
+{
+    while (!rn_atomic_load(&flag))
+        rn_yield();
+}
+
+static void free_own(void)
+{
+    chan_free(own);
+    chan_free(units);
+}
+
+static void twice_part(int *part)
+{
+    *part = *part * 2 + 1;
+}
+
+static void free_nothing(void)
+{
+}
+
+static void close_again(void)
+{
+    EXPECT_PANIC("close of closed channel", chan_close(c2));
+}
+
+static void new_semaphore(void)
+{
+    static const rn_semaphore fresh = RN_SEMAPHORE_INIT(1);
+    sem = fresh;
+}
+
+/* A waitgroup: for several rounds, by several who wait, in place of a lock. */
+static void round_of_two(void)
+{
+    static int parts[2];
+    for (int i = 0; i < 3; i++) {
+        wg_go(&wg, twice_part, &parts[0]);
+        wg_go(&wg, twice_part, &parts[1]);
+        wg_wait(&wg);
+        parts[0] += parts[1];
+    }
+}
+CLEAN(waitgroup_rounds_clean, round_of_two(), (void)0)
+CLEAN(waitgroup_seen_by_two_clean, wg_add(&wg, 1); chan_send(c1, 1); x = 2; wg_done(&wg); wg_wait(&wg);
+      READ, (void)chan_recv(c1); wg_wait(&wg); READ)
+RACY(waitgroup_seen_by_two_racy, wg_add(&wg, 1); chan_send(c1, 1); wg_done(&wg); wg_wait(&wg); WRITE;
+     STEP(1), (void)chan_recv(c1); wg_wait(&wg); AWAIT(1); WRITE)
+RACY(waitgroup_as_lock_racy, wg_wait(&wg); wg_add(&wg, 1); wg_done(&wg); STEP(1), AWAIT(1); wg_wait(&wg);
+     wg_add(&wg, 1); wg_done(&wg))
+RACY(waitgroup_overwritten_racy, wg_wait(&wg); STEP(1), AWAIT(1); wg = (rn_waitgroup){0})
+CLEAN(waitgroup_overwritten_clean, wg_wait(&wg); chan_send(c1, 1), (void)chan_recv(c1); wg = (rn_waitgroup){0})
+
+/* Objects that are set anew under somebody. */
+ACCESS(mutex_overwritten, mutex_lock(&mu); mutex_unlock(&mu), mu = (rn_mutex){0})
+ACCESS(rwmutex_overwritten, rwmutex_rlock(&rw); rwmutex_runlock(&rw), rw = (rn_rwmutex){0})
+ACCESS(once_overwritten, once_do(&once, free_nothing), once = (rn_once){0})
+ACCESS(semaphore_overwritten, CHECK(rn_sem_try_acquire(&sem, 1)); rn_sem_release(&sem, 1), new_semaphore())
+ACCESS(cond_overwritten, rn_cond_signal(&cond), cond = (rn_cond){0})
+
+/* The variable that holds a channel. */
+CLEAN(channel_variable_clean, make_own(); chan_send(own, 1); chan_send(c1, 1), made(); (void)chan_recv(c1); free_own();
+      own = NULL)
+RACY(channel_variable_sent_racy, make_own(); chan_send(own, 1); STEP(1), made(); AWAIT(1); free_own(); own = NULL)
+RACY(channel_variable_length_racy, make_own(); chan_send(c1, (int)chan_len(own)); STEP(1), made(); AWAIT(1); own = NULL)
+RACY(channel_variable_select_racy, make_own(); chan_select(on_recv(own, &got), on_default()); STEP(1), made(); AWAIT(1);
+     own = NULL)
+
+/* Close: by two, and against a select that may send. */
+CLEAN(close_twice_clean, chan_close(c2); chan_send(c1, 1), (void)chan_recv(c1); close_again())
+RACY(close_twice_racy, chan_close(c2); STEP(1), AWAIT(1); close_again())
+CLEAN(select_sends_then_close, chan_select(on_send(c2, 1), on_recv(c0, &got)); chan_send(c1, 1), (void)chan_recv(c1);
+      chan_close(c2))
+RACY(select_sends_and_close, chan_select(on_send(c2, 1), on_recv(c0, &got)); STEP(1), AWAIT(1); chan_close(c2))
+RACY(select_might_send_and_close, chan_send(c1, 1); chan_select(on_send(c2, 1), on_recv(c1, &got)); STEP(1), AWAIT(1);
+     chan_close(c2))
+CLEAN(receive_and_close, chan_send(c2, 1); (void)chan_recv(c2); chan_send(c1, 1);
+      (void)chan_try_recv(c2, &got), (void)chan_recv(c1); chan_close(c2))
+
+/* Elements of no size order as others do. */
+CLEAN(units_clean, make_own(); WRITE; chan_send(units, RN_UNIT); STEP(1), made(); AWAIT(1); (void)chan_recv(units);
+      WRITE; free_own())
+RACY(units_racy, make_own(); chan_send(units, RN_UNIT); WRITE; STEP(1), made(); AWAIT(1); (void)chan_recv(units); WRITE;
+     free_own())
+RACY(units_of_two_places_racy, make_own(); chan_send(units, RN_UNIT); WRITE; (void)chan_recv(units); STEP(1), made();
+     AWAIT(1); chan_send(units, RN_UNIT); WRITE; free_own())
+
+/* Two locks are none. */
+RACY(mutex_and_rwmutex, mutex_lock(&mu); WRITE; mutex_unlock(&mu); STEP(1), AWAIT(1); rwmutex_lock(&rw); WRITE;
+     rwmutex_unlock(&rw))
+CLEAN(mutex_within_rwmutex, rwmutex_rlock(&rw); mutex_lock(&mu); WRITE; mutex_unlock(&mu);
+      rwmutex_runlock(&rw), rwmutex_rlock(&rw); mutex_lock(&mu); WRITE; mutex_unlock(&mu); rwmutex_runlock(&rw))
+CLEAN(by_way_of_another, WRITE; mutex_lock(&mu); mutex_unlock(&mu); chan_send(c1, 1); STEP(1), AWAIT(1);
+      rwmutex_lock(&rw); rwmutex_unlock(&rw); (void)chan_recv(c1); WRITE)
