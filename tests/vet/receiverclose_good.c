@@ -54,6 +54,42 @@ static void push(struct queue *q, int v)
     chan_send(q->items, v);
 }
 
+/* Nobody sends on it: it is a signal, given by who sees first that it has not been. */
+struct watcher {
+    chan(rn_unit) stopped;
+    chan(int) events;
+};
+
+static bool is_stopped(struct watcher *w)
+{
+    return chan_select(on_recv(w->stopped, NULL), on_default()) == 0;
+}
+
+static void end_watch(struct watcher *w)
+{
+    if (!is_stopped(w))
+        chan_close(w->stopped);
+}
+
+static void watch(struct watcher *w)
+{
+    while (chan_select(on_send(w->events, 1), on_recv(w->stopped, NULL)) == 0)
+        continue;
+    chan_close(w->events);
+}
+
+static void watched(void)
+{
+    struct watcher w = {chan_make(rn_unit, 0), chan_make(int, 0)};
+    go(watch, &w);
+    printf("%d\n", chan_recv(w.events));
+    end_watch(&w);
+    for (int v; chan_next(w.events, &v);)
+        printf("%d\n", v);
+    chan_free(w.events);
+    chan_free(w.stopped);
+}
+
 int rn_main(int argc, char **argv)
 {
     (void)argc, (void)argv;
@@ -89,5 +125,6 @@ int rn_main(int argc, char **argv)
     chan_close(q.items);
     for (int v; chan_next(q.items, &v);)
         printf("%d\n", v);
+    watched();
     return 0;
 }

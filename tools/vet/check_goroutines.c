@@ -164,6 +164,38 @@ static bool is_receive(const struct event *e)
     return e->op == OP_RECV || e->op == OP_NEXT || e->op == OP_ON_RECV;
 }
 
+static bool same_field(const struct path *a, const char *suffix)
+{
+    size_t n = strlen(a->suffix), m = strlen(suffix);
+    return a->ok && n >= m && strcmp(a->suffix + n - m, suffix) == 0;
+}
+
+/* Whether anybody sends on a channel that is such a field.  A channel that is only ever closed is a signal, which anybody
+ * may give who sees first that it has not been given. */
+static bool somebody_sends(const struct path *channel)
+{
+    size_t n = strlen(channel->suffix);
+    while (n > 0 && channel->suffix[n - 1] != '.' && channel->suffix[n - 1] != '>')
+        n--;
+    const char *field = channel->suffix + n;
+    for (int i = 0; i < program.functions; i++)
+        for (int k = 0; k < program.function[i]->events; k++) {
+            const struct event *e = &program.function[i]->event[k];
+            if ((is_send(e) || e->op == OP_TRY_SEND) && same_field(&e->path, field))
+                return true;
+        }
+    for (int i = 0; i < program.sites; i++) {
+        const struct go_site *s = program.site[i];
+        for (int k = 0; s->function && k < s->function->events; k++) {
+            const struct event *e = &s->function->event[k];
+            struct path p = path_translate(&e->path, s->function, s->call);
+            if ((is_send(e) || e->op == OP_TRY_SEND) && same_field(&p, field))
+                return true;
+        }
+    }
+    return *field == 0;
+}
+
 /* A function that gets a channel, only receives from it, and closes it. */
 static void check_receiver(struct function *f)
 {
@@ -179,7 +211,7 @@ static void check_receiver(struct function *f)
             receives |= (is_receive(e) || e->op == OP_TRY_RECV) && path_same(&e->path, &close->path);
             waits |= e->op == OP_WG_WAIT || (e->op == OP_JOIN && (e->flags & BLOCKS));
         }
-        if (receives && !sends && !waits)
+        if (receives && !sends && !waits && somebody_sends(&close->path))
             report(
                 &close->node->at, "receiverclose",
                 "%s only receives from %s and closes it: a sender that is still there panics; let the sender close it, "
