@@ -1,7 +1,10 @@
 /* Timers under a seed: many goroutines sleep, wait with timeouts, start, stop and reset timers; none
  * may be early, none lost. */
+#include "base/atomic.h"
 #include <runnel.h>
 #include <runnel/test.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 static rn_atomic(int64_t) fired;
 
@@ -136,4 +139,36 @@ TEST(a_crowd_of_timers)
     CHECK_EQ(rn_num_contexts(), 0);
     rn_chan_free(never);
     rn_chan_free(results);
+}
+
+/* ---- many that are due together -------------------------------------------------------------------- */
+
+static rn_atomic(int64_t) most_alive;
+
+static void count_alive(void *arg)
+{
+    int64_t n = (int64_t)rn_num_goroutines(), most = rn_load_relaxed(&most_alive);
+    (void)arg;
+    while (n > most && !rn_cas_relaxed(&most_alive, &most, n))
+        continue;
+    rn_add_relaxed(&fired, 1); /* relaxed, all: counts */
+}
+
+/* Each starts a goroutine: those run before more are started, or they would take up memory all at once. */
+TEST(timers_that_are_due_together_start_goroutines_by_and_by)
+{
+    enum { N = 20000 };
+    rn_timer *timers = calloc(N, sizeof *timers);
+    REQUIRE(timers != NULL);
+    rn_store_relaxed(&fired, 0); /* relaxed: nobody else yet */
+    rn_time when = rn_now() + 50 * RN_MILLISECOND;
+    for (int i = 0; i < N; i++)
+        rn_after_func(&timers[i], rn_until(when), count_alive, NULL);
+    while (rn_load_relaxed(&fired) < N) /* relaxed: a count */
+        rn_sleep(RN_MILLISECOND);
+    printf("# %d timers, at most %lld goroutines at once\n", N, (long long)rn_load_relaxed(&most_alive));
+    CHECK(rn_load_relaxed(&most_alive) < N / 4); /* relaxed: all are over */
+    for (int i = 0; i < N; i++)
+        rn_timer_destroy(&timers[i]);
+    free(timers);
 }
