@@ -144,6 +144,37 @@ bool rn__http2_stream_data(struct rn__http2_stream *st, const uint8_t *data, siz
     return true;
 }
 
+/* A client may send its cookies in pieces; for a handler they are one header (RFC 9113, 8.2.3).  False: no memory. */
+static bool join_cookies(struct rn_http_writer *x)
+{
+    size_t sum = 0, n = 0, kept = 0;
+    for (size_t i = 0; i < x->n_fields; i++)
+        if (named((const uint8_t *)x->fields[i].name, x->fields[i].name_n, "cookie")) {
+            sum += x->fields[i].value_n + 2;
+            n++;
+        }
+    char *all = n > 1 ? rn__http_arena_get(&x->arena, sum + 1) : NULL, *to = all;
+    struct rn__http_field *first = NULL;
+    if (!all)
+        return n <= 1;
+    for (size_t i = 0; i < x->n_fields; i++) {
+        struct rn__http_field f = x->fields[i];
+        bool is_cookie = named((const uint8_t *)f.name, f.name_n, "cookie");
+        if (is_cookie) {
+            to = mempcpy(first ? mempcpy(to, "; ", 2) : to, f.value, f.value_n);
+            if (first)
+                continue;
+            first = &x->fields[kept];
+        }
+        x->fields[kept++] = f;
+    }
+    *to = 0;
+    first->value = all;
+    first->value_n = (uint32_t)(to - all);
+    x->n_fields = kept;
+    return true;
+}
+
 /* Fills in what a head has beside its fields; the status to refuse it with, or 0. */
 static int complete_request(struct rn__http2_stream *st)
 {
@@ -151,6 +182,8 @@ static int complete_request(struct rn__http2_stream *st)
     const char *length = rn_http_request_header(&x->r, "content-length"), *host;
     if (st->refuse)
         return st->refuse;
+    if (!join_cookies(x))
+        return 503;
     if (!*x->r.method || !x->r.target || strcmp(x->r.method, "CONNECT") == 0)
         return *x->r.method && strcmp(x->r.method, "CONNECT") == 0 ? 501 : 400;
     if ((host = rn_http_request_header(&x->r, "host")) != NULL) {
