@@ -1,7 +1,7 @@
 /* Clients that break off at every point, are slow on purpose, come in thousands, or when no descriptor is left: the server goes
  * on, other connections don't notice, and nothing stays behind: no connection, no descriptor, no goroutine. */
 #include "../http/h2_peer.h"
-#include <dirent.h>
+#include "../quiet.h"
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <runnel/websocket.h>
@@ -11,17 +11,6 @@
 
 /* ---- counting ---- */
 
-static int descriptors(void)
-{
-    int n = 0;
-    DIR *d = opendir("/proc/self/fd");
-    REQUIRE(d != NULL);
-    while (readdir(d))
-        n++;
-    closedir(d);
-    return n;
-}
-
 struct before {
     int descriptors;
     size_t goroutines;
@@ -29,7 +18,7 @@ struct before {
 
 static struct before count(void)
 {
-    return (struct before){descriptors(), rn_num_goroutines()};
+    return (struct before){open_descriptors(), rn_num_goroutines()};
 }
 
 /* Once every connection has ended there must be no more of anything than before. */
@@ -41,7 +30,7 @@ static void check_count(const struct peer_server *s, struct before before)
     for (int i = 0; i < 20000 && rn_num_goroutines() > before.goroutines; i++)
         rn_sleep(RN_MILLISECOND);
     CHECK_EQ(rn_num_goroutines(), before.goroutines);
-    CHECK_EQ(descriptors(), before.descriptors);
+    CHECK_EQ(open_descriptors(), before.descriptors);
 }
 
 /* ---- clients of plain sockets ---- */
