@@ -485,6 +485,16 @@ static void find_twice(const struct record *r, uint64_t writer, struct told *w)
     }
 }
 
+/* After the search, which takes its time: another may have let it go meanwhile. */
+static bool still_holds(rn_atomic(uint32_t) * number, uint64_t id)
+{
+    rn_lock_take(&tables, RN_RANK_STACKS);
+    const struct record *r = find(rn_load_relaxed(number)); /* relaxed: as in record_of */
+    bool holds = r && !r->handed && find_hold(r, id);
+    rn_lock_release(&tables);
+    return holds;
+}
+
 static void wanted(const void *lock, rn_atomic(uint32_t) * number, int how)
 {
     bool read = how & RN_LOCK_READ, again = false;
@@ -506,7 +516,7 @@ static void wanted(const void *lock, rn_atomic(uint32_t) * number, int how)
             copy_cycle(&w, &s);
     rn_lock_release(&tables);
     if (again)
-        again = rn__leaks_nobody_frees(lock);
+        again = rn__leaks_nobody_frees(lock) && still_holds(number, who.id);
     else if (w.n)
         tell(&w, false);
     if (again)
