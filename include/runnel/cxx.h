@@ -141,21 +141,22 @@ template <class F, class... Args> int scope_go_(bool wait, struct rn_scope *s, F
 
 } // namespace rn_cxx
 
-#define rn_go(f, ...) ::rn_cxx::go_(f, ##__VA_ARGS__)
-#define rn_go_try(f, ...) ::rn_cxx::go_try_(f, ##__VA_ARGS__)
-#define rn_run(f, ...) ::rn_cxx::run_main(f, ##__VA_ARGS__)
-#define rn_wg_go(wg, f, ...) ::rn_cxx::wg_go_(wg, f, ##__VA_ARGS__)
-#define rn_group_go(g, f, ...) ((void)::rn_cxx::group_go_(true, g, f, ##__VA_ARGS__))
-#define rn_group_try_go(g, f, ...) ::rn_cxx::group_go_(false, g, f, ##__VA_ARGS__)
-#define rn_scope_go(s, f, ...) ((void)::rn_cxx::scope_go_(true, s, f, ##__VA_ARGS__))
-#define rn_scope_try_go(s, f, ...) ::rn_cxx::scope_go_(false, s, f, ##__VA_ARGS__)
+/* All arguments as one `...`: so a lambda with commas in it may use the same macro again. */
+#define rn_go(...) ::rn_cxx::go_(__VA_ARGS__)
+#define rn_go_try(...) ::rn_cxx::go_try_(__VA_ARGS__)
+#define rn_run(...) ::rn_cxx::run_main(__VA_ARGS__)
+#define rn_wg_go(...) ::rn_cxx::wg_go_(__VA_ARGS__)
+#define rn_group_go(...) ((void)::rn_cxx::group_go_(true, __VA_ARGS__))
+#define rn_group_try_go(...) ::rn_cxx::group_go_(false, __VA_ARGS__)
+#define rn_scope_go(...) ((void)::rn_cxx::scope_go_(true, __VA_ARGS__))
+#define rn_scope_try_go(...) ::rn_cxx::scope_go_(false, __VA_ARGS__)
 
 #ifndef RN_NO_SHORT_NAMES
-#define wg_go(wg, f, ...) rn_wg_go(wg, f, ##__VA_ARGS__)
-#define group_go(g, f, ...) rn_group_go(g, f, ##__VA_ARGS__)
-#define group_try_go(g, f, ...) rn_group_try_go(g, f, ##__VA_ARGS__)
-#define scope_go(s, f, ...) rn_scope_go(s, f, ##__VA_ARGS__)
-#define scope_try_go(s, f, ...) rn_scope_try_go(s, f, ##__VA_ARGS__)
+#define wg_go(...) rn_wg_go(__VA_ARGS__)
+#define group_go(...) rn_group_go(__VA_ARGS__)
+#define group_try_go(...) rn_group_try_go(__VA_ARGS__)
+#define scope_go(...) rn_scope_go(__VA_ARGS__)
+#define scope_try_go(...) rn_scope_try_go(__VA_ARGS__)
 #endif
 
 #endif

@@ -47,16 +47,19 @@ struct rn_go_call {
  * many that have not started yet are queued.  f == NULL is fatal.  From goroutines, and from plain
  * threads while rn_run is under way.
  * Happens before: everything before go happens before the start of f.  (Go spec, "Go statements".) */
-#define rn_go(f, ...) ((void)rn__go_with_chain((void *)(f), 0, f, ##__VA_ARGS__))
+#define rn_go(...) RN__GO(__VA_ARGS__) /* this way, here and below, an argument may start goroutines in turn */
+#define RN__GO(f, ...) ((void)rn__go_with_chain((void *)(f), 0, f, ##__VA_ARGS__))
 /* As go; returns 0, or RN_ENOMEM when there is no memory or stack for it. */
-#define rn_go_try(f, ...)                                                  \
+#define rn_go_try(...) RN__GO_TRY(__VA_ARGS__)
+#define RN__GO_TRY(f, ...)                                                 \
     __extension__({                                                        \
         struct rn_go_call rn_call_ = {.entry = (void *)(f), .try_ = true}; \
         (void)rn__go_with_chain(&rn_call_, 1, f, ##__VA_ARGS__);           \
         rn_call_.err;                                                      \
     })
 /* go with options: rn_go_with((.name = "reader", .stack = 256 << 10), f, args…). */
-#define rn_go_with(options, f, ...)                              \
+#define rn_go_with(...) RN__GO_WITH(__VA_ARGS__)
+#define RN__GO_WITH(options, f, ...)                             \
     __extension__({                                              \
         struct rn_go_call rn_call_ = {RN__STRIP options};        \
         rn_call_.entry = (void *)(f);                            \
@@ -90,7 +93,8 @@ struct rn_go_call {
         void *rn_entry_ =                                                                                           \
             (void *)(RN__ARGS_BYTES(__VA_ARGS__) <= 64 ? rn__go_entries[kind] : rn__go_entries[2 + (kind)]);        \
         __asm__("" : "+r"(rn_entry_)); /* the optimiser must not know whom it calls */                              \
-        (void)__builtin_call_with_static_chain(((__typeof__(&*(f)))rn_entry_)(__VA_ARGS__), (void *)(chain));       \
+        void *rn_chain_ = (chain);     /* gcc fails on `a ? f : g` in the call itself */                            \
+        (void)__builtin_call_with_static_chain(((__typeof__(&*(f)))rn_entry_)(__VA_ARGS__), rn_chain_);             \
         RN__IS_VOID(rn_result_);                                                                                    \
     })
 #define RN__IS_VOID(T) __builtin_types_compatible_p(T, void)
@@ -189,7 +193,7 @@ struct rn_defer {
     RN__AT_END(name, func, a);                  \
     RN__DEFER_CHECK(func, a);                   \
     RN__MAY_RETURN(RN_CAT(name, _list), leave); \
-    RN__NOT_INLINED()
+    (void)RN__NOT_INLINED()
 /* A deferred call that never recovers, so that the function around it needs none of what follows. */
 #define RN__AT_END(name, func, a)                                                                \
     void (*const RN_CAT(name, _f))(void *) = (void (*)(void *))(void (*)(void))(func);           \
@@ -213,13 +217,14 @@ struct rn_defer {
 #endif
 /* The function that this stands in is not inlined or copied: gcc and clang do neither when the address of
  * a label is kept.  Costs no instruction.  (In C++ the variable would come into an inline function's group,
- * where it may not name a label.) */
+ * where it may not name a label.)  The value is an address in that function, in C++ NULL. */
 #ifdef __cplusplus
 #define RN__NOT_INLINED()                         \
     __extension__({                               \
         __label__ rn_here_;                       \
     rn_here_:                                     \
         __asm__ volatile("" : : "r"(&&rn_here_)); \
+        (const void *)NULL;                       \
     })
 #else
 #define RN__NOT_INLINED()                       \
@@ -228,6 +233,7 @@ struct rn_defer {
         static const void *rn_at_ = &&rn_here_; \
     rn_here_:                                   \
         __asm__ volatile("" : : "m"(rn_at_));   \
+        rn_at_;                                 \
     })
 #endif
 #define RN__NOWHERE ((struct rn_defer *)(uintptr_t)1)
@@ -362,12 +368,13 @@ int rn__panic_value(void *value, const char *text) __asm__("rn_panic_value");
  * const char * that lives until the goroutine panics or recovers again, or ends; NULL when there is no panic or the caller
  * was not deferred.  When the deferred call returns, the function that deferred it runs its other
  * deferred calls and returns to its caller, with the value 0 where it has one (a struct: undefined). */
-#define rn_recover() (RN__NOT_INLINED(), rn__recover(__builtin_dwarf_cfa()))
+#define rn_recover() rn__recover(__builtin_dwarf_cfa(), RN__NOT_INLINED())
 /* As rn_recover; returns whether it recovered, and stores the value of rn_panic_value (else NULL) in the
  * void * that `value` points to. */
-#define rn_recover_value(value) (RN__NOT_INLINED(), rn__recover_value(__builtin_dwarf_cfa(), (value)))
-RN_PUBLIC const char *rn__recover(void *cfa); /* cfa: of the frame of the one who calls */
-RN_PUBLIC bool rn__recover_value(void *cfa, void **value);
+#define rn_recover_value(value) rn__recover_value(__builtin_dwarf_cfa(), RN__NOT_INLINED(), (value))
+/* cfa: of the frame of the one who calls; in: an address in its code, or NULL. */
+RN_PUBLIC const char *rn__recover(void *cfa, const void *in);
+RN_PUBLIC bool rn__recover_value(void *cfa, const void *in, void **value);
 
 /* Prints "fatal error: <text>" and the listing, status 2.  Can't be recovered. */
 RN_PUBLIC RN_NORETURN void rn_fatal(const char *format, ...) RN_PRINTF(1, 2);
@@ -375,7 +382,7 @@ RN_PUBLIC RN_NORETURN void rn_fatal(const char *format, ...) RN_PRINTF(1, 2);
 RN_EXTERN_C_END
 
 #ifndef RN_NO_SHORT_NAMES
-#define go(f, ...) rn_go(f, ##__VA_ARGS__)
+#define go(...) rn_go(__VA_ARGS__)
 #define defer(f, arg) rn_defer(f, arg)
 #define defer_in(T, f, arg) rn_defer_in(T, f, arg)
 #endif

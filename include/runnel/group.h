@@ -62,14 +62,16 @@ RN_PUBLIC void rn__group_go_failed(rn_group *g, int err);
 #ifndef __cplusplus
 /* group_go(&g, f, args…): waits for a free slot, then `go(f, args…)`.  f returns int: 0, or an error.
  * rn_exit_goroutine in it counts as 0; a panic ends the program. */
-#define rn_group_go(g, f, ...)                        \
+#define rn_group_go(...) RN__GROUP_GO(__VA_ARGS__)
+#define RN__GROUP_GO(g, f, ...)                       \
     __extension__({                                   \
         rn_group *rn_group_ = (g);                    \
         rn__group_enter(rn_group_, true);             \
         rn__group_start(rn_group_, f, ##__VA_ARGS__); \
     })
 /* The same if a slot is free now; returns whether it was.  Arguments are evaluated only then. */
-#define rn_group_try_go(g, f, ...)                            \
+#define rn_group_try_go(...) RN__GROUP_TRY_GO(__VA_ARGS__)
+#define RN__GROUP_TRY_GO(g, f, ...)                           \
     __extension__({                                           \
         rn_group *rn_group_ = (g);                            \
         bool rn_entered_ = rn__group_enter(rn_group_, false); \
@@ -96,8 +98,8 @@ RN_EXTERN_C_END
 #define group_wait rn_group_wait
 #define group_wait_ctx rn_group_wait_ctx
 #ifndef __cplusplus
-#define group_go(g, f, ...) rn_group_go(g, f, ##__VA_ARGS__)
-#define group_try_go(g, f, ...) rn_group_try_go(g, f, ##__VA_ARGS__)
+#define group_go(...) rn_group_go(__VA_ARGS__)
+#define group_try_go(...) rn_group_try_go(__VA_ARGS__)
 #endif
 #endif
 

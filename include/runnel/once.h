@@ -91,8 +91,8 @@ static inline bool rn__once_first(rn_once *o)
 RN_EXTERN_C_END
 
 #ifndef RN_NO_SHORT_NAMES
-#define once_do(o, f, ...) rn_once_do(o, f, ##__VA_ARGS__)
-#define once_value(v, f, ...) rn_once_value_get(v, f, ##__VA_ARGS__)
+#define once_do(...) rn_once_do(__VA_ARGS__)
+#define once_value(...) rn_once_value_get(__VA_ARGS__)
 #endif
 
 #endif

@@ -68,11 +68,11 @@ RN_PUBLIC void rn_scope_limit(rn_scope *s, long n);
  * while the scope is at its limit; the arguments are evaluated after that.  Where there is no memory
  * for a goroutine, that counts as one that failed with RN_ENOMEM.  A canceled scope still
  * starts it: f sees that its context is done.  Panics when the scope has ended. */
-#define rn_scope_go(s, f, ...) ((void)RN__SCOPE_GO(s, true, f, ##__VA_ARGS__))
+#define rn_scope_go(...) ((void)RN__SCOPE_GO(true, __VA_ARGS__))
 /* The same, but never waits: RN_EAGAIN when the scope is at its limit (the arguments are not evaluated
  * then), else 0. */
-#define rn_scope_try_go(s, f, ...) RN__SCOPE_GO(s, false, f, ##__VA_ARGS__)
-#define RN__SCOPE_GO(s, wait, f, ...)                                                                \
+#define rn_scope_try_go(...) RN__SCOPE_GO(false, __VA_ARGS__)
+#define RN__SCOPE_GO(wait, s, f, ...)                                                                \
     __extension__({                                                                                  \
         typedef __typeof__((f)(__VA_ARGS__)) rn_sresult_;                                            \
         RN_STATIC_ASSERT(__builtin_types_compatible_p(rn_sresult_, int) || RN__IS_VOID(rn_sresult_), \
@@ -130,8 +130,8 @@ RN_EXTERN_C_END
 #define scope_begin_with(s, ctx, policy) rn_scope_begin_with(s, ctx, policy)
 #define scope_context(s) rn_scope_context(s)
 #define scope_limit(s, n) rn_scope_limit(s, n)
-#define scope_go(s, f, ...) rn_scope_go(s, f, ##__VA_ARGS__)
-#define scope_try_go(s, f, ...) rn_scope_try_go(s, f, ##__VA_ARGS__)
+#define scope_go(...) rn_scope_go(__VA_ARGS__)
+#define scope_try_go(...) rn_scope_try_go(__VA_ARGS__)
 #define scope_supervise(s, how, f, arg) rn_scope_supervise(s, how, f, arg)
 #define scope_cancel(s) rn_scope_cancel(s)
 #define scope_end(s) rn_scope_end(s)

@@ -51,7 +51,8 @@ RN_PUBLIC void rn__wg_go_failed(rn_waitgroup *wg, int err);
 /* wg_go(&wg, f, args…): wg_add(&wg, 1), then `go(f, args…)`; done when f returns or leaves by
  * rn_exit_goroutine.  When f panics the program dies of it: the waiters are not let go first.
  * Panics as `go` when memory runs out; then nothing was added. */
-#define rn_wg_go(wg, f, ...)                                                                                       \
+#define rn_wg_go(...) RN__WG_GO(__VA_ARGS__)
+#define RN__WG_GO(wg, f, ...)                                                                                      \
     __extension__({                                                                                                \
         rn_waitgroup *rn_wg_ = (wg);                                                                               \
         struct rn_go_call rn_call_ = {.entry = (void *)(f), .ended = rn__wg_ended, .owner = rn_wg_, .try_ = true}; \
@@ -71,7 +72,7 @@ RN_EXTERN_C_END
 #define wg_wait_ctx rn_wg_wait_ctx
 #define wg_destroy rn_wg_destroy
 #ifndef __cplusplus
-#define wg_go(wg, f, ...) rn_wg_go(wg, f, ##__VA_ARGS__)
+#define wg_go(...) rn_wg_go(__VA_ARGS__)
 #endif
 #endif
 

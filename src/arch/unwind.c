@@ -372,3 +372,36 @@ uintptr_t rn_function_start(uintptr_t pc)
     struct rn_fde f;
     return rn__find_object(pc, &object) && rn__find_fde(&object, pc, &f) ? f.start : 0;
 }
+
+/* Whether the instruction at `at`, with n bytes up to the function's end, jumps to `to`. */
+static bool jumps_to(const uint8_t *at, size_t n, uintptr_t to)
+{
+    int32_t by;
+#if defined(__x86_64__)
+    if (n >= 2 && at[0] == 0xeb)
+        return (uintptr_t)at + 2 + (uintptr_t)(int8_t)at[1] == to;
+    if (n < 5 || at[0] != 0xe9)
+        return false;
+    memcpy(&by, at + 1, sizeof by);
+    return (uintptr_t)at + 5 + (uintptr_t)by == to;
+#else
+    uint32_t word;
+    if (n < 4 || ((uintptr_t)at & 3) != 0)
+        return false;
+    memcpy(&word, at, sizeof word);
+    memcpy(&by, &(uint32_t){word << 6}, sizeof by);                       /* 26 bits, signed, of words */
+    return word >> 26 == 5 && (uintptr_t)at + (uintptr_t)(by / 16) == to; /* >> 6, times 4 */
+#endif
+}
+
+bool rn_function_jumps(uintptr_t f, uintptr_t to)
+{
+    struct rn_object object;
+    struct rn_fde d;
+    if (!rn__find_object(f, &object) || !rn__find_fde(&object, f, &d) || d.start != f)
+        return false;
+    for (uintptr_t at = f; at < d.end; at++)
+        if (jumps_to((const uint8_t *)at, d.end - at, to)) /* NOLINT(performance-no-int-to-ptr) */
+            return true;
+    return false;
+}

@@ -65,6 +65,9 @@ static inline uintptr_t rn_cursor_where(const struct rn_cursor *c)
 
 /* Where the function that contains pc begins; 0: unknown. */
 uintptr_t rn_function_start(uintptr_t pc);
+/* Whether the function that begins at f has an unconditional jump to the address `to`: a call in its last place may be
+ * compiled so.  May say yes wrongly, for bytes that look like one; reads f's code. */
+bool rn_function_jumps(uintptr_t f, uintptr_t to);
 
 /* ---- in assembly: <cpu>/unwind.S ------------------------------------------------------------ */
 

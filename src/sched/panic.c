@@ -18,7 +18,8 @@
  *    the exit goes on instead.
  *
  * "Directly in the deferred function": rn_recover is inlined into its caller and passes that frame's CFA, which
- * must be the one that rn__arch_call_deferred saw.  (gcc gets the CFA wrong in functions that have both a
+ * must be the one that rn__arch_call_deferred saw.  A helper that the deferred function calls last has that frame, too,
+ * where the compiler makes the call a jump: so it also passes an address in its code.  (gcc gets the CFA wrong in functions that have both a
  * variable-length array and a local aligned to more than 16 bytes; there rn_recover returns NULL.)
  *
  * Memory: one block per panic, kept by the goroutine after recovery (its text is the program's until the next
@@ -311,24 +312,40 @@ static inline __attribute__((always_inline)) void recovered(struct rn_g *g, stru
     rn__arch_resume(c.regs);
 }
 
-void *rn__recovered(void *cfa)
+/* Whether the code at `in` is not f but what f ended with a jump to, whose frame has the place of f's.  (A part of f
+ * that the compiler has put elsewhere is reached by conditional jumps.) */
+static bool is_tail_of(void (*f)(void *), const void *in)
+{
+    /* relaxed: a number; the last that was found to be f's own. */
+    static rn_atomic(uintptr_t) own;
+    uintptr_t pair = (uintptr_t)f ^ (uintptr_t)in << 1;
+    if (!in || rn_load_relaxed(&own) == pair)
+        return false;
+    uintptr_t start = rn_function_start((uintptr_t)in);
+    if (start != (uintptr_t)f && start && rn_function_jumps((uintptr_t)f, start))
+        return true;
+    rn_store_relaxed(&own, pair);
+    return false;
+}
+
+static struct rn_panic *recover_here(const void *cfa, const void *in)
 {
     struct rn_panic *p = self()->panic;
-    if (!p || p->call != (uintptr_t)cfa || p->recovered || p->is_exit)
+    if (!p || p->call != (uintptr_t)cfa || p->recovered || p->is_exit || is_tail_of(p->running->f, in))
         return NULL;
     p->recovered = true;
     return p;
 }
 
-const char *rn__recover(void *cfa)
+const char *rn__recover(void *cfa, const void *in)
 {
-    struct rn_panic *p = rn__recovered(cfa);
+    struct rn_panic *p = recover_here(cfa, in);
     return p ? p->text : NULL;
 }
 
-bool rn__recover_value(void *cfa, void **value)
+bool rn__recover_value(void *cfa, const void *in, void **value)
 {
-    struct rn_panic *p = rn__recovered(cfa);
+    struct rn_panic *p = recover_here(cfa, in);
     *value = p ? p->value : NULL;
     return p != NULL;
 }

@@ -203,6 +203,8 @@ bool rn__stacks_trim(void)
 /* A stack of its own size for g; false when there is no memory. */
 static bool own_stack(struct rn_g *g, size_t bytes)
 {
+    if (bytes > SIZE_MAX / 2)
+        return false;
     bytes = (bytes + rn_os_page - 1) & ~(rn_os_page - 1);
     char *stack = rn_os_map(bytes + rn_os_page, rn_os_page);
     if (!stack)

@@ -59,6 +59,22 @@ int rn_main(int argc, char **argv)
     return 0;
 }
 END
+cat >large.c <<'END'
+#include <runnel.h>
+static void fill(volatile char *room, long n) { room[0] = room[n - 1] = 1; }
+static void large(void (*volatile use)(volatile char *, long))
+{
+    volatile char room[1 << 20];
+    use(room, sizeof room);
+}
+int rn_main(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    go(large, fill);
+    rn_sleep(RN_MINUTE);
+    return 0;
+}
+END
 
 # says STATUS TEXT COMMAND…: the exit status, and (a part of) what is printed on stdout and stderr.
 says() {
@@ -231,6 +247,7 @@ headers_are_quiet() {
 
 check "arguments reach the program, its status comes back" says 2 "hello b" "$RUNNEL" run hello.c a b
 check "a program with its own main" says 0 plain "$RUNNEL" run plain.c
+check "a frame larger than the stack is an overflow" says 2 "fatal error: stack overflow" "$RUNNEL" run large.c
 check "several files" says 22 "" "$RUNNEL" run one.c two.c
 check "-- ends the files" says 1 "hello x.c" "$RUNNEL" run hello.c -- x.c
 check "a signal shows as 128 + n" says 134 "" sh -c '"$0" run hello.c abort; exit $?' "$RUNNEL"

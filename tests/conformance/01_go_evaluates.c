@@ -184,3 +184,62 @@ TEST(from_the_very_top_of_a_stack)
         go(small_frame, &wg);
     wg_wait(&wg);
 }
+
+static void add_to(long *sum, long n)
+{
+    *sum += n;
+}
+
+static void take_from(long *sum, long n)
+{
+    *sum -= n;
+}
+
+/* (gcc 12 dies of such an expression as the static chain of a call.) */
+TEST(function_chosen_by_a_condition)
+{
+    long sum = 0;
+    for (int i = 0; i < 4; i++) {
+        rn_waitgroup wg = {0};
+        go(i % 2 ? take_from : add_to, &sum, 0);
+        wg_go(&wg, i % 2 ? take_from : add_to, &sum, i + 10);
+        wg_wait(&wg);
+    }
+    CHECK_EQ(sum, 10 - 11 + 12 - 13);
+    while (rn_num_goroutines() > 1)
+        rn_yield();
+}
+
+static int length(const char *text)
+{
+    return (int)strlen(text);
+}
+
+static const char *doubled(int n)
+{
+    return n ? "four" : "";
+}
+
+/* The macros may stand in each other's arguments. */
+TEST(an_argument_that_starts_a_goroutine)
+{
+    static rn_once_value(const char *) text;
+    static rn_once_value(int) n;
+    done = chan_make(int, 0);
+    go(take_int, ({
+           go(take_int, 1);
+           chan_recv(done) + 1;
+       }));
+    CHECK_EQ(chan_recv(done), 2);
+    rn_waitgroup wg = {0};
+    wg_go(&wg, take_int, ({
+        rn_waitgroup inner = {0};
+        wg_go(&inner, rn_yield);
+        wg_wait(&inner);
+        3;
+    }));
+    CHECK_EQ(chan_recv(done), 3);
+    wg_wait(&wg);
+    CHECK_EQ(once_value(&n, length, once_value(&text, doubled, 1)), 4);
+    chan_free(done);
+}

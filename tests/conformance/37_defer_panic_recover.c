@@ -137,6 +137,36 @@ TEST(recover_only_directly_in_the_deferred_function)
     CHECK_STR(log_text, "outer:still here ");
 }
 
+static const char *seen_by_helper;
+
+static void last_helper(void)
+{
+    seen_by_helper = rn_recover();
+}
+
+/* The compiler may make this call a jump, so that the helper's frame lies where this one's was. */
+static void ends_with_helper(void *unused)
+{
+    (void)unused;
+    last_helper();
+}
+
+static int recovers_behind_helper(void)
+{
+    defer(recover_note, "outer");
+    defer(ends_with_helper, NULL);
+    rn_panic("still here");
+}
+
+TEST(recover_in_a_helper_that_is_called_last)
+{
+    start();
+    seen_by_helper = "";
+    CHECK_EQ(recovers_behind_helper(), 0);
+    CHECK(seen_by_helper == NULL);
+    CHECK_STR(log_text, "outer:still here ");
+}
+
 static void deferred_by_deferred(void *arg)
 {
     (void)arg;

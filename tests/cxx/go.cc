@@ -32,6 +32,16 @@ static int all(int expected)
     wg_wait(&wg);
     bad += sum != 4950;
 
+    /* A lambda with commas, which starts others in the same way. */
+    rn_waitgroup outer = RN_WAITGROUP_INIT;
+    wg_go(&outer, [&] {
+        int one = 1, two = 2;
+        go([=] { chan_send(c, one); });
+        wg_go(&outer, [&, two] { mutex_lock(&m); sum += two; mutex_unlock(&m); });
+    });
+    wg_wait(&outer);
+    bad += chan_recv(c) != 1 || sum != 4952;
+
     int v = 0, w = 9;
     bad += chan_select(on_recv(c, &v), on_default()) != 1;
     bad += chan_select(on_recv(c, &v), on_send(c, w)) != 1;
