@@ -476,8 +476,10 @@ rn_ctx_after *rn__ctx_after_func(rn_context *ctx, void (*f)(void *), void *arg)
     if (attach(c, ctx, INT64_MAX) == 0)
         return handle;
     unref(c);
-    if (rn__spawn(f, arg, NULL) != 0)
-        rn_panic("context: out of memory");
+    int err = rn__spawn(f, arg, NULL);
+    if (err)
+        rn_panic(err == RN_EAGAIN ? "ctx_after_func: the runtime is not running (see rn_run)"
+                                  : "context: out of memory");
     return (rn_ctx_after *)(void *)&has_run;
 }
 

@@ -224,9 +224,11 @@ struct rn_m *rn__enter(void)
 
 static void park_thread(struct rn_m *m)
 {
-    /* acquire: pairs with the release in ready_thread; publishes woken_by and the value. */
-    while (rn_load_acquire(&m->wake) == 0)
-        rn_os_futex_wait(&m->wake, 0, INT64_MAX);
+    /* acquire: pairs with the release in ready_thread; publishes woken_by and the value.  The exchange pairs with
+     * the one in rn__threads_look; publishes the new timer. */
+    for (uint32_t wake; (wake = rn_load_acquire(&m->wake)) != 1;)
+        if (wake == 0 || rn_cas_acq_rel(&m->wake, &wake, 0))
+            rn_os_futex_wait(&m->wake, 0, rn__timers_alone(m));
     rn__fiber_acquire(m->g);
     rn_store_relaxed(&m->g->status, RN_G_RUNNING); /* relaxed: published by the next store */
     /* release: pairs with own_threads' acquire (deadlock.c): who sees 0 again sees RUNNING.  The next
@@ -264,6 +266,19 @@ struct rn_waiter *rn__park(enum rn_wait why, const void *what)
     }
     rn__waiters_forget(g);
     return g->woken_by;
+}
+
+void rn__threads_look(void)
+{
+    struct rn_sched *s = &rn__sched;
+    rn_lock_take(&s->lock, RN_RANK_SCHED);
+    for (struct rn_m *m = s->all_m; m; m = m->all_link) {
+        uint32_t none = 0;
+        /* pairs with the acquire and the exchange in park_thread. */
+        if (m->external && rn_load_relaxed(&m->g0.status) == RN_G_WAITING && rn_cas_acq_rel(&m->wake, &none, 2))
+            rn_os_futex_wake(&m->wake, 1);
+    }
+    rn_lock_release(&s->lock);
 }
 
 static inline void queue_ready(struct rn_g *g, bool next)
@@ -305,6 +320,7 @@ void rn__queue_list(struct rn_m *m, struct rn_ready_list *l)
 {
     bool in_loop = m->g == &m->g0;
     bool next = m->p && (in_loop ? !rn_load_relaxed(&m->p->next) : !l->first->link); /* relaxed: the owner's */
+    bool queued = false;
     for (struct rn_g *g = l->first, *after; g; g = after) {
         after = g->link;
         rn__fiber_release(g);
@@ -320,9 +336,11 @@ void rn__queue_list(struct rn_m *m, struct rn_ready_list *l)
         else
             rn__push_last(m->p, g);
         next = false;
+        queued = true;
     }
     *l = (struct rn_ready_list){0};
-    rn__wake_idle();
+    if (queued)
+        rn__wake_idle();
 }
 
 void rn__ready_all(struct rn_ready_list *l)

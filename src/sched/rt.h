@@ -63,7 +63,7 @@ struct rn_m {
     struct rn_p *p; /* inside only, or by the taker */
     struct rn_own own;
     uint64_t random[2];
-    rn_atomic(uint32_t) wake; /* futex: 1 = go on */
+    rn_atomic(uint32_t) wake; /* futex: 1 = go on; 2, of a plain thread: look at the timers again */
     bool external, spinning, polling, sleeps_pinned;
     struct rn_p *given;  /* under sched.lock: the processor to go on with */
     struct rn_g *locked; /* rn_pin: the only goroutine that runs here */
@@ -108,7 +108,8 @@ struct rn_sched {
     uint32_t procs_made;   /* and that ever were in this run */
     uint32_t procs_wanted; /* rn_set_procs, 0: by the environment and the machine */
     size_t stack_default;
-    bool running, exiting;            /* a run is under way; main has called rn_exit_goroutine */
+    rn_atomic(bool) running;          /* a run is under way */
+    bool exiting;                     /* main has called rn_exit_goroutine */
     rn_atomic(uint32_t) monitor_word; /* futex: 1 = sleeps */
     bool monitor_asleep;              /* under lock */
     pthread_t monitor;
@@ -119,6 +120,13 @@ struct rn_sched {
 };
 
 extern struct rn_sched rn__sched;
+
+static inline bool rn__run_under_way(void)
+{
+    /* relaxed: those whom it concerns were started after a run began, or are told of its end by the one who called
+     * rn_run; to a plain thread that does neither it is a hint: it looks again when it wakes. */
+    return rn_load_relaxed(&rn__sched.running);
+}
 extern struct rn_p rn__procs[RN_PROCS_MAX];
 
 /* ---- inside and outside ---------------------------------------------------------------------- */
@@ -227,6 +235,11 @@ void rn__p_init(struct rn_p *p, uint32_t id);
  * Returns how many fired. */
 uint32_t rn__timers_run(struct rn_m *m, struct rn_p *timers, rn_time now);
 rn_time rn__timers_first(void); /* over all processors */
+/* For a plain thread that is about to wait: while no run is under way it fires the timers that are due, which
+ * nobody else would.  When it must look again at the latest. */
+rn_time rn__timers_alone(struct rn_m *m);
+/* The plain threads that wait do so: there is a new timer. */
+void rn__threads_look(void);
 bool rn__timers_awaited(void);
 /* At a run's end, before its stacks go: makes every entry idle.  Those that outlive the run (a
  * context's, a timer of the host program) will not fire; stopping them stays harmless. */

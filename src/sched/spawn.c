@@ -112,7 +112,7 @@ void rn__go_captured(void *chain, uint32_t kind, const struct rn_captured *args,
     if (!entry)
         rn_fatal("go of nil func value");
     struct rn_m *m = rn__enter();
-    if (!rn__sched.running) {
+    if (!rn__run_under_way()) {
         rn__leave(m);
         rn_panic("go: the runtime is not running (see rn_run)");
     }
@@ -140,6 +140,8 @@ void rn__go_one(struct rn_go_call *call, intptr_t (*f)(void *), void *arg)
 
 int rn__spawn(void (*f)(void *), void *arg, struct rn_ready_list *list)
 {
+    if (!rn__run_under_way())
+        return RN_EAGAIN;
     struct rn_captured args = {.integer[0] = (uint64_t)(uintptr_t)arg, .fp_control = rn__arch_fp_control()};
     /* With a list the caller may be in the loop, or hold a lock: it is inside already.  Or it is the monitor. */
     struct rn_m *m = list ? rn__m() : rn__enter_here();

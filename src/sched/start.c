@@ -263,7 +263,7 @@ uint64_t rn__resumed(void)
 int rn_procs(void)
 {
     struct rn_sched *s = &rn__sched;
-    if (s->running)
+    if (rn__run_under_way())
         return (int)s->procs;
     rn_os_init();
     return (int)(s->procs_wanted ? s->procs_wanted : procs_from_environment());
@@ -279,7 +279,7 @@ int rn_set_procs(int n)
     uint32_t wanted = n > RN_PROCS_MAX ? RN_PROCS_MAX : (uint32_t)n;
     rn_lock_take(&s->lock, RN_RANK_SCHED);
     s->procs_wanted = wanted;
-    if (s->running) {
+    if (rn__run_under_way()) {
         s->procs = wanted;
         rn__unretire_locked();
         for (; s->procs_made < wanted; s->procs_made++) {
@@ -288,7 +288,7 @@ int rn_set_procs(int n)
         }
     }
     rn_lock_release(&s->lock);
-    if (s->running)
+    if (rn__run_under_way())
         rn__wake_idle();
     return 0;
 }
@@ -333,7 +333,7 @@ void rn__run_prepare(struct rn_go_call *call)
     struct rn_m *m = rn__m();
     if (m && !m->external)
         rn_panic("rn_run: called from a goroutine");
-    if (s->running)
+    if (rn__run_under_way())
         rn_panic("rn_run: already running on another thread");
     rn_os_init();
     rn_store_relaxed(&s->next_id, 1); /* relaxed, all: no other thread yet */
@@ -356,7 +356,7 @@ void rn__run_prepare(struct rn_go_call *call)
     start_first_worker();
     rn__debug_start();
     rn__hib_begin();
-    s->running = true;
+    rn_store_relaxed(&s->running, true); /* relaxed: see rn__run_under_way */
     /* The main goroutine is started from here, in the macro, by this worker. */
 }
 
@@ -472,7 +472,7 @@ int rn__run_wait(struct rn_go_call *call)
     if (slack >= 0)
         rn_os_timer_slack(slack);
     rn_os_altstack_drop();
-    rn__sched.running = false;
+    rn_store_relaxed(&rn__sched.running, false); /* relaxed: see rn__run_under_way */
     rn__poll_end();
     call_stop_hooks();
     forget_the_run();

@@ -8,7 +8,7 @@
  * Who sees to it that a timer fires in time: the owner of p, each time it looks for work and every
  * 64 switches; a worker that looks for work, for every processor; the sleeping poller, whose
  * deadline is the first of all timers (rn__timer_start wakes it when a new one comes before); and the
- * monitor, when p's goroutine computes for long.
+ * monitor, when p's goroutine computes for long.  While no run is under way: the plain threads that wait.
  *
  * Once 64 were woken at one look these run before more fire: ten million timers that are due together, each with a
  * goroutine of its own to start, would take 44 GB if all were started first.  A worker comes back to look after 64
@@ -31,6 +31,10 @@ static struct rn_p *home(struct rn_m *m)
 /* The poller may sleep past a deadline that is new. */
 static void started(rn_time when)
 {
+    if (__builtin_expect(!rn__run_under_way(), 0)) {
+        rn__threads_look();
+        return;
+    }
     /* pairs with the heavy fence in rn__idle: either it sees timers_next, or this sees poll_until. */
     rn_fence_light();
     if (__builtin_expect(when < rn_load_relaxed(&rn__sched.poll_until), 0))
@@ -161,6 +165,19 @@ uint32_t rn__timers_run(struct rn_m *m, struct rn_p *p, rn_time now)
     if (wake.first)
         rn__queue_list(m, &wake);
     return fired;
+}
+
+rn_time rn__timers_alone(struct rn_m *m)
+{
+    if (rn__run_under_way())
+        return INT64_MAX;
+    struct rn_p *p = &rn__procs[0];
+    rn_time now = rn__choose_now();
+    rn__enter_any(m);
+    if (rn_load_relaxed(&p->timers_next) <= now) /* relaxed: 0 at first; see rn__threads_look */
+        rn__timers_run(m, p, now);
+    rn__leave(m);
+    return rn_load_relaxed(&p->timers_next);
 }
 
 rn_time rn__timers_first(void)

@@ -63,5 +63,6 @@ TEST(a_stack_that_is_too_large)
 {
     chan(rn_unit) c = chan_make(rn_unit, 0);
     CHECK_EQ(rn_go_with((.stack = (size_t)1 << 50, .try_ = true), waits, c), RN_ENOMEM);
+    CHECK_EQ(rn_go_with((.stack = SIZE_MAX, .try_ = true), waits, c), RN_ENOMEM);
     chan_free(c);
 }

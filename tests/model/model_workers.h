@@ -34,6 +34,7 @@ static inline void workers_reset(int workers_n, int procs_n)
 {
     rn__sched = (struct rn_sched){.procs = (uint32_t)procs_n, .procs_made = (uint32_t)procs_n};
     rn_store_relaxed(&rn__sched.poll_until, INT64_MIN);
+    rn_store_relaxed(&rn__sched.running, true);
     rn_store_relaxed(&poll_word, 0);
     model_clock = 1000;
     for (int i = 0; i < procs_n; i++) {

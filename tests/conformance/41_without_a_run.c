@@ -1,0 +1,113 @@
+/* SEMANTICS 41: plain threads may use everything that needs no goroutine, also before, between and after runs: there
+ * the threads that wait see to the timers. */
+#include <pthread.h>
+#include <runnel.h>
+#include <runnel/test.h>
+#include <unistd.h>
+
+static void uses_timers(void)
+{
+    chan(int) c = chan_make(int, 1);
+    CHECK_EQ(chan_select(on_recv(c, NULL), on_timeout(RN_MILLISECOND)), 1);
+    chan_send(c, 5);
+    CHECK_EQ(chan_select(on_recv(c, NULL), on_timeout(RN_HOUR)), 0);
+    rn_context *ctx = ctx_with_timeout(NULL, RN_MILLISECOND);
+    CHECK_EQ(chan_recv_ctx(ctx, c, NULL), RN_ETIMEOUT);
+    CHECK_EQ(ctx_wait(ctx), RN_ETIMEOUT);
+    ctx_cancel(ctx);
+    rn_timer t;
+    rn_timer_init(&t, RN_MILLISECOND);
+    chan_recv(rn_timer_chan(&t));
+    rn_timer_destroy(&t);
+    rn_ticker k;
+    rn_ticker_init(&k, RN_MILLISECOND);
+    chan_recv(rn_ticker_chan(&k));
+    chan_recv(rn_ticker_chan(&k));
+    rn_ticker_destroy(&k);
+    chan_free(c);
+}
+
+static int seven(int a, double b)
+{
+    return a + (int)b;
+}
+
+TEST_PLAIN(timeouts_before_between_and_after_runs)
+{
+    uses_timers();
+    for (int i = 0; i < 2; i++) {
+        CHECK_EQ(rn_run(seven, 3, 4.9), 7);
+        uses_timers();
+    }
+}
+
+static void *user(void *unused)
+{
+    for (int i = 0; i < 5; i++)
+        uses_timers();
+    return unused;
+}
+
+TEST_PLAIN(timeouts_of_many_threads)
+{
+    pthread_t t[6];
+    for (int i = 0; i < 6; i++)
+        CHECK_EQ(pthread_create(&t[i], NULL, user, NULL), 0);
+    for (int i = 0; i < 6; i++)
+        pthread_join(t[i], NULL);
+}
+
+static void *resets(void *timer)
+{
+    usleep(5000);
+    rn_timer_reset(timer, RN_MILLISECOND);
+    return NULL;
+}
+
+TEST_PLAIN(timer_that_another_thread_sets)
+{
+    rn_timer t;
+    pthread_t other;
+    rn_timer_init(&t, RN_HOUR);
+    CHECK_EQ(pthread_create(&other, NULL, resets, &t), 0);
+    chan_recv(rn_timer_chan(&t));
+    pthread_join(other, NULL);
+    rn_timer_destroy(&t);
+}
+
+static rn_atomic_int calls;
+
+static void call(void *unused)
+{
+    (void)unused;
+    rn_atomic_add(&calls, 1);
+}
+
+static void wait_for_calls(int n)
+{
+    while (rn_atomic_load(&calls) < n)
+        rn_yield();
+}
+
+/* What needs a goroutine waits for the next run. */
+TEST_PLAIN(after_funcs_run_in_the_next_run)
+{
+    rn_context *late = ctx_with_timeout(NULL, RN_MILLISECOND), *canceled = ctx_with_cancel(NULL);
+    rn_after_func(NULL, RN_MILLISECOND, call, NULL);
+    ctx_after_func(late, call, NULL);
+    ctx_after_func(canceled, call, NULL);
+    ctx_cancel(canceled);
+    CHECK_EQ(chan_select(on_timeout(3 * RN_MILLISECOND)), 0);
+    CHECK_EQ(rn_atomic_load(&calls), 0);
+    rn_run(wait_for_calls, 3);
+    ctx_cancel(late);
+    CHECK_EQ(rn_atomic_load(&calls), 3);
+}
+
+TEST_PLAIN(after_func_of_a_done_context)
+{
+    rn_context *ctx = ctx_with_cancel(NULL);
+    ctx_cancel(ctx);
+    EXPECT_PANIC("ctx_after_func: the runtime is not running (see rn_run)", ctx_after_func(ctx, call, NULL));
+    EXPECT_PANIC("go: the runtime is not running (see rn_run)", go(call, NULL));
+}
