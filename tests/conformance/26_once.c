@@ -143,8 +143,8 @@ static int fail_value(void)
 TEST(value_panics_the_same_way_each_time)
 {
     static rn_once_value(int) v;
-    EXPECT_PANIC("no value: 1", once_value(&v, fail_value));
-    EXPECT_PANIC("no value: 1", once_value(&v, fail_value));
+    EXPECT_PANIC("no value: 1", (void)once_value(&v, fail_value));
+    EXPECT_PANIC("no value: 1", (void)once_value(&v, fail_value));
     CHECK_EQ(calls, 1);
     free(v.rn_panicked.rn_text);
 }
