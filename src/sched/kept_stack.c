@@ -225,3 +225,10 @@ void rn_keep_end(void)
     scratch = NULL;
     rn_kept_forget();
 }
+
+void rn_keep_each(void (*f)(const void *start, size_t bytes, void *arg), void *arg)
+{
+    if (scratch)
+        f(scratch, (SCRATCHES + 1) * rn_os_page, arg);
+    rn_kept_each(f, arg);
+}

@@ -35,5 +35,7 @@ void rn_keep_restore(struct rn_g *g);
 void rn_keep_restore_in_copy(struct rn_g *g);
 bool rn_keep_begin(void);
 void rn_keep_end(void);
+/* Calls f for each area of address space that contents of stacks are in, those of long ago too. */
+void rn_keep_each(void (*f)(const void *start, size_t bytes, void *arg), void *arg);
 
 #endif

@@ -15,7 +15,7 @@
  */
 #include "base/alloc.h"
 #include "sched/fiber.h"
-#include "sched/kept.h"
+#include "sched/kept_stack.h"
 #include "sched/rt.h"
 #include <string.h>
 #if __has_include(<valgrind/valgrind.h>)
@@ -320,7 +320,7 @@ void rn__stacks_each(void (*f)(const void *start, size_t bytes, void *arg), void
             if (c->records[k].flags & RN_G_OWN_STACK)
                 f(c->records[k].stack_lo, (size_t)(c->records[k].stack_hi - c->records[k].stack_lo), arg);
     }
-    rn_kept_each(f, arg);
+    rn_keep_each(f, arg);
 }
 
 struct rn_g *rn__g_of_address(const void *addr)

@@ -218,7 +218,8 @@ static void pinned(struct rn_g **g, chan(int) door, rn_waitgroup *wg)
 static __attribute__((noinline)) int deep(chan(int) door, rn_waitgroup *wg)
 {
     volatile char much[20000];
-    memset((char *)much, 5, sizeof much);
+    for (size_t i = 0; i < sizeof much; i++)
+        much[i] = 5;
     wg_done(wg);
     chan_recv(door);
     return much[19999] + much[0];
@@ -280,10 +281,10 @@ TEST(who_has_a_timeout_is_not_put_away)
 
 static void for_ever(chan(int) c, rn_waitgroup *wg)
 {
-    volatile int local[50] = {[49] = 3};
+    volatile int local[150] = {[149] = 3}; /* mostly zeroes: those are not kept */
     wg_done(wg);
     chan_recv(c);
-    (void)local[49];
+    (void)local[149];
 }
 
 TEST(leaks_are_found_among_those_that_are_away)
