@@ -450,13 +450,14 @@ static int settle(void)
     return b.waiting;
 }
 
-/* A thread that begins or ends just then, and has no name yet, might be one that wakes somebody: hence not once. */
+/* A thread that begins or ends just then, and has no name yet, might be one that wakes somebody; or it blocks all signals for
+ * that, and there is no answer: hence not once. */
 static int ask_at_the_end(void)
 {
     enum { TRIES = 4 };
     int n = 0;
-    for (int i = 0; i < TRIES && n == 0; i++)
-        if (rn__exploring() || BLIND || settle() > 0 || i == 0)
+    for (int i = 0; i < TRIES && n <= 0; i++)
+        if (rn__exploring() || BLIND || settle() > 0 || i == 0 || n < 0)
             n = rn_debug_leaks();
     return n;
 }
