@@ -161,6 +161,29 @@ static void stop_twice(struct stage *s)
     close_guarded(s);
 }
 
+static void reopen(struct stage *s)
+{
+    s->quit = chan_make(rn_unit, 0);
+}
+static void shut(struct stage *s)
+{
+    if (!s->quit)
+        return;
+    chan_close(s->quit);
+    chan_free(s->quit);
+    s->quit = NULL;
+}
+static void again(struct stage *s)
+{
+    shut(s);
+    reopen(s);
+    shut(s);
+    chan_close(s->out);
+    s->out = chan_make(int, 0);
+    chan_send(s->out, 1);
+    chan_close(s->out);
+}
+
 static void gather(chan(int) in, rn_waitgroup *wg)
 {
     wg_wait(wg);
@@ -263,6 +286,6 @@ int rn_main(int argc, char **argv)
         return 1;
     for (int i = 0; i < 3; i++)
         chan_recv(done);
-    stop_twice(&s);
+    stop_twice(&s), again(&s);
     return 0;
 }

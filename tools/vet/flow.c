@@ -416,6 +416,8 @@ static void run_assign(struct flow *w, struct node *n, struct state *s)
         run(w, right, s);
     if (left && left->kind != K_REF)
         run(w, left, s);
+    if (left)
+        effect_assign(left, s);
     if (!d)
         return;
     state_forget(s, d);

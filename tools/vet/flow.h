@@ -69,6 +69,7 @@ void state_drop_context(struct state *s, const struct decl *d);
 /* flow_effects.c: what a call does to the facts, and what that tells */
 void effect_call(struct flow *w, struct node *n, struct state *s, bool deferred);
 void effect_go(struct flow *w, struct node *n, struct state *s);
+void effect_assign(struct node *target, struct state *s);
 void effect_join(struct state *s);
 bool encloses(struct node *outer, struct node *inner);
 void effect_read(struct flow *w, struct node *n, struct state *s);

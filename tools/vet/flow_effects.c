@@ -231,6 +231,31 @@ static void apply_known(struct flow *w, struct node *n, struct state *s, bool de
     }
 }
 
+/* A channel's place gets another one, or NULL: what was closed there is gone. */
+void effect_assign(struct node *target, struct state *s)
+{
+    struct path p = path_of(target);
+    for (enum fact_kind k = F_CLOSED; k <= F_CLOSE_LATER; k++) {
+        struct fact *f = state_find(s, k, &p);
+        if (f)
+            state_remove(s, (int)(f - s->fact));
+    }
+}
+
+static void see_field_assigned(struct node *n, void *arg)
+{
+    struct state *s = arg;
+    struct node *to = n->kind == K_ASSIGN && n->n ? strip(n->child[0]) : NULL;
+    if (!to || to->kind != K_MEMBER || !is_chan(to->type))
+        return;
+    size_t len = strlen(to->name);
+    for (int i = s->n; i-- > 0;) {
+        const char *dot = strrchr(s->fact[i].path.suffix ? s->fact[i].path.suffix : "", '.');
+        if (s->fact[i].kind == F_CLOSED && dot && strncmp(dot + 1, to->name, len) == 0 && !dot[1 + len])
+            state_remove(s, i);
+    }
+}
+
 static void hand_over_by(struct flow *w, struct node *n, struct function *g, struct state *s);
 
 static void apply_called(struct flow *w, struct node *n, struct function *g, struct state *s, bool deferred)
@@ -263,6 +288,7 @@ static void apply_called(struct flow *w, struct node *n, struct function *g, str
         }
         apply(w, s, &e, deferred);
     }
+    each_node(g->body, see_field_assigned, s);
     for (int i = 0; i < g->exit_helds; i++) {
         struct fact f = g->exit_held[i];
         f.path = path_translate(&f.path, g, n);
