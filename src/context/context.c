@@ -25,6 +25,7 @@
 #include "chan/done.h"
 #include "context/context.h"
 #include <runnel/context.h>
+#include <runnel/timer.h>
 #include <runnel/time.h>
 
 /* What a cancel leaves to be done when no lock is held. */
@@ -477,9 +478,10 @@ rn_ctx_after *rn__ctx_after_func(rn_context *ctx, void (*f)(void *), void *arg)
         return handle;
     unref(c);
     int err = rn__spawn(f, arg, NULL);
-    if (err)
-        rn_panic(err == RN_EAGAIN ? "ctx_after_func: the runtime is not running (see rn_run)"
-                                  : "context: out of memory");
+    if (err == RN_EAGAIN) /* no run is under way: in the next one */
+        rn__after_func(NULL, 0, f, arg);
+    else if (err)
+        rn_panic("context: out of memory");
     return (rn_ctx_after *)(void *)&has_run;
 }
 
