@@ -5,9 +5,8 @@
  *    rn__explore_ready, which sends them away (their goroutines go through the global queue).
  *  - A runnable goroutine is in `runnable`, longest first, and in no other queue.
  *  - No choice depends on an address, on the real clock or on chance that the plan's numbers do not fix.
- *  - The clock moves only when no goroutine can run, when those that can have done nothing but spin for
- *    long (then they are taken to wait for it) or have run for very many points; and, as a choice, to a timer
- *    that is due within NEAR, which is less than a few operations take.
+ *  - The clock moves only when no goroutine can run, when those that can have only spun for long (they are taken to wait
+ *    for it) or have run for very many points; and, as a choice, to a timer that is due within NEAR: a few operations.
  *
  * Rejected: numbering the choices of the whole run.  Taking one switch out of a schedule would then move
  * the numbers of all that follow, and nothing could be shrunk.
@@ -20,10 +19,8 @@
 #include <string.h>
 
 #ifdef RN_RACE
-void AnnotateIgnoreReadsBegin(const char *file, int line);
-void AnnotateIgnoreReadsEnd(const char *file, int line);
-void AnnotateIgnoreWritesBegin(const char *file, int line);
-void AnnotateIgnoreWritesEnd(const char *file, int line);
+void AnnotateIgnoreReadsBegin(const char *file, int line), AnnotateIgnoreReadsEnd(const char *file, int line);
+void AnnotateIgnoreWritesBegin(const char *file, int line), AnnotateIgnoreWritesEnd(const char *file, int line);
 #endif
 
 /* Work is counted: a point as POINT, an access to memory as 1.  What is counted must not depend on what
@@ -200,11 +197,6 @@ struct menu {
     bool time;  /* the last alternative is the loop: a timer that is near fires first */
 };
 
-static bool timer_is_near(void)
-{
-    return rn__timers_first() <= ex.now + NEAR - ex.ahead;
-}
-
 static bool is_time(const struct menu *c, uint32_t i)
 {
     return c->time && i == c->n - 1;
@@ -220,10 +212,8 @@ static struct rn_g *goroutine_at(const struct menu *c, uint32_t i)
 
 static uint32_t value_at(const struct menu *c, uint32_t i)
 {
-    if (c->index)
-        return i;
-    struct rn_g *g = goroutine_at(c, i);
-    return g ? (uint32_t)g->id : 0;
+    struct rn_g *g = c->index ? NULL : goroutine_at(c, i);
+    return c->index ? i : g ? (uint32_t)g->id : 0;
 }
 
 static uint32_t slot_of(uint32_t g, uint32_t nth)
@@ -482,7 +472,7 @@ static void stop_here(struct rn_g *g, enum rn_point what, const void *object)
         give_way(g, true);
         return;
     }
-    bool time = timer_is_near();
+    bool time = rn__timers_first() <= ex.now + NEAR - ex.ahead;
     struct menu c = {.g = g, .stay = g, .what = what, .object = object, .n = ex.n + 1 + time, .time = time};
     bool long_enough = ex.slice > SLICE && ex.n > 0;
     c.by_default = long_enough;
@@ -554,7 +544,7 @@ static struct rn_g *explored_pick(struct rn_p *p)
     ex.forced = NULL;
     if (g || ex.let_time_pass || is_over())
         return g;
-    bool time = ex.n > 0 && timer_is_near();
+    bool time = ex.n > 0 && rn__timers_first() <= ex.now + NEAR - ex.ahead;
     struct menu c = {.g = chooser(), .what = RN_AT_TIME, .n = ex.n + time, .time = time};
     if (c.g)
         c.what = why_left(c.g);
