@@ -40,7 +40,7 @@
 #define pthread_cond_init(c, a) ((void)(c), (void)(a), 0)
 #define pthread_cond_destroy(c) (rn_cond_destroy(c), 0)
 #define pthread_cond_wait(c, m) (rn_cond_wait((c), (m)), 0)
-#define pthread_cond_timedwait(c, m, t) ((void)(t), rn_cond_wait_ctx((rn_context *)0, (c), (m)))
+#define pthread_cond_timedwait(c, m, t) ((void)(t), rn_cond_wait((c), (m)), 0)
 #define pthread_cond_signal(c) (rn_cond_signal(c), 0)
 #define pthread_cond_broadcast(c) (rn_cond_broadcast(c), 0)
 #define pthread_rwlock_init(m, a) ((void)(m), (void)(a), 0)

@@ -74,7 +74,7 @@ memcached() {
     # What configure would find, as far as the sources want it.
     sed -e 's/#undef \(HAVE_\(STDINT\|INTTYPES\|STDBOOL\|UNISTD\|SYS_STAT\|STRING\|STDLIB\|CLOCK_GETTIME\|ACCEPT4\|GETOPT_LONG\|MLOCKALL\|SIGIGNORE\|EVENTFD\|GCC_64ATOMICS\|GCC_ATOMICS\)[A-Z_]*\).*/#define \1 1/' \
         -e 's/#undef \(PACKAGE\|VERSION\)$/#define \1 "x"/' -e 's/#undef \(ENDIAN_LITTLE\|EXTSTORE\)/#define \1 1/' config.h.in >own/config.h
-    look memcached -Iown -Iown/usr/include "-Iown/usr/include/$(gcc -print-multiarch)" -D_GNU_SOURCE -DHAVE_CONFIG_H -DNDEBUG \
+    look memcached -Iown -Iown/usr/include "-Iown/usr/include/$(gcc -print-multiarch)" -D_GNU_SOURCE -include limits.h -DHAVE_CONFIG_H -DNDEBUG \
         $(ls *.c | grep -v -e testapp -e timedrun -e sizes -e _priv -e proxy -e tls -e sasl)
 }
 libuv() {
