@@ -95,6 +95,7 @@ struct rn_go_call {
         __asm__("" : "+r"(rn_entry_)); /* the optimiser must not know whom it calls */                              \
         void *rn_chain_ = (chain);     /* gcc fails on `a ? f : g` in the call itself */                            \
         (void)__builtin_call_with_static_chain(((__typeof__(&*(f)))rn_entry_)(__VA_ARGS__), rn_chain_);             \
+        __asm__ volatile(""); /* not the last thing of its function: a jump would not say who started it */         \
         RN__IS_VOID(rn_result_);                                                                                    \
     })
 #define RN__IS_VOID(T) __builtin_types_compatible_p(T, void)

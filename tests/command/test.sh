@@ -153,6 +153,29 @@ END
         grep -A2 'goroutine 1 \[chan receive\]:' out | grep -q 'stuck.c:11$' && ! grep -q 'rn__\|stuck.c:[1-3]$' out || return 1
     done
 }
+started_last() {
+    mkdir -p last && cat >last/last.c <<'END'
+#include <runnel.h>
+static void waits(chan(int) c)
+{
+    chan_recv(c);
+}
+static void starts(chan(int) c)
+{
+    go(waits, c);
+}
+int rn_main(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    chan(int) c = chan_make(int, 0);
+    go(starts, c);
+    return chan_recv(c);
+}
+END
+    "$RUNNEL" run last/last.c >out 2>&1 && return 1
+    cat out
+    grep -A1 'created by starts in goroutine 2' out | grep -q 'last.c:8$'
+}
 
 check "a new project runs and passes its test" new_project
 check "new refuses to overwrite" refuses_to_overwrite
@@ -171,6 +194,7 @@ check "-run with a name that nothing has" nothing_has_that_name
 check "its tests end with it" ended_with_its_tests
 check "only the files that are named, and a program's rn_main as a test" named_files
 check "a program may keep its channels; reports tell of its own functions only" a_program
+check "reports say who started a goroutine, also when that was the last thing it did" started_last
 check "a test that hangs is ended, with its goroutines listed" timeout_is_reported
 check "a test that does not compile is a failure" does_not_compile
 check "a directory without tests" no_tests
