@@ -490,7 +490,7 @@ static bool scan_all_roots(void)
     for (int i = 0; i < job->threads_n; i++)
         if (job->threads[i].sp)
             scan_thread(&job->threads[i]);
-    for (uint32_t i = 0; i < rn__sched.procs_made; i++)
+    for (uint32_t i = 0; i < rn__procs_made(); i++)
         rn_wheel_any(&rn__procs[i].wheel, note_slot_timer, NULL);
     for (size_t i = 0; i < marks.n; i++)
         if (marks.all[i].live)
@@ -578,7 +578,7 @@ static bool nobody_will_run(void)
         some = marks.all[i].live;
     for (int i = 0; i < job->threads_n && !some; i++)
         some = job->answer->strangers = !is_ours(&job->threads[i]);
-    for (uint32_t i = 0; i < rn__sched.procs_made && !some; i++)
+    for (uint32_t i = 0; i < rn__procs_made() && !some; i++)
         some = rn_wheel_any(&rn__procs[i].wheel, some_timer, NULL);
     return !some;
 }

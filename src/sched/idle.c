@@ -119,7 +119,7 @@ void rn__unretire_locked(void)
     while (list) {
         struct rn_p *p = list;
         list = p->idle_link;
-        if (p->id < rn__sched.procs) {
+        if (p->id < rn__procs_used()) {
             rn__idle_p_put_locked(p);
         } else {
             p->idle_link = retired;
@@ -212,7 +212,7 @@ void rn__hand_off(struct rn_p *p)
     bool work = rn__p_has_work(p) || rn__shared_work();
     rn_lock_take(&s->lock, RN_RANK_SCHED);
     /* Somebody must sleep for the timers; and with no work the last idle worker asks about deadlock. */
-    if (work || !sleeping_poller_locked() || rn_load_relaxed(&s->idle_p_n) + 1 == s->procs) {
+    if (work || !sleeping_poller_locked() || rn_load_relaxed(&s->idle_p_n) + 1 == rn__procs_used()) {
         give_unlock(p, false);
         return;
     }
@@ -229,7 +229,7 @@ bool rn__work_somewhere(void)
 {
     if (rn__shared_work()) /* relaxed, all: after the heavy fence */
         return true;
-    for (uint32_t i = 0; i < rn__sched.procs_made; i++)
+    for (uint32_t i = 0; i < rn__procs_made(); i++)
         if (rn_runq_length(&rn__procs[i].runq) != 0 || rn_deque_length(&rn__procs[i].fresh) != 0)
             return true;
     return false;
@@ -332,7 +332,7 @@ static bool all_asleep(uint64_t *taken)
     rn_lock_take(&s->lock, RN_RANK_SCHED);
     bool asleep = s->idle_m_n + (sleeping_poller_locked() != NULL) + s->pinned_n == s->m_n && !rn__shared_work();
     /* A processor that is neither idle nor retired is on its way to a worker. */
-    asleep &= rn_load_relaxed(&s->idle_p_n) + retired_n == s->procs_made;
+    asleep &= rn_load_relaxed(&s->idle_p_n) + retired_n == rn__procs_made();
     *taken = idle_p_taken;
     rn_lock_release(&s->lock);
     return asleep;

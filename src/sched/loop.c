@@ -25,7 +25,7 @@ static struct rn_g *after_timers(struct rn_m *m, struct rn_p *timers)
 static struct rn_g *steal_once(struct rn_m *m)
 {
     struct rn_p *p = m->p;
-    uint32_t n = rn__sched.procs_made, start = (uint32_t)(rn__choose_random(m) % n);
+    uint32_t n = rn__procs_made(), start = (uint32_t)(rn__choose_random(m) % n);
     for (uint32_t i = 0; i < n; i++) {
         struct rn_p *victim = &rn__procs[(start + i) % n];
         if (victim == p)
@@ -56,7 +56,7 @@ static bool next_is_stuck(struct rn_p *victim)
  * idle worker takes it: it borrows the processor for a moment (own.h). */
 static struct rn_g *steal_next(struct rn_p *self)
 {
-    for (uint32_t i = 0; i < rn__sched.procs_made; i++) {
+    for (uint32_t i = 0; i < rn__procs_made(); i++) {
         struct rn_p *victim = &rn__procs[i];
         struct rn_m *owner = rn_load_relaxed(&victim->m); /* relaxed: checked again once taken */
         if (victim == self || !owner || !next_is_stuck(victim) || !rn_own_take(&owner->own))
@@ -78,10 +78,10 @@ static bool may_spin(struct rn_m *m)
     struct rn_sched *s = &rn__sched;
     if (m->spinning)
         return true;
-    if (s->procs == 1)
+    if (rn__procs_used() == 1)
         return false;
     /* relaxed: a limit on waste, not on meaning: at most half of the busy processors' number spins. */
-    if (2 * rn_load_relaxed(&s->spinning_n) >= s->procs - rn_load_relaxed(&s->idle_p_n))
+    if (2 * rn_load_relaxed(&s->spinning_n) >= rn__procs_used() - rn_load_relaxed(&s->idle_p_n))
         return false;
     m->spinning = true;
     rn_add_acq_rel(&s->spinning_n, 1); /* acq_rel: see idle.c */
@@ -133,7 +133,7 @@ static struct rn_g *elsewhere(struct rn_m *m)
     if (rn__choose_now() - rn_load_relaxed(&rn__sched.polled_at) >= POLL_EVERY * RN_MICROSECOND)
         rn__poll_now(m);
     struct rn_g *g = rn__exchange_global(m->p);
-    for (uint32_t i = 0; !g && i < rn__sched.procs_made; i++)
+    for (uint32_t i = 0; !g && i < rn__procs_made(); i++)
         g = after_timers(m, &rn__procs[i]);
     return g;
 }
@@ -228,7 +228,7 @@ void rn__loop(struct rn_m *m)
 {
     while (!rn_load_relaxed(&rn__sched.stopping)) { /* relaxed: rn__stop wakes every sleeper */
         put_dead_away(m);
-        if (m->p && m->p->id >= rn__sched.procs)
+        if (m->p && m->p->id >= rn__procs_used())
             rn__retire_p(m);
         struct rn_g *g = NULL;
         if (m->locked) {

@@ -116,7 +116,7 @@ void rn__monitor_wake_locked(void)
 
 static bool all_idle(void)
 {
-    return rn_load_relaxed(&rn__sched.idle_p_n) >= rn__sched.procs; /* relaxed: a hint, or under the lock */
+    return rn_load_relaxed(&rn__sched.idle_p_n) >= rn__procs_used(); /* relaxed: a hint, or under the lock */
 }
 
 /* With every processor idle: until one is taken, the run ends, or the moment is there. */
@@ -223,7 +223,7 @@ void *rn__monitor(void *arg)
         rn_time now = rn__choose_now();
         rn_store_relaxed(&s->coarse, now); /* relaxed: a moment */
         bool took = false;
-        for (uint32_t i = 0; i < s->procs_made; i++) {
+        for (uint32_t i = 0; i < rn__procs_made(); i++) {
             look_at_fresh(&rn__procs[i], now);
             took |= look_at(&rn__procs[i], now);
         }

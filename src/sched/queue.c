@@ -121,7 +121,7 @@ struct rn_g *rn__pop_global(struct rn_p *p)
         return NULL;
     rn_lock_take(&s->lock, RN_RANK_SCHED);
     uint32_t left = rn_load_relaxed(&s->global_n);
-    uint32_t n = left / s->procs + 1;
+    uint32_t n = left / rn__procs_used() + 1;
     if (n > SHARE)
         n = SHARE;
     struct rn_g *g = NULL;

@@ -104,9 +104,9 @@ struct rn_sched {
     rn_atomic(uint32_t) worker_wanted; /* no thread could be had for work; the monitor tries again */
     rn_atomic(uint64_t) next_id;
 
-    uint32_t procs;        /* processors in use */
-    uint32_t procs_made;   /* and that ever were in this run */
-    uint32_t procs_wanted; /* rn_set_procs, 0: by the environment and the machine */
+    rn_atomic(uint32_t) procs;      /* processors in use; any reads */
+    rn_atomic(uint32_t) procs_made; /* and that ever were in this run; any reads */
+    uint32_t procs_wanted;          /* rn_set_procs, 0: by the environment and the machine */
     size_t stack_default;
     rn_atomic(bool) running;          /* a run is under way */
     bool exiting;                     /* main has called rn_exit_goroutine */
@@ -128,6 +128,16 @@ static inline bool rn__run_under_way(void)
     return rn_load_relaxed(&rn__sched.running);
 }
 extern struct rn_p rn__procs[RN_PROCS_MAX];
+
+static inline uint32_t rn__procs_used(void)
+{
+    return rn_load_relaxed(&rn__sched.procs); /* relaxed: a processor too many notices it in its loop */
+}
+
+static inline uint32_t rn__procs_made(void)
+{
+    return rn_load_acquire(&rn__sched.procs_made); /* pairs with the release in rn_set_procs: rn__p_init */
+}
 
 /* ---- inside and outside ---------------------------------------------------------------------- */
 

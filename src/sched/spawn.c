@@ -42,7 +42,7 @@ static void count_live(struct rn_p *p, int64_t n)
 size_t rn_num_goroutines(void)
 {
     int64_t n = 0;
-    for (uint32_t i = 0; i < rn__sched.procs_made; i++)
+    for (uint32_t i = 0; i < rn__procs_made(); i++)
         n += rn_load_relaxed(&rn__procs[i].live); /* relaxed: a statistic */
     return n > 0 ? (size_t)n : 0;
 }

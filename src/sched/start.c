@@ -255,7 +255,7 @@ static size_t stack_from_environment(void)
 uint64_t rn__resumed(void)
 {
     uint64_t sum = 0;
-    for (uint32_t i = 0; i < rn__sched.procs_made; i++)
+    for (uint32_t i = 0; i < rn__procs_made(); i++)
         sum += rn_load_relaxed(&rn__procs[i].tick); /* relaxed: a count that others go on changing */
     return sum;
 }
@@ -264,7 +264,7 @@ int rn_procs(void)
 {
     struct rn_sched *s = &rn__sched;
     if (rn__run_under_way())
-        return (int)s->procs;
+        return (int)rn__procs_used();
     rn_os_init();
     return (int)(s->procs_wanted ? s->procs_wanted : procs_from_environment());
 }
@@ -280,11 +280,12 @@ int rn_set_procs(int n)
     rn_lock_take(&s->lock, RN_RANK_SCHED);
     s->procs_wanted = wanted;
     if (rn__run_under_way()) {
-        s->procs = wanted;
+        rn_store_relaxed(&s->procs, wanted); /* relaxed: see rn__procs_used */
         rn__unretire_locked();
-        for (; s->procs_made < wanted; s->procs_made++) {
-            rn__p_init(&rn__procs[s->procs_made], s->procs_made);
-            rn__idle_p_put_locked(&rn__procs[s->procs_made]);
+        for (uint32_t n; (n = rn__procs_made()) < wanted;) {
+            rn__p_init(&rn__procs[n], n);
+            rn_store_release(&s->procs_made, n + 1); /* pairs with the acquire in rn__procs_made */
+            rn__idle_p_put_locked(&rn__procs[n]);
         }
     }
     rn_lock_release(&s->lock);
@@ -302,12 +303,14 @@ bool rn__main_is_ours;
 static void start_processors(void)
 {
     struct rn_sched *s = &rn__sched;
-    s->procs = s->procs_wanted ? s->procs_wanted : procs_from_environment();
+    uint32_t n = s->procs_wanted ? s->procs_wanted : procs_from_environment();
     s->stack_default = stack_from_environment();
-    s->procs_made = s->procs;
-    for (uint32_t i = 0; i < s->procs; i++)
+    for (uint32_t i = 0; i < n; i++)
         rn__p_init(&rn__procs[i], i);
-    for (uint32_t i = s->procs; i-- > 1;)
+    /* relaxed, both: no other thread yet. */
+    rn_store_relaxed(&s->procs, n);
+    rn_store_relaxed(&s->procs_made, n);
+    for (uint32_t i = n; i-- > 1;)
         rn__idle_p_put_locked(&rn__procs[i]);
 }
 
@@ -456,7 +459,7 @@ static void forget_the_run(void)
     rn_store_relaxed(&s->global_n, 0); /* relaxed: no other thread is left */
     rn__spilled_forget();
     s->main = NULL;
-    s->procs_made = 0;
+    rn_store_relaxed(&s->procs_made, 0); /* relaxed: as above */
 }
 
 int rn__run_wait(struct rn_go_call *call)

@@ -183,7 +183,7 @@ rn_time rn__timers_alone(struct rn_m *m)
 rn_time rn__timers_first(void)
 {
     rn_time first = INT64_MAX;
-    for (uint32_t i = 0; i < rn__sched.procs_made; i++) {
+    for (uint32_t i = 0; i < rn__procs_made(); i++) {
         /* relaxed: after the caller's heavy fence, which pairs with the light one in `started`. */
         rn_time next = rn_load_relaxed(&rn__procs[i].timers_next);
         if (next < first)
@@ -202,7 +202,7 @@ static bool is_awaited(struct rn_wheel_entry *e, void *arg)
 bool rn__timers_awaited(void)
 {
     bool awaited = false;
-    for (uint32_t i = 0; i < rn__sched.procs_made && !awaited; i++) {
+    for (uint32_t i = 0; i < rn__procs_made() && !awaited; i++) {
         struct rn_p *p = &rn__procs[i];
         rn_lock_take(&p->timers_lock, RN_RANK_TIMERS);
         awaited = rn_wheel_any(&p->wheel, is_awaited, NULL);
@@ -259,7 +259,7 @@ void rn__p_init(struct rn_p *p, uint32_t id)
 
 void rn__timers_forget(void)
 {
-    for (uint32_t i = 0; i < rn__sched.procs_made; i++) {
+    for (uint32_t i = 0; i < rn__procs_made(); i++) {
         struct rn_p *p = &rn__procs[i];
         rn_lock_take(&p->timers_lock, RN_RANK_TIMERS);
         for (struct rn_wheel_entry *e; (e = rn_wheel_expire(&p->wheel, INT64_MAX)) != NULL;)

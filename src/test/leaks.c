@@ -235,7 +235,7 @@ static bool tell_timer(struct rn_wheel_entry *e, void *arg)
 
 static void tell_timers(void)
 {
-    for (uint32_t i = 0; i < rn__sched.procs_made; i++)
+    for (uint32_t i = 0; i < rn__procs_made(); i++)
         rn_wheel_any(&rn__procs[i].wheel, tell_timer, NULL);
 }
 

@@ -74,7 +74,7 @@ static struct rn_g *find(struct rn_m *m)
     struct rn_g *g = rn_runq_pop(&m->p->runq);
     if (g || (g = rn__pop_global(m->p)) != NULL)
         return g;
-    for (uint32_t i = 0; i < rn__sched.procs_made; i++)
+    for (uint32_t i = 0; i < rn__procs_made(); i++)
         if (&rn__procs[i] != m->p && rn_runq_steal_from(&rn__procs[i].runq, &m->p->runq))
             return rn_runq_pop(&m->p->runq);
     return NULL;

@@ -110,7 +110,7 @@ static void worker(void)
 {
     struct rn_m *m = rn__m();
     while (!rn_load_acquire(&over)) {
-        for (uint32_t i = 0; i < rn__sched.procs_made; i++)
+        for (uint32_t i = 0; i < rn__procs_made(); i++)
             if (rn_load_relaxed(&rn__procs[i].timers_next) <= rn__choose_now())
                 rn__timers_run(m, &rn__procs[i], rn__choose_now());
         if (rn_load_acquire(&over))
