@@ -215,7 +215,7 @@ void rn__test_blame(const struct rn_test *t, struct rn_result *r, const char *wh
 
 static bool contains(const struct rn_text *t, const char *what)
 {
-    return *what == 0 || memmem(t->at, t->len, what, strlen(what));
+    return *what == 0 || (t->len && memmem(t->at, t->len, what, strlen(what)));
 }
 
 /* The line with which the runtime says what the test died of. */
