@@ -107,9 +107,13 @@ static void read_deps(const char *path, struct list *deps)
 
 static bool finish_job(struct job *job, const struct toolchain *t, struct list *deps)
 {
-    bool ok = wait_for(job->pid) == 0;
+    int status = wait_for(job->pid);
+    bool ok = status == 0;
     char *messages = read_file(job->messages, NULL);
     diagnose(messages ? messages : "", t->include);
+    if (!ok && (!messages || !*messages))
+        say("%s: the compiler ended with status %d and said nothing; is there room in %s?", job->source, status,
+            dir_name(dir_name(job->messages)));
     read_deps(job->deps, deps);
     return ok;
 }

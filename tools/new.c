@@ -96,6 +96,16 @@ static char *fill_in(const char *contents, const char *name)
     return text("%s%s", all, contents);
 }
 
+/* Takes back what was made: the first n files, and the directory if nothing else is there. */
+_Noreturn static void give_up(const char *dir, size_t n, bool own, int err)
+{
+    for (size_t i = 0; i < n; i++)
+        unlink(text("%s/%s", dir, files[i].name));
+    if (own)
+        rmdir(dir);
+    die(STATUS_FAILED, "new: can't write %s/%s: %s; nothing was left behind", dir, files[n].name, strerror(err));
+}
+
 int command_new(int argc, char **argv)
 {
     if (argc == 2 && argv[1][0] == '-')
@@ -107,13 +117,14 @@ int command_new(int argc, char **argv)
     for (size_t i = 0; i < sizeof files / sizeof *files; i++)
         if (access(text("%s/%s", dir, files[i].name), F_OK) == 0)
             die(STATUS_FAILED, "new: %s/%s exists already; nothing was changed", dir, files[i].name);
+    bool own = access(dir, F_OK) < 0;
     if (make_dirs(dir) < 0)
         die(STATUS_FAILED, "new: can't make %s: %s", dir, strerror(errno));
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
         char *path = text("%s/%s", dir, files[i].name);
         char *contents = fill_in(files[i].contents, name);
         if (write_file(path, contents, strlen(contents), 0666) < 0)
-            die(STATUS_FAILED, "new: can't write %s: %s", path, strerror(errno));
+            give_up(dir, i, own, errno);
     }
     printf("%s is ready: cd %s && runnel run main.c squares.c 3 4 && runnel test\n", name, dir);
     return STATUS_OK;

@@ -54,6 +54,8 @@ static int take_options(int argc, char **argv, int i, struct options *o)
             o->out = argv[++i];
         else if (o->can_name && strncmp(argv[i], "-o", 2) == 0 && argv[i][2])
             o->out = argv[i] + 2;
+        else if (o->can_name && strcmp(argv[i], "-o") == 0)
+            die(STATUS_USAGE, "%s: -o needs a value (see: runnel help %s)", o->command, o->command);
         else if (!take_compiler_flag(argc, argv, &i, o->command, &o->flags))
             die(STATUS_USAGE, "%s: unknown option %s (see: runnel help %s)", o->command, argv[i], o->command);
     }

@@ -41,9 +41,18 @@
 /* A name that no other expansion in the file has. */
 #define RN_UNIQUE(prefix) RN_CAT(prefix, __COUNTER__)
 
+/* Before a statement expression whose value may be left unused: keeps gcc's -Wpedantic quiet.  clang would then warn of
+ * the value, and has its own way below. */
+#ifdef __clang__
+#define RN__EXTENSION
+#else
+#define RN__EXTENSION __extension__
+#endif
+
 #ifdef __clang__
 /* go(f) leaves out what a macro's "..." stands for, in the programs themselves: -Wpedantic has no other way. */
 #pragma clang diagnostic ignored "-Wgnu-zero-variadic-macro-arguments"
+#pragma clang diagnostic ignored "-Wgnu-statement-expression"
 #endif
 
 RN_EXTERN_C_BEGIN

@@ -81,7 +81,7 @@ struct rn_chan_of;
     })
 /* Receives: waits for a value.  From a closed and drained channel: the zero value, at once. */
 #define rn_chan_recv(c)                   \
-    __extension__({                       \
+    RN__EXTENSION({                       \
         RN__MAY_RECV(c);                  \
         RN_ELEM(c) rn_v_;                 \
         rn__chan_recv(RN__CH(c), &rn_v_); \

@@ -79,7 +79,7 @@ static inline struct rn_map_key rn__map_key(char *text)
 #define RN__MAP_VALUE(v) ((void *)(uintptr_t)(v))
 /* Stores what a function brought into *p, of any type that fits. */
 #define RN__MAP_GET(p, call)                         \
-    __extension__({                                  \
+    RN__EXTENSION({                                  \
         void *rn_got_ = NULL;                        \
         bool rn_ok_ = (call);                        \
         *(p) = (__typeof__(*(p)))(uintptr_t)rn_got_; \

@@ -62,7 +62,7 @@ RN_PUBLIC void rn__once_end(rn_once *o);
 /* once_value(&v, f, args…): what the one call of f(args…) returned.  When f panicked, every later
  * call panics with the same text. */
 #define rn_once_value_get(v, f, ...)                                             \
-    __extension__({                                                              \
+    RN__EXTENSION({                                                              \
         __typeof__(v) rn_value_ = (v);                                           \
         if (rn__once_first(&rn_value_->rn_call)) {                               \
             RN__AT_END(rn_ended_, rn__once_end, &rn_value_->rn_call);            \

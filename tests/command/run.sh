@@ -144,6 +144,9 @@ no_compiler() {
     one_line 127 "no C compiler is installed" env PATH="$work/empty" "$command" run plain.c &&
         one_line 127 "no-such-cc" env CC=no-such-cc "$command" run plain.c
 }
+silent_compiler() {
+    CC=false one_line 1 "plain.c: the compiler ended with status 1 and said nothing" "$RUNNEL" run plain.c
+}
 build_makes_a_program() {
     "$RUNNEL" build -o prog plain.c && [ "$(./prog)" = plain ] && "$RUNNEL" build hello.c && says 1 "hello x" ./hello x
 }
@@ -257,6 +260,8 @@ check "flags decide as well" flags_are_part_of_the_key
 check "four at the same time" at_the_same_time
 check "CC=clang" sh -c 'command -v clang >/dev/null || exit 0; [ "$(CC=clang "$0" run plain.c)" = plain ]' "$RUNNEL"
 check "build makes a program" build_makes_a_program
+check "a compiler that fails without a word (no room, say)" silent_compiler
+check "-o without a value" one_line 2 "-o needs a value" "$RUNNEL" build plain.c -o
 check "errors in macros are readable" readable_errors
 check "wrong programs are told what is wrong" wrong_programs
 check "the header that is missing is named" missing_header
