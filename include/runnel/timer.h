@@ -45,7 +45,8 @@ typedef struct rn_ticker {
 
 /* ---- timers -------------------------------------------------------------------------------------- */
 
-/* Sets t, whatever it held, to send the time on its channel once, d from now (d <= 0: now). */
+/* Sets t to send the time on its channel once, d from now (d <= 0: now).  t is fresh memory, or destroyed; one that is in
+ * use is for rn_timer_reset. */
 RN_PUBLIC void rn_timer_init(rn_timer *t, rn_duration d);
 /* Stops t.  Nobody may be waiting on its channel (panics), nor use it afterwards. */
 RN_PUBLIC void rn_timer_destroy(rn_timer *t);
@@ -65,7 +66,7 @@ RN_PUBLIC bool rn_timer_stop(rn_timer *t);
 RN_PUBLIC bool rn_timer_reset(rn_timer *t, rn_duration d);
 
 /* rn_after_func(t, d, f, arg): d from now f(arg) runs in its own goroutine; arg is a pointer or an
- * integer.  t, whatever it held, can stop and reset that; rn_timer_destroy(t) when no longer needed,
+ * integer.  t, fresh memory or destroyed, can stop and reset that; rn_timer_destroy(t) when no longer needed,
  * which f itself may do.  t == NULL: it can't be stopped, and nothing need be kept (panics when there is no
  * memory).  A pending one holds back the deadlock report. */
 #define rn_after_func(t, d, f, arg) \
