@@ -34,7 +34,7 @@ struct rn_leaks_answer {
 
 /* Who waits for a lock whose holder is itself, or has ended, may wait for another to let it go, though nobody has yet: so
  * long, reachability decides, and nothing is said. */
-#define RN_LOCK_PATIENCE (5 * RN_SECOND)
+#define RN_LOCK_PATIENCE RN_SECOND
 
 /* Whether nobody who can still run could let go of the lock that the caller, which is a goroutine, holds and is about to
  * wait for.  False too when that can't be told. */

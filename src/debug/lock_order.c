@@ -425,7 +425,7 @@ static struct trace here(void)
 
 static const char twice[] = "a goroutine takes a lock that it holds already, and waits for itself";
 static const char lasting[] =
-    "a goroutine has waited for seconds for a lock that it holds itself: unless another lets it go, "
+    "a goroutine has waited for a second for a lock that it holds itself: unless another lets it go, "
     "it waits for ever";
 static const char read_twice[] =
     "a goroutine takes a read lock twice: a writer between the two makes it wait for itself";

@@ -9,11 +9,23 @@ enum {
     SPIN_PAUSES = 40,     /* between two looks */
 };
 
+/* Timers have woken many here, who are to run before more fire. */
+static bool woken_wait(struct rn_p *p)
+{
+#ifdef RN_FIBER_TSAN
+    enum { SWITCHES = 2 }; /* for each, there and back */
+#else
+    enum { SWITCHES = 1 };
+#endif
+    /* relaxed: only the owner writes it. */
+    return rn_load_relaxed(&p->tick) - p->timers_tick < SWITCHES * RN_TIMERS_WAKE && rn__p_has_work(p);
+}
+
 static struct rn_g *after_timers(struct rn_m *m, struct rn_p *timers)
 {
     /* relaxed: a hint; the lock decides. */
     rn_time next = rn_load_relaxed(&timers->timers_next);
-    if (next == INT64_MAX)
+    if (next == INT64_MAX || (__builtin_expect(m->p->timers_woke_many, 0) && woken_wait(m->p)))
         return NULL;
     rn_time now = rn__choose_now();
     if (next > now || !rn__timers_run(m, timers, now))

@@ -21,6 +21,7 @@
 #include "sched/sched.h"
 
 enum { RN_PROCS_MAX = 256, RN_WORKERS_MAX = 10000, RN_STACK_DEFAULT = 64 << 10, RN_MAIN_STACK = 8 << 20 };
+enum { RN_TIMERS_WAKE = 64 };                     /* timers.c */
 enum { RN_CHUNK = 256, RN_CHUNKS_MAX = 1 << 16 }; /* goroutine records in a chunk; 16 M goroutines */
 
 struct rn_p {
@@ -47,6 +48,8 @@ struct rn_p {
     rn_lock timers_lock; /* guards wheel */
     struct rn_wheel wheel;
     rn_atomic(int64_t) timers_next; /* any: a moment not after the first deadline */
+    uint32_t timers_tick;           /* when its worker last let timers fire, */
+    bool timers_woke_many;          /* and whether these have woken all that may be woken at one look */
     struct rn_p *idle_link;
 
     /* the monitor's notes */

@@ -11,8 +11,8 @@
  * monitor, when p's goroutine computes for long.  While no run is under way: the plain threads that wait.
  *
  * Once 64 were woken at one look these run before more fire: ten million timers that are due together, each with a
- * goroutine of its own to start, would take 44 GB if all were started first.  A worker comes back to look after 64
- * resumptions at the latest, so that those whom timers wake still run before others. */
+ * goroutine of its own to start, would take 44 GB if all were started first.  A worker looks again after 64
+ * resumptions, or when it has nothing else, so that those whom timers wake still run before others. */
 #include "sched/rt.h"
 #include "sched/choice.h"
 #include <string.h>
@@ -135,7 +135,7 @@ static uint32_t fire_in_some_order(struct rn_p *p, rn_time now, struct rn_ready_
 /* Fires what is due, until it has woken WAKE; true when there may be more that is due. */
 static bool fire_some(struct rn_p *p, rn_time now, struct rn_ready_list *wake, uint32_t *fired)
 {
-    enum { BATCH = 128, WAKE = 64 }; /* fired under one hold of the lock */
+    enum { BATCH = 128, WAKE = RN_TIMERS_WAKE }; /* fired under one hold of the lock */
     struct rn_wheel_entry *e = NULL;
     uint32_t n = 0;
     while (n < BATCH && wake->n < WAKE && (e = rn_wheel_expire(&p->wheel, now)) != NULL) {
@@ -162,6 +162,10 @@ uint32_t rn__timers_run(struct rn_m *m, struct rn_p *p, rn_time now)
         publish_next(p);
         rn_lock_release(&p->timers_lock);
     } while (more);
+    if (m->p) {
+        m->p->timers_woke_many = wake.n >= RN_TIMERS_WAKE;
+        m->p->timers_tick = rn_load_relaxed(&m->p->tick); /* relaxed: only the owner writes it */
+    }
     if (wake.first)
         rn__queue_list(m, &wake);
     return fired;

@@ -198,10 +198,10 @@ static void take_from(long *sum, long n)
 /* (gcc 12 dies of such an expression as the static chain of a call.) */
 TEST(function_chosen_by_a_condition)
 {
-    long sum = 0;
+    long sum = 0, alone[4] = {0};
     for (int i = 0; i < 4; i++) {
         rn_waitgroup wg = {0};
-        go(i % 2 ? take_from : add_to, &sum, 0);
+        go(i % 2 ? take_from : add_to, &alone[i], 1);
         wg_go(&wg, i % 2 ? take_from : add_to, &sum, i + 10);
         wg_wait(&wg);
     }
