@@ -30,7 +30,7 @@ static void check_count(const struct peer_server *s, struct before before)
     for (int i = 0; i < 20000 && rn_num_goroutines() > before.goroutines; i++)
         rn_sleep(RN_MILLISECOND);
     CHECK_EQ(rn_num_goroutines(), before.goroutines);
-    CHECK_EQ(open_descriptors(), before.descriptors);
+    CHECK(open_descriptors() <= before.descriptors); /* the runtime may have had one of /proc open then */
 }
 
 /* ---- clients of plain sockets ---- */
