@@ -407,38 +407,6 @@ static void on_request(void)
     rn_os_futex_wake(&rn__sched.monitor_word, 1);
 }
 
-enum { SOME = 32 };
-
-/* Ids of those found, in their order; how many there are in all.  Nothing else is kept: a pointer to what they wait for would
- * be a way to it. */
-static __attribute__((noinline)) int find_ids(uint64_t ids[SOME])
-{
-    rn_leak found[SOME] = {{0}};
-    int n = rn_debug_find_leaks(found, SOME);
-    for (int i = 0; i < SOME; i++)
-        ids[i] = i < n ? found[i].goroutine : 0;
-    explicit_bzero(found, sizeof found);
-    return n;
-}
-
-/* While others run there are moments, seen in 2 of 100 answers about trees of goroutines, in which nobody seems to have what
- * one of them waits for.  A leak lasts: it is there a little later as well. */
-static int find_lasting(void)
-{
-    enum { LATER = 2 }; /* ms */
-    uint64_t before[SOME], now[SOME];
-    int n = find_ids(before);
-    if (n <= 0)
-        return n;
-    rn_os_nap(LATER * RN_MILLISECOND);
-    n = find_ids(now);
-    for (int i = 0; n > 0 && i < SOME && now[i]; i++)
-        for (int k = 0; k < SOME; k++)
-            if (before[k] == now[i])
-                return n;
-    return n < 0 ? n : 0;
-}
-
 /* By the monitor. */
 static rn_time answer_request(void)
 {
@@ -446,9 +414,7 @@ static rn_time answer_request(void)
     rn_time again = rn__lock_order_look();
     if (!rn_load_relaxed(&requested) || !rn_xchg_acquire(&requested, 0)) /* pairs with the release in on_request */
         return again;
-    int n = find_lasting();
-    if (n > 0)
-        n = rn_debug_leaks();
+    int n = rn_debug_leaks();
     if (n <= 0)
         rn_os_write_stderr(n ? unknown : none, n ? sizeof unknown - 1 : sizeof none - 1);
     return again;

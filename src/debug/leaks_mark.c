@@ -13,7 +13,10 @@
  *
  * Stacks, the runtime's records and the slots of contexts are special memory: a stack is scanned from its saved stack
  * pointer only, a waiter record in a queue is no way to its goroutine's stack, and a context is reached by its handle
- * only (from then on also all that is below it).
+ * only (from then on also all that is below it), or by the address that who cancels it has.
+ *
+ * The world is stopped between any two instructions.  docs/design/leaks.md goes through the states of a goroutine, and says
+ * why it, and what it knows, is seen to be live in each.
  */
 #define _GNU_SOURCE 1
 #include "debug/leaks.h"
@@ -41,6 +44,7 @@ static struct {
     struct one *all; /* sorted by stack_lo */
     size_t n, room;
     uint8_t *slots; /* a bit per context slot: somebody can cancel it, or it will end by itself */
+    uint8_t *held;  /* another: somebody has its address */
     size_t slots_n;
 } marks;
 
@@ -60,19 +64,11 @@ static bool is_open(const struct rn_waiter *w, uintptr_t lo, uintptr_t hi)
     return claim % 4 == 0 && claim >= lo && claim < hi && rn_load_relaxed(w->claim) == 0;
 }
 
-/* The waiter in its record, when it waits there; NULL. */
-static const struct rn_waiter *own_waiter(const struct rn_g *g)
-{
-    return g->waits == &g->wait && is_open(&g->wait, 0, 0) ? &g->wait : NULL;
-}
-
-/* Other waiters are on the stack of the one who waits; they are told from other words by their owner and their state. */
+/* Waiters are on the stack of the one who waits; they are told from other words by their owner and their state. */
 static void each_waiter(const struct rn_g *g, uintptr_t lo, uintptr_t hi,
                         void (*f)(const struct rn_waiter *w, void *arg), void *arg)
 {
     uintptr_t at = (lo + 7) & ~(uintptr_t)7;
-    if (own_waiter(g))
-        f(&g->wait, arg);
     for (; at + sizeof(struct rn_waiter) <= hi; at += 8) {
         const struct rn_waiter *w = (const struct rn_waiter *)at; /* NOLINT(performance-no-int-to-ptr) */
         if (w->g == g && is_open(w, lo, hi))
@@ -108,6 +104,17 @@ static bool may_be_stuck(enum rn_wait why)
            why != RN_WAIT_EXTERNAL;
 }
 
+/* One of those whom it waits for has taken it out of the queue, or claimed it, and has it in hands: it will run, though the
+ * other queues still hold it.  relaxed: the world is stopped. */
+static bool is_taken(const struct rn_g *g)
+{
+    const struct rn_waiter *w = g->waits;
+    for (int i = 0; w && i <= WAKES; i++, w = w->also)
+        if (!w->queued || (w->claim && rn_load_relaxed(w->claim) != 0))
+            return true;
+    return false;
+}
+
 /* relaxed, all: the world is stopped. */
 static void judge(struct one *o)
 {
@@ -125,6 +132,9 @@ static void judge(struct one *o)
         o->live = 0;
         return;
     }
+    /* Its own timer wakes it; while that is moved or fires, it is in no wheel. */
+    if ((g->flags & RN_G_TIMED) || is_taken(g))
+        return;
     each_waiter(g, o->lo, o->hi, add_wake, o);
     if (may_be_stuck(why) && o->n > 0 && o->n <= WAKES) {
         o->live = 0;
@@ -167,6 +177,20 @@ static struct one *owner_of_stack(uintptr_t address)
     return &marks.all[lo];
 }
 
+static void is_within(const void *start, size_t bytes, void *arg)
+{
+    uintptr_t *address = arg, lo = (uintptr_t)start;
+    if (*address >= lo && *address < lo + bytes)
+        *address = 0;
+}
+
+/* Somebody's, or that of one who has ended and whose thread is about to leave it. */
+static bool is_on_stacks(uintptr_t sp)
+{
+    rn__stacks_each(is_within, &sp);
+    return sp == 0;
+}
+
 static void scan_stack(struct one *o)
 {
     if (o->scanned)
@@ -200,10 +224,6 @@ static void make_live(struct one *o)
     rn__mem_word((uintptr_t)g->owner);
     rn__mem_word((uintptr_t)g->panic);
     rn__mem_word((uintptr_t)g->last_panic);
-    if (own_waiter(g)) {
-        rn__mem_word((uintptr_t)g->wait.of);
-        rn__mem_word((uintptr_t)g->wait.elem);
-    }
 }
 
 static void add_one(struct rn_g *g, void *arg)
@@ -295,6 +315,34 @@ static void mark_slot(struct rn_ctx *c)
         if (!next)
             return;
         c = rn_container(next, struct rn_ctx, sibling);
+    }
+}
+
+static struct rn_ctx *slot_at(size_t i)
+{
+    char *chunk = rn_load_relaxed(&rn__done_chunk[i >> RN_DONE_CHUNK_BITS]); /* relaxed: the world is stopped */
+    return (struct rn_ctx *)(void *)(chunk + (i & ((1u << RN_DONE_CHUNK_BITS) - 1)) * RN_DONE_SLOT);
+}
+
+/* A slot in somebody's hands: who cancels has its address, no handle, and has taken it, and those behind it in a list of his
+ * own, out of where others find them.  So have who fires or moves a timer and the goroutine that runs an after_func. */
+static void met_slot(uintptr_t word, void *arg)
+{
+    (void)arg;
+    for (size_t i = 0; i < marks.slots_n; i += 1u << RN_DONE_CHUNK_BITS) {
+        uintptr_t chunk = (uintptr_t)slot_at(i);
+        if (word - chunk >= (uintptr_t)RN_DONE_SLOT << RN_DONE_CHUNK_BITS)
+            continue;
+        struct rn_ctx *c = slot_at(i + (word - chunk) / RN_DONE_SLOT);
+        if (c->done.refs == 0 || (marks.held[c->done.index / 8] >> (c->done.index % 8) & 1))
+            return;
+        marks.held[c->done.index / 8] |= (uint8_t)(1 << (c->done.index % 8));
+        mark_slot(c);
+        if (!c->linked)
+            rn__mem_later((uintptr_t)&c->sibling, (uintptr_t)(&c->sibling + 1));
+        if (c->timed)
+            rn__mem_later((uintptr_t)&c->timer.wheel, (uintptr_t)(&c->timer.wheel + 1));
+        return;
     }
 }
 
@@ -419,7 +467,7 @@ static const struct rn_m *worker_of(int tid)
 static bool sleeps(const struct rn_os_stopped *t)
 {
     const struct rn_m *m = worker_of(t->tid);
-    return m && m->joinable && is_asleep(m) && !owner_of_stack(t->sp);
+    return m && m->joinable && is_asleep(m) && !is_on_stacks(t->sp);
 }
 
 /* Where a thread's own stack is in use from; 0: it has nothing of the program's.  The first worker's stack begins
@@ -430,7 +478,7 @@ static uintptr_t thread_from(const struct rn_os_stopped *t)
     const struct rn_m *m = worker_of(t->tid);
     if (sleeps(t))
         return 0;
-    if (!owner_of_stack(t->sp))
+    if (!is_on_stacks(t->sp))
         return t->sp - RED_ZONE;
     return m && !m->joinable ? (uintptr_t)m->g0.sp : 0;
 }
@@ -468,31 +516,22 @@ static void scan_thread(const struct rn_os_stopped *t)
         rn__mem_word(t->regs[i]);
 }
 
-/* Will the wait that this entry is part of end by it? */
 static bool note_timer(struct rn_wheel_entry *e, void *arg)
 {
     (void)arg;
-    uintptr_t at = (uintptr_t)rn_container(e, struct rn_timer_entry, wheel);
-    struct one *o = owner_of_stack(at);
-    if (o && at >= o->lo && at + sizeof(struct rn_timeout) <= o->hi && ((struct rn_timeout *)at)->w.g == o->g)
-        make_live(o);
-    else
-        rn__mem_word(at);
+    rn__mem_word((uintptr_t)rn_container(e, struct rn_timer_entry, wheel));
     return false;
 }
 
-static bool note_slot_timer(struct rn_wheel_entry *e, void *arg)
+/* Those that will end by themselves: not only those whose timer a wheel has just now. */
+static void note_deadlines(void)
 {
-    (void)arg;
-    uintptr_t at = (uintptr_t)rn_container(e, struct rn_timer_entry, wheel);
-    for (uint32_t c = 0; c < marks.slots_n >> RN_DONE_CHUNK_BITS; c++) {
-        uintptr_t chunk = (uintptr_t)rn_load_relaxed(&rn__done_chunk[c]); /* relaxed: the world is stopped */
-        if (chunk && at >= chunk && at < chunk + ((uintptr_t)RN_DONE_SLOT << RN_DONE_CHUNK_BITS)) {
-            mark_slot((struct rn_ctx *)(chunk + (at - chunk) / RN_DONE_SLOT * RN_DONE_SLOT));
-            return false;
-        }
+    for (size_t i = 1; i < marks.slots_n; i++) {
+        struct rn_ctx *c = slot_at(i);
+        /* relaxed: the world is stopped. */
+        if (c->done.refs > 0 && c->timed && rn_load_relaxed(&c->timer.p))
+            mark_slot(c);
     }
-    return note_timer(e, NULL);
 }
 
 static bool scan_all_roots(void)
@@ -503,7 +542,8 @@ static bool scan_all_roots(void)
         if (job->threads[i].sp)
             scan_thread(&job->threads[i]);
     for (uint32_t i = 0; i < rn__procs_made(); i++)
-        rn_wheel_any(&rn__procs[i].wheel, note_slot_timer, NULL);
+        rn_wheel_any(&rn__procs[i].wheel, note_timer, NULL);
+    note_deadlines();
     for (size_t i = 0; i < marks.n; i++)
         if (marks.all[i].live)
             make_live(&marks.all[i]);
@@ -531,7 +571,7 @@ static void add_thread_stack(const struct rn_os_mapping *m, void *arg)
 {
     const struct rn_os_stopped *t = arg;
     const struct rn_m *worker = worker_of(t->tid);
-    uintptr_t from = owner_of_stack(t->sp) ? worker ? (uintptr_t)worker->g0.sp : 0 : t->sp;
+    uintptr_t from = is_on_stacks(t->sp) ? worker ? (uintptr_t)worker->g0.sp : 0 : t->sp;
     if (from >= m->start && from < m->end)
         add_special(m->start, thread_to(t, from, m->end), NULL);
 }
@@ -550,7 +590,7 @@ static bool describe_specials(void)
         uintptr_t chunk = (uintptr_t)rn_load_relaxed(&rn__done_chunk[c]); /* relaxed: the world is stopped */
         if (!chunk)
             break;
-        add_special(chunk, chunk + ((uintptr_t)RN_DONE_SLOT << RN_DONE_CHUNK_BITS), NULL);
+        add_special(chunk, chunk + ((uintptr_t)RN_DONE_SLOT << RN_DONE_CHUNK_BITS), met_slot);
         marks.slots_n = (size_t)(c + 1) << RN_DONE_CHUNK_BITS;
     }
     rn__lock_order_each(add_stacks, NULL);
@@ -560,7 +600,8 @@ static bool describe_specials(void)
     add_special((uintptr_t)specials, (uintptr_t)(specials + specials_room), NULL);
     add_special((uintptr_t)marks.all, (uintptr_t)(marks.all + marks.room), NULL);
     marks.slots = rn_os_map(marks.slots_n / 8 + 1, rn_os_page);
-    return marks.slots != NULL;
+    marks.held = rn_os_map(marks.slots_n / 8 + 1, rn_os_page);
+    return marks.slots && marks.held;
 }
 
 /* ---- the end of the program ------------------------------------------------------------------------------------ */
@@ -620,7 +661,7 @@ bool rn__leaks_mark(void *arg)
     marks.job = arg;
     struct rn_leaks_answer *answer = marks.job->answer;
     if (!gather() || !describe_specials() ||
-        !rn__mem_build(specials, specials_n, marks.n, marks.job->largest, met_odd, NULL))
+        !rn__mem_build(specials, specials_n, marks.n + 2 * marks.slots_n, marks.job->largest, met_odd, NULL))
         return false;
     if (!nobody_will_run() && (!scan_all_roots() || !find_fixed_point()))
         return false;

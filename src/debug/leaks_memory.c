@@ -220,7 +220,9 @@ static void add_piece(const struct rn_os_mapping *m, uintptr_t start, uintptr_t 
         add_region(rest, end, WHOLE);
     } else if (m->shared) {
         add_region(start, end, WHOLE);
-    } else if (!m->stack) {
+    } else if (m->stack) {
+        add_region(start, end, WHOLE); /* its thread handles a signal on another one */
+    } else {
         add_anonymous(start, end);
     }
 }

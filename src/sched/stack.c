@@ -217,13 +217,15 @@ static bool own_stack(struct rn_g *g, size_t bytes)
     return true;
 }
 
+/* Not its own any more before it is unmapped: whatever is mapped there next is somebody else's. */
 static void own_stack_drop(struct rn_g *g)
 {
-    rn_os_unmap(g->stack_lo - rn_os_page, (size_t)(g->stack_hi - g->stack_lo) + rn_os_page);
+    char *stack = g->stack_lo - rn_os_page, *end = g->stack_hi;
     struct chunk *c = &pool.chunks[g->index / CHUNK];
     g->stack_lo = c->stacks + (g->index % CHUNK) * pool.stack + rn_os_page;
     g->stack_hi = g->stack_lo - rn_os_page + pool.stack;
     g->flags &= (uint8_t)~RN_G_OWN_STACK;
+    rn_os_unmap(stack, (size_t)(end - stack));
 }
 
 static void guard(struct rn_g *g)

@@ -419,3 +419,39 @@ TEST(nobody_is_reported_while_values_change_hands)
     over = true;
     wg_wait(&all);
 }
+
+static void branch(int depth, rn_waitgroup *up)
+{
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    for (int i = 0; depth > 0 && i < 2; i++) {
+        wg_add(&wg, 1);
+        go(branch, depth - 1, &wg);
+    }
+    wg_wait(&wg);
+    wg_done(up);
+}
+
+static void grow(rn_waitgroup *up)
+{
+    while (!over) {
+        rn_waitgroup wg = RN_WAITGROUP_INIT;
+        wg_add(&wg, 1);
+        go(branch, 6, &wg);
+        wg_wait(&wg);
+    }
+    wg_done(up);
+}
+
+/* Goroutines that begin and end: a thread may stand on the stack of one that has ended. */
+TEST(nobody_is_reported_while_trees_fork_and_join)
+{
+    rn_waitgroup all = RN_WAITGROUP_INIT;
+    skip_under_asan();
+    wg_add(&all, 2);
+    go(grow, &all);
+    go(grow, &all);
+    for (int i = 0; i < 4 * ROUNDS; i++)
+        CHECK_EQ(find(NULL, 0), 0);
+    over = true;
+    wg_wait(&all);
+}
