@@ -108,7 +108,7 @@ static int stop_and_look(struct question *q)
     return n;
 }
 
-static bool main_has_ended; /* for good */
+static bool main_has_ended, no_patience; /* for good */
 
 static void look(struct question *q)
 {
@@ -120,6 +120,7 @@ static void look(struct question *q)
     q->job.asker = self && rn__is_goroutine(self) ? self : NULL;
     q->job.asker_sp = q->sp;
     q->job.ended = main_has_ended;
+    q->job.hasty = no_patience;
     q->job.now = rn__now();
     q->job.handlers = rn_os_signal_handlers(rn_os_quit_signal | rn_os_request_signal());
     q->job.largest = LARGEST;
@@ -462,14 +463,31 @@ static int ask_at_the_end(void)
     return n;
 }
 
+/* Who waits for a lock that it holds itself, less than a second by now, and will for ever. */
+static void look_at_locks(void)
+{
+    enum { SOME = 64 };
+    rn_leak found[SOME];
+    if (BLIND || !rn__lock_order_waits())
+        return;
+    settle();
+    int n = rn_debug_find_leaks(found, SOME);
+    for (int i = 0; i < n && i < SOME; i++)
+        rn__lock_order_stays(found[i].goroutine);
+}
+
 static int main_returned(int status)
 {
     const char *wanted = getenv("RUNNEL_LEAKS");
+    bool leaks = wanted && strcmp(wanted, "1") == 0;
+    main_has_ended = rn__main_is_ours;
+    if (rn__hooks.lock_reports && !leaks)
+        look_at_locks();
     if (rn__hooks.lock_reports)
         rn__hooks.lock_reports(); /* the one in progress ends first */
-    if (!wanted || strcmp(wanted, "1") != 0)
+    if (!leaks)
         return status;
-    main_has_ended = rn__main_is_ours;
+    no_patience = rn__main_is_ours;
     int n = ask_at_the_end();
     if (n < 0)
         rn_os_write_stderr("runnel: can't tell what is leaked\n", 34);

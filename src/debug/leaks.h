@@ -13,6 +13,7 @@ struct rn_leaks_job {
     struct rn_g *asker; /* runs; its stack counts from asker_sp.  NULL: a plain thread */
     uintptr_t asker_sp;
     bool ended;        /* the asker is the main goroutine, which has returned, and the process ends with it */
+    bool hasty;        /* with locks that their holders want again there is no patience left */
     const void *wants; /* a lock for which the asker is about to wait; else NULL */
     rn_time now;
     bool handlers;              /* the program's own handlers of signals may still run */

@@ -411,7 +411,7 @@ static bool holders_live(const struct rn_g *waiter, const void *lock, bool *know
     bool only, all = true;
     int n = rn__lock_holders(lock, ids, NULL, &only);
     /* relaxed: the world is stopped. */
-    bool patient = !marks.job->ended && marks.job->now - rn_load_relaxed(&waiter->waiting_since) < RN_LOCK_PATIENCE;
+    bool patient = !marks.job->hasty && marks.job->now - rn_load_relaxed(&waiter->waiting_since) < RN_LOCK_PATIENCE;
     *known = n > 0 && only;
     for (int i = 0; i < n; i++) {
         const struct one *holder = by_id(ids[i]);

@@ -11,9 +11,15 @@
  * Numbers share LOCKS records; an old lock loses its record, and its edges, to a new one.  Full tables lose edges, never
  * make some up.  The tables are mapped, so that the search for leaks can leave them out: they name every lock.
  *
- * A mutex has no owner: who locks what it holds waits for itself, unless another lets it go.  So that is said at once only
- * when nobody who can still run could (the search for leaks knows), and else when it has lasted; see RN_LOCK_PATIENCE.  A
- * read lock taken twice is reported when both were let go by the one who took them.
+ * A mutex has no owner: who locks what it holds waits for itself, unless another lets it go, which is legal.  What is known
+ * decides when that is said:
+ *  - nobody who can still run could let it go (the search for leaks knows): at once, and the program ends;
+ *  - the lock was let go by its holder before, or others that were taken at the same place were, and none by
+ *    anybody else (is_usual): at once;
+ *  - another let it go once: never;
+ *  - it is the first time, and somebody might: when it has lasted; see RN_LOCK_PATIENCE.
+ * A read lock taken twice is reported when both were let go by the one who took them; at once when that is usual, or a
+ * writer waits between the two, which counts like the above.
  *
  * `tables` guards everything; it is a leaf, and nothing is printed under it.
  *
@@ -35,7 +41,7 @@
 #include <string.h>
 
 enum { LOCKS = 1 << 16, HOLDS = 1 << 15, EDGES = 1 << 14, OWNERS = 1 << 12, TWICE = 128 };
-enum { FRAMES = 10, GATES = 6, LONGEST = 6, OFTEN = 3, STACK = 1 << 20, STEPS = 20000, TOLD = 256 };
+enum { PLACES = 1 << 12, FRAMES = 10, GATES = 6, LONGEST = 6, OFTEN = 3, STACK = 1 << 20, STEPS = 20000, TOLD = 256 };
 
 struct trace {
     void *pc[FRAMES];
@@ -54,6 +60,8 @@ struct record {
     uint32_t holds, edges;
     uint64_t writer; /* who went for it to write, ever; 0: nobody; SEVERAL */
     bool handed;     /* let go by another than its holder, once */
+    bool usual;      /* let go by its holder, once */
+    uint64_t wants;  /* who went for it to write, the last, and has not got it; 0: nobody */
 };
 #define SEVERAL UINT64_MAX
 
@@ -76,11 +84,18 @@ struct edge {
     struct trace from_at, to_at;
 };
 
+/* Where locks are taken: by the call and its caller's, or those two. */
+struct place {
+    uint64_t key; /* 0: free */
+    bool handed, usual;
+};
+
 struct tables {
     struct record locks[LOCKS];
     struct hold holds[HOLDS]; /* 0 is none; so with the edges */
     struct edge edges[EDGES];
-    uint32_t owners[OWNERS]; /* the first hold, by the owner's id */
+    struct place places[PLACES]; /* one that finds its place taken is not known */
+    uint32_t owners[OWNERS];     /* the first hold, by the owner's id */
     uint32_t free_hold, next_hold, free_edge, next_edge;
     uint32_t number;
     uint64_t told[TOLD]; /* cycles, by their places */
@@ -161,6 +176,13 @@ static void add_hold(struct record *r, const struct owner *who, bool read, const
     r->holds = *first = i;
 }
 
+static void wants_no_more(struct hold *h)
+{
+    if (h->again)
+        rn_sub_relaxed(&again_n, 1); /* relaxed: a hint for rn__lock_order_look */
+    h->again = 0;
+}
+
 static void remove_hold(struct record *r, const struct hold *h)
 {
     uint32_t i = (uint32_t)(h - t->holds), *p = &r->holds;
@@ -170,11 +192,41 @@ static void remove_hold(struct record *r, const struct hold *h)
     for (p = owners_holds(h->owner.id); *p != i;)
         p = &t->holds[*p].of_owner;
     *p = h->of_owner;
-    if (h->again)
-        rn_sub_relaxed(&again_n, 1); /* relaxed: a hint for rn__lock_order_look */
-    t->holds[i].again = 0;
+    wants_no_more(&t->holds[i]);
     t->holds[i].of_lock = t->free_hold;
     t->free_hold = i;
+}
+
+static struct place *place_of(const struct trace *at)
+{
+    enum { OURS = 3, THEIRS = 2 }; /* frames */
+    uint64_t key = 0;
+    for (int i = 0; i < at->n && i < OURS + THEIRS; i++)
+        key = (key + (uintptr_t)at->pc[i]) * 0x9e3779b97f4a7c15u;
+    key |= 1;
+    struct place *p = &t->places[key >> 32 & (PLACES - 1)];
+    if (!p->key)
+        p->key = key;
+    return p->key == key ? p : NULL;
+}
+
+/* h is let go, by its owner or by another. */
+static void note_end(struct record *r, const struct hold *h, bool by_owner)
+{
+    struct place *p = place_of(&h->at);
+    r->usual |= by_owner;
+    r->handed |= !by_owner;
+    if (p) {
+        p->usual |= by_owner;
+        p->handed |= !by_owner;
+    }
+}
+
+/* Nothing speaks for its being a signal that another gives, and its past speaks against. */
+static bool is_usual(const struct record *r, const struct hold *h)
+{
+    const struct place *p = place_of(&h->at);
+    return !r->handed && !(p && p->handed) && (r->usual || (p && p->usual));
 }
 
 /* ---- the graph --------------------------------------------------------------------------------------- */
@@ -424,9 +476,12 @@ static struct trace here(void)
 }
 
 static const char twice[] = "a goroutine takes a lock that it holds already, and waits for itself";
+static const char as_never[] =
+    "a goroutine takes a lock that it holds already, and waits for itself: it was always the holder who let it go";
 static const char lasting[] =
     "a goroutine has waited for a second for a lock that it holds itself: unless another lets it go, "
     "it waits for ever";
+static const char at_the_end[] = "when main has returned a goroutine waits for a lock that it holds itself";
 static const char read_twice[] =
     "a goroutine takes a read lock twice: a writer between the two makes it wait for itself";
 
@@ -440,26 +495,32 @@ static bool may_search(uint64_t sum)
     return false;
 }
 
-/* The caller holds it already (h).  True: that may be all that there is to it, and is to be looked into. */
-static bool wants_again(const struct record *r, struct hold *h, int how, const struct trace *at, struct told *w)
+/* The caller holds it already (h).  What is to be done about it: nothing, to look into it, or to say so. */
+enum again { SILENCE, SEARCH, SAY };
+
+static enum again wants_again(const struct record *r, struct hold *h, int how, const struct trace *at, struct told *w)
 {
-    bool read = how & RN_LOCK_READ;
-    if (r->handed || (how & RN_LOCK_TIMED) || (h->read && read)) /* somebody else may let it go; or it ends by itself */
-        return false;
+    bool read = how & RN_LOCK_READ, both_read = h->read && read;
+    if (r->handed || (how & RN_LOCK_TIMED) || (both_read && (!r->wants || r->wants == h->owner.id)))
+        return SILENCE; /* somebody else may let it go; or it ends by itself; or it does not wait */
     if (!h->again)
-        rn_add_relaxed(&again_n, 1); /* relaxed: as in remove_hold */
+        rn_add_relaxed(&again_n, 1); /* relaxed: as in wants_no_more */
     h->again = rn__now();
     h->again_at = *at;
     h->again_reads = read;
-    if (!may_search(sum_of(at)))
-        return false;
+    bool usual = is_usual(r, h) && is_new(sum_of(at));
+    bool search = !both_read && may_search(sum_of(at)); /* a writer on its way to its wait may yet come second */
     copy_twice(w, h, r->lock, read, at);
-    w->what = twice;
-    return true;
+    w->what = both_read ? read_twice : as_never;
+    w->n = usual;
+    h->told |= usual;
+    return search ? SEARCH : usual ? SAY : SILENCE;
 }
 
-static void note_writer(struct record *r, uint64_t id)
+static void note_writer(struct record *r, uint64_t id, bool has_it, bool waits)
 {
+    if (has_it ? r->wants == id : waits)
+        r->wants = has_it ? 0 : id;
     r->writer = r->writer && r->writer != id ? SEVERAL : id;
 }
 
@@ -497,7 +558,8 @@ static bool still_holds(rn_atomic(uint32_t) * number, uint64_t id)
 
 static void wanted(const void *lock, rn_atomic(uint32_t) * number, int how)
 {
-    bool read = how & RN_LOCK_READ, again = false;
+    bool read = how & RN_LOCK_READ;
+    enum again again = SILENCE;
     struct owner who = self();
     struct trace at = here();
     struct told w = {0};
@@ -506,7 +568,7 @@ static void wanted(const void *lock, rn_atomic(uint32_t) * number, int how)
     struct record *r = record_of(lock, number);
     struct hold *held = r ? find_hold(r, who.id) : NULL;
     if (r && !read)
-        note_writer(r, who.id);
+        note_writer(r, who.id, false, !(how & RN_LOCK_TIMED));
     if (held)
         again = wants_again(r, held, how, &at, &w);
     else if (r && !read)
@@ -515,12 +577,13 @@ static void wanted(const void *lock, rn_atomic(uint32_t) * number, int how)
         if (t->holds[i].owner.id == who.id && add_edge(&t->holds[i], r, read, &at, &s))
             copy_cycle(&w, &s);
     rn_lock_release(&tables);
-    if (again)
-        again = rn__leaks_nobody_frees(lock) && still_holds(number, who.id);
-    else if (w.n)
-        tell(&w, false);
-    if (again)
+    if (again == SEARCH && rn__leaks_nobody_frees(lock) && still_holds(number, who.id)) {
+        w.n = 1;
+        w.what = twice;
         tell(&w, true);
+    }
+    if (w.n && (again == SILENCE || still_holds(number, who.id)))
+        tell(&w, false);
 }
 
 /* Only who holds what is kept account of, for reports of leaks; what is a leak, they don't decide then. */
@@ -537,7 +600,10 @@ static void taken(const void *lock, rn_atomic(uint32_t) * number, int how)
     struct record *r = record_of(lock, number);
     if (r) {
         if (!(how & RN_LOCK_READ))
-            note_writer(r, who.id);
+            note_writer(r, who.id, true, false);
+        struct hold *before = find_hold(r, who.id); /* of a read lock */
+        if (before)
+            wants_no_more(before);
         add_hold(r, &who, how & RN_LOCK_READ, &at);
     }
     rn_lock_release(&tables);
@@ -572,9 +638,9 @@ static void left(const void *lock, rn_atomic(uint32_t) * number, int how)
     struct record *r = find(rn_load_relaxed(number)); /* relaxed: as in record_of */
     if (r && r->lock == lock && r->holds) {
         const struct hold *h = find_hold(r, id);
-        r->handed |= !h;
         if (h)
             was_read_twice(r, h, &w);
+        note_end(r, h ? h : &t->holds[r->holds], h != NULL);
         remove_hold(r, h ? h : &t->holds[r->holds]);
     }
     rn_lock_release(&tables);
@@ -622,6 +688,29 @@ rn_time rn__lock_order_look(void)
     if (next > now + RN_SECOND) /* others may come meanwhile */
         next = now + RN_SECOND;
     return next;
+}
+
+void rn__lock_order_stays(uint64_t id)
+{
+    struct told w = {0};
+    rn_lock_take(&tables, RN_RANK_STACKS);
+    for (uint32_t i = *owners_holds(id); i && !w.n; i = t->holds[i].of_owner) {
+        struct hold *h = &t->holds[i];
+        const struct record *r = find(h->lock);
+        if (h->owner.id != id || !h->again || h->told || !r)
+            continue;
+        h->told = true;
+        w.what = at_the_end;
+        copy_twice(&w, h, r->lock, h->again_reads, &h->again_at);
+    }
+    rn_lock_release(&tables);
+    if (w.n)
+        tell(&w, false);
+}
+
+bool rn__lock_order_waits(void)
+{
+    return rn_load_relaxed(&again_n) != 0; /* relaxed: a hint */
 }
 
 /* After the report in progress. */

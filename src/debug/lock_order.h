@@ -23,6 +23,10 @@ void rn__lock_order_each(void (*f)(const void *start, size_t bytes, void *arg), 
 /* By the monitor, now and then: says who has waited long for a lock that it holds itself.  Returns when to be called again. */
 rn_time rn__lock_order_look(void);
 
+/* At the end of main: whether somebody waits for a lock that it holds itself, and says so of a goroutine that is never to be woken. */
+bool rn__lock_order_waits(void);
+void rn__lock_order_stays(uint64_t goroutine);
+
 /* Starts to watch, if RUNNEL_LOCKORDER is 1, or who holds what if RUNNEL_LEAKS is; before there are goroutines. */
 void rn__lock_order_start(void);
 

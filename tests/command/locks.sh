@@ -230,6 +230,118 @@ int rn_main(int argc, char **argv)
     return 0;
 }
 END
+cat >again.c <<'END'
+#include <runnel.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct part {
+    rn_mutex m;
+    rn_rwmutex rw;
+};
+
+static void visit(struct part *p, bool again)
+{
+    mutex_lock(&p->m);
+    if (again)
+        mutex_lock(&p->m);
+    mutex_unlock(&p->m);
+}
+
+static void upgrade(struct part *p, bool again)
+{
+    rwmutex_rlock(&p->rw);
+    if (again)
+        rwmutex_lock(&p->rw);
+    rwmutex_runlock(&p->rw);
+}
+
+static void downgrade(struct part *p, bool again)
+{
+    rwmutex_lock(&p->rw);
+    if (again)
+        rwmutex_rlock(&p->rw);
+    rwmutex_unlock(&p->rw);
+}
+
+static void write_it(struct part *p)
+{
+    rwmutex_lock(&p->rw);
+    rwmutex_unlock(&p->rw);
+}
+
+static void read_between(struct part *p, bool again)
+{
+    rwmutex_rlock(&p->rw);
+    if (again) {
+        go(write_it, p);
+        while (rwmutex_try_rlock(&p->rw)) { /* until the writer waits */
+            rwmutex_runlock(&p->rw);
+            rn_yield();
+        }
+        rwmutex_rlock(&p->rw);
+    }
+    rwmutex_runlock(&p->rw);
+}
+
+static struct part *known[2]; /* to all who may yet run */
+
+int rn_main(int argc, char **argv)
+{
+    const char *how = argv[1];
+    void (*f)(struct part *p, bool again) = strcmp(how, "visit") == 0     ? visit
+                                            : strcmp(how, "upgrade") == 0 ? upgrade
+                                            : strcmp(how, "read") == 0    ? read_between
+                                                                          : downgrade;
+    known[0] = calloc(1, sizeof *known[0]);
+    known[1] = argc > 2 ? calloc(1, sizeof *known[1]) : known[0];
+    rn_waitgroup wg = {0};
+    wg_go(&wg, f, known[0], false);
+    wg_wait(&wg);
+    go(f, known[1], true);
+    for (;;)
+        rn_sleep(RN_MILLISECOND);
+}
+END
+cat >brief.c <<'END'
+#include <runnel.h>
+
+static rn_mutex m, more;
+
+static void twice(chan(int) told)
+{
+    mutex_lock(&m);
+    chan_send(told, 1);
+    mutex_lock(&m);
+}
+
+static void signals(chan(int) told)
+{
+    mutex_lock(&more);
+    chan_send(told, 1);
+    mutex_lock(&more); /* main's end comes before it is let go, but it will be */
+}
+
+static void gives(void)
+{
+    for (;;) {
+        rn_sleep(RN_MILLISECOND);
+        if (more.rn_state == 77)
+            mutex_unlock(&more);
+    }
+}
+
+int rn_main(int argc, char **argv)
+{
+    (void)argv;
+    chan(int) told = chan_make(int, 0);
+    go(argc > 1 ? signals : twice, told);
+    if (argc > 1)
+        go(gives);
+    chan_recv(told);
+    return 0;
+}
+END
 "$RUNNEL" test >out 2>&1
 says() {
     grep -E "$1" out || { cat out && false; }
@@ -261,4 +373,28 @@ for setting in RUNNEL_LOCKORDER=1 RUNNEL_LEAKS=1; do
         'held by goroutine [0-9]+, taken in keeps \(.*held.c:[0-9]+\), started by rn_main \(.*held.c:[0-9]+\)'
 done
 check "or how to know" holder RUNNEL_LOCKORDER=0 'RUNNEL_LOCKORDER=1 shows who holds it'
+"$RUNNEL" build again.c -o again && "$RUNNEL" build brief.c -o brief || exit 1
+# The program goes on, with others who might let it go; the first words about it are those of a lock whose past is known.
+at_once() { # TEXT ARGUMENT…
+    text=$1
+    shift
+    RUNNEL_LOCKORDER=1 ./again "$@" >/dev/null 2>again.out &
+    for _ in $(seq 600); do
+        [ -s again.out ] && grep -q 'look first' again.out && break
+        sleep 0.05
+    done
+    kill $! && cat again.out
+    head -n 1 again.out | grep -F "$text"
+}
+itself='a lock that it holds already, and waits for itself: it was always the holder who let it go'
+for how in visit upgrade downgrade; do
+    check "a lock with a past, taken twice ($how), is reported at once" at_once "$itself" $how
+    check "or one that was taken at the same place ($how)" at_once "$itself" $how another
+done
+check "so is a second read lock behind a writer" at_once 'a read lock twice' read
+at_the_end() {
+    RUNNEL_LOCKORDER=1 ./brief "$@" 2>&1 | cat
+}
+check "what has not lasted yet is said at the end" eval "at_the_end | grep 'when main has returned a goroutine waits for a lock that it holds itself'"
+check "not of a signal that may still come" eval "[ -z \"\$(at_the_end signal)\" ]"
 finish
