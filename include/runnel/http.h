@@ -209,7 +209,8 @@ RN_PUBLIC int rn_http_server_make(const rn_http_options *options, rn_http_server
  * when this returns. */
 RN_PUBLIC int rn_http_serve(rn_http_server *s, rn_listener *l);
 /* Stops accepting, closes idle connections, waits until the others have finished their requests (0), or ctx is done:
- * then RN_ECANCELED or RN_ETIMEOUT; http_close ends the rest. */
+ * then RN_ECANCELED or RN_ETIMEOUT; http_close ends the rest.  HTTP/2 clients are told by GOAWAY which requests were taken;
+ * one that does not close then is closed after two seconds, a connection on which nothing has come yet after half a second. */
 RN_PUBLIC int rn_http_shutdown(rn_http_server *s, rn_context *ctx);
 /* Stops accepting and closes every connection at once; waits until their handlers have returned. */
 RN_PUBLIC void rn_http_close(rn_http_server *s);

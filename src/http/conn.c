@@ -98,6 +98,11 @@ void rn__http_conn_write_deadline(struct rn__http_conn *c, size_t n)
     rn_net_set_write_deadline(c->stream.c, rn_time_add(rn_time_add(rn_now(), o->write_timeout), earned));
 }
 
+void rn__http_conn_first_chance(struct rn__http_conn *c)
+{
+    rn__http_conn_read_deadline(c, rn_time_add(rn_now(), RN_SECOND / 2));
+}
+
 char *rn__http_conn_remote(struct rn__http_conn *c, struct rn__http_arena *a)
 {
     rn_addr addr;
@@ -272,11 +277,13 @@ static __attribute__((noinline)) enum outcome serve_arrived(struct rn__http_conn
     enum outcome out;
     do {
         out = read_head(w);
-        if (out == GO_ON && !c->served && begins_http2(w) && !rn__http_server_options(c->server)->no_http2) {
+        /* relaxed, both: its own */
+        if (out == GO_ON && !rn_load_relaxed(&c->served) && begins_http2(w) &&
+            !rn__http_server_options(c->server)->no_http2) {
             rn__http2_serve(c, w->in, w->len, NULL);
             out = END;
         } else if (out == GO_ON) {
-            c->served = true;
+            rn_store_relaxed(&c->served, true);
             out = serve_request(w);
         }
     } while (out == GO_ON && (w->len > 0 || w->ended || more_has_come(w)));
@@ -289,7 +296,7 @@ static __attribute__((noinline)) enum outcome serve_arrived(struct rn__http_conn
 /* The response must arrive before the end does: a connection that is closed with unread bytes is reset, and
  * what was sent may be lost.  So the client is told that nothing follows, and what it still sends is thrown away, for a
  * while. */
-static __attribute__((noinline)) void linger(struct rn__http_conn *c)
+__attribute__((noinline)) void rn__http_conn_linger(struct rn__http_conn *c)
 {
     enum { MOST = 256 << 10 };
     char rest[1024];
@@ -315,11 +322,16 @@ bool rn__http_conn_become(struct rn__http_conn *c, uint32_t from, uint32_t to)
 /* Waits for the first bytes of a request. */
 static bool wait_for_request(struct rn__http_conn *c)
 {
-    if (rn__http_server_draining(c->server))
-        return false;
     if (!c->stream.tls || !rn__tls_pending(c->stream.tls)) {
         rn_time until = rn_time_add(rn_now(), rn__http_server_options(c->server)->idle_timeout);
         rn__http_conn_read_deadline(c, until);
+        /* Behind it: who drains the server says so before it sets a deadline, or closes what is idle. */
+        if (rn__http_server_draining(c->server)) {
+            if (!rn_load_relaxed(&c->served)) /* relaxed: its own */
+                rn__http_conn_first_chance(c);
+            else if (!rn__net_has_come(c->stream.c))
+                return false;
+        }
         if (rn_net_wait_read(c->stream.c) < 0)
             return false;
     }
@@ -341,6 +353,8 @@ static __attribute__((noinline)) enum outcome secure(struct rn__http_conn *c, bo
     if (!t)
         return GO_ON;
     rn_net_set_deadline(c->stream.c, rn_time_add(rn_now(), rn__http_server_options(c->server)->header_timeout));
+    if (rn__http_server_draining(c->server)) /* as in wait_for_request */
+        rn__http_conn_first_chance(c);
     int err = rn_net_wait_read(c->stream.c);
     if (!err)
         err = rn__tls_accept(&c->stream, t, h2);
@@ -373,5 +387,5 @@ void rn__http_conn_main(struct rn__http_conn *c)
             return;
     }
     if (out == LINGER)
-        linger(c);
+        rn__http_conn_linger(c);
 }

@@ -22,7 +22,8 @@ struct rn__http_conn {
     struct rn__http_stream stream;
     struct rn__http_work *work; /* NULL while no request is under way */
     rn_atomic(uint32_t) state;  /* RN__HTTP_IDLE … */
-    bool served;                /* a request was: what begins like HTTP/2 is not */
+    rn_atomic(bool) is_h2;      /* HTTP/2; stays ACTIVE then, and ends by itself when the server drains */
+    rn_atomic(bool) served;     /* a request was: what begins like HTTP/2 is not; its goroutine writes */
     bool broken;                /* the last response is not whole: no goodbye is to make it look so */
 };
 
@@ -63,6 +64,11 @@ void rn__http_server_forget(struct rn__http_conn *c);
 /* What a connection's goroutine runs. */
 void rn__http_conn_main(struct rn__http_conn *c);
 void rn__http_conn_read_deadline(struct rn__http_conn *c, rn_time when);
+enum { RN__HTTP_NOW = 1 }; /* a deadline that has passed */
+/* The server drains, and no request has come yet on this connection: it may be on its way, and is waited for for a moment. */
+void rn__http_conn_first_chance(struct rn__http_conn *c);
+/* Tells the client that nothing follows, and throws away what it still sends, for a while. */
+void rn__http_conn_linger(struct rn__http_conn *c);
 /* Sets the deadline for writing n bytes, by the server's options. */
 void rn__http_conn_write_deadline(struct rn__http_conn *c, size_t n);
 char *rn__http_conn_remote(struct rn__http_conn *c, struct rn__http_arena *a);

@@ -5,7 +5,12 @@
  *
  * Against abuse, beside nghttp2's own limits (floods of PING, SETTINGS, CONTINUATION): a stream that the client has reset
  * counts until its handler has ended (at most twice max_streams at a time), and so many resets in a short time end the
- * connection; a body waits in at most one window per stream; header lists are bounded. */
+ * connection; a body waits in at most one window per stream; header lists are bounded.
+ *
+ * A server that is shut down ends the waiting of every connection's reading goroutine.  With handlers under way that says GOAWAY
+ * and goes on reading; who has ended last ends its waiting again.  Then, as after any fault of the client's, GOAWAY is
+ * said and what still comes is thrown away for a moment: closed with unread bytes the connection would be reset, and the
+ * client might not see which of its requests were not taken, and can be sent again elsewhere. */
 #define _GNU_SOURCE 1
 #include "base/alloc.h"
 #include "http/h2.h"
@@ -27,11 +32,18 @@ void rn__http2_drain_pool(void)
 
 /* ---- writing ---- */
 
-static void die(struct rn__http2 *h)
+/* Wakes whoever waits for the client. */
+static void give_up(struct rn__http2 *h)
 {
     h->dead = true;
     for (struct rn_node *n = h->streams.first; n; n = n->next)
         rn_cond_broadcast(&rn_container(n, struct rn__http2_stream, node)->changed);
+}
+
+/* Nothing can be read or written any more. */
+static void die(struct rn__http2 *h)
+{
+    give_up(h);
     rn_net_close(h->c->stream.c);
 }
 
@@ -80,6 +92,37 @@ int rn__http2_pump(struct rn__http2 *h)
 }
 
 /* ---- what the session tells ---- */
+
+static bool was_passed_over(const struct rn__http2_order *o, uint32_t id)
+{
+    for (uint32_t i = 0; i < RN__HTTP2_GAPS && i < o->n_gaps; i++)
+        if (id >= o->gaps[i].from && id <= o->gaps[i].to)
+            return true;
+    return false;
+}
+
+/* Streams are opened in order: HEADERS for one that was passed over are a fault of the connection (RFC 9113, 5.1.1).  nghttp2
+ * lets them pass, since it does not remember which streams there were, and trailers of one that was reset may still be on
+ * their way.  So what was passed over is remembered, as far as it is not long ago. */
+static int on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *hd, void *user)
+{
+    struct rn__http2_order *o = &((struct rn__http2 *)user)->order;
+    uint32_t id = (uint32_t)hd->stream_id;
+    if (hd->type != NGHTTP2_HEADERS || id % 2 == 0) /* nghttp2 judges what is not the client's */
+        return 0;
+    if (id >= o->next) {
+        if (id > o->next) {
+            o->gaps[o->n_gaps % RN__HTTP2_GAPS].from = o->next;
+            o->gaps[o->n_gaps++ % RN__HTTP2_GAPS].to = id - 2;
+        }
+        o->next = id + 2;
+        return 0;
+    }
+    if (!was_passed_over(o, id))
+        return 0;
+    nghttp2_session_terminate_session(session, NGHTTP2_PROTOCOL_ERROR);
+    return NGHTTP2_ERR_CALLBACK_FAILURE;
+}
 
 static struct rn__http2_stream *find(nghttp2_session *session, int32_t id)
 {
@@ -209,6 +252,7 @@ static int new_session(struct rn__http2 *h)
     nghttp2_mem memory = {NULL, get, give, get_zeroed, get_more}; /* so that tests can let it fail; it is copied */
     int err = RN_ENOMEM;
     if (nghttp2_session_callbacks_new(&calls) == 0 && nghttp2_option_new(&options) == 0) {
+        nghttp2_session_callbacks_set_on_begin_frame_callback(calls, on_begin_frame);
         nghttp2_session_callbacks_set_on_begin_headers_callback(calls, on_begin_headers);
         nghttp2_session_callbacks_set_on_header_callback(calls, on_header);
         nghttp2_session_callbacks_set_on_frame_recv_callback(calls, on_frame);
@@ -282,6 +326,7 @@ static bool take_over(struct rn__http2 *h, struct rn_http_writer *from)
     if (!st)
         return false;
     nghttp2_session_set_stream_user_data(h->session, 1, st);
+    h->order.next = 3;
     for (size_t i = 0; i < from->n_fields; i++)
         rn__http2_stream_field(st, (const uint8_t *)from->fields[i].name, from->fields[i].name_n,
                                (const uint8_t *)from->fields[i].value, from->fields[i].value_n);
@@ -296,6 +341,13 @@ static bool take_over(struct rn__http2 *h, struct rn_http_writer *from)
 
 /* ---- the connection ---- */
 
+void rn__http2_go_away(struct rn__http2 *h)
+{
+    nghttp2_submit_goaway(h->session, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(h->session),
+                          NGHTTP2_NO_ERROR, NULL, 0);
+    h->going = true;
+}
+
 static bool feed(struct rn__http2 *h, const char *data, size_t n)
 {
     rn_mutex_lock(&h->lock);
@@ -305,31 +357,67 @@ static bool feed(struct rn__http2 *h, const char *data, size_t n)
     return rn__http2_pump(h) == 0 && fine;
 }
 
-static void read_all(struct rn__http2 *h, char *buffer)
+void rn__http2_read_until(struct rn__http2 *h, rn_time when)
+{
+    rn__http_conn_read_deadline(h->c, when);
+    /* Behind it: the server says that it drains before it sets the deadline of its own. */
+    if (rn__http_server_draining(h->c->server) && !h->going)
+        rn__http_conn_read_deadline(h->c, RN__HTTP_NOW);
+}
+
+/* The wait for frames is over.  True when the server drains and there are requests to be answered first. */
+static bool stays(struct rn__http2 *h)
+{
+    rn_mutex_lock(&h->lock);
+    bool stays = !h->going && !h->dead && h->running && rn__http_server_draining(h->c->server);
+    if (stays) {
+        rn__http2_go_away(h);
+        rn__http_conn_read_deadline(h->c, 0);
+    }
+    rn_mutex_unlock(&h->lock);
+    return stays && rn__http2_pump(h) == 0;
+}
+
+/* Reads and feeds until the connection is over.  True unless the client has ended it. */
+static bool read_all(struct rn__http2 *h, char *buffer)
 {
     for (;;) {
         rn_mutex_lock(&h->lock);
         bool more = !h->dead && (nghttp2_session_want_read(h->session) || nghttp2_session_want_write(h->session));
         rn_mutex_unlock(&h->lock);
         if (!more)
-            return;
+            return true;
         ptrdiff_t n = rn__stream_read(NULL, &h->c->stream, buffer, IN);
-        if (n <= 0 || !feed(h, buffer, (size_t)n))
-            return;
+        if (n == RN_ETIMEOUT && stays(h))
+            continue;
+        if (n <= 0)
+            return n == RN_ETIMEOUT;
+        if (!feed(h, buffer, (size_t)n))
+            return true;
     }
 }
 
-static void end(struct rn__http2 *h)
+/* Says goodbye and closes. */
+static void leave(struct rn__http2 *h)
 {
     rn_mutex_lock(&h->lock);
     if (h->session && !h->dead)
         nghttp2_session_terminate_session(h->session, NGHTTP2_NO_ERROR);
     rn_mutex_unlock(&h->lock);
-    if (h->session && rn__http2_pump(h) == 0 && h->c->stream.tls)
-        rn__tls_close_write(&h->c->stream);
+    bool said = h->session && rn__http2_pump(h) == 0;
     rn_mutex_lock(&h->lock);
-    die(h);
+    give_up(h);
     rn_mutex_unlock(&h->lock);
+    if (said && h->lingers)
+        rn__http_conn_linger(h->c);
+    else if (said && h->c->stream.tls)
+        rn__tls_close_write(&h->c->stream);
+    rn_net_close(h->c->stream.c);
+}
+
+static void end(struct rn__http2 *h)
+{
+    leave(h);
     rn_wg_wait(&h->handlers);
     rn_mutex_lock(&h->lock); /* who ended last may still be leaving */
     while (h->streams.first)
@@ -345,6 +433,7 @@ void rn__http2_serve(struct rn__http_conn *c, const char *first, size_t n, struc
     if (!h)
         return;
     h->c = c;
+    h->order.next = 1;
     defer(end, h);
     char *buffer = rn__malloc(IN);
     if (!buffer)
@@ -352,13 +441,12 @@ void rn__http2_serve(struct rn__http_conn *c, const char *first, size_t n, struc
     defer(rn__free, buffer);
     if (new_session(h) != 0)
         return;
-    rn_time until = rn_time_add(rn_now(), rn__http_server_options(c->server)->idle_timeout);
-    rn__http_conn_read_deadline(c, until);
+    /* seq_cst: before the look at whether the server drains; see tell_connection of server.c. */
+    rn_store_seq_cst(&c->is_h2, true);
     rn_mutex_lock(&h->lock);
-    /* the connection counts as at work until its first handler has ended, or it turns out that none comes */
-    bool fine =
-        send_settings(h) == 0 && (x ? take_over(h, x) : rn__http_conn_become(c, RN__HTTP_ACTIVE, RN__HTTP_IDLE));
+    rn__http2_read_until(h, rn_time_add(rn_now(), rn__http_server_options(c->server)->idle_timeout));
+    bool fine = send_settings(h) == 0 && (!x || take_over(h, x));
     rn_mutex_unlock(&h->lock);
-    if (fine && rn__http2_pump(h) == 0 && (n == 0 || feed(h, first, n)))
-        read_all(h, buffer);
+    if (fine && rn__http2_pump(h) == 0)
+        h->lingers = (n && !feed(h, first, n)) || read_all(h, buffer);
 }

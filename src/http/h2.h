@@ -11,7 +11,19 @@
 #include "http/conn.h"
 #include <nghttp2/nghttp2.h>
 
-enum { RN__HTTP2_WINDOW = 65535 }; /* bytes of a request's body that wait to be read */
+enum {
+    RN__HTTP2_WINDOW = 65535, /* bytes of a request's body that wait to be read */
+    RN__HTTP2_GAPS = 16,
+};
+
+/* Which streams the client has passed over; see on_begin_frame. */
+struct rn__http2_order {
+    uint32_t next; /* the lowest that it may open now */
+    struct {
+        uint32_t from, to;
+    } gaps[RN__HTTP2_GAPS]; /* a ring: the last that it left */
+    uint32_t n_gaps;        /* ever */
+};
 
 struct rn__http2 {
     struct rn__http_conn *c;
@@ -21,9 +33,11 @@ struct rn__http2 {
     uint32_t running; /* handlers */
     uint32_t resets;  /* streams that ended by an error, lately */
     rn_time resets_since;
+    struct rn__http2_order order;
     rn_waitgroup handlers;
-    bool dead;  /* nothing can be sent or will come */
-    bool going; /* GOAWAY was sent */
+    bool dead;    /* nothing can be sent or will come */
+    bool going;   /* GOAWAY was sent: no further stream is taken */
+    bool lingers; /* the client may still be sending; its goroutine's */
 };
 
 struct rn__http2_stream {
@@ -57,6 +71,11 @@ struct rn__http2_stream {
 
 extern const struct rn__http_carrier rn__http2;
 
+/* Says that no further stream is taken.  With the lock. */
+void rn__http2_go_away(struct rn__http2 *h);
+/* Sets when the connection's goroutine stops waiting for frames (0: never), unless the server drains: then at once, so that it
+ * says GOAWAY.  With the lock. */
+void rn__http2_read_until(struct rn__http2 *h, rn_time when);
 /* Writes what the session has to say.  Without the lock.  0, or an error: the connection is dead then. */
 int rn__http2_pump(struct rn__http2 *h);
 /* A stream of the session, in its list; NULL when there is no memory.  With the lock. */

@@ -218,16 +218,14 @@ static void wind_up(struct rn__http2_stream *st, bool broken)
         nghttp2_submit_rst_stream(h->session, NGHTTP2_FLAG_NONE, st->id, NGHTTP2_NO_ERROR);
 }
 
-/* The last handler has ended: the connection is idle. */
+/* The last handler has ended: the connection is idle, or at its end. */
 static void go_idle(struct rn__http2 *h)
 {
-    struct rn__http_conn *c = h->c;
-    rn__http_conn_read_deadline(c, rn_time_add(rn_now(), rn__http_server_options(c->server)->idle_timeout));
-    if (!rn__http_conn_become(c, RN__HTTP_ACTIVE, RN__HTTP_IDLE) || rn__http_server_draining(c->server)) {
-        if (!h->going)
-            nghttp2_session_terminate_session(h->session, NGHTTP2_NO_ERROR);
-        h->going = true;
-    }
+    rn_duration idle = rn__http_server_options(h->c->server)->idle_timeout;
+    if (h->going)
+        rn__http_conn_read_deadline(h->c, RN__HTTP_NOW);
+    else
+        rn__http2_read_until(h, rn_time_add(rn_now(), idle));
 }
 
 static void end_handler(struct rn__http2_stream *st)
@@ -261,10 +259,8 @@ void rn__http2_stream_start(struct rn__http2_stream *st)
     struct rn__http2 *h = st->h;
     st->refuse = complete_request(st);
     st->started = true;
-    if (h->running++ == 0) {
-        rn__http_conn_read_deadline(h->c, 0);
-        rn__http_conn_become(h->c, RN__HTTP_IDLE, RN__HTTP_ACTIVE);
-    }
+    if (h->running++ == 0)
+        rn__http2_read_until(h, 0);
     rn_wg_add(&h->handlers, 1);
     if (rn_go_try(handle, st) == 0)
         return;
@@ -389,11 +385,6 @@ static int submit_head(struct rn__http2_stream *st, size_t body, bool last)
     struct rn_http_writer *x = &st->x;
     size_t n;
     rn__http_complete_head(x, body, last);
-    if (rn__http_server_draining(x->server) && !st->h->going) {
-        nghttp2_submit_goaway(st->h->session, NGHTTP2_FLAG_NONE,
-                              nghttp2_session_get_last_proc_stream_id(st->h->session), NGHTTP2_NO_ERROR, NULL, 0);
-        st->h->going = true;
-    }
     nghttp2_nv *nv = fields_of(x, x->status, NULL, &n);
     if (!nv)
         return RN_ENOMEM;

@@ -1,12 +1,13 @@
 /* Servers: options, listeners, the set of connections, and how it all ends.
  *
- * What always holds: a connection is in the set from before its goroutine starts until that goroutine's last act, so that who
- * waits for the set to be empty waits for every handler.  `draining` is set before the set is searched for idle
+ * What always holds: a connection is in the set from before its goroutine starts until it gives its socket back, and counts
+ * until that was closed, so that who waits for the count to be 0 waits for every handler.  `draining` is set before the set is searched for idle
  * connections, and a connection looks at it after it went idle: one of the two sees the other.
  */
 #define _GNU_SOURCE 1
 #include "base/alloc.h"
 #include "http/conn.h"
+#include "net/fd.h"
 #include <errno.h>
 #include <runnel/semaphore.h>
 #include <runnel/signal.h>
@@ -149,11 +150,13 @@ size_t rn_http_connections(const rn_http_server *s)
 void rn__http_server_forget(struct rn__http_conn *c)
 {
     rn_http_server *s = c->server;
+    rn_mutex_lock(&s->lock);
+    rn_list_remove(&s->connections, &c->node); /* before the socket's record may be another's */
+    rn_mutex_unlock(&s->lock);
     rn_net_free(c->stream.c);
     if (s->places)
         rn_sem_release(s->places, 1);
     rn_mutex_lock(&s->lock);
-    rn_list_remove(&s->connections, &c->node);
     if (--s->n == 0)
         rn_cond_broadcast(&s->empty);
     rn_mutex_unlock(&s->lock);
@@ -244,16 +247,32 @@ static void stop_accepting(rn_http_server *s)
         rn_net_listener_close(rn_container(n, struct listening, node)->l);
 }
 
-/* With the lock.  all: also those that are at work. */
-static void close_connections(rn_http_server *s, bool all)
+/* Tells a connection that the server drains.  One of HTTP/2 says GOAWAY and ends when its requests have; one that is idle is
+ * closed, unless something has come on it, or it is new, and a request may be on its way.  With the lock. */
+static void tell_connection(struct rn__http_conn *c)
 {
-    for (struct rn_node *n = s->connections.first; n; n = n->next) {
-        struct rn__http_conn *c = rn_container(n, struct rn__http_conn, node);
-        uint32_t idle = RN__HTTP_IDLE;
-        /* seq_cst: against `become` of conn.c. */
-        if (rn_cas_seq_cst(&c->state, &idle, RN__HTTP_CLOSING) || all)
-            rn_net_close(c->stream.c);
+    uint32_t idle = RN__HTTP_IDLE;
+    /* seq_cst: behind the store in stop_accepting; against that of rn__http2_serve, which then looks whether the server drains. */
+    if (rn_load_seq_cst(&c->is_h2)) {
+        rn__http_conn_read_deadline(c, RN__HTTP_NOW);
+    } else if (!rn_load_relaxed(&c->served)) { /* relaxed, both: as good as a little earlier */
+        if (rn_load_relaxed(&c->state) == RN__HTTP_IDLE)
+            rn__http_conn_first_chance(c);
+    } else if (!rn__net_has_come(c->stream.c) && rn_cas_seq_cst(&c->state, &idle, RN__HTTP_CLOSING)) {
+        rn_net_close(c->stream.c); /* the swap: against `become` of conn.c */
     }
+}
+
+/* With the lock. */
+static void for_connections(rn_http_server *s, void (*f)(struct rn__http_conn *c))
+{
+    for (struct rn_node *n = s->connections.first; n; n = n->next)
+        f(rn_container(n, struct rn__http_conn, node));
+}
+
+static void close_connection(struct rn__http_conn *c)
+{
+    rn_net_close(c->stream.c);
 }
 
 int rn_http_shutdown(rn_http_server *s, rn_context *ctx)
@@ -261,7 +280,7 @@ int rn_http_shutdown(rn_http_server *s, rn_context *ctx)
     int err = 0;
     rn_mutex_lock(&s->lock);
     stop_accepting(s);
-    close_connections(s, false);
+    for_connections(s, tell_connection);
     while (!err && (s->n > 0 || s->listeners.first))
         err = rn_cond_wait_ctx(ctx, &s->empty, &s->lock);
     rn_mutex_unlock(&s->lock);
@@ -274,7 +293,7 @@ void rn_http_close(rn_http_server *s)
     rn_mutex_lock(&s->lock);
     stop_accepting(s);
     while (s->n > 0 || s->listeners.first) {
-        close_connections(s, true);
+        for_connections(s, close_connection);
         rn_cond_wait(&s->empty, &s->lock);
     }
     rn_mutex_unlock(&s->lock);

@@ -143,6 +143,10 @@ void rn__fd_end_read(struct rn__fd *f, ssize_t got, size_t room);
  * next. */
 RN_INNER ssize_t rn__net_read_early(rn_conn *c, void *buf, size_t n);
 
+/* Whether bytes, or the end of the stream, have come that nobody has read yet; also while another waits for them.  False for one
+ * that was closed. */
+RN_INNER bool rn__net_has_come(rn_conn *c);
+
 /* ---- records (records.c) -------------------------------------------------------------------------- */
 
 struct rn__fd *rn__fd_record(void);       /* unused, with all but lock, index and generation zero; NULL: no memory */

@@ -179,6 +179,16 @@ int rn_net_wait_read_ctx(rn_context *ctx, rn_conn *c)
     return err;
 }
 
+bool rn__net_has_come(rn_conn *c)
+{
+    struct rn__fd *f = of(c);
+    if (rn__fd_hold(f))
+        return false;
+    bool some = looks_ready(f);
+    rn__fd_drop(f);
+    return some;
+}
+
 int rn_net_wait_read(rn_conn *c)
 {
     return rn_net_wait_read_ctx(NULL, c);

@@ -225,6 +225,11 @@ static const struct {
     {"a table beyond what is allowed", 9, BYTES(FRAME("\4", "\1", "\5", "\1") "\x3f\xff\xff\x1")},
     {"padding beyond the frame", 1, BYTES(FRAME("\2", "\1", "\xd", "\1") "\xff\x82")},
     {"a frame that is too long", 6, BYTES("\1\0\0\0\0\0\0\0\1")},
+    {"HEADERS of a stream that was passed over", 1,
+     BYTES(FRAME("\1", "\1", "\5", "\5") "\x82" FRAME("\1", "\1", "\5", "\3") "\x82")},
+    {"HEADERS of one passed over before others", 1,
+     BYTES(FRAME("\1", "\1", "\5", "\3") "\x82" FRAME("\1", "\1", "\5", "\7") "\x82" FRAME("\1", "\1", "\5",
+                                                                                           "\1") "\x82")},
     {"a head that is too long", 6, BYTES("\0\x40\1\1\5\0\0\0\1")},
 };
 
@@ -442,4 +447,73 @@ TEST(a_client_that_opens_no_window)
     CHECK(o.status == 200 && !o.whole && (o.reset > 0 || o.closed));
     net_free(c);
     finish(&s);
+}
+
+/* Trailers may be on their way when their stream is reset: nobody's fault. */
+TEST(trailers_of_a_reset_stream_are_ignored)
+{
+    struct peer_server s;
+    uint8_t block[256];
+    begin(&s);
+    h2_begin(&out);
+    h2_request(&out, 3, 0, POST "te\0gzip\0"); /* malformed: the server resets it; 1 was passed over */
+    size_t n = h2_block(block, sizeof block, "x\0y\0");
+    h2_frame(&out, H2_HEADERS, H2_END_STREAM | H2_END_HEADERS, 3, block, n);
+    h2_request(&out, 5, H2_END_STREAM, GET);
+    rn_conn *c = send_out(&s);
+    struct h2_outcome o = h2_await(c, 5, false);
+    CHECK_EQ(o.status, 200);
+    CHECK_EQ(o.goaway, -1);
+    net_free(c);
+    finish(&s);
+}
+
+/* ---- the end ---- */
+
+static void shut(struct peer_server *s, rn_waitgroup *done)
+{
+    CHECK_EQ(rn_http_shutdown(s->s, NULL), 0);
+    wg_done(done);
+}
+
+/* Who has asked for nothing, or has its answer, is told; who waits for one gets it. */
+TEST(shutting_down_says_goaway_and_answers_what_was_taken)
+{
+    struct peer_server s;
+    rn_waitgroup done = RN_WAITGROUP_INIT;
+    begin(&s);
+    h2_begin(&out);
+    rn_conn *silent = send_out(&s);
+    h2_request(&out, 1, H2_END_STREAM, GET);
+    rn_conn *idle = send_out(&s);
+    CHECK_EQ(h2_await(idle, 1, false).status, 200);
+    h2_begin(&out);
+    h2_request(&out, 1, 0, POST);
+    h2_request(&out, 3, H2_END_STREAM, GET);
+    rn_conn *busy = send_out(&s);
+    CHECK_EQ(h2_await(busy, 3, false).status, 200); /* so 1 was taken */
+    wg_add(&done, 1);
+    go(shut, &s, &done);
+    rn_conn *two[] = {silent, idle};
+    for (uint32_t i = 0; i < 2; i++) {
+        struct h2_outcome o = h2_await(two[i], 0, true);
+        CHECK_EQ(o.goaway, 0);
+        CHECK_EQ(o.last, i);
+        CHECK(h2_await(two[i], 1, true).closed);
+        net_free(two[i]);
+    }
+    struct h2_outcome o = h2_await(busy, 0, true);
+    CHECK_EQ(o.goaway, 0);
+    CHECK_EQ(o.last, 3);
+    out.n = 0;
+    h2_request(&out, 5, H2_END_STREAM, GET); /* too late: ignored, its sender knows */
+    h2_frame(&out, H2_DATA, H2_END_STREAM, 1, "hello", 5);
+    net_write(busy, out.at, out.n);
+    o = h2_await(busy, 1, false);
+    CHECK(o.status == 200 && o.whole);
+    o = h2_await(busy, 5, true);
+    CHECK(o.closed && o.status == 0);
+    net_free(busy);
+    wg_wait(&done);
+    peer_stop(&s);
 }

@@ -434,6 +434,35 @@ TEST(shutdown_lets_requests_finish)
     chan_free(result), chan_free(m.began), chan_free(m.ended);
 }
 
+/* A request that is there when the server is shut down was not refused, though nobody has read it yet. */
+TEST(shutdown_answers_what_has_come)
+{
+    enum { N = 50 };
+    struct peer_server s;
+    rn_conn *c[N];
+    chan(int) result = chan_make(int, 1);
+    static char text[1024];
+    http_mux *m = mux();
+    peer_serve(&s, &(http_options){.mux = m});
+    for (int i = 0; i < N; i++) {
+        c[i] = peer_connect(&s);
+        net_write(c[i], "GET /show/1 HTTP/1.1\r\nHost: h\r\n\r\n", 33);
+        CHECK(net_read(c[i], text, sizeof text) > 0);
+    }
+    for (int i = 0; i < N; i++)
+        net_write(c[i], "GET /show/1 HTTP/1.1\r\nHost: h\r\n\r\n", 33);
+    shut_down(s.s, result);
+    for (int i = 0; i < N; i++) {
+        CHECK(peer_read_all(c[i], text, sizeof text) > 0);
+        CHECK_EQ(peer_status(text), 200);
+        net_free(c[i]);
+    }
+    CHECK_EQ(chan_recv(result), 0);
+    peer_stop(&s);
+    http_mux_free(m);
+    chan_free(result);
+}
+
 TEST(at_most_so_many_connections)
 {
     struct peer_server s;

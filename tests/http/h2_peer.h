@@ -68,12 +68,13 @@ __attribute__((unused)) static void h2_begin(struct h2_bytes *b)
 
 /* What came of a stream, and of the connection. */
 struct h2_outcome {
-    int status;   /* of the stream; 0 */
-    int reset;    /* the stream's error; -1 */
-    int goaway;   /* the connection's; -1 */
-    bool closed;  /* the connection ended */
-    bool whole;   /* the stream's response has ended */
-    size_t bytes; /* of its body */
+    int status;    /* of the stream; 0 */
+    int reset;     /* the stream's error; -1 */
+    int goaway;    /* the connection's; -1 */
+    uint32_t last; /* the last stream of GOAWAY */
+    bool closed;   /* the connection ended */
+    bool whole;    /* the stream's response has ended */
+    size_t bytes;  /* of its body */
 };
 
 __attribute__((unused)) static int h2_status(nghttp2_hd_inflater *inflater, uint8_t *block, size_t n)
@@ -92,7 +93,7 @@ __attribute__((unused)) static int h2_status(nghttp2_hd_inflater *inflater, uint
     return status;
 }
 
-/* Reads until the stream has ended, the connection is given up, or its end. */
+/* Reads until the stream has ended (id 0: GOAWAY has come), the connection is given up, or its end. */
 __attribute__((unused)) static struct h2_outcome h2_await(rn_conn *c, uint32_t id, bool to_the_end)
 {
     struct h2_outcome o = {.reset = -1, .goaway = -1};
@@ -114,8 +115,12 @@ __attribute__((unused)) static struct h2_outcome h2_await(rn_conn *c, uint32_t i
             o.closed = err != RN_ETIMEOUT;
             break;
         }
-        if (head[3] == H2_GOAWAY && n >= 8)
+        if (head[3] == H2_GOAWAY && n >= 8) {
             o.goaway = data[7];
+            o.last = (uint32_t)data[0] << 24 | (uint32_t)data[1] << 16 | (uint32_t)data[2] << 8 | data[3];
+            if (id == 0)
+                break;
+        }
         if (head[3] == H2_HEADERS) {
             int status = h2_status(inflater, data, n);
             o.status = of == id && status ? status : o.status;
