@@ -6,7 +6,7 @@
 # a program may use another version of it.
 set(RUNNEL_HTTP AUTO CACHE STRING "Build the HTTP library: AUTO (where its dependencies are found), ON or OFF")
 set(RUNNEL_HTTP_FOUND OFF)
-set(RUNNEL_HTTP_LIBS "-lcurl -lnghttp2 -lwslay -lssl -lcrypto")
+set(RUNNEL_HTTP_LIBS "-lcurl -lnghttp2 -lwslay -lssl -lcrypto -lz")
 
 function(runnel_http_find)
     if(NOT RUNNEL_HTTP OR (CMAKE_CROSSCOMPILING AND NOT RUNNEL_HTTP STREQUAL "ON"))
@@ -14,6 +14,7 @@ function(runnel_http_find)
     endif()
     find_package(OpenSSL 1.1.1 QUIET)
     find_package(CURL 7.68 QUIET)
+    find_package(ZLIB QUIET)
     find_path(RUNNEL_NGHTTP2_INCLUDE nghttp2/nghttp2.h)
     find_library(RUNNEL_NGHTTP2 nghttp2)
     find_path(RUNNEL_WSLAY_INCLUDE wslay/wslay.h)
@@ -21,7 +22,7 @@ function(runnel_http_find)
     find_path(RUNNEL_LLHTTP_INCLUDE llhttp.h PATH_SUFFIXES llhttp HINTS /usr/share/include /usr/include)
     find_path(RUNNEL_LLHTTP_SOURCES llhttp.c PATH_SUFFIXES llhttp HINTS /usr/share)
     set(missing)
-    foreach(part OPENSSL_FOUND CURL_FOUND RUNNEL_NGHTTP2_INCLUDE RUNNEL_NGHTTP2 RUNNEL_WSLAY_INCLUDE RUNNEL_WSLAY
+    foreach(part OPENSSL_FOUND CURL_FOUND ZLIB_FOUND RUNNEL_NGHTTP2_INCLUDE RUNNEL_NGHTTP2 RUNNEL_WSLAY_INCLUDE RUNNEL_WSLAY
             RUNNEL_LLHTTP_INCLUDE RUNNEL_LLHTTP_SOURCES)
         if(NOT ${part})
             list(APPEND missing ${part})
@@ -75,7 +76,8 @@ endif()
 function(runnel_http_library target core)
     runnel_library(${target})
     target_link_libraries(${target} PUBLIC ${core}
-        PRIVATE CURL::libcurl ${RUNNEL_NGHTTP2} ${RUNNEL_WSLAY} OpenSSL::SSL OpenSSL::Crypto)
+        PRIVATE CURL::libcurl ${RUNNEL_NGHTTP2} ${RUNNEL_WSLAY} OpenSSL::SSL OpenSSL::Crypto
+        ZLIB::ZLIB)
     target_include_directories(${target} PRIVATE ${RUNNEL_LLHTTP_DIR}
         ${RUNNEL_LLHTTP_INCLUDE} ${RUNNEL_NGHTTP2_INCLUDE} ${RUNNEL_WSLAY_INCLUDE})
     set_target_properties(${target} PROPERTIES OUTPUT_NAME runnel_http)

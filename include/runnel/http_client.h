@@ -8,9 +8,9 @@
  *
  * Thousands may be under way at once: a request costs a goroutine's wait, never a thread.  Connections
  * are kept and used again, HTTP/2 is spoken with https servers that know it, certificates are verified,
- * compressed bodies arrive unpacked, redirects are followed, http_proxy and its like in the environment
- * are honoured.  A status such as 404 is no error: err tells whether there is an answer, res.status
- * what it says.
+ * compressed bodies (gzip, deflate) arrive unpacked, and one that is damaged or ends early is RN_EPROTO;
+ * redirects are followed, http_proxy and its like in the environment are honoured.  A status such as
+ * 404 is no error: err tells whether there is an answer, res.status what it says.
  *
  * http_open returns when the head of the answer is there; http_body_read then reads the body piece by
  * piece, and a reader that is slow slows the sender.
@@ -77,7 +77,7 @@ typedef struct rn_http_client_options {
     const char *user_agent;      /* NULL: "runnel/<version>"; "": none */
     bool insecure;               /* don't verify the certificate: anybody may pose as the server */
     bool cookies;                /* send back the cookies that servers have set; kept as long as the client */
-    bool keep_encoding;          /* don't ask for compression, and don't unpack */
+    bool keep_encoding;          /* don't ask for compression, as with a Range, and don't unpack */
     int version;                 /* 0: HTTP/2 with https, else 1.1; 11: never 2; 20: 2 also without TLS, at once */
 } rn_http_client_options;
 

@@ -140,6 +140,8 @@ static bool headers_of(struct rn_http_exchange *ex, rn_http_response *res)
 /* Moves what there is from the exchange to res. */
 static int hand_over(struct rn_http_exchange *ex, int err, rn_http_response *res)
 {
+    if (!err && !ex->streams)
+        err = rn__http_unpack_all(ex);
     if (!err && !headers_of(ex, res))
         err = RN_ENOMEM;
     if (!err && !ex->streams && !ex->body.at && !rn__http_bytes_add(&ex->body, "", 0))
@@ -253,35 +255,46 @@ static size_t take(struct rn_http_exchange *ex, void *to, size_t n)
     return n;
 }
 
+/* As rn_http_body_read, of what came as it came. */
+static ssize_t take_or_wait(struct rn_http_exchange *ex, void *buf, size_t n)
+{
+    uint32_t got;
+    for (;;) {
+        size_t have = take(ex, buf, n);
+        if (have)
+            return (ssize_t)have;
+        if (!ex->started)
+            return ex->result;
+        int err = await(ex, RN_HTTP_DATA | RN_HTTP_DONE, &got);
+        if (err)
+            return err;
+        if (got & RN_HTTP_DONE)
+            ex->started = false;
+    }
+}
+
 /* The error stays: asked again, it is told again. */
 static ssize_t broken(rn_http_response *res, int err)
 {
+    struct rn_http_exchange *ex = res->rn_exchange;
     if (!res->error)
-        explain(res->rn_exchange, err, res);
-    res->rn_exchange->result = err;
+        explain(ex, err, res);
+    stop(ex);
+    rn__http_chunks_drop(ex);
+    ex->packing = RN__HTTP_PLAIN;
+    ex->result = err;
     return err;
 }
 
 ssize_t rn_http_body_read(rn_http_response *res, void *buf, size_t n)
 {
     struct rn_http_exchange *ex = res->rn_exchange;
-    uint32_t got;
     if (!ex)
         rn__misuse("http_body_read: the response is not open");
     if (n == 0)
         return 0;
-    for (;;) {
-        size_t have = take(ex, buf, n);
-        if (have)
-            return (ssize_t)have;
-        if (!ex->started)
-            return ex->result ? broken(res, ex->result) : 0;
-        int err = await(ex, RN_HTTP_DATA | RN_HTTP_DONE, &got);
-        if (err)
-            return broken(res, err);
-        if (got & RN_HTTP_DONE)
-            ex->started = false;
-    }
+    ssize_t got = ex->packing ? rn__http_unpack_some(ex, take_or_wait, buf, n) : take_or_wait(ex, buf, n);
+    return got < 0 ? broken(res, (int)got) : got;
 }
 
 void rn_http_response_close(rn_http_response *res)

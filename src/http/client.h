@@ -6,6 +6,7 @@
  *     client_socket.c    a shard's sockets, and the poller
  *     client_pool.c      clients, their options and shards; the end of a run
  *     client_name.c      names of hosts, looked up without libcurl's threads
+ *     client_unpack.c    compressed bodies
  *     client_error.c     libcurl's results as ours
  *
  * A client has some shards; a shard has one libcurl multi handle with its pool of connections, and
@@ -63,6 +64,9 @@ struct rn__http_chunk {
     char data[];
 };
 
+/* How a body is compressed. */
+enum rn__http_packing { RN__HTTP_PLAIN, RN__HTTP_GZIP, RN__HTTP_DEFLATE };
+
 /* Bytes that grow. */
 struct rn__http_bytes {
     char *at;
@@ -106,7 +110,10 @@ struct rn_http_exchange {
     struct rn__http_bytes head; /* "name\0value\0name\0value\0" */
     size_t head_n, heads_bytes;
     struct rn__http_bytes body;
+    enum rn__http_packing packing; /* of the answer; settled when its head is over */
     char error[CURL_ERROR_SIZE];
+
+    struct rn__http_unpacker *unpacker; /* its goroutine's; NULL before it is needed */
 
     /* news: the body on its way from the driver to the reader */
     struct rn__http_chunk *first, *last;
@@ -205,6 +212,19 @@ void rn__http_chunks_drop(struct rn_http_exchange *ex);
 bool rn__http_is_redirect(int status);
 /* The value of the first header called `name` in the answer so far; NULL: none. */
 const char *rn__http_head_find(const struct rn_http_exchange *ex, const char *name);
+
+/* ---- client_unpack.c ---------------------------------------------------------------------------- */
+
+/* Whether the request has a Range: then what comes must not be compressed on the way. */
+bool rn__http_asks_for_part(const rn_http_client_request *r);
+/* By the headers of the answer. */
+enum rn__http_packing rn__http_packing_of(const struct rn_http_exchange *ex);
+/* Replaces ex->body by what it means; 0 or an error. */
+int rn__http_unpack_all(struct rn_http_exchange *ex);
+/* Up to n bytes of a streamed body, of what `take` brings (as rn_http_body_read's result is). */
+typedef ssize_t rn__http_take(struct rn_http_exchange *ex, void *buf, size_t n);
+ssize_t rn__http_unpack_some(struct rn_http_exchange *ex, rn__http_take *take, void *buf, size_t n);
+void rn__http_unpacker_free(struct rn__http_unpacker *u);
 
 /* ---- client_drive.c ----------------------------------------------------------------------------- */
 

@@ -107,6 +107,7 @@ static size_t end_head(struct rn_http_exchange *ex, size_t n)
         return refuse(ex, RN_EPROTO);
     ex->status = (int)status;
     ex->head_over = true;
+    ex->packing = rn__http_packing_of(ex);
     ex->discards = leads_on(ex);
     if (ex->streams && !ex->discards) {
         rn__http_lock(ex->shard);
@@ -151,9 +152,17 @@ static size_t on_header(char *line, size_t one, size_t n, void *arg)
 
 /* ---- body ------------------------------------------------------------------------------------------ */
 
+/* The most bytes of body that may come.  Packed it may be a little longer than it is. */
+static size_t most_bytes(const struct rn_http_exchange *ex)
+{
+    size_t excess = ex->max_body / 256 + 1024;
+    return ex->packing && ex->max_body < SIZE_MAX - excess ? ex->max_body + excess : ex->max_body;
+}
+
 static size_t keep(struct rn_http_exchange *ex, const char *data, size_t n)
 {
-    if (n > ex->max_body || ex->body.used > ex->max_body - n)
+    size_t most = most_bytes(ex);
+    if (n > most || ex->body.used > most - n)
         return refuse(ex, RN_ETOOBIG);
     curl_off_t length = -1;
     if (ex->body.used == 0 && curl_easy_getinfo(ex->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length) == CURLE_OK &&

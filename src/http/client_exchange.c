@@ -139,6 +139,7 @@ void rn__http_exchange_free(struct rn_http_exchange *ex)
     rn_lock_release(&c->lock);
     drop_lists(ex);
     rn__http_chunks_drop(ex);
+    rn__http_unpacker_free(ex->unpacker);
     rn__free(ex->url);
     rn__free(ex->upload);
     rn__free(ex->head.at);
@@ -184,10 +185,12 @@ static bool set_headers(struct rn_http_exchange *ex)
 {
     const rn_http_client_request *r = &ex->request;
     bool typed = false, expects = false, good = true;
+    bool encodes = ex->client->options.keep_encoding || rn__http_asks_for_part(r);
     for (size_t i = 0; good && i < r->headers_len; i++) {
         const rn_http_header *h = &r->headers[i];
         typed |= strcasecmp(h->name, "content-type") == 0;
         expects |= strcasecmp(h->name, "expect") == 0;
+        encodes |= strcasecmp(h->name, "accept-encoding") == 0;
         if (!ex->elsewhere || !is_secret(h->name))
             good = add_line(ex, h->name, h->value);
     }
@@ -197,6 +200,8 @@ static bool set_headers(struct rn_http_exchange *ex)
         good = add_raw(ex, "Content-Type:");
     if (good && !expects)
         good = add_raw(ex, "Expect:");
+    if (good && !encodes)
+        good = add_raw(ex, "Accept-Encoding: gzip, deflate");
     curl_easy_setopt(ex->easy, CURLOPT_HTTPHEADER, ex->headers);
     return good;
 }
@@ -237,15 +242,26 @@ static void set_tls(struct rn_http_exchange *ex, const rn_http_client_options *o
     }
 }
 
+/* libcurl 7.88 begins HTTP/2 anew with each request on a connection without TLS (its issue 10634, mended in 8.0): there each
+ * has a connection of its own. */
+static bool keeps_h2c(void)
+{
+    unsigned v = curl_version_info(CURLVERSION_NOW)->version_num;
+    return v < 0x075800 || v >= 0x080000;
+}
+
 static void set_version(struct rn_http_exchange *ex, const rn_http_client_options *o)
 {
     int version = ex->request.version ? ex->request.version : o->version;
-    long v = version == 11   ? CURL_HTTP_VERSION_1_1
-             : version == 20 ? CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE
-                             : CURL_HTTP_VERSION_2TLS;
-    if (version == 20 && ex->tls)
-        v = CURL_HTTP_VERSION_2TLS;
+    long v = version == 11 ? CURL_HTTP_VERSION_1_1 : CURL_HTTP_VERSION_2TLS;
+    if (version == 20 && !ex->tls)
+        v = CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE;
     curl_easy_setopt(ex->easy, CURLOPT_HTTP_VERSION, v);
+    if (v == CURL_HTTP_VERSION_2_PRIOR_KNOWLEDGE && !keeps_h2c()) {
+        curl_easy_setopt(ex->easy, CURLOPT_FRESH_CONNECT, 1L);
+        curl_easy_setopt(ex->easy, CURLOPT_FORBID_REUSE, 1L);
+        return;
+    }
     /* Rather wait for a connection that is being made, and may carry many exchanges, than make another. */
     if (version == 20 || (ex->tls && version != 11))
         curl_easy_setopt(ex->easy, CURLOPT_PIPEWAIT, 1L);
@@ -297,8 +313,6 @@ static void set_all(struct rn_http_exchange *ex)
     curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
     if (!o->user_agent || *o->user_agent)
         curl_easy_setopt(e, CURLOPT_USERAGENT, o->user_agent ? o->user_agent : "runnel/" RN_VERSION);
-    if (!o->keep_encoding)
-        curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, "");
     if (ex->client->cookies) {
         curl_easy_setopt(e, CURLOPT_SHARE, ex->client->cookies);
         curl_easy_setopt(e, CURLOPT_COOKIEFILE, ""); /* takes part, and reads no file */
@@ -314,6 +328,9 @@ static void begin_again(struct rn_http_exchange *ex)
 {
     drop_lists(ex);
     rn__http_chunks_drop(ex);
+    rn__http_unpacker_free(ex->unpacker);
+    ex->unpacker = NULL;
+    ex->packing = RN__HTTP_PLAIN;
     ex->news = 0;
     ex->result = ex->why = ex->status = 0;
     ex->head_over = ex->discards = ex->stopped = false;

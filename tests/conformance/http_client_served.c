@@ -1,0 +1,243 @@
+/* The client with a server of our own: bodies that are compressed, wrongly too, and HTTP/2 without TLS, by turns and at once. */
+#include "../http/peer.h"
+#include <zlib.h>
+
+enum { BOMB = 16 << 20, MOST = 1 << 20 };
+
+/* What /body answers with. */
+static struct {
+    const char *coding;
+    unsigned char bytes[256 << 10];
+    size_t n;
+} packed;
+
+static void body(http_writer *w, const http_request *r)
+{
+    (void)r;
+    if (packed.coding)
+        http_set_header(w, "Content-Encoding", packed.coding);
+    http_write(w, packed.bytes, packed.n);
+}
+
+static void accepts(http_writer *w, const http_request *r)
+{
+    const char *asked = http_header(r, "Accept-Encoding");
+    http_set_header(w, "Content-Encoding", http_header(r, "Range") ? "gzip" : "identity");
+    if (http_header(r, "Range"))
+        http_status(w, 206);
+    http_puts(w, asked ? asked : "nothing");
+}
+
+static void hello(http_writer *w, const http_request *r)
+{
+    (void)r;
+    http_puts(w, "hello");
+}
+
+static char url[256];
+
+static void begin(struct peer_server *s)
+{
+    http_mux *mux = http_mux_make(); /* lives as long as the process */
+    http_mux_handle(mux, "/body", body);
+    http_mux_handle(mux, "/accepts", accepts);
+    http_mux_handle(mux, "/hello", hello);
+    peer_serve(s, &(http_options){.mux = mux});
+}
+
+static const char *at(const struct peer_server *s, const char *path)
+{
+    snprintf(url, sizeof url, "http://%s%s", s->at, path);
+    return url;
+}
+
+/* Adds n bytes as a member; window: 31 gzip, 15 zlib, -15 bare. */
+static void pack(const char *data, size_t n, int window)
+{
+    z_stream z = {.next_in = (unsigned char *)(uintptr_t)data,
+                  .avail_in = (unsigned)n,
+                  .next_out = packed.bytes + packed.n,
+                  .avail_out = (unsigned)(sizeof packed.bytes - packed.n)};
+    REQUIRE(deflateInit2(&z, 9, Z_DEFLATED, window, 8, Z_DEFAULT_STRATEGY) == Z_OK);
+    REQUIRE(deflate(&z, Z_FINISH) == Z_STREAM_END);
+    packed.n += z.total_out;
+    deflateEnd(&z);
+}
+
+static void prepare(const char *coding, const char *text, int window)
+{
+    packed.coding = coding;
+    packed.n = 0;
+    if (text)
+        pack(text, strlen(text), window);
+}
+
+/* Asks for the body in one, and piece by piece: both have the same result. */
+static void expect(const struct peer_server *s, const char *what, int err, const char *text)
+{
+    http_response res = {0};
+    http_client_request r = {.url = at(s, "/body")};
+    int got = http_do(NULL, &r, &res);
+    if (got != err)
+        FAIL("%s, %zu bytes: %d instead of %d (%s)", what, packed.n, got, err, res.error ? res.error : "");
+    if (!err)
+        CHECK_STR(res.body, text);
+    http_response_free(&res);
+    char piece[8], all[256];
+    size_t sum = 0;
+    ssize_t n;
+    REQUIRE(http_open(NULL, &r, &res) == 0);
+    while ((n = http_body_read(&res, piece, 1 + sum % sizeof piece)) > 0 && sum + (size_t)n < sizeof all) {
+        memcpy(all + sum, piece, (size_t)n);
+        sum += (size_t)n;
+    }
+    all[sum] = 0;
+    if (n != err)
+        FAIL("%s, %zu bytes, streamed: %zd instead of %d (%s)", what, packed.n, n, err, res.error ? res.error : "");
+    if (n < 0)
+        CHECK_EQ(http_body_read(&res, piece, sizeof piece), n); /* it stays so */
+    if (!err)
+        CHECK_STR(all, text);
+    http_response_free(&res);
+}
+
+TEST(compressed_bodies)
+{
+    struct peer_server s;
+    begin(&s);
+    prepare("gzip", "hello world", 31);
+    expect(&s, "gzip", 0, "hello world");
+    pack(" and others", 11, 31);
+    expect(&s, "two members", 0, "hello world and others");
+    prepare("X-GZip", "", 31);
+    expect(&s, "nothing, packed", 0, "");
+    prepare("gzip", NULL, 0);
+    expect(&s, "nothing at all", 0, "");
+    prepare("deflate", "hello world", 15);
+    expect(&s, "deflate", 0, "hello world");
+    prepare("deflate", "hello world", -15);
+    expect(&s, "deflate without a head", 0, "hello world");
+    prepare("identity", NULL, 0);
+    packed.n = (size_t)sprintf((char *)packed.bytes, "as it is");
+    expect(&s, "identity", 0, "as it is");
+    packed.coding = "gzip, gzip";
+    expect(&s, "what is not known", 0, "as it is");
+    peer_stop(&s);
+}
+
+/* libcurl by itself takes what ends early for whole. */
+TEST(compressed_bodies_that_are_damaged)
+{
+    static const char *const codings[] = {"gzip", "deflate", "deflate"};
+    static const int windows[] = {31, 15, -15};
+    struct peer_server s;
+    begin(&s);
+    for (int i = 0; i < 3; i++) {
+        prepare(codings[i], "hello world", windows[i]);
+        while (--packed.n > 0)
+            expect(&s, "cut off", RN_EPROTO, "");
+        prepare(codings[i], "hello world", windows[i]);
+        packed.bytes[packed.n++] = 'x';
+        expect(&s, "something behind it", RN_EPROTO, "");
+    }
+    prepare("gzip", "hello world", 31);
+    size_t whole = packed.n;
+    pack("hello", 5, 31);
+    while (--packed.n > whole)
+        expect(&s, "a second member that is cut off", RN_EPROTO, "");
+    for (size_t i = 1; i <= 8; i++) { /* the checksum, the length */
+        prepare("gzip", "hello world", 31);
+        packed.bytes[packed.n - i] ^= 1;
+        expect(&s, "another tail", RN_EPROTO, "");
+    }
+    prepare("gzip", NULL, 0);
+    packed.n = (size_t)sprintf((char *)packed.bytes, "this is not compressed");
+    expect(&s, "text", RN_EPROTO, "");
+    peer_stop(&s);
+}
+
+/* 16 KiB that mean 16 MiB. */
+TEST(a_little_that_means_much)
+{
+    struct peer_server s;
+    char *zeros = calloc(1, BOMB), *piece = malloc(MOST);
+    REQUIRE(zeros && piece);
+    begin(&s);
+    prepare("gzip", NULL, 0);
+    pack(zeros, BOMB, 31);
+    free(zeros);
+    http_client_request r = {.url = at(&s, "/body"), .max_body = MOST};
+    http_response res = {0};
+    CHECK_EQ(http_do(NULL, &r, &res), RN_ETOOBIG);
+    http_response_free(&res);
+    r.max_body = BOMB - 1;
+    CHECK_EQ(http_do(NULL, &r, &res), RN_ETOOBIG);
+    http_response_free(&res);
+    r.max_body = BOMB;
+    CHECK_EQ(http_do(NULL, &r, &res), 0);
+    CHECK_EQ(res.body_len, BOMB);
+    http_response_free(&res);
+    r.max_body = 0;
+    REQUIRE(http_open(NULL, &r, &res) == 0);
+    size_t sum = 0;
+    for (ssize_t n; (n = http_body_read(&res, piece, MOST)) > 0;)
+        sum += (size_t)n;
+    CHECK_EQ(sum, BOMB);
+    http_response_free(&res);
+    free(piece);
+    peer_stop(&s);
+}
+
+/* A part of what is compressed can't be unpacked: it is not asked for, and stays as it is. */
+TEST(parts_are_not_compressed)
+{
+    struct peer_server s;
+    http_response res = {0};
+    http_header range = {"Range", "bytes=0-9"};
+    http_client_request r = {.headers = &range};
+    begin(&s);
+    r.url = at(&s, "/accepts");
+    CHECK_EQ(http_do(NULL, &r, &res), 0);
+    CHECK_STR(res.body, "gzip, deflate");
+    http_response_free(&res);
+    r.headers_len = 1;
+    CHECK_EQ(http_do(NULL, &r, &res), 0);
+    CHECK_STR(res.body, "nothing");
+    http_response_free(&res);
+    peer_stop(&s);
+}
+
+/* ---- HTTP/2 without TLS ---- */
+
+static void ask(const char *from, http_client *c, rn_waitgroup *done)
+{
+    http_client_request r = {.url = from, .client = c};
+    http_response res = {0};
+    int err = http_do(NULL, &r, &res);
+    if (err)
+        FAIL("%s (%s)", rn_strerror(err), res.error);
+    CHECK_EQ(res.version, 20);
+    CHECK_STR(res.body, "hello");
+    http_response_free(&res);
+    if (done)
+        wg_done(done);
+}
+
+/* libcurl 7.88 breaks the second request on a connection. */
+TEST(http2_without_tls_by_turns_and_at_once)
+{
+    enum { N = 20 };
+    struct peer_server s;
+    rn_waitgroup done = RN_WAITGROUP_INIT;
+    begin(&s);
+    http_client *c = http_client_make(&(http_client_options){.version = 20});
+    const char *from = at(&s, "/hello");
+    for (int i = 0; i < 3; i++)
+        ask(from, c, NULL);
+    wg_add(&done, N);
+    for (int i = 0; i < N; i++)
+        go(ask, from, c, &done);
+    wg_wait(&done);
+    http_client_free(c);
+    peer_stop(&s);
+}
