@@ -11,12 +11,23 @@ static struct {
     size_t n;
 } packed;
 
+/* Orders what the test writes there and what the handler reads. */
+static rn_mutex turn;
+
+static void change_turns(void)
+{
+    rn_mutex_lock(&turn);
+    rn_mutex_unlock(&turn);
+}
+
 static void body(http_writer *w, const http_request *r)
 {
     (void)r;
+    rn_mutex_lock(&turn);
     if (packed.coding)
         http_set_header(w, "Content-Encoding", packed.coding);
     http_write(w, packed.bytes, packed.n);
+    rn_mutex_unlock(&turn);
 }
 
 static void accepts(http_writer *w, const http_request *r)
@@ -36,13 +47,21 @@ static void hello(http_writer *w, const http_request *r)
 
 static char url[256];
 
+static http_mux *mux;
+
 static void begin(struct peer_server *s)
 {
-    http_mux *mux = http_mux_make(); /* lives as long as the process */
+    mux = http_mux_make();
     http_mux_handle(mux, "/body", body);
     http_mux_handle(mux, "/accepts", accepts);
     http_mux_handle(mux, "/hello", hello);
     peer_serve(s, &(http_options){.mux = mux});
+}
+
+static void finish(struct peer_server *s)
+{
+    peer_stop(s);
+    http_mux_free(mux);
 }
 
 static const char *at(const struct peer_server *s, const char *path)
@@ -77,6 +96,7 @@ static void expect(const struct peer_server *s, const char *what, int err, const
 {
     http_response res = {0};
     http_client_request r = {.url = at(s, "/body")};
+    change_turns();
     int got = http_do(NULL, &r, &res);
     if (got != err)
         FAIL("%s, %zu bytes: %d instead of %d (%s)", what, packed.n, got, err, res.error ? res.error : "");
@@ -99,6 +119,7 @@ static void expect(const struct peer_server *s, const char *what, int err, const
     if (!err)
         CHECK_STR(all, text);
     http_response_free(&res);
+    change_turns();
 }
 
 TEST(compressed_bodies)
@@ -122,7 +143,7 @@ TEST(compressed_bodies)
     expect(&s, "identity", 0, "as it is");
     packed.coding = "gzip, gzip";
     expect(&s, "what is not known", 0, "as it is");
-    peer_stop(&s);
+    finish(&s);
 }
 
 /* libcurl by itself takes what ends early for whole. */
@@ -153,7 +174,7 @@ TEST(compressed_bodies_that_are_damaged)
     prepare("gzip", NULL, 0);
     packed.n = (size_t)sprintf((char *)packed.bytes, "this is not compressed");
     expect(&s, "text", RN_EPROTO, "");
-    peer_stop(&s);
+    finish(&s);
 }
 
 /* 16 KiB that mean 16 MiB. */
@@ -166,6 +187,7 @@ TEST(a_little_that_means_much)
     prepare("gzip", NULL, 0);
     pack(zeros, BOMB, 31);
     free(zeros);
+    change_turns();
     http_client_request r = {.url = at(&s, "/body"), .max_body = MOST};
     http_response res = {0};
     CHECK_EQ(http_do(NULL, &r, &res), RN_ETOOBIG);
@@ -185,7 +207,7 @@ TEST(a_little_that_means_much)
     CHECK_EQ(sum, BOMB);
     http_response_free(&res);
     free(piece);
-    peer_stop(&s);
+    finish(&s);
 }
 
 /* A part of what is compressed can't be unpacked: it is not asked for, and stays as it is. */
@@ -204,7 +226,7 @@ TEST(parts_are_not_compressed)
     CHECK_EQ(http_do(NULL, &r, &res), 0);
     CHECK_STR(res.body, "nothing");
     http_response_free(&res);
-    peer_stop(&s);
+    finish(&s);
 }
 
 /* ---- HTTP/2 without TLS ---- */
@@ -239,5 +261,5 @@ TEST(http2_without_tls_by_turns_and_at_once)
         go(ask, from, c, &done);
     wg_wait(&done);
     http_client_free(c);
-    peer_stop(&s);
+    finish(&s);
 }

@@ -495,7 +495,7 @@ static void write_text(const char *path, const char *text, size_t n)
 
 TEST(files_ranges_and_conditions)
 {
-    char dir[] = "/tmp/runnel-http-XXXXXX", path[64], name[96], *big = malloc(300000);
+    char dir[] = "/tmp/runnel-http-XXXXXX", path[64], name[128], *big = malloc(300000);
     REQUIRE(mkdtemp(dir) && big);
     for (int i = 0; i < 300000; i++)
         big[i] = (char)('a' + i % 26);
