@@ -158,9 +158,10 @@ static bool uses_http(const struct list *deps)
 static void add_http(struct list *argv, const struct toolchain *t)
 {
     if (access(t->http, R_OK) < 0)
-        die(STATUS_FAILED, "the program includes <runnel/http.h>, and the HTTP library is not built here; "
-                           "install libssl-dev libnghttp2-dev libcurl4-openssl-dev libwslay-dev zlib1g-dev node-llhttp, "
-                           "and build runnel again");
+        die(STATUS_FAILED,
+            "the program includes <runnel/http.h>, and the HTTP library is not built here; "
+            "install libssl-dev libnghttp2-dev libcurl4-openssl-dev libwslay-dev zlib1g-dev node-llhttp, "
+            "and build runnel again");
     list_add(argv, t->http);
 }
 
