@@ -172,9 +172,9 @@ static char *as_test(const char *source)
     char *code = text("#include \"%s\"\n#include <runnel/test.h>\n#line 1 \"%s\"\n"
                       "static void rn__program_body(void)\n{\n    int status = rn_main(1, (char *[]){\"%s\", NULL});\n"
                       "    if (status)\n        rn_test_fail(\"%s\", 1, \"rn_main returned %%d\", status);\n}\n"
-                      "RN__TEST_ROOM(rn__program)\n"
-                      "static void rn__program_test(void)\n{\n    rn_run(RN__TEST_MAIN(rn__program));\n}\n"
-                      "RN__TEST_ADD_AS(rn__program, \"rn_main\", RN_TEST_PROGRAM, NULL)\n",
+                      "RN__TEST_ROOM(rn__program_)\n"
+                      "static void rn__program_test(void)\n{\n    rn_run(RN__TEST_MAIN(rn__program_));\n}\n"
+                      "RN__TEST_ADD_AS(rn__program_, \"rn_main\", RN_TEST_PROGRAM, NULL)\n",
                       path, path, base_name(name), source);
     if (make_dirs(dir) < 0 || write_file(file, code, strlen(code), 0666) < 0)
         die(STATUS_FAILED, "can't write %s: %s", file, strerror(errno));

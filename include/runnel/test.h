@@ -61,62 +61,62 @@ struct rn_test {
 };
 
 /* TEST(name) { … }: runs in a goroutine of a fresh runtime. */
-#define TEST(name)                   \
-    static void name##_body(void);   \
-    RN__TEST_ROOM(name)              \
-    static void name##_test(void)    \
-    {                                \
-        rn_run(RN__TEST_MAIN(name)); \
-    }                                \
-    RN__TEST_ADD(name, -1, NULL)     \
+#define TEST(name)                            \
+    static void name##_body(void);            \
+    RN__TEST_ROOM(name##_)                    \
+    static void name##_test(void)             \
+    {                                         \
+        rn_run(RN__TEST_MAIN(name##_));       \
+    }                                         \
+    RN__TEST_ADD_AS(name##_, #name, -1, NULL) \
     static void name##_body(void)
 
 /* TEST_PLAIN(name) { … }: runs on the main thread, with no runtime started. */
-#define TEST_PLAIN(name)           \
-    static void name##_test(void); \
-    RN__TEST_ADD(name, -1, NULL)   \
+#define TEST_PLAIN(name)                      \
+    static void name##_test(void);            \
+    RN__TEST_ADD_AS(name##_, #name, -1, NULL) \
     static void name##_test(void)
 
 /* TEST_DIES(name, status, "text") { … }: the body, in a fresh runtime, must end the process with
  * this exit status (128 + n for signal n), and stderr must contain the text.  For a body that
  * returns the status is 0.  TEST_PLAIN_DIES: without a runtime. */
-#define TEST_DIES(name, status, text) \
-    static void name##_body(void);    \
-    RN__TEST_ROOM(name)               \
-    static void name##_test(void)     \
-    {                                 \
-        rn_run(RN__TEST_MAIN(name));  \
-    }                                 \
-    RN__TEST_ADD(name, status, text)  \
+#define TEST_DIES(name, status, text)             \
+    static void name##_body(void);                \
+    RN__TEST_ROOM(name##_)                        \
+    static void name##_test(void)                 \
+    {                                             \
+        rn_run(RN__TEST_MAIN(name##_));           \
+    }                                             \
+    RN__TEST_ADD_AS(name##_, #name, status, text) \
     static void name##_body(void)
-#define TEST_PLAIN_DIES(name, status, text) \
-    static void name##_test(void);          \
-    RN__TEST_ADD(name, status, text)        \
+#define TEST_PLAIN_DIES(name, status, text)       \
+    static void name##_test(void);                \
+    RN__TEST_ADD_AS(name##_, #name, status, text) \
     static void name##_test(void)
 
 /* When schedules are explored, the goroutines that a test has left run on when it has returned.  Room above
  * its frame, for the calls that end it, keeps its variables from being overwritten meanwhile. */
 #ifdef RN_EXPLORE
-#define RN__TEST_ROOM(name)                                \
-    static void rn__main_of_##name(void)                   \
+#define RN__TEST_ROOM(name_)                               \
+    static void rn__main_of_##name_(void)                  \
     {                                                      \
         char rn_room_[1024];                               \
         __asm__ volatile("" : : "r"(rn_room_) : "memory"); \
-        name##_body();                                     \
+        name_##body();                                     \
         __asm__ volatile("" : : "r"(rn_room_) : "memory"); \
     }
-#define RN__TEST_MAIN(name) rn__main_of_##name
+#define RN__TEST_MAIN(name_) rn__main_of_##name_
 #else
-#define RN__TEST_ROOM(name)
-#define RN__TEST_MAIN(name) name##_body
+#define RN__TEST_ROOM(name_)
+#define RN__TEST_MAIN(name_) name_##body
 #endif
 
-#define RN__TEST_ADD(name, status, text) RN__TEST_ADD_AS(name, #name, status, text)
-#define RN__TEST_ADD_AS(name, shown, status, text)                                                           \
-    static struct rn_test name##_entry = {shown, __FILE__, __LINE__, name##_test, status, text, NULL, NULL}; \
-    __attribute__((constructor)) static void name##_add(void)                                                \
+/* What these macros get is pasted to name_ beforehand: a test may be called as a macro is, mutex_lock say. */
+#define RN__TEST_ADD_AS(name_, shown, status, text)                                                          \
+    static struct rn_test name_##entry = {shown, __FILE__, __LINE__, name_##test, status, text, NULL, NULL}; \
+    __attribute__((constructor)) static void name_##add(void)                                                \
     {                                                                                                        \
-        rn_test_add(&name##_entry);                                                                          \
+        rn_test_add(&name_##entry);                                                                          \
     }
 
 /* BENCH(name) { … }: measures what its loop does, in a goroutine of a fresh runtime:

@@ -31,11 +31,14 @@ void rn__chan_init(struct rn_chan *c, size_t elem, size_t cap, void *ring)
 /* The ring starts on a cache line of its own: beside the lock it would slow down both sides. */
 enum { LINE = 64, HEADER = (sizeof(struct rn_chan) + LINE - 1) / LINE * LINE };
 
+/* More bytes than a process can have addresses for. */
+#define BEYOND_MEMORY ((size_t)1 << 48)
+
 /* Where the ring starts; 0: the sizes are beyond what memory could ever hold. */
 static size_t ring_offset(size_t elem, size_t align, unsigned long long cap)
 {
     size_t at = align > HEADER ? align : HEADER;
-    size_t most = PTRDIFF_MAX - at;
+    size_t most = BEYOND_MEMORY - at;
     if (elem > UINT32_MAX || cap > SIZE_MAX || (elem && cap > most / elem))
         return 0;
     return at;

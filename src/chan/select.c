@@ -18,7 +18,8 @@
  *    still locked, so no match can happen before all stand in line; contexts, which have locks of their
  *    own, may fire in between, and come first for that reason.
  *  - No waiter of this call is in any queue or reachable from one when it returns or panics.
- *  - One random number is drawn, and only when there is a choice.
+ *  - Among ready cases one random number is drawn, and only when there is a choice.  Of the waiters that one call has
+ *    in the queue of one channel the first wins, so these stand there in random order (mix).
  *
  * Cases of other layers (chan/outside.h: descriptors), and receives from the end of a context, go another way,
  * select_outside, which the survey finds out about.  Their waiters are queued first, with
@@ -219,7 +220,7 @@ static bool none_ready(const struct rn_case *cases, size_t n)
 /* What stages 2 and 3 work on; lives in the frame, or on the heap. */
 struct stand {
     size_t n, chans;        /* live cases; how many of them are channels */
-    struct rn_waiter *w;    /* [n], in the order of the cases */
+    struct rn_waiter *w;    /* [n], in the order of the cases, or as mix has them */
     struct rn_chan **order; /* [chans], by address, doubles beside each other */
     rn_atomic(uint32_t) claim;
 };
@@ -310,6 +311,20 @@ static bool match_any(const struct rn_case *cases, size_t n, struct rn_waiter **
 }
 
 /* ---- stage 3 ---------------------------------------------------------------------------------------- */
+
+/* A channel that stands in several cases serves the first of their waiters: which one that is must be as random
+ * as the choice among ready cases.  The channels are in order. */
+static void mix(struct stand *s)
+{
+    bool twice = false;
+    for (size_t i = 1; i < s->chans; i++)
+        twice |= s->order[i] == s->order[i - 1];
+    for (size_t i = twice ? s->n : 0; i > 1; i--) {
+        struct rn_waiter *a = &s->w[i - 1], *b = &s->w[rn__choose_case((uint32_t)i)], t = *a;
+        *a = *b;
+        *b = t;
+    }
+}
 
 /* Queues the waiters of the contexts; the first of them that is done already, or NULL. */
 static struct rn_waiter *queue_contexts(struct stand *s, const struct rn_case *cases)
@@ -408,6 +423,7 @@ static void race_woken(struct stand *s, const struct rn_case *cases, struct rn_w
 static struct outcome stand_and_park(struct stand *s, const struct rn_case *cases, size_t n, int timeout)
 {
     struct rn_timeout t;
+    mix(s);
     race_wait(s, cases);
     struct rn_waiter *done = queue_contexts(s, cases);
     if (!done)
@@ -579,6 +595,7 @@ static bool stand_outside(struct outing *x, struct outcome *out, struct rn_waite
             *by = rn__park(RN_WAIT_SELECT, NULL);
         return matched;
     }
+    mix(&x->s);
     race_wait(&x->s, x->cases);
     struct rn_waiter *done = queue_contexts(&x->s, x->cases);
     if (!done)

@@ -68,6 +68,7 @@ TEST(impossible_sizes_panic)
     EXPECT_PANIC("chan_make: size out of range", (void)chan_make(int, -1));
     EXPECT_PANIC("chan_make: size out of range", (void)chan_make(long, INT64_MAX));
     EXPECT_PANIC("chan_make: size out of range", (void)chan_make(long, INT64_MAX / 8));
+    EXPECT_PANIC("chan_make: size out of range", (void)chan_make(long, 1LL << 46));
     CHECK(chan_try_make(long, INT64_MAX) == NULL);
     EXPECT_PANIC("chan_make: size out of range", (void)chan_try_make(long, -5));
 }

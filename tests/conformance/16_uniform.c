@@ -1,5 +1,7 @@
 /* Select chooses uniformly at random among ready cases, and never starves one. */
 #include "chan_inside.h"
+#include <runnel/fd.h>
+#include <runnel/waitgroup.h>
 
 /* With these many degrees of freedom the statistic is above the bound once in a million runs. */
 static const double bound[] = {0, 23.9, 27.6, 30.7, 33.4, 35.9, 38.3, 40.6};
@@ -97,6 +99,49 @@ TEST(the_same_channel_in_two_cases_gets_two_shares)
     check_uniform("a, b, a", seen, 3, ROUNDS);
     chan_free(a);
     chan_free(b);
+}
+
+/* The peer of a select that always waits: it comes when the select stands in line. */
+static void come(chan(int) c, bool receives, long rounds)
+{
+    for (long r = 0; r < rounds; r++) {
+        if (receives) {
+            await_senders(INSIDE(c), 3);
+            chan_recv(c);
+        } else {
+            await_receivers(INSIDE(c), 3);
+            chan_send(c, 1);
+        }
+    }
+}
+
+static void check_waiting(bool receives, struct rn_case *more)
+{
+    enum { WAITING = 4000 };
+    chan(int) c = chan_make(int, 0);
+    chan(int) other = chan_make(int, 0);
+    struct rn_case send = on_send(c, 1), recv = on_recv(c, NULL), k = receives ? send : recv;
+    struct rn_case cases[] = {k, on_recv(other, NULL), k, k, more ? *more : k};
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    long seen[5] = {0};
+    wg_go(&wg, come, c, receives, (long)WAITING);
+    for (long r = 0; r < WAITING; r++)
+        seen[chan_select_array(cases, more ? 5 : 4)]++;
+    wg_wait(&wg);
+    CHECK_EQ(seen[1] + seen[4], 0);
+    seen[1] = seen[3];
+    check_uniform(receives ? "sends that wait" : "receives that wait", seen, 3, WAITING);
+    chan_free(c);
+    chan_free(other);
+}
+
+/* Go's specification has the example: select { case c <- 0: case c <- 1: } sends random bits. */
+TEST(cases_of_one_channel_that_wait_have_equal_shares)
+{
+    struct rn_case never = on_fd(-1, RN_FD_READ);
+    check_waiting(true, NULL);
+    check_waiting(false, NULL);
+    check_waiting(false, &never); /* the way of selects with descriptors */
 }
 
 TEST(closed_channels_are_chosen_like_others)

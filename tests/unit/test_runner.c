@@ -50,3 +50,13 @@ TEST_PLAIN(skipping_is_not_failing)
 {
     rn_test_skip("shown as such");
 }
+
+/* As mutex_lock and its like are, in a program that includes runnel.h. */
+#define named_like_a_macro rn_what_it_stands_for
+#define AS_TEXT(x) AS_TEXT_(x)
+#define AS_TEXT_(x) #x
+
+TEST(named_like_a_macro)
+{
+    CHECK_STR("rn_what_it_stands_for", AS_TEXT(named_like_a_macro));
+}
