@@ -98,10 +98,8 @@ void rn__die(struct rn_g *g, void *uc)
     rn_os_exit(2);
 }
 
-static _Noreturn void die_of_panic(struct rn_g *g, struct rn_panic *p)
+static void say_panics(struct rn_panic *p)
 {
-    rn__dying();
-    flush_stdout();
     if (rn__hooks.print_panics) {
         rn__hooks.print_panics(p);
     } else {
@@ -109,8 +107,22 @@ static _Noreturn void die_of_panic(struct rn_g *g, struct rn_panic *p)
         say(p->text);
         say("\n");
     }
+}
+
+static _Noreturn void die_of_panic(struct rn_g *g, struct rn_panic *p)
+{
+    rn__dying();
+    flush_stdout();
+    say_panics(p);
     say("\n");
     rn__die(g, NULL);
+}
+
+static bool only_exits(const struct rn_panic *p)
+{
+    while (p && p->is_exit)
+        p = p->up;
+    return !p;
 }
 
 void rn_fatal(const char *format, ...)
@@ -120,12 +132,18 @@ void rn_fatal(const char *format, ...)
     va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    struct rn_g *g = rn__self_or_null();
+    if (g)
+        rn__panic_left(g);
     rn__dying();
     flush_stdout();
+    if (g && !only_exits(g->panic)) { /* the fatal error comes of a deferred call: why that ran is to be seen, too */
+        say_panics(g->panic);
+        say("\t");
+    }
     say("fatal error: ");
     say(text);
     say("\n\n");
-    struct rn_g *g = rn__self_or_null();
     rn__die(g, NULL);
 }
 

@@ -108,6 +108,44 @@ TEST_DIES(raised_again, 2, "panic: same [recovered, repanicked]\n\ngoroutine 1 [
     rn_panic("same");
 }
 
+/* A deferred call that is fatal does not hide why it ran. */
+TEST_DIES(fatal_in_a_panic, 2,
+          "panic: first\n\tfatal error: sync: unlock of unlocked mutex\n\ngoroutine 1 [running]:\n")
+{
+    rn_mutex mu = RN_MUTEX_INIT;
+    defer(mutex_unlock, &mu);
+    rn_panic("first");
+}
+
+TEST_DIES(fatal_after_a_panic_was_raised_again, 2,
+          "panic: same [recovered, repanicked]\n\tfatal error: sync: unlock of unlocked mutex\n\n")
+{
+    rn_mutex mu = RN_MUTEX_INIT;
+    defer(mutex_unlock, &mu);
+    defer(recover_and_raise, "same");
+    rn_panic("same");
+}
+
+static void recovers(void *arg)
+{
+    (void)arg, (void)rn_recover();
+}
+
+static void recovered_before(void)
+{
+    defer(recovers, NULL);
+    rn_panic("gone");
+}
+
+TEST_DIES(fatal_in_an_exit, 2, "before\nfatal error: sync: unlock of unlocked mutex\n\n")
+{
+    rn_mutex mu = RN_MUTEX_INIT;
+    recovered_before();
+    defer(mutex_unlock, &mu);
+    fputs("before\n", stderr);
+    rn_exit_goroutine();
+}
+
 TEST_DIES(lines_are_set_in, 2, "panic: one\n\ttwo\n\n")
 {
     rn_panic("one\ntwo");
