@@ -20,7 +20,9 @@
  * 0.  A timer whose channel nobody receives from does not hold back the deadlock report.
  *
  * A rn_timer or rn_ticker is the caller's memory, which must stay where it is until
- * destroy has returned; make and free are the same on the heap.  All of these may be called from
+ * destroy has returned; make and free are the same on the heap.  One that was never set, all-zero memory, or destroyed may be
+ * destroyed and has no channel (NULL); to stop or reset it panics ("time: Stop called on uninitialized Timer"),
+ * as in Go, but for rn_ticker_stop, which does nothing.  All of these may be called from
  * goroutines and plain threads, by several at once; none blocks; not from signal handlers.
  *
  * Happens before: the call that set the timer before the receive of its value, or the start of f.
@@ -48,13 +50,13 @@ typedef struct rn_ticker {
 /* Sets t to send the time on its channel once, d from now (d <= 0: now).  t is fresh memory, or destroyed; one that is in
  * use is for rn_timer_reset. */
 RN_PUBLIC void rn_timer_init(rn_timer *t, rn_duration d);
-/* Stops t.  Nobody may be waiting on its channel (panics), nor use it afterwards. */
+/* Stops t.  Nobody may be waiting on its channel (panics), nor use that afterwards. */
 RN_PUBLIC void rn_timer_destroy(rn_timer *t);
 /* The same on the heap; make panics when there is no memory ("timer: out of memory"). */
 RN_PUBLIC rn_timer *rn_timer_make(rn_duration d) RN_MUST_USE;
 RN_PUBLIC void rn_timer_free(rn_timer *t);
 
-/* t's channel, the same all its life.  Not to be closed or freed.  NULL for one of rn_after_func. */
+/* t's channel, the same all its life.  Not to be closed or freed.  NULL for one of rn_after_func, or never set. */
 RN_PUBLIC void *rn__timer_chan(rn_timer *t);
 #define rn_timer_chan(t) ((rn_chan_recv_only(rn_time))rn__timer_chan(t))
 

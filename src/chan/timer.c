@@ -110,10 +110,18 @@ static void init(struct timer *t, rn_duration d, rn_duration period)
     rn__timer_start(&t->entry, rn_time_add(rn__now(), d));
 }
 
+/* Nobody has set it: all-zero, or destroyed.  (fire is written by init and destroy alone.) */
+static bool is_unset(const struct timer *t)
+{
+    return !t->entry.fire;
+}
+
 bool rn_timer_stop(rn_timer *timer)
 {
     rn__point(RN_AT_TIMER, timer);
     struct timer *t = timer_of(timer);
+    if (is_unset(t))
+        rn_panic("time: Stop called on uninitialized Timer");
     rn_lock_take(&t->lock, RN_RANK_SYNC);
     bool was = stop_locked(t);
     rn_lock_release(&t->lock);
@@ -139,13 +147,15 @@ static bool reset(struct timer *t, rn_duration d, rn_duration period)
 bool rn_timer_reset(rn_timer *timer, rn_duration d)
 {
     rn__point(RN_AT_TIMER, timer);
+    if (is_unset(timer_of(timer)))
+        rn_panic("time: Reset called on uninitialized Timer");
     return reset(timer_of(timer), d, 0);
 }
 
 void *rn__timer_chan(rn_timer *timer)
 {
     struct timer *t = timer_of(timer);
-    return t->f ? NULL : &t->chan;
+    return t->f || is_unset(t) ? NULL : &t->chan;
 }
 
 /* ---- timers -------------------------------------------------------------------------------------------- */
@@ -158,9 +168,12 @@ void rn_timer_init(rn_timer *t, rn_duration d)
 void rn_timer_destroy(rn_timer *timer)
 {
     struct timer *t = timer_of(timer);
+    if (is_unset(t))
+        return;
     rn_timer_stop(timer);
     if (!t->f)
         rn__chan_destroy(&t->chan);
+    t->entry.fire = NULL;
 }
 
 static struct timer *make(void)
@@ -226,7 +239,8 @@ void rn_ticker_free(rn_ticker *t)
 
 void rn_ticker_stop(rn_ticker *t)
 {
-    rn_timer_stop(&t->rn_private);
+    if (!is_unset(timer_of(&t->rn_private)))
+        rn_timer_stop(&t->rn_private);
 }
 
 void rn_ticker_reset(rn_ticker *t, rn_duration d)
@@ -234,6 +248,8 @@ void rn_ticker_reset(rn_ticker *t, rn_duration d)
     rn__point(RN_AT_TIMER, t);
     if (d <= 0)
         rn_panic("non-positive interval for Ticker.Reset");
+    if (is_unset(timer_of(&t->rn_private)))
+        rn_panic("time: Reset called on uninitialized Ticker");
     reset(timer_of(&t->rn_private), d, d);
 }
 

@@ -2,6 +2,7 @@
  * slow receivers.  after_func runs in its own goroutine. */
 #include <runnel.h>
 #include <runnel/test.h>
+#include <string.h>
 #include <pthread.h>
 
 static void sleeps(int n)
@@ -304,4 +305,32 @@ TEST_DIES(a_stopped_after_func_is_no_hope, 2, "all goroutines are asleep - deadl
     rn_after_func(&t, RN_HOUR, send_one, NULL);
     rn_timer_stop(&t);
     chan_recv((chan(int))NULL);
+}
+
+/* As in Go; destroying is allowed, for functions that clean up what they may not have come to. */
+TEST(a_timer_that_was_never_set)
+{
+    rn_timer t;
+    memset(&t, 0, sizeof t);
+    for (int i = 0; i < 2; i++) {
+        EXPECT_PANIC("time: Stop called on uninitialized Timer", rn_timer_stop(&t));
+        EXPECT_PANIC("time: Reset called on uninitialized Timer", rn_timer_reset(&t, 1));
+        CHECK(rn_timer_chan(&t) == NULL);
+        rn_timer_destroy(&t);
+        rn_timer_init(&t, RN_HOUR);
+        rn_timer_destroy(&t); /* and then it is so again */
+    }
+    rn_after_func(&t, RN_HOUR, send_one, NULL);
+    rn_timer_destroy(&t);
+    EXPECT_PANIC("time: Reset called on uninitialized Timer", rn_timer_reset(&t, 1));
+}
+
+TEST(a_ticker_that_was_never_set)
+{
+    rn_ticker t;
+    memset(&t, 0, sizeof t);
+    rn_ticker_stop(&t);
+    EXPECT_PANIC("time: Reset called on uninitialized Ticker", rn_ticker_reset(&t, 1));
+    CHECK(rn_ticker_chan(&t) == NULL);
+    rn_ticker_destroy(&t);
 }
