@@ -103,7 +103,8 @@ RN_PUBLIC int rn_net_from_fd(int fd, rn_conn **out) RN_MUST_USE;
 /* ---- reading and writing ---------------------------------------------------------------------- */
 
 /* Waits until something can be read, then reads at most n bytes.  Returns how many; 0 at the end of the
- * stream (or when n is 0); or an error.  The bytes of buf beyond are undefined. */
+ * stream (or when n is 0, of a stream at once; of packets it waits for one and drops it); or an error.  The bytes of
+ * buf beyond are undefined. */
 RN_PUBLIC ssize_t rn_net_read(rn_conn *c, void *buf, size_t n);
 RN_PUBLIC ssize_t rn_net_read_ctx(rn_context *ctx, rn_conn *c, void *buf, size_t n);
 /* Reads into n pieces, the first one first. */
