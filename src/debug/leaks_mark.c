@@ -27,6 +27,7 @@
 #include "sched/rt.h"
 #include <string.h>
 
+enum { RED_ZONE = 128 };
 enum { WAKES = 6 }; /* what one goroutine waits for; beyond, it counts as live */
 
 struct one {
@@ -147,7 +148,6 @@ static void judge(struct one *o)
 /* Where the stack of a goroutine is in use from. */
 static uintptr_t in_use_from(const struct rn_g *g)
 {
-    enum { RED_ZONE = 128 };
     const struct rn_leaks_job *job = marks.job;
     uintptr_t lo = (uintptr_t)g->stack_lo, hi = (uintptr_t)g->stack_hi;
     if (g == job->asker)
@@ -467,20 +467,26 @@ static const struct rn_m *worker_of(int tid)
 static bool sleeps(const struct rn_os_stopped *t)
 {
     const struct rn_m *m = worker_of(t->tid);
-    return m && m->joinable && is_asleep(m) && !is_on_stacks(t->sp);
+    return m && m->joinable && is_asleep(m) && !t->alt_hi && !is_on_stacks(t->sp);
 }
 
-/* Where a thread's own stack is in use from; 0: it has nothing of the program's.  The first worker's stack begins
- * with the frames of who called rn_run. */
+/* Whether it has left its own stack for a goroutine's: perhaps that one was interrupted by a signal that is handled elsewhere. */
+static bool runs_goroutine(const struct rn_os_stopped *t)
+{
+    const struct rn_m *m = worker_of(t->tid);
+    return is_on_stacks(t->sp) || (t->alt_hi && m && !m->external && m->g != &m->g0);
+}
+
+/* Where a thread's own stack is in use from; 0: it has nothing of the program's, or that is not known: then it is reached
+ * by the stack pointer that the signal's frame has.  The first worker's stack begins with the frames of who called rn_run. */
 static uintptr_t thread_from(const struct rn_os_stopped *t)
 {
-    enum { RED_ZONE = 128 };
     const struct rn_m *m = worker_of(t->tid);
     if (sleeps(t))
         return 0;
-    if (!is_on_stacks(t->sp))
-        return t->sp - RED_ZONE;
-    return m && !m->joinable ? (uintptr_t)m->g0.sp : 0;
+    if (runs_goroutine(t))
+        return m && !m->joinable ? (uintptr_t)m->g0.sp : 0;
+    return t->alt_hi ? 0 : t->sp - RED_ZONE;
 }
 
 enum { TCB = 4096 }; /* glibc's own record of a thread, at the thread pointer, is smaller */
@@ -511,6 +517,8 @@ static void scan_thread(const struct rn_os_stopped *t)
     uintptr_t tls = t->tp - marks.job->tls_bytes;
     if (s.from)
         rn_os_mappings(scan_thread_in, &s);
+    if (t->alt_hi)
+        rn__mem_scan(t->sp - RED_ZONE > t->alt_lo ? t->sp - RED_ZONE : t->alt_lo, t->alt_hi);
     rn__mem_scan(tls < t->sp && t->sp < t->tp ? t->sp : tls, t->tp + TCB + marks.job->tls_bytes);
     for (size_t i = 0; !sleeps(t) && i < t->n; i++)
         rn__mem_word(t->regs[i]);
@@ -567,13 +575,20 @@ static void add_stacks(const void *start, size_t bytes, void *arg)
     add_special((uintptr_t)start, (uintptr_t)start + bytes, met_stack);
 }
 
+/* A thread's own stack, whose dead part counts for nothing; as far as it is known.  The kernel joins neighbours, also a stack
+ * that somebody has mapped himself: where no guard is below, the stack begins with the page that is in use; where
+ * the thread's data are not above it, it is not known where it ends. */
 static void add_thread_stack(const struct rn_os_mapping *m, void *arg)
 {
     const struct rn_os_stopped *t = arg;
     const struct rn_m *worker = worker_of(t->tid);
-    uintptr_t from = is_on_stacks(t->sp) ? worker ? (uintptr_t)worker->g0.sp : 0 : t->sp;
-    if (from >= m->start && from < m->end)
-        add_special(m->start, thread_to(t, from, m->end), NULL);
+    bool runs = runs_goroutine(t);
+    uintptr_t from = runs ? worker ? (uintptr_t)worker->g0.sp : 0 : t->alt_hi ? 0 : t->sp;
+    if (from < m->start || from >= m->end)
+        return;
+    if (m->stack || (t->tp > from && t->tp < m->end))
+        add_special(m->stack || m->guarded ? m->start : from & ~(uintptr_t)(rn_os_page - 1), thread_to(t, from, m->end),
+                    NULL);
 }
 
 static bool describe_specials(void)

@@ -16,8 +16,9 @@ struct rn_os_stopped {
     int tid;
     rn_atomic(uint32_t) state; /* world.c's */
     uintptr_t sp;
-    uintptr_t tp; /* the thread pointer: thread-local data is around it */
-    size_t n;     /* words of regs in use */
+    uintptr_t tp;             /* the thread pointer: thread-local data is around it */
+    uintptr_t alt_lo, alt_hi; /* the stack for signals, while it handles one there; else 0 */
+    size_t n;                 /* words of regs in use */
     uintptr_t regs[RN_OS_REGS];
 };
 
@@ -40,8 +41,9 @@ struct rn_os_mapping {
     bool file; /* an object's data, or a mapped file */
     bool bss;  /* the zeroed rest of an object's data */
     bool shared;
-    bool heap;  /* the program break */
-    bool stack; /* of the first thread */
+    bool heap;    /* the program break */
+    bool stack;   /* of the first thread */
+    bool guarded; /* right below is what nobody may touch: so begins a thread's stack */
 };
 /* Calls f for each, in order of address; 0 or a negative errno.  Allocates nothing. */
 int rn_os_mappings(void (*f)(const struct rn_os_mapping *m, void *arg), void *arg);

@@ -1,10 +1,13 @@
 /* rn_debug_leaks: who is reported, and above all who is not. */
+#define _GNU_SOURCE 1
 #include "../emulated.h"
 #include <pthread.h>
 #include <runnel.h>
 #include <runnel/test.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #define NOINLINE __attribute__((noinline))
 
@@ -454,4 +457,72 @@ TEST(nobody_is_reported_while_trees_fork_and_join)
         CHECK_EQ(find(NULL, 0), 0);
     over = true;
     wg_wait(&all);
+}
+
+/* ---- a signal that is handled on a stack of its own ------------------------------------------------- */
+
+static rn_atomic(bool) handling, handled;
+static void handle(int signo)
+{
+    (void)signo;
+    handling = true;
+    while (!handled)
+        continue;
+}
+
+/* Right above the mapping that address is in, so that the kernel joins the two; anywhere where that is not free. */
+static void *map_beside(const void *address, size_t bytes)
+{
+    unsigned long from = 0, to = 0;
+    char line[512];
+    FILE *f = fopen("/proc/self/maps", "re");
+    while (f && fgets(line, sizeof line, f))
+        if (sscanf(line, "%lx-%lx", &from, &to) == 2 && (uintptr_t)address >= from && (uintptr_t)address < to)
+            break;
+    if (f)
+        fclose(f);
+    void *p = mmap((void *)to, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p != MAP_FAILED)
+        madvise(p, bytes, MADV_NOHUGEPAGE); /* as the stacks are */
+    return p;
+}
+
+static void be_interrupted(rn_waitgroup *wg)
+{
+    enum { BYTES = 64 << 10 };
+    stack_t before, beside = {.ss_size = BYTES};
+    rn_pin();
+    beside.ss_sp = map_beside(&beside, BYTES);
+    CHECK_EQ(sigaltstack(&beside, &before), 0);
+    pthread_kill(pthread_self(), SIGUSR1);
+    CHECK_EQ(sigaltstack(&before, NULL), 0);
+    munmap(beside.ss_sp, BYTES);
+    rn_unpin();
+    wg_done(wg);
+}
+
+static void wait_for_interrupted(rn_waitgroup *all)
+{
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    wg_add(&wg, 1);
+    go(be_interrupted, &wg);
+    wg_wait(&wg);
+    wg_done(all);
+}
+
+TEST(nobody_is_reported_while_a_signal_is_handled_beside_the_stacks)
+{
+    struct sigaction a = {.sa_handler = handle, .sa_flags = SA_ONSTACK}, before;
+    rn_waitgroup all = RN_WAITGROUP_INIT;
+    skip_under_sanitizers();
+    rn_set_procs(2);
+    sigaction(SIGUSR1, &a, &before);
+    wg_add(&all, 1);
+    go(wait_for_interrupted, &all);
+    while (!handling)
+        rn_yield();
+    CHECK_EQ(find(NULL, 0), 0);
+    handled = true;
+    wg_wait(&all);
+    sigaction(SIGUSR1, &before, NULL);
 }

@@ -96,8 +96,13 @@ static void on_stop(int signo, siginfo_t *info, void *uc)
     uint32_t now = rn_load_acquire(&epoch); /* pairs with the release in rn_os_world_stop */
     struct rn_os_stopped *s = now & 1 ? slot_of((int)syscall(SYS_gettid)) : NULL;
     if (s && rn_load_relaxed(&s->state) == ASKED) { /* relaxed: written before the signal was sent */
+        const stack_t *alt = &((const ucontext_t *)uc)->uc_stack;
         copy_registers(s, uc);
         s->tp = thread_pointer();
+        if (s->sp - (uintptr_t)alt->ss_sp < alt->ss_size && !(alt->ss_flags & SS_DISABLE)) {
+            s->alt_lo = (uintptr_t)alt->ss_sp;
+            s->alt_hi = s->alt_lo + alt->ss_size;
+        }
         rn_store_release(&s->state, ARRIVED); /* pairs with the acquire in all_arrived: the slot is complete */
         rn_add_release(&arrived, 1);
         rn_os_futex_wake(&arrived, 1);
@@ -412,6 +417,10 @@ static bool parse_mapping(const char *at, struct rn_os_mapping *m)
     m->start = hex(&at);
     at++;
     m->end = hex(&at);
+    static uintptr_t barred_end; /* of the one before that nobody may touch */
+    m->guarded = m->start == barred_end;
+    if (at[1] == '-' && at[2] == '-')
+        barred_end = m->end;
     bool rw = at[1] == 'r' && at[2] == 'w';
     m->shared = at[4] == 's';
     at += 5;
