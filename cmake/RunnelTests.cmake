@@ -46,6 +46,9 @@ endfunction()
 set(kinds unit conformance stress)
 if(RUNNEL_RACE)
     list(APPEND kinds race)
+    # As `runnel run -race` compiles: tools/compile.c.
+    set_source_files_properties(${PROJECT_SOURCE_DIR}/tests/race/places.c PROPERTIES
+        COMPILE_OPTIONS "-O0;-mllvm;-capture-tracking-max-uses-to-explore=0")
 endif()
 if(RUNNEL_FAULT)
     list(APPEND kinds fault)

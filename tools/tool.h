@@ -88,6 +88,7 @@ struct toolchain {
     char *library;      /* librunnel.a */
     char *http;         /* librunnel_http.a, which need not be there */
     struct list cc;     /* the compiler: its path, and arguments if CC has some */
+    struct list second; /* the compiler to try when cc can't compile the program; empty: none */
     char *linker;       /* the compiler that links, if it is another one; else NULL */
     struct list cflags; /* of the user */
     struct list ldflags, ldlibs;

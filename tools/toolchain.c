@@ -61,37 +61,59 @@ static void find_library(struct toolchain *t)
     need(t->library, "the library");
 }
 
-/* The race detector's runtime is clang's: gcc 12's dies at 8128 goroutines.  What is compiled by gcc runs with it as
- * well, and gcc is better at it: clang 14 overlooks accesses to members of a local variable. */
-static char *find_race_linker(const struct list *cc)
+static void find_usual(struct list *cc)
 {
+    static const char *const usual[] = {"cc", "gcc", "clang"};
+    char *path = NULL;
+    for (int i = 0; i < 3 && !path; i++)
+        path = find_program(usual[i]);
+    if (path)
+        list_add(cc, path);
+}
+
+static bool names_clang(const struct list *cc)
+{
+    bool clang = false;
     for (int i = 0; i < cc->n; i++)
-        if (strstr(cc->at[i], "clang"))
-            return NULL;
-    char *clang = find_program("clang");
+        clang |= strstr(cc->at[i], "clang") != NULL;
+    return clang;
+}
+
+/* The race detector's runtime is clang's: gcc 12's dies at 8128 goroutines.  What is compiled by gcc runs with it as
+ * well; but gcc overlooks structs that are passed and returned by value, so that it comes second
+ * (docs/design/race.md). */
+static void find_for_race(struct toolchain *t, bool chosen)
+{
+    char *clang = t->cc.n && names_clang(&t->cc) ? t->cc.at[0] : find_program("clang");
     if (!clang)
         die(STATUS_NO_COMPILER, "-race needs clang, which is not installed (apt-get install clang)");
-    return clang;
+    if (t->cc.n == 0 || clang != t->cc.at[0])
+        t->linker = clang;
+    if (!chosen) {
+        if (t->cc.n && !names_clang(&t->cc))
+            t->second = t->cc;
+        t->cc = (struct list){0};
+        list_add(&t->cc, clang);
+    }
 }
 
 static void find_compiler(struct toolchain *t)
 {
-    static const char *const usual[] = {"cc", "gcc", "clang"};
     const char *cc = getenv("CC");
-    if (cc && *cc) {
+    bool chosen = cc && *cc;
+    if (chosen)
         list_add_words(&t->cc, cc);
-    } else {
-        for (int i = t->race; i < 3 && t->cc.n == 0; i++)
-            if (find_program(usual[i]))
-                list_add(&t->cc, usual[i]);
-    }
+    else
+        find_usual(&t->cc);
     char *path = t->cc.n ? find_program(t->cc.at[0]) : NULL;
-    if (!path && cc && *cc)
+    if (!path && chosen)
         die(STATUS_NO_COMPILER, "the compiler that CC names is not installed: %s", cc);
-    if (!path)
+    if (!path && !t->race)
         die(STATUS_NO_COMPILER, "no C compiler is installed (apt-get install gcc libc6-dev)");
-    t->cc.at[0] = path;
-    t->linker = t->race ? find_race_linker(&t->cc) : NULL;
+    if (path)
+        t->cc.at[0] = path;
+    if (t->race)
+        find_for_race(t, chosen);
 }
 
 static void add_environment(struct list *l, const char *name)

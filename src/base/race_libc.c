@@ -1,6 +1,7 @@
-/* Copies that the race detector does not see: see race_libc.h.  Empty in other builds. */
-#include <stddef.h>
-#include <stdint.h>
+/* Copies that the race detector does not see (race_libc.h), and those of the program that it would overlook.  Empty
+ * in other builds. */
+#include "base/race.h"
+#include <stdlib.h>
 
 #ifdef RN_RACE
 void *rn__own_memcpy(void *to, const void *from, size_t n);
@@ -104,6 +105,73 @@ char *rn__own_strrchr(const char *s, int c)
         if (!*s)
             return (char *)(uintptr_t)found;
     }
+}
+
+/* Functions of libc that the detector does not know: programs get these, which tell of what they read and write, at
+ * the place that called them.  (strdup it knows, and leaves its reads out.)  They stand in this file because the linker
+ * always takes it: the detector's own strdup would do otherwise. */
+
+/* Copies n bytes and a zero. */
+static char *put(char *to, const char *from, size_t n, void *pc)
+{
+    rn__race_write(to, n + 1, pc);
+    memcpy(to, from, n);
+    to[n] = 0;
+    return to + n;
+}
+
+static size_t length(const char *s, void *pc)
+{
+    size_t n = strlen(s);
+    rn__race_read(s, n + 1, pc);
+    return n;
+}
+
+/* The same of a string that may have no end within `most` bytes. */
+static size_t length_within(const char *s, size_t most, void *pc)
+{
+    size_t n = 0;
+    while (n < most && s[n])
+        n++;
+    rn__race_read(s, n < most ? n + 1 : n, pc);
+    return n;
+}
+
+static char *duplicate(const char *s, size_t n, void *pc)
+{
+    char *copy = malloc(n + 1);
+    if (copy)
+        (void)put(copy, s, n, pc);
+    return copy;
+}
+
+char *stpcpy(char *restrict to, const char *restrict from)
+{
+    return put(to, from, length(from, RN_RACE_PC), RN_RACE_PC);
+}
+
+char *strcat(char *restrict to, const char *restrict from)
+{
+    size_t n = length(from, RN_RACE_PC);
+    (void)put(to + length(to, RN_RACE_PC), from, n, RN_RACE_PC);
+    return to;
+}
+
+char *strncat(char *restrict to, const char *restrict from, size_t most)
+{
+    size_t n = length_within(from, most, RN_RACE_PC);
+    (void)put(to + length(to, RN_RACE_PC), from, n, RN_RACE_PC);
+    return to;
+}
+
+char *strdup(const char *s)
+{
+    return duplicate(s, length(s, RN_RACE_PC), RN_RACE_PC);
+}
+
+char *strndup(const char *s, size_t most)
+{
+    return duplicate(s, length_within(s, most, RN_RACE_PC), RN_RACE_PC);
 }
 
 #endif

@@ -135,4 +135,46 @@ check "a wait that the add may miss" reports add '^    #0 rn_wg_wait$' "nothing 
 check "who was started by a timer" reports timer 'Goroutine [0-9]+ \(.*\) started by a timer'
 check "a log is ThreadSanitizer's own" logged
 check "halt_on_error" halts
+
+# Structs by value, which gcc's instrumentation overlooks; and a nested function, which only gcc compiles.
+cat >value.c <<'END'
+#include <runnel.h>
+struct pair { int a, b; };
+static struct pair shared;
+static struct pair both(int n) { return (struct pair){n, n}; }
+static void set(chan(int) done)
+{
+    shared = both(1);
+    chan_send(done, 1);
+}
+int rn_main(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+#ifdef NESTED
+    int add(int n) { return n + argc; }
+    return add(-1);
+#else
+    chan(int) done = chan_make(int, 1);
+    go(set, done);
+    shared = both(2);
+    return chan_recv(done) - 1;
+#endif
+}
+END
+by_value() {
+    CC= "$RUNNEL" run -race value.c >report 2>&1
+    [ $? = 66 ] && cat report && grep -q "Location is global 'shared'" report
+}
+by_the_other() {
+    CC= "$RUNNEL" run -race -DNESTED value.c >report 2>&1
+    status=$?
+    cat report
+    [ "$status" = 0 ] && grep -q "^runnel: clang can't compile this, " report && ! grep error report
+}
+check "a struct that is returned into a variable" by_value
+if command -v gcc >/dev/null && [ "$(basename "$(readlink -f "$(command -v cc)")")" != clang ]; then
+    check "what clang can't compile, gcc does" by_the_other
+else
+    skip "what clang can't compile, gcc does" "no gcc"
+fi
 finish
