@@ -6,7 +6,8 @@
  *     rwmutex_lock(&mu);    … write …  rwmutex_unlock(&mu);
  *
  * A writer that waits stops new readers, so that readers can't keep it out for ever; when it unlocks,
- * all readers that wait by then go next, together.  So a goroutine must not take a second read lock
+ * the readers that wait by then go before the next writer that waits.  Those who are running may come before those
+ * who have to be woken, as with a mutex, but not before the same one twice.  So a goroutine must not take a second read lock
  * while it holds one: with a writer in between that is a deadlock (and reported when nobody else
  * runs).  A read lock can't be turned into a write lock.  Like a mutex it belongs to no goroutine and
  * must not be copied once used.
@@ -22,7 +23,7 @@
 
 typedef struct rn_rwmutex {
     rn_atomic(uint32_t) rn_state;
-    uint32_t rn_reserved;
+    uint32_t rn_flags;
     struct rn_waitq rn_writers;
     struct rn_node *rn_reader_first, *rn_reader_last;
 } rn_rwmutex;
@@ -39,14 +40,14 @@ RN_PUBLIC void rn__rwmutex_runlock_slow(rn_rwmutex *m);
 RN_PUBLIC void rn__rwmutex_lock_slow(rn_rwmutex *m);
 RN_PUBLIC void rn__rwmutex_unlock_slow(rn_rwmutex *m);
 
-/* The bits of rn_state are explained in src/sync/rwmutex.c: 1 a writer, 2 somebody waits, 4 each reader. */
+/* The bits of rn_state are explained in src/sync/rwmutex.c: 1 a writer, 2 somebody waits, 4 one is woken, 8 each reader. */
 #if RN__INLINE_SYNC
 /* Takes the read lock; waits while a writer holds m or waits for it. */
 RN_PUBLIC inline void rn_rwmutex_rlock(rn_rwmutex *m)
 {
     uint32_t rn_s = RN__SYNC_LOAD_RELAXED(&m->rn_state) | rn__watched_locks;
     /* acquire: pairs with the release in rn_rwmutex_unlock and in src/sync/rwmutex.c. */
-    if ((rn_s & 3) || !RN__SYNC_CAS_ACQUIRE(&m->rn_state, &rn_s, rn_s + 4))
+    if ((rn_s & 3) || !RN__SYNC_CAS_ACQUIRE(&m->rn_state, &rn_s, rn_s + 8))
         rn__rwmutex_rlock_slow(m);
 }
 
@@ -55,7 +56,7 @@ RN_PUBLIC inline void rn_rwmutex_runlock(rn_rwmutex *m)
 {
     uint32_t rn_s = RN__SYNC_LOAD_RELAXED(&m->rn_state) | rn__watched_locks;
     /* release: pairs with the acquire in rn_rwmutex_lock. */
-    if ((rn_s & 3) || rn_s == 0 || !RN__SYNC_CAS_RELEASE(&m->rn_state, &rn_s, rn_s - 4))
+    if ((rn_s & 3) || rn_s == 0 || !RN__SYNC_CAS_RELEASE(&m->rn_state, &rn_s, rn_s - 8))
         rn__rwmutex_runlock_slow(m);
 }
 

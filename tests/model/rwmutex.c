@@ -51,8 +51,8 @@ static void two(void)
 
 MODEL_TEST(writers_exclude, .setup = setup, .thread = {add, add}, .finish = two);
 MODEL_TEST(reader_beside_writer, .setup = setup, .thread = {add, look}, .finish = one);
-MODEL_TEST(two_readers_beside_writer, .setup = setup, .thread = {look, look, add}, .finish = one, .preemptions = 2);
-MODEL_TEST(reader_beside_two_writers, .setup = setup, .thread = {add, look, add}, .finish = two, .preemptions = 2);
+MODEL_TEST(two_readers_beside_writer, .setup = setup, .thread = {look, look, add}, .finish = one, .preemptions = 1);
+MODEL_TEST(reader_beside_two_writers, .setup = setup, .thread = {add, look, add}, .finish = two, .preemptions = 1);
 MODEL_MUTANT(writers_exclude, "lock_short", "cas_acquire");
 MODEL_MUTANT(writers_exclude, "rn__rwmutex_unlock_slow", "cas_release");
 MODEL_MUTANT(reader_beside_writer, "rlock_short", "cas_acquire");
@@ -99,5 +99,16 @@ MODEL_MUTANT(try_rlock_beside_writer, "rlock_short", "cas_acquire");
 MODEL_MUTANT(try_rlock_beside_writer, "rlock_locked", "cas_acquire");
 
 /* A reader that joins another comes after the writer that the other came after: found by this test
- * when the word was put back by a relaxed store. */
-MODEL_MUTANT(two_readers_beside_writer, "pass_on_locked", "store_release");
+ * when the word was put back by a relaxed store.  Only who has lost is granted the mutex by a writer. */
+static void setup_lost(void)
+{
+    setup();
+    mutex.rn_flags = LOST;
+}
+
+MODEL_TEST(two_readers_one_of_whom_lost, .setup = setup_lost, .thread = {look, look, add}, .finish = one,
+           .preemptions = 2);
+MODEL_MUTANT(two_readers_one_of_whom_lost, "pass_on_locked", "store_release");
+
+/* Who lets go by waking somebody to compete publishes as one who grants. */
+MODEL_MUTANT(reader_beside_two_writers, "wake_to_compete_locked", "store_release");
