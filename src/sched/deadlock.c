@@ -45,8 +45,11 @@ static bool strangers(void)
     return n != 0;
 }
 
+bool rn__all_asleep;
+
 _Noreturn void rn__deadlock_report(void)
 {
+    rn__all_asleep = true;
     if (rn_num_goroutines() == 0)
         rn_fatal("no goroutines (main called rn_exit_goroutine) - deadlock!");
     rn_fatal("all goroutines are asleep - deadlock!");

@@ -118,7 +118,7 @@ static _Noreturn void die_of_panic(struct rn_g *g, struct rn_panic *p)
     rn__die(g, NULL);
 }
 
-static bool only_exits(const struct rn_panic *p)
+bool rn__only_exits(const struct rn_panic *p)
 {
     while (p && p->is_exit)
         p = p->up;
@@ -137,7 +137,8 @@ void rn_fatal(const char *format, ...)
         rn__panic_left(g);
     rn__dying();
     flush_stdout();
-    if (g && !only_exits(g->panic)) { /* the fatal error comes of a deferred call: why that ran is to be seen, too */
+    if (g &&
+        !rn__only_exits(g->panic)) { /* the fatal error comes of a deferred call: why that ran is to be seen, too */
         say_panics(g->panic);
         say("\t");
     }

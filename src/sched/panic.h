@@ -14,6 +14,11 @@ bool rn__is_dying(void);
 /* After rn__dying and the first line: prints the goroutines and ends the program with status 2. */
 _Noreturn void rn__die(struct rn_g *g, void *uc);
 
+/* Whether p and those further out are all rn_exit_goroutine's. */
+bool rn__only_exits(const struct rn_panic *p);
+/* Set by the thread that reports a deadlock: no goroutine runs any more, so that all of each may be read. */
+extern bool rn__all_asleep;
+
 #ifdef RN_FIBER_ASAN
 void __asan_handle_no_return(void);
 #endif

@@ -174,3 +174,33 @@ TEST_DIES(a_signal_handler_holds_it_back, 9, "")
     chan(int) c = chan_make(int, 0);
     chan_recv(c);
 }
+
+static void wait_for_nobody(void *c)
+{
+    chan_recv((chan(int))c);
+}
+
+static void panics_and_waits(chan(int) c)
+{
+    defer(wait_for_nobody, c);
+    rn_panic("why it all began");
+}
+
+/* A deferred call that waits for ever does not hide the panic for which it runs. */
+TEST_DIES(
+    deadlock_in_a_panic, 2,
+    "all goroutines are asleep - deadlock!\n\ngoroutine 1 [chan receive]:\n\tpanic: why it all began\nwait_for_nobody\n")
+{
+    panics_and_waits(chan_make(int, 0));
+}
+
+static void wait_in_an_exit(chan(int) c)
+{
+    defer(wait_for_nobody, c);
+    rn_exit_goroutine();
+}
+
+TEST_DIES(deadlock_in_an_exit, 2, "deadlock!\n\ngoroutine 1 [chan receive]:\nwait_for_nobody\n")
+{
+    wait_in_an_exit(chan_make(int, 0));
+}
