@@ -229,9 +229,13 @@ bool rn__work_somewhere(void)
 {
     if (rn__shared_work()) /* relaxed, all: after the heavy fence */
         return true;
-    for (uint32_t i = 0; i < rn__procs_made(); i++)
-        if (rn_runq_length(&rn__procs[i].runq) != 0 || rn_deque_length(&rn__procs[i].fresh) != 0)
+    bool watched = rn_load_relaxed(&rn__sched.watcher) != NULL;
+    for (uint32_t i = 0; i < rn__procs_made(); i++) {
+        struct rn_p *p = &rn__procs[i];
+        if (rn_runq_length(&p->runq) != 0 || rn_deque_length(&p->fresh) != 0 ||
+            (!watched && rn_load_relaxed(&p->next) != NULL))
             return true;
+    }
     return false;
 }
 
@@ -293,6 +297,7 @@ static bool wake_up_locked(struct rn_m *m, bool may_take)
     idle_m_remove_locked(m);
     if (s->poller == m)
         poller_leave_locked(m);
+    rn__watch_end_locked(m);
     m->given = NULL;
     if (p)
         attach(m, p);
@@ -322,6 +327,8 @@ static bool wake_up(struct rn_m *m, bool may_take, bool relieved)
         poller_leave_locked(m);
         idle_m_put_locked(m);
     }
+    if (m->naps == 0 || rn_load_relaxed(&s->idle_p_n) == 0) /* relaxed: under the lock */
+        rn__watch_end_locked(m);
     rn_lock_release(&s->lock);
     return awake;
 }
@@ -365,29 +372,41 @@ static void join_idle_locked(struct rn_m *m)
         idle_m_put_locked(m);
 }
 
+/* Sleeps once, or has a nap; true when m is not idle any more. */
+static bool sleep_once(struct rn_m *m)
+{
+    enum { NAP = 100 }; /* µs */
+    bool work = false, watches = m->naps != 0;
+    rn_time until = watches ? rn__choose_now() + NAP * RN_MICROSECOND : ask_deadlock();
+    if (m->polling) {
+        sleep_in_poller(m, until);
+        work = m->events.first || rn__timers_first() <= rn__choose_now();
+    } else {
+        sleep_on_wake(m, until);
+    }
+    bool stuck = watches && rn__watch_look(m);
+    bool awake = wake_up(m, work || stuck, work);
+    if (m->events.first) {
+        rn__queue_list(m, &m->events);
+        rn__poll_queued();
+    }
+    return awake;
+}
+
 /* Among the idle already: sleeps until it has a processor, or the run ends. */
 static void sleep_idle(struct rn_m *m)
 {
     for (;;) {
-        rn_os_fence_heavy(); /* pairs with the light fence in rn__wake_idle and timers.c */
+        bool polling = m->polling;
+        if (polling)
+            rn_store_relaxed(&rn__sched.poll_until, INT64_MAX); /* relaxed: as in poller_become_locked */
+        rn_os_fence_heavy(); /* pairs with the light fence in rn__wake_idle, rn__wake_for_next and timers.c */
         if (wake_up(m, rn__work_somewhere(), false))
             return;
-        rn_time until = ask_deadlock();
-        if (!m->polling) {
-            sleep_on_wake(m, until);
-            if (wake_up(m, false, false))
+        do
+            if (sleep_once(m))
                 return;
-            continue;
-        }
-        sleep_in_poller(m, until);
-        bool work = m->events.first || rn__timers_first() <= rn__choose_now();
-        bool awake = wake_up(m, work, work);
-        if (m->events.first) {
-            rn__queue_list(m, &m->events);
-            rn__poll_queued();
-        }
-        if (awake)
-            return;
+        while (m->naps && m->polling == polling);
     }
 }
 
@@ -413,6 +432,7 @@ void rn__idle(struct rn_m *m)
     rn_store_relaxed(&p->m, NULL); /* relaxed: p goes into the idle list under the lock */
     rn__idle_p_put_locked(p);
     join_idle_locked(m);
+    rn__watch_begin_locked(m);
     bool spinning = m->spinning;
     m->spinning = false;
     rn_lock_release(&s->lock);

@@ -52,39 +52,6 @@ static struct rn_g *steal_once(struct rn_m *m)
     return g ? g : rn__spilled_share(p);
 }
 
-/* Has victim had the same goroutine in `next`, and run nothing else, for some microseconds? */
-static bool next_is_stuck(struct rn_p *victim)
-{
-    enum { PAUSES = 200 };
-    /* relaxed, all: a hint; what is taken is taken under own.h. */
-    struct rn_g *next = rn_load_relaxed(&victim->next);
-    uint32_t tick = rn_load_relaxed(&victim->tick);
-    for (int i = 0; next && i < PAUSES; i++)
-        rn_cpu_pause();
-    return next && next == rn_load_relaxed(&victim->next) && tick == rn_load_relaxed(&victim->tick);
-}
-
-/* A goroutine in `next` was meant to run when its waker parks.  When the waker computes instead, an
- * idle worker takes it: it borrows the processor for a moment (own.h). */
-static struct rn_g *steal_next(struct rn_p *self)
-{
-    for (uint32_t i = 0; i < rn__procs_made(); i++) {
-        struct rn_p *victim = &rn__procs[i];
-        struct rn_m *owner = rn_load_relaxed(&victim->m); /* relaxed: checked again once taken */
-        if (victim == self || !owner || !next_is_stuck(victim) || !rn_own_take(&owner->own))
-            continue;
-        struct rn_g *g = NULL;
-        if (owner->p == victim) {
-            g = rn_load_relaxed(&victim->next);
-            rn_store_relaxed(&victim->next, NULL); /* relaxed: published by rn_own_give_up */
-        }
-        rn_own_give_up(&owner->own);
-        if (g)
-            return g;
-    }
-    return NULL;
-}
-
 static bool may_spin(struct rn_m *m)
 {
     struct rn_sched *s = &rn__sched;
@@ -118,13 +85,15 @@ static struct rn_g *spin(struct rn_m *m)
         for (int i = 0; i < SPIN_PAUSES && round; i++)
             rn_cpu_pause();
         struct rn_g *g = steal_once(m);
+        if (!g)
+            g = rn__steal_next(m, false);
         if (g && round)
             m->spin_rounds = rounds * 2 < SPIN_ROUNDS ? rounds * 2 : SPIN_ROUNDS;
         if (g)
             return g;
     }
     m->spin_rounds = (rounds + 1) / 2;
-    return steal_next(m->p);
+    return rn__steal_next(m, true);
 }
 
 /* Whether m's processor has resumed enough goroutines since it last looked elsewhere. */

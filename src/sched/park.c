@@ -281,19 +281,21 @@ void rn__threads_look(void)
     rn_lock_release(&s->lock);
 }
 
-static inline void queue_ready(struct rn_g *g, bool next)
+static inline __attribute__((always_inline)) void queue_ready(struct rn_g *g, bool next)
 {
     rn__fiber_release(g);
     struct rn_m *m = rn__enter_here();
     /* relaxed: for reports. */
     rn_store_relaxed(&g->status, RN_G_RUNNABLE);
-    if (!m->p)
-        rn__push_global(g, g, 1);
-    else if (next)
-        rn__push_next(m->p, g);
-    else
-        rn__push_last(m->p, g);
-    rn__wake_idle();
+    if (m->p && next) {
+        rn__wake_for_next(m->p, rn__push_next(m->p, g));
+    } else {
+        if (m->p)
+            rn__push_last(m->p, g);
+        else
+            rn__push_global(g, g, 1);
+        rn__wake_idle();
+    }
     rn__leave(m);
 }
 
@@ -329,13 +331,15 @@ void rn__queue_list(struct rn_m *m, struct rn_ready_list *l)
             continue;
         }
         rn_store_relaxed(&g->status, RN_G_RUNNABLE); /* relaxed: for reports */
+        if (next) {
+            rn__wake_for_next(m->p, rn__push_next(m->p, g));
+            next = false;
+            continue;
+        }
         if (!m->p)
             rn__push_global(g, g, 1);
-        else if (next)
-            rn__push_next(m->p, g);
         else
             rn__push_last(m->p, g);
-        next = false;
         queued = true;
     }
     *l = (struct rn_ready_list){0};

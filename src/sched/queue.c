@@ -74,14 +74,16 @@ static void push_kicked(struct rn_p *p, struct rn_g *kicked, bool fresh)
         rn__push_last(p, kicked);
 }
 
-void rn__push_next(struct rn_p *p, struct rn_g *g)
+bool rn__push_next(struct rn_p *p, struct rn_g *g)
 {
     bool fresh;
     if (rn__exploring() && rn__explore_ready(g))
-        return;
+        return true;
     struct rn_g *kicked = kick_next(p, g, false, &fresh);
-    if (kicked)
-        push_kicked(p, kicked, fresh);
+    if (!kicked)
+        return true;
+    push_kicked(p, kicked, fresh);
+    return false;
 }
 
 /* It has waited before, so it is no part of a tree on its way down. */

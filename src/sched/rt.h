@@ -39,6 +39,7 @@ struct rn_p {
     bool has_spilled;              /* and not yet found that nobody is left there */
     bool yields;                   /* the one that ran last: goroutines that have not run come first, for once */
     uint32_t waits;                /* turns of runq, and long streaks of next, since one of fresh */
+    uint32_t wakes_at_once;        /* goroutines put into `next` that others shall be told of; watch.c */
 
     struct rn_g *free; /* goroutine records with stacks */
     uint32_t free_n;
@@ -58,7 +59,19 @@ struct rn_p {
     int64_t seen_cpu;
     uint32_t seen_oldest, seen_fresh, old_quota;
     rn_time seen_oldest_at;
+
+    /* the watcher's notes */
+    uint32_t watched_tick;
+    struct rn_g *watched_next;
 } __attribute__((aligned(128)));
+
+/* A goroutine that a thief has seen in p's `next`. */
+struct rn_seen_next {
+    struct rn_p *p; /* NULL: none */
+    struct rn_g *g;
+    uint32_t tick; /* p's then */
+    rn_time since;
+};
 
 struct rn_m {
     struct rn_g g0; /* the loop's own context; or an external thread's goroutine */
@@ -73,7 +86,9 @@ struct rn_m {
     struct rn_g *dead;   /* it has just ended here; the loop puts its record away */
     struct rn_g *hint;   /* the loop's next goroutine, chosen by park */
     uint32_t loop_tick;
-    uint32_t looked_elsewhere;   /* its processor's tick then */
+    uint32_t looked_elsewhere; /* its processor's tick then */
+    struct rn_seen_next seen;
+    uint32_t naps;               /* watch.c: that may pass before it sleeps; 0: it does not watch */
     uint32_t spin_rounds;        /* how long to look for work before sleeping; see loop.c */
     struct rn_ready_list events; /* whom the poller's last answer wakes */
     struct rn_m *idle_link;
@@ -99,8 +114,9 @@ struct rn_sched {
     rn_atomic(uint32_t) spilled_from, spilled_n;
     struct rn_m *all_m; /* workers and external threads */
 
-    rn_atomic(uint32_t) spinning_n; /* workers that look for work; any */
-    rn_atomic(int64_t) poll_until;  /* the poller's deadline; any */
+    rn_atomic(uint32_t) spinning_n;   /* workers that look for work; any */
+    rn_atomic(struct rn_m *) watcher; /* the idle worker that looks after each nap; any, written under lock */
+    rn_atomic(int64_t) poll_until;    /* the poller's deadline; any */
     rn_atomic(int64_t) polled_at;
     rn_atomic(int64_t) coarse;
     rn_atomic(uint32_t) stopping;
@@ -172,7 +188,8 @@ void rn__preempt(void);
 
 /* ---- queue.c ------------------------------------------------------------------------------------ */
 
-void rn__push_next(struct rn_p *p, struct rn_g *g);
+/* True: `next` was empty. */
+bool rn__push_next(struct rn_p *p, struct rn_g *g);
 /* A goroutine that m's has started: false when that should let others go first. */
 bool rn__push_fresh(struct rn_m *m, struct rn_g *g);
 void rn__push_last(struct rn_p *p, struct rn_g *g);
@@ -224,6 +241,20 @@ void rn__poller_replace(void);
 void rn__retire_p(struct rn_m *m);
 void rn__unretire_locked(void);
 void rn__retired_forget(void);
+
+/* ---- watch.c ------------------------------------------------------------------------------------ */
+
+/* After a goroutine was put into p's `next`: as rn__wake_idle.  only: nobody had to make way for it, so that it alone
+ * waits, for the one who runs now; then a watcher is enough, unless a worker is likely to be needed. */
+static inline void rn__wake_for_next(struct rn_p *p, bool only);
+/* m, which becomes idle, watches if nobody does, and there is anything to watch. */
+void rn__watch_begin_locked(struct rn_m *m);
+void rn__watch_end_locked(struct rn_m *m);
+/* m has had a nap: true when a goroutine that waits in some `next` should be taken from there. */
+bool rn__watch_look(struct rn_m *m);
+/* One whose waker has computed for long, taken from another processor.  wait: until it is clear about the one that m
+ * sees there. */
+struct rn_g *rn__steal_next(struct rn_m *m, bool wait);
 
 /* ---- poll.c ------------------------------------------------------------------------------------- */
 
@@ -323,6 +354,19 @@ static inline void rn__wake_idle(void)
     rn_fence_light();
     if (__builtin_expect(rn_load_relaxed(&rn__sched.idle_p_n) != 0, 0) && rn_load_relaxed(&rn__sched.spinning_n) == 0)
         rn__wake_idle_slow();
+}
+
+static inline void rn__wake_for_next(struct rn_p *p, bool only)
+{
+    rn_fence_light(); /* as in rn__wake_idle; the watcher's fence is in idle.c */
+    if (__builtin_expect(rn_load_relaxed(&rn__sched.idle_p_n) == 0, 1) || rn_load_relaxed(&rn__sched.spinning_n) != 0)
+        return;
+    if (only && rn_load_relaxed(&rn__sched.watcher)) {
+        if (__builtin_expect(p->wakes_at_once == 0, 1))
+            return;
+        p->wakes_at_once--;
+    }
+    rn__wake_idle_slow();
 }
 
 #endif

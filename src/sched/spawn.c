@@ -87,13 +87,14 @@ static struct rn_g *make(struct rn_p *p, const struct rn_go_call *call, void *en
 /* Queues a new goroutine; true when its starter should let others go first. */
 static bool queue_new(struct rn_m *m, struct rn_g *g)
 {
-    bool full = false;
-    if (m->p) {
-        full = !rn__push_fresh(m, g);
-    } else {
+    if (!m->p) {
         rn__push_global(g, g, 1);
+        rn__wake_idle();
+        return false;
     }
-    rn__wake_idle();
+    bool only = !rn_load_relaxed(&m->p->next); /* relaxed: only the owner writes it */
+    bool full = !rn__push_fresh(m, g);
+    rn__wake_for_next(m->p, only);
     return full && !m->g->pinned;
 }
 

@@ -342,6 +342,7 @@ void rn__run_prepare(struct rn_go_call *call)
     rn_store_relaxed(&s->next_id, 1); /* relaxed, all: no other thread yet */
     rn_store_relaxed(&s->stopping, 0);
     rn_store_relaxed(&s->spinning_n, 0);
+    rn_store_relaxed(&s->watcher, NULL);
     rn_store_relaxed(&s->worker_wanted, 0);
     rn_store_relaxed(&s->idle_p_n, 0);
     rn_store_relaxed(&s->poll_until, INT64_MIN);

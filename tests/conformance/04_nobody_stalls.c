@@ -181,6 +181,54 @@ TEST(a_ping_pong_starves_neither_timers_nor_the_queue)
     rn_atomic_store(&stop, true);
 }
 
+/* Whoever is woken by one that then computes runs on the other processor, also after the two have been handing over
+ * for long, so that nobody expects it.  Without that it would be the monitor's turn, after a time slice of 10 ms.  Counted is
+ * the processor time of the one that computes, and one time of three is enough: other programs may want both. */
+static rn_atomic_bool woken;
+
+static void notes(chan(int) in, chan(int) out)
+{
+    for (int v; chan_next(in, &v);) {
+        rn_atomic_store(&woken, true);
+        chan_send(out, v);
+    }
+}
+
+static rn_duration thread_time(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
+    return t.tv_sec * RN_SECOND + t.tv_nsec;
+}
+
+static bool is_woken_soon(chan(int) in, chan(int) out)
+{
+    for (int i = 0; i < 20000; i++) {
+        chan_send(in, i);
+        chan_recv(out);
+    }
+    rn_yield(); /* the other waits now */
+    rn_atomic_store(&woken, false);
+    chan_send(in, 0);
+    rn_duration start = thread_time(), computed = 0;
+    while (!rn_atomic_load(&woken) && computed < 5 * RN_MILLISECOND)
+        computed = thread_time() - start;
+    chan_recv(out);
+    return computed < 5 * RN_MILLISECOND;
+}
+
+TEST(one_that_is_woken_runs_beside_a_waker_that_computes)
+{
+    rn_set_procs(2);
+    chan(int) in = chan_make(int, 0), out = chan_make(int, 1);
+    go(notes, in, out);
+    int soon = 0;
+    for (int i = 0; i < 60 && soon < 20; i++)
+        soon += is_woken_soon(in, out);
+    CHECK_EQ(soon, 20);
+    chan_close(in);
+}
+
 /* Several pairs, so that the queue of those that have run is never empty: the new ones get their turns all the
  * same, be it a few or more than the processor's queues hold. */
 static void counts(void)

@@ -2,6 +2,8 @@
  *
  * Somebody queues work and does not run it himself; the worker that is on its way to sleep at that
  * moment, or asleep, must come and take it.  A wake-up that is lost shows as a deadlock. */
+#define RN_WATCH_STUCK 0
+#define RN_WATCH_NAPS 1u
 #include "model_workers.h"
 
 #include "os/lock.c"
@@ -9,6 +11,7 @@
 #include "sched/poll.c"
 #include "sched/queue.c"
 #include "sched/spill.c"
+#include "sched/watch.c"
 
 rn_atomic(int64_t) rn__external_wakers;
 rn_atomic(uint32_t) rn__threads_woken;
@@ -68,7 +71,7 @@ static void reset(int workers_n, int procs_n, int jobs)
     rn_store_relaxed(&left, (uint32_t)jobs);
 }
 
-/* As the loop's find: its own queue, the global one, the others'. */
+/* As the loop's find: its own queue, the global one, the others', and their `next`. */
 static struct rn_g *find(struct rn_m *m)
 {
     struct rn_g *g = rn_runq_pop(&m->p->runq);
@@ -77,7 +80,9 @@ static struct rn_g *find(struct rn_m *m)
     for (uint32_t i = 0; i < rn__procs_made(); i++)
         if (&rn__procs[i] != m->p && rn_runq_steal_from(&rn__procs[i].runq, &m->p->runq))
             return rn_runq_pop(&m->p->runq);
-    return NULL;
+    while ((g = rn__steal_next(m, true)) == NULL && m->seen.p)
+        rn_cpu_pause(); /* its owner is inside */
+    return g;
 }
 
 static void stop_spinning(struct rn_m *m)
@@ -149,6 +154,15 @@ static void pusher_of_two(void)
     push_local(1);
 }
 
+/* The same, when it wakes one alone. */
+static void hands_over(void)
+{
+    struct rn_m *m = rn__m();
+    rn__push_next(m->p, &work[0]);
+    rn__wake_for_next(m->p, true);
+    rn__leave(m);
+}
+
 /* A plain thread that readies a goroutine. */
 static void outsider(void)
 {
@@ -201,6 +215,14 @@ MODEL_TEST(two_jobs_for_an_idle_worker, .setup = setup_pair_2, .thread = {worker
            .preemptions = 2);
 MODEL_MUTANT(work_for_an_idle_worker, "rn_os_fence_heavy", "fence_heavy");
 MODEL_MUTANT(work_for_an_idle_worker_without_membarrier, "rn__wake_idle", "fence_seq_cst");
+
+MODEL_TEST(next_for_an_idle_worker, .setup = setup_pair, .thread = {worker, hands_over}, .finish = one_done);
+MODEL_TEST(next_for_a_spinning_worker, .setup = setup_pair, .thread = {spinning_worker, hands_over},
+           .finish = one_done);
+MODEL_TEST(next_without_membarrier, .setup = setup_pair_symmetric, .thread = {worker, hands_over}, .finish = one_done,
+           .preemptions = 3);
+MODEL_MUTANT(next_for_an_idle_worker, "rn_os_fence_heavy", "fence_heavy");
+MODEL_MUTANT(next_without_membarrier, "rn__wake_for_next", "fence_seq_cst");
 
 /* T0 goes idle, T1 is a plain thread. */
 static void setup_outsider(void)

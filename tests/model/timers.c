@@ -9,6 +9,7 @@
 #include "sched/queue.c"
 #include "sched/spill.c"
 #include "sched/timers.c"
+#include "sched/watch.c"
 
 rn_atomic(int64_t) rn__external_wakers;
 rn_atomic(uint32_t) rn__threads_woken;

@@ -1,0 +1,140 @@
+/* Hand-over: who sees to a goroutine in `next` when its waker goes on computing.
+ *
+ * Whoever wakes a goroutine mostly waits next.  Then the woken one runs at once on the same processor, with what it
+ * was sent in the cache, and another processor could only be slower.  When the waker computes instead, the woken one
+ * is to run elsewhere soon.  Only time tells which of the two it is:
+ *
+ *  - A thief takes a goroutine out of `next` only when it has seen it there for STUCK, while its processor resumed
+ *    nobody; and it looks rarely, since each look costs the owner of that cache line a miss.
+ *  - One idle worker, sched.watcher, does not sleep but naps, and looks after each nap.  While there is one, a wake-up
+ *    that only fills an empty `next` wakes no worker: that costs a system call in one of the two who hand over and an
+ *    interrupt to tell, and there is nothing for that worker to do.  (Two that do nothing but wake each other: 60 ns
+ *    for a round trip so, 190 when each found the other worker asleep again.)
+ *  - The watcher sleeps for good when nobody was resumed during NAPS naps.  Like a spinning worker that stops, it says
+ *    so first and looks once more after a heavy fence (idle.c).
+ *  - Where something was stolen, it is likely that the next wakers compute as well: AT_ONCE of them wake a worker.
+ *
+ * Who watches changes under sched.lock; what it has seen (rn_p, watched_*) is its own. */
+#include "sched/choice.h"
+
+#ifndef RN_WATCH_STUCK
+#define RN_WATCH_STUCK 5
+#define RN_WATCH_NAPS 4u
+#endif
+
+enum {
+    STUCK = RN_WATCH_STUCK * RN_MICROSECOND,
+    LOOK = STUCK / 5,
+    NAPS = RN_WATCH_NAPS, /* without anything seen */
+    AT_ONCE = 16,         /* wake-ups */
+};
+
+/* ---- the thief ----------------------------------------------------------------------------------- */
+
+static bool still_there(const struct rn_seen_next *seen)
+{
+    /* relaxed, both: hints; what is taken is taken under own.h. */
+    return seen->p && seen->g == rn_load_relaxed(&seen->p->next) && seen->tick == rn_load_relaxed(&seen->p->tick);
+}
+
+/* The next processor, after the one that was looked at last, that has somebody in `next`. */
+static void look_for_another(struct rn_m *m)
+{
+    uint32_t n = rn__procs_made(), from = m->seen.p ? m->seen.p->id : 0;
+    m->seen.p = NULL;
+    for (uint32_t i = 1; i <= n; i++) {
+        struct rn_p *p = &rn__procs[(from + i) % n];
+        struct rn_g *g = p != m->p ? rn_load_relaxed(&p->next) : NULL; /* relaxed, both: as above */
+        if (!g)
+            continue;
+        m->seen = (struct rn_seen_next){p, g, rn_load_relaxed(&p->tick), rn__choose_now()};
+        return;
+    }
+}
+
+static bool for_long(const struct rn_seen_next *seen)
+{
+    return rn__choose_now() - seen->since >= STUCK;
+}
+
+/* Waits until it is clear which of the two it is with the one that m has seen. */
+static bool turns_out_stuck(struct rn_m *m)
+{
+    while (still_there(&m->seen)) {
+        if (for_long(&m->seen))
+            return true;
+        for (rn_time t = rn__choose_now(); rn__choose_now() - t < LOOK;)
+            rn_cpu_pause();
+    }
+    m->seen.p = NULL;
+    return false;
+}
+
+/* Borrows the processor from its worker for a moment (own.h). */
+static struct rn_g *take(const struct rn_seen_next *seen)
+{
+    struct rn_p *victim = seen->p;
+    struct rn_m *owner = rn_load_relaxed(&victim->m); /* relaxed: checked again once taken */
+    struct rn_g *g = NULL;
+    if (!owner || !rn_own_take(&owner->own))
+        return NULL;
+    if (owner->p == victim && still_there(seen)) {
+        g = seen->g;
+        rn_store_relaxed(&victim->next, NULL); /* relaxed: published by rn_own_give_up */
+        victim->wakes_at_once = AT_ONCE;
+    }
+    rn_own_give_up(&owner->own);
+    return g;
+}
+
+struct rn_g *rn__steal_next(struct rn_m *m, bool wait)
+{
+    if (!still_there(&m->seen))
+        look_for_another(m);
+    return (wait ? turns_out_stuck(m) : m->seen.p && for_long(&m->seen)) ? take(&m->seen) : NULL;
+}
+
+/* ---- the watcher --------------------------------------------------------------------------------- */
+
+void rn__watch_begin_locked(struct rn_m *m)
+{
+    struct rn_sched *s = &rn__sched;
+    /* relaxed, all: under the lock; idle.c's heavy fence follows. */
+    if (rn_load_relaxed(&s->watcher) || rn_load_relaxed(&s->idle_p_n) == rn__procs_used())
+        return;
+    rn_store_relaxed(&s->watcher, m);
+    m->naps = NAPS;
+}
+
+void rn__watch_end_locked(struct rn_m *m)
+{
+    m->naps = 0;
+    if (rn_load_relaxed(&rn__sched.watcher) == m)
+        rn_store_relaxed(&rn__sched.watcher, NULL); /* relaxed, both: as above */
+}
+
+/* Looks at all processors: has nobody been resumed since the last look, and is nobody about to be?  Who was in the
+ * same `next` then is noted. */
+static bool quiet(struct rn_m *m)
+{
+    bool quiet = true;
+    for (uint32_t i = 0; i < rn__procs_made(); i++) {
+        struct rn_p *p = &rn__procs[i];
+        uint32_t tick = rn_load_relaxed(&p->tick); /* relaxed, both: hints */
+        struct rn_g *next = rn_load_relaxed(&p->next);
+        if (next && next == p->watched_next && tick == p->watched_tick)
+            m->seen = (struct rn_seen_next){.p = p, .g = next, .tick = tick};
+        quiet &= !next && tick == p->watched_tick;
+        p->watched_tick = tick;
+        p->watched_next = next;
+    }
+    return quiet;
+}
+
+bool rn__watch_look(struct rn_m *m)
+{
+    m->naps = quiet(m) ? m->naps - 1 : NAPS;
+    if (!still_there(&m->seen))
+        look_for_another(m);
+    return turns_out_stuck(m);
+}
