@@ -32,8 +32,8 @@
 #define rn_store_seq_cst(p, v) atomic_store_explicit((p), (v), memory_order_seq_cst)
 
 /* Compare and swap, strong: true when *p was *expected and is now v; otherwise *expected is what
- * was found.  The order is that of success; failure is relaxed, but for acq_rel and seq_cst, where
- * it is acquire. */
+ * was found.  The order is that of success; failure is relaxed, but for acq_rel, where it is acquire, and
+ * seq_cst, where it is seq_cst: what fails is one side of a Dekker pattern as well. */
 #define rn_cas_relaxed(p, expected, v) \
     atomic_compare_exchange_strong_explicit((p), (expected), (v), memory_order_relaxed, memory_order_relaxed)
 #define rn_cas_acquire(p, expected, v) \
@@ -43,7 +43,7 @@
 #define rn_cas_acq_rel(p, expected, v) \
     atomic_compare_exchange_strong_explicit((p), (expected), (v), memory_order_acq_rel, memory_order_acquire)
 #define rn_cas_seq_cst(p, expected, v) \
-    atomic_compare_exchange_strong_explicit((p), (expected), (v), memory_order_seq_cst, memory_order_acquire)
+    atomic_compare_exchange_strong_explicit((p), (expected), (v), memory_order_seq_cst, memory_order_seq_cst)
 
 #define rn_xchg_relaxed(p, v) atomic_exchange_explicit((p), (v), memory_order_relaxed)
 #define rn_xchg_acquire(p, v) atomic_exchange_explicit((p), (v), memory_order_acquire)

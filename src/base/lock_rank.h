@@ -8,7 +8,6 @@
 
 enum rn_rank {
     RN_RANK_SCOPE = 10,  /* a scope's, a group's or a flight's list of children */
-    RN_RANK_MAP = 25,    /* a shard of rn_map */
     RN_RANK_SYNC = 30,   /* the wait queue of a mutex, rwmutex, cond, semaphore, waitgroup */
     RN_RANK_TIMERS = 40, /* a processor's timers */
     RN_RANK_CHAN = 50,   /* a channel; several in address order */

@@ -13,6 +13,8 @@
  * Tried and rejected: a lock-free word per side (none, ready, or the waiter; Go's pollDesc): it saves
  * nothing, since the swaps of waiter and poller are as many as the lock's, it has room for one waiter only,
  * and a waiter that a context wakes can't be sure that the poller does not look at it any more.
+ *
+ * Model test: tests/model/fd.c.
  */
 #include "net/fd.h"
 #include "net/socket.h"
@@ -218,7 +220,7 @@ int rn__fd_close(struct rn__fd *f)
     struct rn_ready_list wake = {0};
     lock(f);
     bool was = rn_load_relaxed(&f->closed);
-    /* release: pairs with the acquire in is_closed. */
+    /* release: pairs with the acquire in wait_alone; all others look under the lock. */
     rn_store_release(&f->closed, true);
     for (int i = 0; i < 2; i++) {
         pop_all(&f->side[i].waiters, RN_WOKEN_CLOSED, &wake);

@@ -85,6 +85,9 @@ int rn_os_futex_wait(rn_atomic(uint32_t) * word, uint32_t seen, rn_time deadline
 /* Wakes at most n waiters. */
 void rn_os_futex_wake(rn_atomic(uint32_t) * word, int n);
 
+/* Whether there is a program with this path.  Also before main and before rn_os_init. */
+bool rn_os_has_program(const char *path);
+
 /* Every thread of this process that runs executes a full fence before this returns.  Pairs with
  * rn_fence_light (base/atomic.h). */
 void rn_os_fence_heavy(void);

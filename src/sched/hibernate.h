@@ -37,8 +37,8 @@
 static inline bool rn_hib_claim(struct rn_g *g)
 {
     uint8_t awake = RN_HIB_AWAKE;
-    /* acquire: pairs with the release in rn_hib_ran: the resumer's on_cpu is seen.  Against a resumer that
-     * finds AWAKE, the heavy fence after this pairs with the light one in rn_hib_resume. */
+    /* acquire: pairs with the release in rn_hib_wake: the resumer's on_cpu is seen.  Against a resumer that
+     * finds AWAKE, the heavy fence after this pairs with the light one in rn_hib_must_wake. */
     return rn_load_relaxed(&g->hib) == awake && rn_cas_acquire(&g->hib, &awake, RN_HIB_CLAIMED);
 }
 
@@ -52,7 +52,7 @@ static inline bool rn_hib_is_parked(struct rn_g *g)
 /* The claim is decided. */
 static inline void rn_hib_decide(struct rn_g *g, enum rn_hib to)
 {
-    /* release: pairs with the acquires in rn_hib_ran and rn_hib_stay: g->kept, and that the pages trap. */
+    /* release: pairs with the acquires in rn_hib_wake: g->kept, and that the pages trap. */
     rn_store_release(&g->hib, (uint8_t)to);
 }
 

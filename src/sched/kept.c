@@ -9,6 +9,8 @@
  *    blocks have come back: then its pages have gone back to the system, its header too;
  *  - only the putter touches slabs and lists; others push their block on `returned`, and read nothing but what
  *    they keep.
+ *
+ * Model test: tests/model/kept.c.
  */
 #include "sched/kept.h"
 #include "base/atomic.h"

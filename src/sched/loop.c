@@ -207,7 +207,7 @@ static void resume(struct rn_m *m, struct rn_g *g)
 
 void rn__loop(struct rn_m *m)
 {
-    while (!rn_load_relaxed(&rn__sched.stopping)) { /* relaxed: rn__stop wakes every sleeper */
+    while (!rn_load_relaxed(&rn__sched.stopping)) { /* relaxed: stop_workers wakes every sleeper */
         put_dead_away(m);
         if (m->p && m->p->id >= rn__procs_used())
             rn__retire_p(m);

@@ -218,7 +218,7 @@ void *rn__monitor(void *arg)
     uint32_t pause = PAUSE_MIN, looks = LOOKS, idle_looks = 0;
     bool active = true; /* goroutines may have run since the last look */
     s->monitor_tid = rn_os_thread_id();
-    while (!rn_load_acquire(&s->stopping)) { /* acquire: pairs with the release in rn__stop */
+    while (!rn_load_acquire(&s->stopping)) { /* acquire: pairs with the release in stop_workers */
         rn_os_nap(pause * RN_MICROSECOND);
         rn_time now = rn__choose_now();
         rn_store_relaxed(&s->coarse, now); /* relaxed: a moment */

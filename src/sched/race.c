@@ -42,10 +42,22 @@ extern void unmap_shadow(void *thread, uintptr_t addr,
 
 /* Without a pause at the end of each program, in which races with exit could show: no goroutine
  * outlives main. */
+#define OPTIONS \
+    "report_signal_unsafe=0:atexit_sleep_ms=0:allow_addr2line=1:allocator_may_return_null=1:report_thread_leaks=0:history_size=2"
+#define LLVM_SYMBOLIZER "/usr/bin/llvm-symbolizer"
+#define ADDR2LINE "/usr/bin/addr2line"
+#define TEXT_(x) #x
+#define TEXT(x) TEXT_(x)
+
+/* Who tells names and lines: Debian's clang wants the symbolizer of its own version and looks for no other program, and
+ * without one every place in a report is "<null>".  addr2line knows no names of variables, but the rest. */
 const char *__tsan_default_options(void);
 RN_PUBLIC const char *__tsan_default_options(void)
 {
-    return "report_signal_unsafe=0:atexit_sleep_ms=0:allow_addr2line=1:allocator_may_return_null=1:report_thread_leaks=0:history_size=2";
+    bool llvm = rn_os_has_program(LLVM_SYMBOLIZER) || rn_os_has_program(LLVM_SYMBOLIZER "-" TEXT(__clang_major__));
+    if (!llvm && rn_os_has_program(ADDR2LINE))
+        return OPTIONS ":external_symbolizer_path=" ADDR2LINE;
+    return OPTIONS;
 }
 
 /* What the library does through libc for itself, with descriptors and the like, the detector sees; where

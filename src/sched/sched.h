@@ -16,7 +16,7 @@
  *    enqueued and its lock dropped before the park; the wake-up cannot be lost.
  *  - Exactly one rn__ready per park.  A wait with several wake-up sources (select, timeout,
  *    context) has one claim word; whoever moves it 0 -> 1 wakes, the others leave it alone.
- *  - No internal lock is held across rn__park, rn__ready, rn__yield, rn__spawn or user code.
+ *  - No internal lock is held across rn__park, rn__ready, rn_yield, rn__spawn or user code.
  *  - A function may come back from rn__park, and from anything that may park, on another thread:
  *    never keep rn__self()'s M or a thread-local address across one.
  */

@@ -19,7 +19,7 @@
 
 static inline void publish_next(struct rn_p *p)
 {
-    /* relaxed: ordered before the load of poll_until by rn__timer_started's light fence. */
+    /* relaxed: ordered before the load of poll_until by the light fence in started. */
     rn_store_relaxed(&p->timers_next, rn_wheel_next(&p->wheel));
 }
 

@@ -24,7 +24,7 @@
  * Memory orders: the seqlock of "Can Seqlocks Get Along with Programming Language Memory Models?" (Boehm,
  * 2012): the reader's loads, an acquire fence, and version again; the writer's version, a release
  * fence, and its stores, which are all atomic.  A value is stored with release and loaded with acquire, so that
- * what it points to is published.
+ * what it points to is published.  Model test: tests/model/map.c.
  *
  * Rejected: a reader-writer lock for each shard (two atomic operations for a load, and readers of one hot key
  * write to one line); tables of pointers to entries with deferred reclamation (each needs a grace

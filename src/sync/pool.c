@@ -13,6 +13,8 @@
  *
  * Unlike Go's, a processor that runs dry takes nothing from another's own stack: that would cost
  * every put an atomic operation.  At most RN_POOL_KEEPS objects lie with a processor unused.
+ *
+ * Model test: tests/model/pool.c.
  */
 #include <runnel/pool.h>
 

@@ -44,7 +44,7 @@ rn__arch_switch:
         movq    %rsp, (%rdi)
         movq    (%rsi), %rsp
         /* release: the stores above are before it (TSO).  Pairs with the acquire in whoever
-         * resumes from (sched: rn__may_resume). */
+         * resumes from (sched/park.c, loop.c). */
         movl    $0, ON_CPU(%rdi)
         xorl    (%rsp), %edx
         testl   $MXCSR_CONTROL, %edx

@@ -28,6 +28,11 @@
 
 bool rn__os_no_pidfd;
 
+bool rn_os_has_program(const char *path)
+{
+    return access(path, X_OK) == 0;
+}
+
 static int set_attributes(posix_spawnattr_t *a, const struct rn_os_spawn *s)
 {
     sigset_t none, all;
