@@ -414,7 +414,7 @@ TEST(shutdown_lets_requests_finish)
     chan(int) result = chan_make(int, 1);
     static char text[1024];
     peer_serve(&s, &(http_options){.handler = waits_for_go, .arg = &m});
-    rn_conn *busy = peer_connect(&s), *idle = peer_connect(&s), *refused;
+    rn_conn *idle = peer_connect(&s), *busy = peer_connect(&s), *refused; /* idle first: it has been accepted, too */
     net_write(busy, "GET / HTTP/1.1\r\nHost: h\r\n\r\n", 27);
     chan_recv(m.began);
     go(shut_down, s.s, result);
