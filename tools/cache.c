@@ -8,7 +8,7 @@
  *
  * A manifest is good while every file in it has the contents that it had.  Everything appears by
  * rename, so that several commands may work at the same time, and an interrupted one leaves nothing
- * that is taken for whole.  What was not used for a month is removed by the next compilation. */
+ * that is taken for whole.  What has to go is removed by the next compilation (tidy.c). */
 #define _GNU_SOURCE 1
 #include "tool.h"
 #include <dirent.h>
@@ -21,8 +21,6 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-
-enum { KEEP_DAYS = 30, KEEP_WORK_HOURS = 1 };
 
 static bool is_ours(const char *dir)
 {
@@ -102,11 +100,15 @@ static char *look_up(const char *cache, const char *manifest)
     while ((line = strsep(&at, "\n")) && *line)
         if (strlen(line) < HASH_TEXT + 1 || !file_is(line + HASH_TEXT, line))
             return NULL;
-    if (access(path, X_OK) < 0)
-        return NULL;
-    utimensat(AT_FDCWD, manifest, NULL, 0); /* in use: see tidy */
-    utimensat(AT_FDCWD, dir_name(path), NULL, 0);
-    return path;
+    int lock = cache_lock(cache, false);
+    bool there = access(path, X_OK) == 0;
+    if (there) {
+        utimensat(AT_FDCWD, manifest, NULL, 0);
+        utimensat(AT_FDCWD, dir_name(path), NULL, 0);
+    }
+    if (lock >= 0)
+        close(lock);
+    return there ? path : NULL;
 }
 
 /* The manifest's lines; false when a file has changed since the compilation began. */
@@ -126,31 +128,6 @@ static bool describe(const struct list *deps, const struct timespec *began, FILE
         fprintf(to, "%s %s\n", shown, deps->at[i]);
     }
     return true;
-}
-
-static void tidy_dir(const char *dir, const char *prefix, time_t older_than)
-{
-    DIR *d = opendir(dir);
-    if (!d)
-        return;
-    for (struct dirent *e; (e = readdir(d));) {
-        struct stat st;
-        if (e->d_name[0] == '.' || strncmp(e->d_name, prefix, strlen(prefix)) != 0)
-            continue;
-        char *path = text("%s/%s", dir, e->d_name);
-        if (lstat(path, &st) == 0 && st.st_mtime < older_than && unlink(path) < 0)
-            remove_tree(path);
-        free(path);
-    }
-    closedir(d);
-}
-
-static void tidy(const char *cache)
-{
-    time_t now = time(NULL);
-    tidy_dir(text("%s/manifests", cache), "", now - KEEP_DAYS * 86400);
-    tidy_dir(text("%s/programs", cache), "", now - KEEP_DAYS * 86400);
-    tidy_dir(cache, "work-", now - KEEP_WORK_HOURS * 3600);
 }
 
 /* Moves the program into its place, writes the manifest, and returns the path. */
@@ -187,14 +164,13 @@ static char *make(const struct toolchain *t, const struct program *p, const char
     struct list deps = {0};
     struct timespec began;
     char *work = text("%s/work-XXXXXX", cache), *path = NULL;
+    cache_tidy(cache);
     if (!mkdtemp(work))
         die(STATUS_FAILED, "%s: %s", cache, strerror(errno));
     clock_gettime(CLOCK_REALTIME, &began);
     hold_interrupts(true);
-    if (compile(t, p, work, &deps)) {
+    if (compile(t, p, work, &deps))
         path = store(cache, manifest, key, work, p, &deps, &began);
-        tidy(cache);
-    }
     remove_tree(work);
     hold_interrupts(false);
     return path;

@@ -142,6 +142,14 @@ char *cache_dir(void);
  * compile.  Dies when there is no place to put it. */
 char *cached(const struct toolchain *t, const struct program *p);
 
+/* ---- tidy.c ------------------------------------------------------------------------------- */
+
+/* Holds off others who remove from the cache, with `alone` also those who look programs up, until the descriptor is
+ * closed.  Negative: there is no lock to be had, and one goes on without. */
+int cache_lock(const char *cache, bool alone);
+/* Removes what must go.  Dies when RUNNEL_CACHE_SIZE makes no sense. */
+void cache_tidy(const char *cache);
+
 /* ---- the commands ------------------------------------------------------------------------- */
 
 int command_run(int argc, char **argv);

@@ -130,6 +130,33 @@ unwritable_cache() {
     XDG_CACHE_HOME=/proc/nowhere TMPDIR="$tap_dir" says 0 plain "$RUNNEL" run plain.c &&
         XDG_CACHE_HOME=/proc/nowhere TMPDIR=/proc/nowhere one_line 1 "can't write to" "$RUNNEL" run plain.c
 }
+# programs used 4, 3 and 2 hours ago and just now, and room for three: the first goes; what was used within the hour stays anyway
+cache_is_bounded() {
+    export XDG_CACHE_HOME="$tap_dir/bounded"
+    kept="$XDG_CACHE_HOME/runnel"
+    for i in 1 2 3; do
+        printf '#include <stdio.h>\nint main(void) { puts("%s"); return 0; }\n' "$i" >"sized$i.c"
+        "$RUNNEL" run "sized$i.c" || return 1
+        find "$kept" -mindepth 2 -maxdepth 2 -newermt '-1 hour' -exec touch -d "$((5 - i)) hours ago" {} +
+    done
+    size=$(du -sk "$kept" | cut -f 1)
+    RUNNEL_CACHE_SIZE=${size}K tidied first || return 1 # within a minute of the last time: nothing
+    [ "$(ls "$kept/programs" | wc -l)" = 4 ] || { echo "tidied twice within a minute"; return 1; }
+    touch -d '2 minutes ago' "$kept/lock"
+    RUNNEL_CACHE_SIZE=${size}K tidied second || return 1
+    ls -l "$kept/programs"
+    ! there sized1 && there sized2 && there sized3 && there fresh || return 1
+    touch -d '2 minutes ago' "$kept/lock"
+    "$RUNNEL" run sized3.c || return 1
+    RUNNEL_CACHE_SIZE=1 tidied third || return 1
+    ! there sized2 && there sized3 && there fresh
+}
+there() { find "$kept/programs" -name "$1" | grep .; }
+# compiles one more program, which tidies
+tidied() {
+    echo "/* $1 */ int main(void) { return 0; }" >fresh.c
+    "$RUNNEL" run fresh.c
+}
 read_only_directory() {
     mkdir -p ro && cp plain.c ro && chmod 555 ro
     if [ "$(id -u)" = 0 ]; then # root writes anywhere: /proc is what refuses it
@@ -284,6 +311,8 @@ check "an unknown option" one_line 2 "unknown option --fast" "$RUNNEL" run --fas
 check "an unknown command" one_line 2 "unknown command walk" "$RUNNEL" walk
 check "a read-only directory" read_only_directory
 check "a cache that can't be written" unwritable_cache
+check "the cache stays within its size, what was used last is kept" cache_is_bounded
+check "RUNNEL_CACHE_SIZE=2X" one_line 2 "RUNNEL_CACHE_SIZE" env RUNNEL_CACHE_SIZE=2X CFLAGS=-DX "$RUNNEL" run plain.c
 check "no compiler" no_compiler
 check "RUNNEL_PROCS=0" one_line 2 "RUNNEL_PROCS" env RUNNEL_PROCS=0 "$RUNNEL" run hello.c
 check "RUNNEL_PROCS=abc" one_line 2 "RUNNEL_PROCS" env RUNNEL_PROCS=abc "$RUNNEL" run hello.c
