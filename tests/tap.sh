@@ -13,8 +13,9 @@ check() {
     tap_name=$1
     shift
     tap_n=$((tap_n + 1))
+    tap_began=$(date +%s%3N)
     if ("$@") >"$tap_dir/said" 2>&1 </dev/null; then
-        echo "ok $tap_n - $tap_name"
+        echo "ok $tap_n - $tap_name # time=$(($(date +%s%3N) - tap_began)).0ms"
     else
         echo "not ok $tap_n - $tap_name"
         tap_failed=$((tap_failed + 1))

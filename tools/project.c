@@ -11,12 +11,12 @@ struct tier {
     const char *preset;
     const char *only; /* the kind of tests that run in it; NULL: all programs that are no scripts */
     bool scripts;     /* and those too */
-    bool package;     /* and those of tests/package, which take longer */
+    bool slow;        /* and those that take longer (see is_slow) */
 };
 static const struct tier quick = {.preset = "release", .scripts = true};
 static const struct tier race = {.preset = "race"};
 static const struct tier full[] = {
-    {.preset = "release", .scripts = true, .package = true},
+    {.preset = "release", .scripts = true, .slow = true},
     {.preset = "debug"},
     {.preset = "asan"},
     {.preset = "race"},
@@ -43,6 +43,16 @@ static bool build(const char *root, const struct tier *tier)
     return cmake(root, text("--build build/%s --target tests", tier->preset));
 }
 
+/* The tests that each take as long as a tenth of all others: installs, fuzzing, and a look for leaks in every example. */
+static bool is_slow(const char *name)
+{
+    static const char *const slow[] = {"package/", "fuzz/", "examples/live"};
+    for (size_t i = 0; i < sizeof slow / sizeof *slow; i++)
+        if (strncmp(name, slow[i], strlen(slow[i])) == 0)
+            return true;
+    return false;
+}
+
 /* One line of tests.list, "kind/name path"; false when the tier or the pattern leaves it out. */
 static bool choose(char *line, const struct tier *tier, const char *pattern, struct tap_program *p)
 {
@@ -53,7 +63,7 @@ static bool choose(char *line, const struct tier *tier, const char *pattern, str
     bool script = ends_with(path, ".sh"), named = pattern && strstr(line, pattern);
     if (script && (!tier->scripts || (pattern && !named)))
         return false;
-    if (!tier->package && !named && strncmp(line, "package/", 8) == 0)
+    if (!tier->slow && !named && is_slow(line))
         return false;
     if (tier->only && strncmp(line, tier->only, strlen(tier->only)) != 0)
         return false;
@@ -91,7 +101,8 @@ static void run_tier(const char *root, const struct tier *tier, const char *patt
             programs[n - 1].dir = root;
     }
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    tap_run(programs, n, processors > 0 && processors < 64 ? (int)processors : 1, totals);
+    /* Half as many again as there are processors: some tests wait, for patience that ends or a child process. */
+    tap_run(programs, n, processors > 0 && processors < 64 ? (int)(processors + (processors + 1) / 2) : 1, totals);
 }
 
 int test_project(const char *root, bool all, bool with_race, const char *pattern)
