@@ -273,10 +273,7 @@ static void look_at_chunk(struct rn_g *records, size_t bytes, rn_time now)
 
 static bool is_worth_it(void)
 {
-    int64_t live = 0;
-    for (uint32_t i = 0; i < rn__procs_made(); i++)
-        live += rn_load_relaxed(&rn__procs[i].live); /* relaxed: a moment's view */
-    return live >= hib.least;
+    return rn__count_live() >= hib.least;
 }
 
 static bool is_safe(void)

@@ -44,7 +44,7 @@ struct rn_p {
     struct rn_g *free; /* goroutine records with stacks */
     uint32_t free_n;
     uint64_t id_next, id_end; /* goroutine ids to hand out */
-    rn_atomic(int64_t) live;  /* any reads: started here minus ended here */
+    rn_atomic(int64_t) live;  /* any reads, only the owner writes: started here minus ended here */
 
     rn_lock timers_lock; /* guards wheel */
     struct rn_wheel wheel;
@@ -122,6 +122,7 @@ struct rn_sched {
     rn_atomic(uint32_t) stopping;
     rn_atomic(uint32_t) worker_wanted; /* no thread could be had for work; the monitor tries again */
     rn_atomic(uint64_t) next_id;
+    rn_atomic(int64_t) live_outside; /* as rn_p.live, of threads without a processor */
 
     rn_atomic(uint32_t) procs;      /* processors in use; any reads */
     rn_atomic(uint32_t) procs_made; /* and that ever were in this run; any reads */
@@ -275,6 +276,8 @@ void rn__worker_start(struct rn_p *p, bool spinning);
 /* ---- timers.c ----------------------------------------------------------------------------------- */
 
 void rn__p_init(struct rn_p *p, uint32_t id);
+/* How many goroutines live; a moment's view.  Any thread. */
+int64_t rn__count_live(void);
 /* Fires what is due in timers, whosever they are, and queues whom it woke with m, which is inside.
  * Returns how many fired. */
 uint32_t rn__timers_run(struct rn_m *m, struct rn_p *timers, rn_time now);

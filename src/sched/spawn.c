@@ -35,15 +35,24 @@ static uint64_t new_id(struct rn_p *p)
 
 static void count_live(struct rn_p *p, int64_t n)
 {
-    /* relaxed: a statistic; processor 0's also counts for plain threads, hence the addition. */
-    rn_add_relaxed(&(p ? p : &rn__procs[0])->live, n);
+    /* relaxed, all: a statistic.  Only its owner writes a processor's, so that no locked addition is needed. */
+    if (p)
+        rn_store_relaxed(&p->live, rn_load_relaxed(&p->live) + n);
+    else
+        rn_add_relaxed(&rn__sched.live_outside, n);
+}
+
+int64_t rn__count_live(void)
+{
+    int64_t n = rn_load_relaxed(&rn__sched.live_outside); /* relaxed, all: a moment's view */
+    for (uint32_t i = 0; i < rn__procs_made(); i++)
+        n += rn_load_relaxed(&rn__procs[i].live);
+    return n;
 }
 
 size_t rn_num_goroutines(void)
 {
-    int64_t n = 0;
-    for (uint32_t i = 0; i < rn__procs_made(); i++)
-        n += rn_load_relaxed(&rn__procs[i].live); /* relaxed: a statistic */
+    int64_t n = rn__count_live();
     return n > 0 ? (size_t)n : 0;
 }
 

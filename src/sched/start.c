@@ -345,6 +345,7 @@ void rn__run_prepare(struct rn_go_call *call)
     rn_store_relaxed(&s->watcher, NULL);
     rn_store_relaxed(&s->worker_wanted, 0);
     rn_store_relaxed(&s->idle_p_n, 0);
+    rn_store_relaxed(&s->live_outside, 0);
     rn_store_relaxed(&s->poll_until, INT64_MIN);
     rn_store_relaxed(&s->coarse, rn__choose_now());
     s->idle_p = NULL;

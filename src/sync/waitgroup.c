@@ -48,10 +48,9 @@ static void let_go(rn_waitgroup *wg)
 {
     struct rn_ready_list wake = {0};
     rn__waitq_lock(&wg->rn_queue);
-    uint64_t zero = WAITED;
-    /* relaxed: what the waiters must see was acquired by the adder, and goes through ready.  It fails
-     * when an add came in between, which has panicked. */
-    rn_cas_relaxed(&wg->rn_state, &zero, 0);
+    /* relaxed: what the waiters must see was acquired by the adder, and goes through ready.  Nobody else changes the
+     * word while it is 0|WAITED: waiters come and leave under the lock, and leave this one alone; an add panics. */
+    rn_store_relaxed(&wg->rn_state, 0);
     rn__waitq_pop_all(&wg->rn_queue, &wake);
     rn__waitq_unlock(&wg->rn_queue);
     if (wake.n)
