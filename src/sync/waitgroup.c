@@ -48,9 +48,10 @@ static void let_go(rn_waitgroup *wg)
 {
     struct rn_ready_list wake = {0};
     rn__waitq_lock(&wg->rn_queue);
-    /* relaxed: what the waiters must see was acquired by the adder, and goes through ready.  Nobody else changes the
-     * word while it is 0|WAITED: waiters come and leave under the lock, and leave this one alone; an add panics. */
-    rn_store_relaxed(&wg->rn_state, 0);
+    /* release: pairs with the acquire of a wait that comes now and sees 0.  (Who is in the queue gets what the adder
+     * acquired through ready.)  Nobody else changes the word while it is 0|WAITED: waiters come and leave under the
+     * lock, and leave this one alone; an add panics. */
+    rn_store_release(&wg->rn_state, 0);
     rn__waitq_pop_all(&wg->rn_queue, &wake);
     rn__waitq_unlock(&wg->rn_queue);
     if (wake.n)
