@@ -176,14 +176,14 @@ static RN_NORETURN __attribute__((noinline, cold)) void send_on_closed(void)
 /* Stands in line and waits; c is locked, and unlocked here. */
 static __attribute__((noinline)) void send_wait(struct rn_chan *c, const void *v)
 {
-    struct rn_waiter w = {.g = rn__self(), .elem = (void *)(uintptr_t)v, .of = c};
-    rn__turn_wait(&w);
-    rn__turn_share(&w, &w, true);
-    rn__chan_enqueue_send(c, &w);
+    struct rn_waiter *w = rn__waiter_own(rn__self(), (void *)(uintptr_t)v, c);
+    rn__turn_wait(w);
+    rn__turn_share(w, w, true);
+    rn__chan_enqueue_send(c, w);
     rn__chan_unlock(c);
     rn__park(RN_WAIT_CHAN_SEND, c);
-    rn__turn_woken(&w, true);
-    if (!w.ok)
+    rn__turn_woken(w, true);
+    if (!w->ok)
         send_on_closed();
 }
 
@@ -233,17 +233,20 @@ int rn__chan_try_send(void *cv, const void *v)
 
 /* ---- receive --------------------------------------------------------------------------------------- */
 
-/* Stands in line and waits; c is locked, and unlocked here. */
+/* Stands in line and waits; c is locked, and unlocked here.  After a close it may be gone when this one runs. */
 static __attribute__((noinline)) bool recv_wait(struct rn_chan *c, void *v)
 {
-    struct rn_waiter w = {.g = rn__self(), .elem = v, .of = c};
-    rn__turn_wait(&w);
-    rn__turn_share(&w, &w, true);
-    rn__chan_enqueue_recv(c, &w);
+    struct rn_waiter *w = rn__waiter_own(rn__self(), v, c);
+    size_t elem = c->elem;
+    rn__turn_wait(w);
+    rn__turn_share(w, w, true);
+    rn__chan_enqueue_recv(c, w);
     rn__chan_unlock(c);
     rn__park(RN_WAIT_CHAN_RECV, c);
-    rn__turn_woken(&w, false);
-    return w.ok;
+    rn__turn_woken(w, false);
+    if (!w->ok && v)
+        memset(v, 0, elem);
+    return w->ok;
 }
 
 /* NULL, or the end of a context. */
@@ -332,13 +335,14 @@ int rn__chan_recv_ctx(rn_context *ctx, void *c, void *v)
 
 /* ---- close ------------------------------------------------------------------------------------------- */
 
-/* Everybody in q finds out that the channel is closed. */
+/* Everybody in q finds out that the channel is closed.  Who waits for this channel only clears its variable itself: so
+ * nobody's stack is touched here, and those of a million that are away come back one by one, as each runs. */
 static void dismiss(struct rn_chan *c, struct rn_list *q, rn_atomic(uint32_t) * n, struct rn_ready_list *wake)
 {
     for (struct rn_waiter *w; (w = rn__chan_pop(q, n)) != NULL;) {
         w->ok = false;
         rn__turn_close_for(w);
-        if (q == &c->recvq)
+        if (q == &c->recvq && w != &w->g->wait)
             rn__chan_zero(c, w->elem);
         w->g->woken_by = w;
         rn__ready_add(wake, w->g);

@@ -89,6 +89,15 @@ static inline struct rn_waiter *rn__chan_pop(struct rn_list *q, rn_atomic(uint32
     return NULL;
 }
 
+/* The same, and its stack, where the value is or goes, is there. */
+static inline struct rn_waiter *rn__chan_pop_here(struct rn_list *q, rn_atomic(uint32_t) * n)
+{
+    struct rn_waiter *w = rn__chan_pop(q, n);
+    if (w)
+        rn__hib_touch(w->g);
+    return w;
+}
+
 /* Receives into `to` (NULL: drops the value). */
 static inline enum rn_match rn__chan_take(struct rn_chan *c, void *to, struct rn_waiter **wake)
 {
@@ -97,7 +106,7 @@ static inline enum rn_match rn__chan_take(struct rn_chan *c, void *to, struct rn
     if (n > 0) {
         rn__ring_get(c, to);
         rn__turn_get(c);
-        if (c->sendq.first && (w = rn__chan_pop(&c->sendq, &c->senders)) != NULL) {
+        if (c->sendq.first && (w = rn__chan_pop_here(&c->sendq, &c->senders)) != NULL) {
             rn__ring_put(c, w->elem);
             rn__turn_put_for(c, w);
             *wake = w;
@@ -106,7 +115,7 @@ static inline enum rn_match rn__chan_take(struct rn_chan *c, void *to, struct rn
         }
         return RN_MATCH_DONE;
     }
-    if (c->sendq.first && (w = rn__chan_pop(&c->sendq, &c->senders)) != NULL) {
+    if (c->sendq.first && (w = rn__chan_pop_here(&c->sendq, &c->senders)) != NULL) {
         if (to)
             rn__chan_copy(c, to, w->elem);
         rn__turn_get_from(w);
@@ -128,7 +137,7 @@ static inline enum rn_match rn__chan_put(struct rn_chan *c, const void *from, st
     /* relaxed: written with this lock held. */
     if (__builtin_expect(rn_load_relaxed(&c->closed), 0))
         return RN_MATCH_CLOSED;
-    if (c->recvq.first && (w = rn__chan_pop(&c->recvq, &c->receivers)) != NULL) {
+    if (c->recvq.first && (w = rn__chan_pop_here(&c->recvq, &c->receivers)) != NULL) {
         if (w->elem)
             rn__chan_copy(c, w->elem, from);
         rn__turn_put_to(c, w);

@@ -65,11 +65,19 @@ static bool is_open(const struct rn_waiter *w, uintptr_t lo, uintptr_t hi)
     return claim % 4 == 0 && claim >= lo && claim < hi && rn_load_relaxed(w->claim) == 0;
 }
 
-/* Waiters are on the stack of the one who waits; they are told from other words by their owner and their state. */
+/* The waiter in its record, when it waits there; NULL. */
+static const struct rn_waiter *own_waiter(const struct rn_g *g)
+{
+    return g->waits == &g->wait && is_open(&g->wait, 0, 0) ? &g->wait : NULL;
+}
+
+/* Other waiters are on the stack of the one who waits; they are told from other words by their owner and their state. */
 static void each_waiter(const struct rn_g *g, uintptr_t lo, uintptr_t hi,
                         void (*f)(const struct rn_waiter *w, void *arg), void *arg)
 {
     uintptr_t at = (lo + 7) & ~(uintptr_t)7;
+    if (own_waiter(g))
+        f(&g->wait, arg);
     for (; at + sizeof(struct rn_waiter) <= hi; at += 8) {
         const struct rn_waiter *w = (const struct rn_waiter *)at; /* NOLINT(performance-no-int-to-ptr) */
         if (w->g == g && is_open(w, lo, hi))
@@ -224,6 +232,10 @@ static void make_live(struct one *o)
     rn__mem_word((uintptr_t)g->owner);
     rn__mem_word((uintptr_t)g->panic);
     rn__mem_word((uintptr_t)g->last_panic);
+    if (own_waiter(g)) {
+        rn__mem_word((uintptr_t)g->wait.of);
+        rn__mem_word((uintptr_t)g->wait.elem);
+    }
 }
 
 static void add_one(struct rn_g *g, void *arg)

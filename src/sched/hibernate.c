@@ -155,11 +155,19 @@ static bool waits_for_its_own(const struct rn_g *g)
     return why == RN_WAIT_WAITGROUP || why == RN_WAIT_GROUP || why == RN_WAIT_SCOPE;
 }
 
-/* Whether g, which is parked, may be put away.  What no frame reaches, above the first one, is not kept. */
-static bool is_fit(const struct rn_g *g)
+/* A sleeper: there is no need to learn when it will be woken. */
+static bool wakes_soon(const struct rn_g *g, rn_time now)
 {
-    return !g->pinned && !(g->flags & (RN_G_OWN_STACK | RN_G_TIMED)) && (char *)g->sp > g->stack_lo &&
-           (char *)g->sp < g->stack_hi - RN_CAPTURED_MOST && !waits_for_its_own(g) && rn_keep_fits(g);
+    /* relaxed: it is parked. */
+    return rn_load_relaxed(&g->waiting) == RN_WAIT_SLEEP && hib.learns && g->nap.wheel.when - now < SOON * hib.age;
+}
+
+/* Whether g, which is parked, may be put away.  What no frame reaches, above the first one, is not kept. */
+static bool is_fit(const struct rn_g *g, rn_time now)
+{
+    return !g->pinned && !wakes_soon(g, now) && !(g->flags & (RN_G_OWN_STACK | RN_G_TIMED)) &&
+           (char *)g->sp > g->stack_lo && (char *)g->sp < g->stack_hi - RN_CAPTURED_MOST && !waits_for_its_own(g) &&
+           rn_keep_fits(g);
 }
 
 static void decide_all(struct rn_g **g, uint32_t n, enum rn_hib to)
@@ -232,11 +240,11 @@ static uint32_t claim(struct rn_g *records, rn_time now, struct rn_g **claimed)
 }
 
 /* Keeps those that are parked and fit; lets the others go. */
-static uint32_t choose(struct rn_g **g, uint32_t n)
+static uint32_t choose(struct rn_g **g, uint32_t n, rn_time now)
 {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < n; i++)
-        if (rn_hib_is_parked(g[i]) && is_fit(g[i]))
+        if (rn_hib_is_parked(g[i]) && is_fit(g[i], now))
             g[kept++] = g[i];
         else
             rn_hib_decide(g[i], RN_HIB_AWAKE);
@@ -261,7 +269,7 @@ static void look_at_chunk(struct rn_g *records, size_t bytes, rn_time now)
         return;
     open_chunk(hib.chunk, records, bytes);
     rn_os_fence_heavy(); /* pairs with the light one in rn_hib_must_wake */
-    n = choose(claimed, n);
+    n = choose(claimed, n, now);
     for (uint32_t from = 0, to; from < n; from = to) {
         for (to = from + 1; to < n && to - from < RUN && claimed[to] == claimed[to - 1] + 1; to++)
             continue;

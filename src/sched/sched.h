@@ -68,7 +68,7 @@ enum rn_wait {
 };
 const char *rn__wait_text(enum rn_wait why);
 
-/* One wait in one queue; lives on the stack of the one who waits.  The queue's lock guards node. */
+/* One wait in one queue; lives on the stack of the one who waits, or in its record.  The queue's lock guards node. */
 struct rn_waiter {
     struct rn_node node;
     struct rn_g *g;
@@ -110,6 +110,25 @@ static inline bool rn__waiter_claim(struct rn_waiter *w)
      * rn__ready and the run queue. */
     return !w->claim || rn_cas_acq_rel(w->claim, &open, 1);
 }
+
+/* ---- timers' entries -------------------------------------------------------------------------- */
+
+struct rn_ready_list;
+
+/* An entry in some processor's timers.  All-zero is idle.  Owned by the caller, who keeps it alive
+ * until it has fired for the last time or rn__timer_stop has returned.
+ *
+ * fire runs on some worker thread with the lock of those timers held (rank TIMERS): it must not
+ * block, park, call user code or touch timers; it may take locks of higher rank.  It adds whom it
+ * wakes to `wake` (after claiming), and returns the next deadline, or 0 when it is done. */
+struct rn_timer_entry {
+    struct rn_wheel_entry wheel; /* first; wheel.when is the deadline */
+    rn_time (*fire)(struct rn_timer_entry *t, rn_time now, struct rn_ready_list *wake);
+    rn_atomic(struct rn_p *) p; /* whose timers it is in; NULL when in none */
+    /* A timer whose firing nobody can notice (a channel timer on whose channel nobody waits) does
+     * not hold back the deadlock report: NULL means that it always counts. */
+    bool (*awaited)(struct rn_timer_entry *t);
+};
 
 /* ---- goroutine ------------------------------------------------------------------------------ */
 
@@ -158,7 +177,12 @@ struct rn_g {
         void *fiber; /* TSan's fiber, ASan's fake stack */
         void *kept;  /* elsewhere: what was on its stack, from sp on, while that is away */
     };
-    void *held; /* debug: locks that it holds (src/sync) */
+    /* What others touch of one that waits in one place only: not on its stack, which may be away, and of a million
+     * the records are neighbours while the stacks are a page each. */
+    union {
+        struct rn_waiter wait;     /* rn__waiter_own */
+        struct rn_timer_entry nap; /* rn_sleep's */
+    };
 #ifdef RN_EXPLORE
     struct rn_explore_g explore;
 #endif
@@ -178,6 +202,13 @@ static inline void rn__waiter_note(struct rn_waiter *w, void (*leave)(struct rn_
 static inline void rn__waiters_forget(struct rn_g *g)
 {
     g->waits = NULL;
+}
+
+/* The waiter in the record of g, which runs: for a wait that only one queue can end. */
+static inline struct rn_waiter *rn__waiter_own(struct rn_g *g, void *elem, void *of)
+{
+    g->wait = (struct rn_waiter){.g = g, .elem = elem, .of = of};
+    return &g->wait;
 }
 
 /* The goroutine, or thread, that runs this; never NULL (a plain thread is adopted). */
@@ -254,7 +285,14 @@ static inline void rn__hib_hold(const void *p, size_t bytes)
     if (__builtin_expect(rn_load_relaxed(&rn__hib_chunks) != 0, 0)) /* relaxed: whose stack it is has happened before */
         rn__hib_hold_slow(p, bytes);
 }
+/* Before a variable of g's, who waits, is used: cheaper than the trap. */
+static inline void rn__hib_touch(struct rn_g *g)
+{
+    if (__builtin_expect(rn_load_relaxed(&g->hib) > RN_HIB_STAYS, 0)) /* relaxed: a hint; else it traps */
+        rn__hib_stay(g);
+}
 #else
+#define rn__hib_touch(g) ((void)(g))
 #define rn__hib_hold(p, bytes) ((void)(p), (void)(bytes))
 #define rn__hib_stay(g) ((void)(g))
 #endif
@@ -277,20 +315,6 @@ rn_time rn__coarse_now(void);
 
 /* ---- timers --------------------------------------------------------------------------------- */
 
-/* An entry in some processor's timers.  All-zero is idle.  Owned by the caller, who keeps it alive
- * until it has fired for the last time or rn__timer_stop has returned.
- *
- * fire runs on some worker thread with the lock of those timers held (rank TIMERS): it must not
- * block, park, call user code or touch timers; it may take locks of higher rank.  It adds whom it
- * wakes to `wake` (after claiming), and returns the next deadline, or 0 when it is done. */
-struct rn_timer_entry {
-    struct rn_wheel_entry wheel; /* first; wheel.when is the deadline */
-    rn_time (*fire)(struct rn_timer_entry *t, rn_time now, struct rn_ready_list *wake);
-    rn_atomic(struct rn_p *) p; /* whose timers it is in; NULL when in none */
-    /* A timer whose firing nobody can notice (a channel timer on whose channel nobody waits) does
-     * not hold back the deadlock report: NULL means that it always counts. */
-    bool (*awaited)(struct rn_timer_entry *t);
-};
 /* Starts an idle entry; `when` may be in the past. */
 RN_INNER void rn__timer_start(struct rn_timer_entry *t, rn_time when);
 /* Stops it: true when it was pending.  When it returns, fire is not running and will not run. */

@@ -255,28 +255,87 @@ TEST(who_is_pinned_or_uses_much_stack_is_not_put_away)
     wg_wait(&wg);
 }
 
-static void sleeps(struct rn_g **g, rn_waitgroup *wg)
+static void waits_for_an_hour(struct rn_g **g, rn_waitgroup *wg)
 {
     *g = rn__self();
     wg_done(wg);
-    rn_sleep(RN_HOUR);
+    chan_select(on_timeout(RN_HOUR));
 }
 
 TEST(who_has_a_timeout_is_not_put_away)
 {
     struct seat seats[1];
-    struct rn_g *sleeper;
+    struct rn_g *waits;
     rn_waitgroup wg = RN_WAITGROUP_INIT;
     needs_the_kernel();
     wg_add(&wg, 1);
-    go(sleeps, &sleeper, &wg);
+    go(waits_for_an_hour, &waits, &wg);
     wg_wait(&wg);
     take_seats(seats, 1, &wg);
     for (int i = 0; i < 20; i++)
         rn_sleep(RN_MILLISECOND);
-    CHECK(!is_away(sleeper));
+    CHECK(!is_away(waits));
     chan_send(seats[0].door, 11);
     wg_wait(&wg);
+}
+
+static void sleeps(struct rn_g **g, rn_duration d, rn_waitgroup *wg)
+{
+    volatile int local[10] = {[9] = 3};
+    *g = rn__self();
+    rn_sleep(d);
+    CHECK_EQ(local[9], 3);
+    wg_done(wg);
+}
+
+/* Sleeps for longer each time until some were away meanwhile: the putter may come late. */
+TEST(sleepers_are_put_away_and_wake)
+{
+    enum { N = 20 };
+    struct rn_g *g[N];
+    int64_t away = 0;
+    needs_the_kernel();
+    for (rn_duration d = 20 * RN_MILLISECOND; away == 0; d *= 2) {
+        rn_waitgroup wg = RN_WAITGROUP_INIT;
+        wg_add(&wg, N);
+        for (int i = 0; i < N; i++)
+            go(sleeps, &g[i], d + i % 3 * RN_MILLISECOND, &wg);
+        rn_sleep(d * 3 / 4);
+        away = rn_load_relaxed(&rn__hib_away); /* relaxed: a count */
+        wg_wait(&wg);
+    }
+}
+
+static void waits_for_a_close(chan(int) door, rn_waitgroup *wg)
+{
+    int v = 7;
+    CHECK(!chan_recv_ok(door, &v));
+    CHECK_EQ(v, 0);
+    wg_done(wg);
+}
+
+static int64_t away_after_a_close(int n)
+{
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    chan(int) door = chan_make(int, 0);
+    wg_add(&wg, n);
+    for (int i = 0; i < n; i++)
+        go(waits_for_a_close, door, &wg);
+    wait_for_away(n);
+    chan_close(door);
+    int64_t away = rn_load_relaxed(&rn__hib_away); /* relaxed: a count */
+    chan_free(door);                               /* before most of them have run */
+    wg_wait(&wg);
+    return away;
+}
+
+/* A close touches nobody's stack: each comes back when it runs, and finds its variable cleared.  (They may all have
+ * run before this one looks; not every time.) */
+TEST(a_close_does_not_bring_back_all_at_once)
+{
+    needs_the_kernel();
+    while (away_after_a_close(400) == 0)
+        continue;
 }
 
 static void for_ever(chan(int) c, rn_waitgroup *wg)
