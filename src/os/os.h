@@ -30,6 +30,11 @@ void *rn_os_map(size_t bytes, size_t align);
 void rn_os_unmap(void *p, size_t bytes);
 /* Gives the pages back to the system; they read as zero afterwards. */
 void rn_os_discard(void *p, size_t bytes);
+/* The same for a range with guards in it, which stay.  It fails where memory is locked. */
+int rn_os_discard_guarded(void *p, size_t bytes);
+/* Bytes that this process may use: what the machine has, and every memory.max (cgroup 2) or memory.limit_in_bytes
+ * (cgroup 1) up the tree. */
+int64_t rn_os_memory(void);
 
 enum rn_guard { RN_GUARD_MADVISE, RN_GUARD_MPROTECT, RN_GUARD_NONE };
 /* Makes one page trap.  Uses MADV_GUARD_INSTALL, which costs no mapping; on kernels before 6.13

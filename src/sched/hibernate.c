@@ -14,6 +14,10 @@
  *  - and only while a touch would be heard of: the fault handler is ours, no thread blocks SIGSEGV.
  * When that ceases to hold, all are brought back.
  *
+ * Where memory is tight (rn__stacks_tight) a park of AGE_TIGHT is long enough, and the putter does not rest: else those that
+ * are started within the second, and while it rests, would take more than there is.  After a pass that finds few it waits,
+ * for longer each time.
+ *
  * RUNNEL_HIBERNATE: off (or 0), on (or 1), or for how many ms a goroutine must have been parked; then there is no LEAST, and
  * learn changes nothing.
  */
@@ -44,21 +48,28 @@ enum {
     REST = 20, /* a pass's cost, times this, is the pause after it, at least */
     SOON = 16, /* times the age: who is woken before that was put away too early */
     RELUCTANCE_MOST = 4,
-    UNSAFE = 3, /* looks in a row, after which all are brought back */
+    UNSAFE = 3,       /* looks in a row, after which all are brought back */
+    AGE_TIGHT = 20,   /* ms */
+    FEW = 16,         /* a pass of the kind that does not rest is to put away 1 / FEW of those that have pages */
+    IN_VAIN_MOST = 8, /* AGE_TIGHT, doubled so often, is the longest time between two that don't */
 };
 
 static struct {
     bool on;         /* in this run */
     bool gave_up;    /* nobody more is put away in this run */
-    bool active;     /* goroutines have run since the last pass began */
     rn_duration age; /* of a park */
     bool learns;     /* who is to be put away later */
     int64_t least;
-    pthread_mutex_t lock; /* the putter; also held while the process is copied */
+    bool active;          /* goroutines have run since the last pass began; the monitor's */
+    pthread_mutex_t lock; /* the putter; also held while the process is copied.  Guards all that follows, and gave_up */
     uint32_t chunk;       /* where the pass is */
     rn_time next;         /* when to go on */
     rn_duration cost;     /* of this pass, until now */
     bool pending;         /* it has met some that will be put away later */
+    bool tight;           /* memory is; it does not rest */
+    rn_time calm;         /* not before this moment */
+    uint32_t in_vain;     /* passes of this kind, one after the other */
+    int64_t put;          /* in this pass */
     int unsafe;
     uint8_t opened[RN_CHUNKS_MAX / 8];
 } hib = {.lock = PTHREAD_MUTEX_INITIALIZER};
@@ -201,6 +212,7 @@ static bool take_pages(struct rn_g **g, uint32_t n, char *lo, size_t bytes)
         rn_keep_restore(g[i]);
     rn_os_away_unfreeze(lo, bytes);
     rn_add_relaxed(&rn__hib_away, (int64_t)trapped); /* relaxed: a count */
+    hib.put += trapped;
     decide_all(g, trapped, RN_HIB_AWAY);
     decide_all(g + trapped, n - trapped, RN_HIB_AWAKE);
     return true;
@@ -222,16 +234,23 @@ static void put_away(struct rn_g **g, uint32_t n)
     decide_all(g, n, RN_HIB_AWAKE);
 }
 
+static rn_duration age_now(void)
+{
+    enum { TIGHT = AGE_TIGHT * RN_MILLISECOND };
+    return hib.tight && hib.age > TIGHT ? TIGHT : hib.age;
+}
+
 /* Claims who has been parked for long; the others that may be later are noted. */
 static uint32_t claim(struct rn_g *records, rn_time now, struct rn_g **claimed)
 {
     uint32_t n = 0;
+    rn_duration age = age_now();
     for (uint32_t i = 0; i < RN_CHUNK; i++) {
         struct rn_g *g = &records[i];
         /* relaxed, all: looked at again once claimed. */
         if (rn_load_relaxed(&g->status) != RN_G_WAITING || rn_load_relaxed(&g->hib) != RN_HIB_AWAKE)
             continue;
-        if (now - rn_load_relaxed(&g->waiting_since) < hib.age << g->reluctance)
+        if (now - rn_load_relaxed(&g->waiting_since) < age << g->reluctance)
             hib.pending = true;
         else if (rn_hib_claim(g))
             claimed[n++] = g;
@@ -299,7 +318,7 @@ static bool is_safe(void)
 static bool pass_begins(rn_time now)
 {
     hib.next = now + hib.age;
-    hib.cost = 0;
+    hib.cost = hib.put = 0;
     hib.active = hib.pending = false;
     if (rn_kept_any())
         rn_kept_collect();
@@ -312,37 +331,80 @@ static bool pass_begins(rn_time now)
     return true;
 }
 
+static void pass_ends(rn_time now)
+{
+    rn_duration rest = hib.cost * REST > hib.age ? hib.cost * REST : hib.age, soon = AGE_TIGHT * RN_MILLISECOND;
+    hib.chunk = 0;
+    hib.next = now + rest;
+    if (!hib.tight)
+        return;
+    bool few = hib.put < (rn__count_live() - rn__hib_count_away()) / FEW;
+    hib.in_vain = few && hib.in_vain < IN_VAIN_MOST ? hib.in_vain + 1 : few ? hib.in_vain : 0;
+    hib.calm = few ? now + (soon << hib.in_vain) : now;
+}
+
 static void pass_goes_on(rn_time now)
 {
     struct rn_g *records;
     size_t bytes;
     rn_time began = rn_os_now(), at = began;
-    if (pthread_mutex_trylock(&hib.lock) != 0)
-        return; /* the process is being copied */
     while (at - began < SLICE * RN_MILLISECOND && (records = rn__chunk(hib.chunk, &bytes)) != NULL) {
         look_at_chunk(records, bytes, now);
         hib.chunk++;
         at = rn_os_now();
     }
-    pthread_mutex_unlock(&hib.lock);
     hib.cost += at - began;
-    hib.next = at + PAUSE * (at - began);
-    if (rn__chunk(hib.chunk, &bytes))
-        return;
-    rn_duration rest = hib.cost * REST;
-    hib.chunk = 0;
-    hib.next = at + (rest > hib.age ? rest : hib.age);
+    hib.next = hib.tight ? at : at + PAUSE * (at - began);
+    if (!rn__chunk(hib.chunk, &bytes))
+        pass_ends(at);
 }
 
-rn_time rn__hib_look(rn_time now, bool active)
+static void look_locked(rn_time now)
 {
-    size_t bytes;
-    if (!hib.on || hib.gave_up || !rn__chunk((uint32_t)hib.least / RN_CHUNK, &bytes))
-        return INT64_MAX;
-    hib.active |= active;
+    bool tight = now >= hib.calm && rn__stacks_tight();
+    if (tight)
+        hib.next = now;
+    hib.tight = tight;
     if (now >= hib.next && (hib.chunk || pass_begins(now)))
         pass_goes_on(now);
-    return hib.pending || hib.active || hib.chunk || rn_kept_any() ? hib.next : INT64_MAX;
+}
+
+rn_time rn__hib_look(rn_time now, bool active, bool *urgent)
+{
+    size_t bytes;
+    *urgent = false;
+    if (!hib.on || !rn__chunk((uint32_t)hib.least / RN_CHUNK, &bytes))
+        return INT64_MAX;
+    hib.active |= active;
+    if (pthread_mutex_trylock(&hib.lock) != 0)
+        return now; /* the process is being copied, or somebody helps */
+    if (!hib.gave_up)
+        look_locked(now);
+    bool more = !hib.gave_up && (hib.pending || hib.active || hib.chunk || rn_kept_any());
+    rn_time next = more ? hib.next : INT64_MAX;
+    *urgent = more && hib.tight && hib.chunk;
+    pthread_mutex_unlock(&hib.lock);
+    return next;
+}
+
+void rn__hib_help(void)
+{
+    enum { PUT = 128, LOOKS = 64 }; /* twice as many as were just taken for new ones */
+    struct rn_g *records;
+    size_t bytes;
+    if (!hib.on)
+        return;
+    pthread_mutex_lock(&hib.lock);
+    rn_time now = rn_os_now();
+    int64_t enough = hib.put + PUT;
+    /* The monitor has seen to it that a touch is heard of, when it began this pass. */
+    for (int i = 0; i < LOOKS && hib.tight && hib.chunk && !hib.gave_up && hib.put < enough; i++) {
+        if ((records = rn__chunk(hib.chunk, &bytes)) == NULL)
+            break;
+        look_at_chunk(records, bytes, now);
+        hib.chunk++;
+    }
+    pthread_mutex_unlock(&hib.lock);
 }
 
 void rn__hib_hold_putter(bool hold)
@@ -393,7 +455,9 @@ void rn__hib_begin(void)
     hib.on = on && !rn__exploring() && !RUNNING_ON_VALGRIND;
     hib.gave_up = hib.active = hib.pending = false;
     hib.chunk = 0;
-    hib.next = hib.unsafe = 0;
+    hib.next = hib.calm = hib.unsafe = 0;
+    hib.in_vain = 0;
+    hib.tight = false;
     if (hib.on && !once)
         once = pthread_atfork(before_fork, after_fork, after_fork) == 0;
 }

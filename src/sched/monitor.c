@@ -192,7 +192,7 @@ static bool trim_stacks(rn_time now)
     enum { EVERY = 100 }; /* ms */
     static rn_time last;
     static bool more;
-    if (now - last >= EVERY * RN_MILLISECOND || now < last) {
+    if (now - last >= EVERY * RN_MILLISECOND || now < last || (more && rn__stacks_tight())) {
         last = now;
         more = rn__stacks_trim();
     }
@@ -236,8 +236,9 @@ void *rn__monitor(void *arg)
         poll_if_nobody_does(now);
         rn_time again = rn__hooks.answer_request ? rn__hooks.answer_request() : INT64_MAX;
         bool trims = trim_stacks(now);
-        rn_time hibernates = rn__hib_look(now, active);
-        looks = took ? 0 : looks + 1;
+        bool urgent;
+        rn_time hibernates = rn__hib_look(now, active, &urgent);
+        looks = took || urgent ? 0 : looks + 1;
         pause = next_pause(pause, looks, now);
         active = true;
         idle_looks = all_idle() ? idle_looks + 1 : 0;

@@ -305,6 +305,9 @@ struct rn_g *rn__g_get(struct rn_p *p, size_t stack); /* p may be NULL; NULL: no
 void rn__g_put(struct rn_p *p, struct rn_g *g);
 void rn__g_release_all(void);
 bool rn__stacks_trim(void); /* by the monitor */
+/* Whether the stacks that have pages take more than their share of the memory that this process may use.  Any thread. */
+bool rn__stacks_tight(void);
+extern rn_atomic(int64_t) rn__stacks_most; /* how many may; 0: not known yet */
 /* Calls f for each mapping of records, stacks, and what is kept of stacks; as rn__g_each. */
 void rn__stacks_each(void (*f)(const void *start, size_t bytes, void *arg), void *arg);
 
@@ -316,20 +319,30 @@ struct rn_g *rn__chunk(uint32_t i, size_t *bytes);
 #ifdef RN_HIBERNATES
 void rn__hib_begin(void);
 void rn__hib_end(void);
-/* By the monitor: puts some away, and says when it wants to be called again.  active: goroutines have run since. */
-rn_time rn__hib_look(rn_time now, bool active);
+/* By the monitor: puts some away, and says when it wants to be called again.  active: goroutines have run since.
+ * *urgent: there is more to do at once. */
+rn_time rn__hib_look(rn_time now, bool active, bool *urgent);
 /* Its resumer has set on_cpu. */
 void rn__hib_resume(struct rn_g *g);
 bool rn__hib_fault(void *addr); /* async-signal-safe; true: the access is to be tried again */
 /* Keeps the putter from work; for a copy of the process. */
 void rn__hib_hold_putter(bool hold);
 extern rn_atomic(int64_t) rn__hib_away; /* how many are away */
+static inline int64_t rn__hib_count_away(void)
+{
+    return rn_load_relaxed(&rn__hib_away); /* relaxed: a moment's view */
+}
+/* Who starts goroutines while memory is tight puts some away itself, if only because the monitor can't keep up where
+ * many threads want the processors.  Outside. */
+void rn__hib_help(void);
 #else
+#define rn__hib_help() ((void)0)
+#define rn__hib_count_away() INT64_C(0)
 #define rn__hib_begin() ((void)0)
 #define rn__hib_end() ((void)0)
 #define rn__hib_fault(addr) ((void)(addr), false)
 #define rn__hib_hold_putter(hold) ((void)(hold))
-#define rn__hib_look(now, active) ((void)(now), (void)(active), INT64_MAX)
+#define rn__hib_look(now, active, urgent) ((void)(now), (void)(active), *(urgent) = false, INT64_MAX)
 #endif
 
 /* ---- monitor.c, deadlock.c ---------------------------------------------------------------------- */

@@ -107,6 +107,16 @@ static bool queue_new(struct rn_m *m, struct rn_g *g)
     return full && !m->g->pinned;
 }
 
+/* m's processor is about to take stacks out of the pool: makes room for them first, where memory is tight. */
+static __attribute__((noinline)) struct rn_m *make_room(struct rn_m *m)
+{
+    if (!rn__stacks_tight())
+        return m;
+    rn__leave(m);
+    rn__hib_help();
+    return rn__enter();
+}
+
 static void no_memory(struct rn_go_call *call)
 {
     if (!call || !call->try_)
@@ -126,6 +136,8 @@ void rn__go_captured(void *chain, uint32_t kind, const struct rn_captured *args,
         rn__leave(m);
         rn_panic("go: the runtime is not running (see rn_run)");
     }
+    if (__builtin_expect(m->p && !m->p->free, 0))
+        m = make_room(m);
     struct rn_g *g = make(m->p, call, entry, args, stack, stack_bytes, pc, m->g);
     if (!g) {
         rn__leave(m);

@@ -7,8 +7,9 @@
  *     | 256 records | guard, stack 0 | guard, stack 1 | …
  *
  * A free record is in the list of a processor (touched inside only) or in the pool (under its lock).
- * The monitor gives the pages of stacks that the pool did not need for a while back to the system.  A goroutine with a size of
- * its own has a mapping of its own, unmapped when it has ended.
+ * The monitor gives the pages of stacks that the pool did not need for a while back to the system; when the stacks that
+ * have pages take more than their share of the memory that there is (rn__stacks_tight), whoever puts some into the pool
+ * does, at once.  A goroutine with a size of its own has a mapping of its own, unmapped when it has ended.
  *
  * Memory of a parked goroutine: its record (256 B), one page of stack, and 128 B of page tables at
  * 64 KiB a stack.
@@ -30,6 +31,8 @@ enum {
     P_KEEP = 512,     /* free records with a processor */
     POOL_KEEP = 4096, /* free records in the pool whose stacks always keep their pages */
     TRIM = 4096,      /* stacks trimmed at a time, at most */
+    SHARE = 8,        /* of the memory that there is, a part of 1 / SHARE for stacks that have pages */
+    FEW = 4096,       /* these are never too many */
     GRANULE = 24,     /* bits */
     GRANULES = 1 << (48 - GRANULE),
 };
@@ -53,8 +56,11 @@ static struct {
     size_t stack;                   /* bytes a stack, guard included */
     struct rn_g *warm;              /* free, used before: their stacks have pages */
     struct rn_g *cold;              /* free, without pages */
-    uint32_t warm_n, warm_low;      /* warm_low: the least warm_n since the last trim */
+    rn_atomic(uint32_t) warm_n;     /* any reads */
+    uint32_t warm_low;              /* the least warm_n since the last trim */
 } pool;
+
+rn_atomic(int64_t) rn__stacks_most;
 
 static void record_init(struct rn_g *g, uint32_t index, char *stack)
 {
@@ -139,14 +145,23 @@ static bool chunk_make(void)
     return true;
 }
 
+/* With the lock held. */
+static void warm_add(int64_t n)
+{
+    uint32_t now = (uint32_t)(rn_load_relaxed(&pool.warm_n) + n); /* relaxed, both: any other reads a moment's view */
+    rn_store_relaxed(&pool.warm_n, now);
+    if (now < pool.warm_low)
+        pool.warm_low = now;
+}
+
 static struct rn_g *pop_locked(void)
 {
     struct rn_g **list = pool.warm ? &pool.warm : &pool.cold;
     struct rn_g *g = *list;
     if (g)
         *list = g->link;
-    if (list == &pool.warm && --pool.warm_n < pool.warm_low)
-        pool.warm_low = pool.warm_n;
+    if (list == &pool.warm)
+        warm_add(-1);
     return g;
 }
 
@@ -169,34 +184,98 @@ static void pool_give(struct rn_g *first, struct rn_g *last, uint32_t n)
     rn_lock_take(&pool.lock, RN_RANK_STACKS);
     last->link = pool.warm;
     pool.warm = first;
-    pool.warm_n += n;
+    warm_add(n);
     rn_lock_release(&pool.lock);
 }
 
-/* What the pool has not needed since the last time gives its pages back, some at a time.  False
- * when there is nothing left to do later. */
+/* ---- giving pages back ------------------------------------------------------------------------------ */
+
+bool rn__stacks_tight(void)
+{
+    int64_t most = rn_load_relaxed(&rn__stacks_most); /* relaxed, all: a moment's view */
+    return most != 0 && rn__count_live() + rn_load_relaxed(&pool.warm_n) - rn__hib_count_away() > most;
+}
+
+static void find_share(void)
+{
+    int64_t most = rn_os_memory() / SHARE / (int64_t)rn_os_page;
+    rn_store_relaxed(&rn__stacks_most, most > FEW ? most : FEW); /* relaxed: a number */
+}
+
+static void sort_by_index(struct rn_g **g, uint32_t n)
+{
+    for (uint32_t gap = n / 2; gap > 0; gap = gap == 2 ? 1 : gap * 5 / 11)
+        for (uint32_t i = gap; i < n; i++) {
+            struct rn_g *x = g[i];
+            uint32_t at = i;
+            for (; at >= gap && g[at - gap]->index > x->index; at -= gap)
+                g[at] = g[at - gap];
+            g[at] = x;
+        }
+}
+
+/* The stacks of neighbours, which are free; the guards between them stay. */
+static void discard_run(struct rn_g **g, uint32_t n)
+{
+    char *lo = g[0]->stack_lo;
+    if (rn_os_discard_guarded(lo, (size_t)(g[n - 1]->stack_hi - lo)) == 0)
+        return;
+    for (uint32_t i = 0; i < n; i++)
+        rn_os_discard(g[i]->stack_lo, (size_t)(g[i]->stack_hi - g[i]->stack_lo));
+}
+
+/* The pages of a chain's stacks, neighbours together. */
+static void discard_all(struct rn_g *first)
+{
+    struct rn_g *some[CHUNK];
+    while (first) {
+        uint32_t n = 0;
+        for (; first && n < CHUNK; first = first->link)
+            some[n++] = first;
+        sort_by_index(some, n);
+        for (uint32_t from = 0, to; from < n; from = to) {
+            for (to = from + 1; to < n && some[to] == some[to - 1] + 1; to++)
+                continue;
+            discard_run(some + from, to - from);
+        }
+    }
+}
+
+/* They belong to nobody, and last->link is NULL. */
+static void give_cold(struct rn_g *first, struct rn_g *last)
+{
+    discard_all(first);
+    rn_lock_take(&pool.lock, RN_RANK_STACKS);
+    last->link = pool.cold;
+    pool.cold = first;
+    rn_lock_release(&pool.lock);
+}
+
+/* What the pool has not needed since the last time gives its pages back, some at a time; where memory is tight, what it
+ * does not need now.  False when there is nothing left to do later. */
 bool rn__stacks_trim(void)
 {
+    enum { CHUNKS = FEW / CHUNK };
+    if (rn_load_relaxed(&rn__stacks_most) == 0 && rn_load_relaxed(&pool.chunks_n) >= CHUNKS) /* relaxed, both: hints */
+        find_share();
+    bool tight = rn__stacks_tight();
     rn_lock_take(&pool.lock, RN_RANK_STACKS);
-    uint32_t spare = pool.warm_low > POOL_KEEP ? pool.warm_low - POOL_KEEP : 0, n = 0;
+    uint32_t spare = rn_load_relaxed(&pool.warm_n), n = 0;
+    if (!tight)
+        spare = pool.warm_low > POOL_KEEP ? pool.warm_low - POOL_KEEP : 0;
     struct rn_g *first = pool.warm, *last = NULL;
     for (; n < spare && n < TRIM; n++) {
         last = pool.warm;
         pool.warm = last->link;
     }
-    pool.warm_n -= n;
-    pool.warm_low = pool.warm_n;
-    bool more = pool.warm_n > POOL_KEEP;
+    warm_add(-(int64_t)n);
+    pool.warm_low = rn_load_relaxed(&pool.warm_n);
+    bool more = pool.warm_low > POOL_KEEP;
     rn_lock_release(&pool.lock);
     if (n == 0)
         return more;
     last->link = NULL;
-    for (struct rn_g *g = first; g; g = g->link)
-        rn_os_discard(g->stack_lo, (size_t)(g->stack_hi - g->stack_lo));
-    rn_lock_take(&pool.lock, RN_RANK_STACKS);
-    last->link = pool.cold;
-    pool.cold = first;
-    rn_lock_release(&pool.lock);
+    give_cold(first, last);
     return more;
 }
 
@@ -279,7 +358,10 @@ static void p_spill(struct rn_p *p)
         last = last->link;
     keep->link = NULL;
     p->free_n -= n;
-    pool_give(first, last, n);
+    if (__builtin_expect(rn__stacks_tight(), 0))
+        give_cold(first, last);
+    else
+        pool_give(first, last, n);
 }
 
 void rn__g_put(struct rn_p *p, struct rn_g *g)
@@ -359,5 +441,6 @@ void rn__g_release_all(void)
     rn_os_unmap(pool.granules, GRANULES * sizeof *pool.granules);
     pool.granules = NULL;
     pool.warm = pool.cold = NULL;
-    pool.warm_n = pool.warm_low = 0;
+    rn_store_relaxed(&pool.warm_n, 0);
+    pool.warm_low = 0;
 }

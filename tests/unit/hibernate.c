@@ -53,7 +53,8 @@ static void sit(struct seat *s, rn_waitgroup *wg)
     wg_done(wg);
 }
 
-static void take_seats(struct seat *seats, int n, rn_waitgroup *wg)
+/* Until `away` of them are. */
+static void take_seats_until(struct seat *seats, int n, rn_waitgroup *wg, int away)
 {
     wg_add(wg, n);
     for (int i = 0; i < n; i++) {
@@ -62,7 +63,12 @@ static void take_seats(struct seat *seats, int n, rn_waitgroup *wg)
     }
     wg_wait(wg);
     wg_add(wg, n);
-    wait_for_away(n);
+    wait_for_away(away);
+}
+
+static void take_seats(struct seat *seats, int n, rn_waitgroup *wg)
+{
+    take_seats_until(seats, n, wg, n);
 }
 
 TEST(one_that_waits_for_long_is_put_away_and_comes_back)
@@ -439,6 +445,32 @@ TEST_PLAIN(who_is_woken_soon_is_put_away_later)
     setenv("RUNNEL_HIBERNATE", "on", 1);
     CHECK_EQ(rn_run(wake_all_soon), 0);
     setenv("RUNNEL_HIBERNATE", "2", 1);
+}
+
+/* Nobody would be put away for days, and the putter would not be in a hurry, if there were memory for all. */
+static void start_more_than_there_is_memory_for(void)
+{
+    enum { N = 3000, MOST = 500 };
+    struct seat *seats = calloc(N, sizeof *seats);
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    rn_store_relaxed(&rn__stacks_most, MOST); /* relaxed: a number */
+    take_seats_until(seats, N, &wg, N - MOST);
+    for (int i = 0; i < N; i++)
+        chan_send(seats[i].door, 11);
+    wg_wait(&wg);
+    while (rn__stacks_tight()) /* also the stacks of those that have ended are given back */
+        rn_sleep(RN_MILLISECOND);
+    free(seats);
+}
+
+TEST_PLAIN(where_memory_is_tight_all_are_put_away_soon)
+{
+    int64_t most = rn_load_relaxed(&rn__stacks_most); /* relaxed: a number */
+    needs_the_kernel();
+    setenv("RUNNEL_HIBERNATE", "1000000000", 1);
+    CHECK_EQ(rn_run(start_more_than_there_is_memory_for), 0);
+    setenv("RUNNEL_HIBERNATE", "2", 1);
+    rn_store_relaxed(&rn__stacks_most, most);
 }
 
 static chan(int) never;

@@ -1,4 +1,4 @@
-/* Processors: sample trees of cgroup files, and the affinity mask. */
+/* Processors and memory: sample trees of cgroup files, and the affinity mask. */
 #define _GNU_SOURCE 1
 #include "os/linux/internal.h"
 #include "os/os.h"
@@ -98,6 +98,37 @@ TEST_PLAIN(in_a_container_the_mounts_top_counts)
     file("/proc/self/mountinfo", V2_MOUNT);
     file("/sys/fs/cgroup/cpu.max", "150000 100000\n");
     CHECK_EQ(cut_to(64), 2);
+}
+
+static int64_t memory_cut_to(int64_t limit)
+{
+    int64_t n = rn__os_cgroup_memory(root, limit);
+    remove_tree();
+    return n;
+}
+
+TEST_PLAIN(memory_of_version_2_takes_the_least_up_the_tree)
+{
+    new_tree();
+    file("/proc/self/cgroup", "0::/user.slice/a/b\n");
+    file("/proc/self/mountinfo", V2_MOUNT);
+    file("/sys/fs/cgroup/user.slice/a/b/memory.max", "max\n");
+    file("/sys/fs/cgroup/user.slice/a/memory.max", "6000000000\n");
+    file("/sys/fs/cgroup/user.slice/memory.max", "8000000000\n");
+    CHECK_EQ(memory_cut_to(16000000000), 6000000000);
+}
+
+TEST_PLAIN(memory_of_version_1)
+{
+    new_tree();
+    file("/proc/self/cgroup", "4:memory:/a\n1:cpu:/b\n");
+    file("/proc/self/mountinfo", "30 20 0:26 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory\n");
+    file("/sys/fs/cgroup/memory/a/memory.limit_in_bytes", "500000000\n");
+    file("/sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
+    CHECK_EQ(memory_cut_to(16000000000), 500000000);
+    new_tree();
+    CHECK_EQ(memory_cut_to(16000000000), 16000000000);
+    CHECK(rn_os_memory() > 0);
 }
 
 TEST_PLAIN(a_mount_of_a_part_of_the_tree)

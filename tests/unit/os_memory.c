@@ -99,6 +99,10 @@ TEST_PLAIN(a_guard_traps_and_its_neighbours_do_not)
     CHECK(readable(p + 2 * rn_os_page));
     rn_os_discard(p, rn_os_page);
     CHECK(!readable(p + rn_os_page));
+    p[0] = p[2 * rn_os_page] = 7;
+    CHECK_EQ(rn_os_discard_guarded(p, 3 * rn_os_page), 0);
+    CHECK(p[0] == 0 && p[2 * rn_os_page] == 0);
+    CHECK(!readable(p + rn_os_page));
     rn_os_unmap(p, 3 * rn_os_page);
 }
 

@@ -1,5 +1,5 @@
-/* How many processors this process may use: the affinity mask, bounded by the quotas of its
- * cgroups.
+/* How many processors this process may use, and how much memory: the affinity mask and what the machine has, bounded
+ * by the quotas of its cgroups.
  *
  * A quota on any group above counts too, so the walk goes from the process's own group up to the
  * root of the mount.  In a container the path in /proc/self/cgroup may name groups that the mount
@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { LONGEST = 1024 }; /* bytes of a path that are looked at; a longer one finds no files */
 
@@ -23,6 +24,7 @@ struct hierarchy {
     char shown[LONGEST]; /* the group that the mount shows as its top */
     char mount[LONGEST];
     bool found, v1;
+    const char *controller; /* of version 1 */
 };
 
 /* Is `name` one of the words of the comma-separated list? */
@@ -65,7 +67,7 @@ static void read_group_line(char *line, struct hierarchy *v1, struct hierarchy *
     controllers++;
     if (*controllers == 0)
         snprintf(v2->group, sizeof v2->group, "%s", path);
-    else if (in_list(controllers, "cpu"))
+    else if (in_list(controllers, v1->controller))
         snprintf(v1->group, sizeof v1->group, "%s", path);
 }
 
@@ -77,7 +79,7 @@ static void read_mount_line(char *line, struct hierarchy *v1, struct hierarchy *
     if (!second || sscanf(second, " - %31s %*s %1023s", type, options) != 2)
         return;
     struct hierarchy *h = strcmp(type, "cgroup2") == 0 ? v2 : strcmp(type, "cgroup") == 0 ? v1 : NULL;
-    if (!h || h->found || (h == v1 && !in_list(options, "cpu")))
+    if (!h || h->found || (h == v1 && !in_list(options, v1->controller)))
         return;
     if (sscanf(line, "%*s %*s %*s %1023s %1023s", root, mount) != 2)
         return;
@@ -102,7 +104,7 @@ static void each_line(const char *root, const char *path, void (*f)(char *, stru
     fclose(file);
 }
 
-/* ---- the quota --------------------------------------------------------------------------- */
+/* ---- the quotas -------------------------------------------------------------------------- */
 
 /* The first words of a file, or false. */
 static bool read_words(const char *dir, const char *name, char *text, int size)
@@ -118,7 +120,7 @@ static bool read_words(const char *dir, const char *name, char *text, int size)
 }
 
 /* Processors that the quota of this one directory allows, rounded up; INT_MAX when it has none. */
-static int quota_of(const char *dir, bool v1)
+static int64_t processors_of(const char *dir, bool v1)
 {
     long long quota = 0, period = 0;
     char text[64];
@@ -133,7 +135,18 @@ static int quota_of(const char *dir, bool v1)
     }
     if (quota <= 0 || period <= 0 || quota / period >= INT_MAX)
         return INT_MAX;
-    return (int)(quota / period + (quota % period != 0));
+    return quota / period + (quota % period != 0);
+}
+
+/* Bytes that this one directory allows; INT64_MAX when it says nothing. */
+static int64_t memory_of(const char *dir, bool v1)
+{
+    char text[64];
+    long long most;
+    if (!read_words(dir, v1 ? "memory.limit_in_bytes" : "memory.max", text, sizeof text) ||
+        sscanf(text, "%lld", &most) != 1 || most <= 0) /* "max" */
+        return INT64_MAX;
+    return most;
 }
 
 /* The part of the group's path below what the mount shows: "" when the mount does not show it. */
@@ -145,7 +158,8 @@ static const char *below(const struct hierarchy *h)
     return h->group + n;
 }
 
-static int limit_by(const char *root, const struct hierarchy *h, int limit)
+static int64_t limit_by(const char *root, const struct hierarchy *h, int64_t (*limit_of)(const char *, bool),
+                        int64_t limit)
 {
     char dir[4 * LONGEST];
     if (!h->found)
@@ -153,9 +167,9 @@ static int limit_by(const char *root, const struct hierarchy *h, int limit)
     int top = snprintf(dir, sizeof dir, "%s%s", root, h->mount);
     snprintf(dir + top, sizeof dir - (size_t)top, "%s", below(h));
     for (;;) {
-        int quota = quota_of(dir, h->v1);
-        if (quota < limit)
-            limit = quota;
+        int64_t here = limit_of(dir, h->v1);
+        if (here < limit)
+            limit = here;
         char *slash = strrchr(dir + top, '/');
         if (!slash)
             return limit;
@@ -163,13 +177,30 @@ static int limit_by(const char *root, const struct hierarchy *h, int limit)
     }
 }
 
-int rn__os_cgroup_processors(const char *root, int limit)
+static int64_t least_limit(const char *root, const char *controller, int64_t (*limit_of)(const char *, bool),
+                           int64_t limit)
 {
-    struct hierarchy v1 = {.v1 = true}, v2 = {.v1 = false};
+    struct hierarchy v1 = {.v1 = true, .controller = controller}, v2 = {.v1 = false};
     each_line(root, "/proc/self/cgroup", read_group_line, &v1, &v2);
     each_line(root, "/proc/self/mountinfo", read_mount_line, &v1, &v2);
-    limit = limit_by(root, &v2, limit_by(root, &v1, limit));
+    limit = limit_by(root, &v2, limit_of, limit_by(root, &v1, limit_of, limit));
     return limit > 1 ? limit : 1;
+}
+
+int rn__os_cgroup_processors(const char *root, int limit)
+{
+    return (int)least_limit(root, "cpu", processors_of, limit);
+}
+
+int64_t rn__os_cgroup_memory(const char *root, int64_t limit)
+{
+    return least_limit(root, "memory", memory_of, limit);
+}
+
+int64_t rn_os_memory(void)
+{
+    long pages = sysconf(_SC_PHYS_PAGES);
+    return rn__os_cgroup_memory("", pages > 0 ? (int64_t)pages * (int64_t)rn_os_page : INT64_MAX);
 }
 
 /* ---- affinity ---------------------------------------------------------------------------- */

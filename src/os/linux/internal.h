@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -29,6 +30,8 @@ static inline void rn__os_close(int fd)
  * from its group up to the mount says so; at least 1.  `root` is put before every path that is
  * read: "" for the real system, a directory with a sample tree in tests. */
 int rn__os_cgroup_processors(const char *root, int limit);
+/* The same for bytes of memory. */
+int64_t rn__os_cgroup_memory(const char *root, int64_t limit);
 
 /* For tests: as if the kernel had no pidfds. */
 extern bool rn__os_no_pidfd;

@@ -66,6 +66,11 @@ void rn_os_discard(void *p, size_t bytes)
         memset(p, 0, bytes);
 }
 
+int rn_os_discard_guarded(void *p, size_t bytes)
+{
+    return madvise(p, bytes, MADV_DONTNEED) == 0 ? 0 : -errno;
+}
+
 static void warn_unguarded(void)
 {
     static const char text[] = "runnel: no more guard pages: the system's limit of mappings (vm.max_map_count) "
