@@ -220,8 +220,8 @@ static void print_lock(const struct rn_g *waiter, const void *lock)
 {
     uint64_t ids[RN_LOCK_HOLDERS];
     void *pc[2] = {NULL, NULL};
-    bool only;
-    int n = rn__lock_holders(lock, ids, pc, &only);
+    enum rn_lock_past past;
+    int n = rn__lock_holders(lock, ids, pc, &past);
     rn__out("lock %p", lock);
     if (!rn__lock_order_on())
         rn__out(" (RUNNEL_LOCKORDER=1 shows who holds it)");

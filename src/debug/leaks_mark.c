@@ -20,11 +20,13 @@
  */
 #define _GNU_SOURCE 1
 #include "debug/leaks.h"
+#include "base/hooks.h"
 #include "chan/done.h"
 #include "context/context.h"
 #include "debug/leaks_memory.h"
 #include "debug/lock_order.h"
 #include "sched/rt.h"
+#include <runnel/rwmutex.h>
 #include <string.h>
 
 enum { RED_ZONE = 128 };
@@ -416,18 +418,41 @@ static const struct one *by_id(uint64_t id)
     return NULL;
 }
 
-/* *known: the holders alone decide.  One that is the waiter itself, or has ended, may have left it to another to let go. */
+static const struct one *of_goroutine(const struct rn_g *g)
+{
+    const struct one *o = owner_of_stack((uintptr_t)g->stack_lo);
+    return o && o->g == g ? o : NULL;
+}
+
+/* A writer before which new readers wait, and who may stop waiting for another reason than his turn. */
+static bool writer_may_leave(const rn_rwmutex *m)
+{
+    enum { MOST = 1 << 20 };
+    const struct rn_node *n = m->rn_writers.rn_first;
+    for (int i = 0; n && i < MOST; i++, n = n->next) {
+        const struct rn_waiter *w = rn_container(n, struct rn_waiter, node);
+        const struct one *o = of_goroutine(w->g);
+        if (!o || o->live || o->n > 1)
+            return true;
+    }
+    return false;
+}
+
+/* *known: the holders alone decide.  Of a lock that nobody has let go yet they do so only when that has lasted: perhaps
+ * another will.  While orders are watched the patience is for those who have ended, or are the waiter itself. */
 static bool holders_live(const struct rn_g *waiter, const void *lock, bool *known)
 {
     uint64_t ids[RN_LOCK_HOLDERS];
-    bool only, all = true;
-    int n = rn__lock_holders(lock, ids, NULL, &only);
+    enum rn_lock_past past;
+    bool orders = rn__hooks.lock_reports != NULL, all = true;
+    int n = rn__lock_holders(lock, ids, NULL, &past);
     /* relaxed: the world is stopped. */
-    bool patient = !marks.job->hasty && marks.job->now - rn_load_relaxed(&waiter->waiting_since) < RN_LOCK_PATIENCE;
-    *known = n > 0 && only;
+    bool young =
+        !(orders && marks.job->hasty) && marks.job->now - rn_load_relaxed(&waiter->waiting_since) < RN_LOCK_PATIENCE;
+    *known = n > 0 && past != RN_LOCK_OPEN;
     for (int i = 0; i < n; i++) {
         const struct one *holder = by_id(ids[i]);
-        if (patient && (!holder || holder->g == waiter))
+        if (past == RN_LOCK_FIRST && young && (!orders || !holder || holder->g == waiter))
             *known = false;
         all &= holder && holder->live;
     }
@@ -446,6 +471,8 @@ static bool can_be_woken(const struct one *o)
             bool lock =
                 (why == RN_WAIT_MUTEX || why == RN_WAIT_RWMUTEX_R || why == RN_WAIT_RWMUTEX_W) && !(o->wakes[i] & 1);
             live = lock && holders_live(o->g, object, &known);
+            if (known && why == RN_WAIT_RWMUTEX_R && writer_may_leave(object))
+                known = false;
             if (!known)
                 live = is_reached(o->wakes[i]);
         }

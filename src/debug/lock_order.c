@@ -197,26 +197,26 @@ static void remove_hold(struct record *r, const struct hold *h)
     t->free_hold = i;
 }
 
-static struct place *place_of(const struct trace *at)
+static struct place *place_of(const struct trace *at, uint64_t *key)
 {
     enum { OURS = 3, THEIRS = 2 }; /* frames */
-    uint64_t key = 0;
+    *key = 0;
     for (int i = 0; i < at->n && i < OURS + THEIRS; i++)
-        key = (key + (uintptr_t)at->pc[i]) * 0x9e3779b97f4a7c15u;
-    key |= 1;
-    struct place *p = &t->places[key >> 32 & (PLACES - 1)];
-    if (!p->key)
-        p->key = key;
-    return p->key == key ? p : NULL;
+        *key = (*key + (uintptr_t)at->pc[i]) * 0x9e3779b97f4a7c15u;
+    *key |= 1;
+    return &t->places[*key >> 32 & (PLACES - 1)];
 }
 
 /* h is let go, by its owner or by another. */
 static void note_end(struct record *r, const struct hold *h, bool by_owner)
 {
-    struct place *p = place_of(&h->at);
+    uint64_t key;
+    struct place *p = place_of(&h->at, &key);
     r->usual |= by_owner;
     r->handed |= !by_owner;
-    if (p) {
+    if (!p->key)
+        p->key = key;
+    if (p->key == key) {
         p->usual |= by_owner;
         p->handed |= !by_owner;
     }
@@ -225,8 +225,10 @@ static void note_end(struct record *r, const struct hold *h, bool by_owner)
 /* Nothing speaks for its being a signal that another gives, and its past speaks against. */
 static bool is_usual(const struct record *r, const struct hold *h)
 {
-    const struct place *p = place_of(&h->at);
-    return !r->handed && !(p && p->handed) && (r->usual || (p && p->usual));
+    uint64_t key;
+    const struct place *p = place_of(&h->at, &key);
+    bool known = p->key == key;
+    return !r->handed && !(known && p->handed) && (r->usual || (known && p->usual));
 }
 
 /* ---- the graph --------------------------------------------------------------------------------------- */
@@ -586,7 +588,7 @@ static void wanted(const void *lock, rn_atomic(uint32_t) * number, int how)
         tell(&w, false);
 }
 
-/* Only who holds what is kept account of, for reports of leaks; what is a leak, they don't decide then. */
+/* Only who holds what is kept account of, for reports of leaks. */
 static void wanted_silently(const void *lock, rn_atomic(uint32_t) * number, int how)
 {
     (void)lock, (void)number, (void)how;
@@ -733,17 +735,19 @@ static void find_places(const struct hold *h, void *pc[2])
         pc[1] = h->owner.started_at;
 }
 
-int rn__lock_holders(const void *lock, uint64_t ids[RN_LOCK_HOLDERS], void *pc[2], bool *only)
+int rn__lock_holders(const void *lock, uint64_t ids[RN_LOCK_HOLDERS], void *pc[2], enum rn_lock_past *past)
 {
     int n = 0;
-    *only = true;
+    *past = RN_LOCK_USUAL;
     for (uint32_t k = 1; t && k <= t->next_hold && n < RN_LOCK_HOLDERS; k++) {
         const struct hold *h = &t->holds[k];
         const struct record *r = find(h->lock);
         if (!r || (r->lock != lock && r->queue != lock) || find_hold(r, h->owner.id) != h)
             continue;
-        if (r->handed || h->owner.thread || !rn__hooks.lock_reports)
-            *only = false;
+        if (r->handed || h->owner.thread)
+            *past = RN_LOCK_OPEN;
+        else if (*past == RN_LOCK_USUAL && !is_usual(r, h))
+            *past = RN_LOCK_FIRST;
         if (pc && n == 0)
             find_places(h, pc);
         ids[n++] = h->owner.id;

@@ -9,10 +9,17 @@
 
 enum { RN_LOCK_HOLDERS = 64 };
 
+/* What is known of who lets a lock go. */
+enum rn_lock_past {
+    RN_LOCK_OPEN,  /* others than its holders may: one did, or a plain thread is among them */
+    RN_LOCK_FIRST, /* nothing: nobody has let it go yet */
+    RN_LOCK_USUAL, /* its holders, always */
+};
+
 /* The numbers of the goroutines that hold the lock, as far as they are known: 0 when none is.  pc[0] is where the first of
- * them took it, pc[1] where that goroutine was started; NULL: unknown.  The lock is named by its address or its queue's.  *only is false when others may let it go as well: a plain thread is among them, or the lock was once
- * let go by another than its holder.  In a copy of the process, or while the lock does not change hands. */
-int rn__lock_holders(const void *lock, uint64_t ids[RN_LOCK_HOLDERS], void *pc[2], bool *only);
+ * them took it, pc[1] where that goroutine was started; NULL: unknown.  The lock is named by its address or its queue's.  In a copy of
+ * the process, or while the lock does not change hands. */
+int rn__lock_holders(const void *lock, uint64_t ids[RN_LOCK_HOLDERS], void *pc[2], enum rn_lock_past *past);
 
 /* Whether holders are known at all. */
 bool rn__lock_order_on(void);

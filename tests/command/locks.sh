@@ -342,6 +342,96 @@ int rn_main(int argc, char **argv)
     return 0;
 }
 END
+cat >graph.c <<'END'
+#include <runnel.h>
+#include <runnel/debug.h>
+#include <stdio.h>
+
+static rn_mutex a, b;
+static rn_rwmutex rw;
+static rn_waitgroup both;
+
+static void cross(rn_mutex *first, rn_mutex *second)
+{
+    mutex_lock(first);
+    wg_done(&both);
+    wg_wait(&both);
+    mutex_lock(second);
+}
+
+static void tick(void)
+{
+    for (;;)
+        rn_sleep(RN_MILLISECOND);
+}
+
+static int ask(void)
+{
+    int n;
+    while ((n = rn_debug_find_leaks(NULL, 0)) < 0)
+        rn_yield();
+    return n;
+}
+
+static void read_twice(chan(int) told)
+{
+    rwmutex_rlock(&rw);
+    chan_send(told, 1);
+    chan_send(told, 1);
+    rwmutex_rlock(&rw); /* behind the writer, who gives up */
+    rwmutex_runlock(&rw);
+    rwmutex_runlock(&rw);
+    chan_send(told, 1);
+}
+
+static void give_up(rn_context *ctx, chan(int) told)
+{
+    if (rn_rwmutex_lock_ctx(ctx, &rw) == RN_ECANCELED)
+        chan_send(told, 1);
+}
+
+static int live(void)
+{
+    chan(int) told = chan_make(int, 0), gone = chan_make(int, 0);
+    rn_context *ctx = ctx_with_cancel(NULL);
+    int n = 0;
+    go(read_twice, told);
+    chan_recv(told);
+    go(give_up, ctx, gone);
+    while (rwmutex_try_rlock(&rw)) { /* until the writer waits */
+        rwmutex_runlock(&rw);
+        rn_yield();
+    }
+    chan_recv(told);
+    for (int i = 0; i < 20; i++)
+        n += ask();
+    ctx_cancel(ctx);
+    chan_recv(gone);
+    chan_recv(told);
+    return n;
+}
+
+int rn_main(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    int n = 0;
+    mutex_lock(&a);
+    mutex_lock(&b);
+    mutex_unlock(&b);
+    mutex_unlock(&a);
+    rwmutex_rlock(&rw);
+    rwmutex_runlock(&rw);
+    go(tick);
+    printf("live: %d\n", live());
+    wg_add(&both, 2);
+    go(cross, &a, &b);
+    go(cross, &b, &a);
+    for (rn_time start = rn_now(); n < 2 && rn_since(start) < 20 * RN_SECOND; n = ask())
+        rn_sleep(RN_MILLISECOND);
+    printf("stuck: %d\n", n);
+    return 0;
+}
+END
 "$RUNNEL" test >out 2>&1
 says() {
     grep -E "$1" out || { cat out && false; }
@@ -378,12 +468,14 @@ check "or how to know" holder RUNNEL_LOCKORDER=0 'RUNNEL_LOCKORDER=1 shows who h
 at_once() { # TEXT ARGUMENT…
     text=$1
     shift
+    : >again.out
     RUNNEL_LOCKORDER=1 ./again "$@" >/dev/null 2>again.out &
     for _ in $(seq 600); do
         [ -s again.out ] && grep -q 'look first' again.out && break
         sleep 0.05
     done
-    kill $! && cat again.out
+    kill $! && wait $!
+    cat again.out
     head -n 1 again.out | grep -F "$text"
 }
 itself='a lock that it holds already, and waits for itself: it was always the holder who let it go'
@@ -392,6 +484,13 @@ for how in visit upgrade downgrade; do
     check "or one that was taken at the same place ($how)" at_once "$itself" $how another
 done
 check "so is a second read lock behind a writer" at_once 'a read lock twice' read
+by_the_graph() {
+    "$RUNNEL" build graph.c -o graph || return 1
+    RUNNEL_LEAKS=1 ./graph 2>/dev/null >graph.out
+    cat graph.out
+    grep -x 'stuck: 2' graph.out && grep -x 'live: 0' graph.out
+}
+check "holders decide about static locks, while others run (RUNNEL_LEAKS=1)" by_the_graph
 at_the_end() {
     RUNNEL_LOCKORDER=1 ./brief "$@" 2>&1 | cat
 }
