@@ -70,6 +70,22 @@ typedef int64_t rn_time;
 #define RN_MINUTE (60 * RN_SECOND)
 #define RN_HOUR (60 * RN_MINUTE)
 
+/* A duration as the library's macros pass it on.  rn_sleep(0.5) would be no wait at all, since durations are nanoseconds: gcc, which
+ * converts silently, is made to refuse a constant with a point below a microsecond (clang warns of it by itself).  0.5 *
+ * RN_SECOND is a good one. */
+#if defined(__GNUC__) && !defined(__clang__)
+void rn__not_seconds(void) __attribute__((error(
+    "durations are nanoseconds, and this is less than a thousand of them; for half a second write RN_SECOND / 2")));
+#define RN__DURATION(d)                                                                                 \
+    (__builtin_constant_p(d) && ((d)*0 + 1) / 2 > 0 /* never with integers */ && (double)(d) > -1000 && \
+             (double)(d) < 1000 && ((double)(d) > 0 || (double)(d) < 0)                                 \
+         ? rn__not_seconds()                                                                            \
+         : (void)0,                                                                                     \
+     (d))
+#else
+#define RN__DURATION(d) (d)
+#endif
+
 /* The element of a channel that carries no data, only its occurrence. */
 #if defined(__cplusplus) && defined(__clang__)
 #pragma clang diagnostic push

@@ -48,6 +48,7 @@ RN_PUBLIC rn_context *rn_ctx_with_cancel(rn_context *parent) RN_MUST_USE;
 RN_PUBLIC rn_context *rn_ctx_with_deadline(rn_context *parent, rn_time when) RN_MUST_USE;
 /* The same, d from now; d <= 0: at once. */
 RN_PUBLIC rn_context *rn_ctx_with_timeout(rn_context *parent, rn_duration d) RN_MUST_USE;
+#define rn_ctx_with_timeout(parent, d) rn_ctx_with_timeout((parent), RN__DURATION(d))
 /* The same; ctx_cause is `cause` when the deadline has passed.  ctx_err stays RN_ETIMEOUT. */
 RN_PUBLIC rn_context *rn_ctx_with_deadline_cause(rn_context *parent, rn_time when, int cause) RN_MUST_USE;
 RN_PUBLIC rn_context *rn_ctx_with_timeout_cause(rn_context *parent, rn_duration d, int cause) RN_MUST_USE;
@@ -88,6 +89,7 @@ RN_PUBLIC void *rn_ctx_value(const rn_context *ctx, const void *key);
 RN_PUBLIC int rn_ctx_wait(const rn_context *ctx);
 /* Sleeps for d, or until ctx is done: 0, or ctx_err.  Never early with 0.  d <= 0 looks and returns. */
 RN_PUBLIC int rn_sleep_ctx(const rn_context *ctx, rn_duration d);
+#define rn_sleep_ctx(ctx, d) rn_sleep_ctx((ctx), RN__DURATION(d))
 
 /* A channel that is closed when ctx is done; NULL for the background.  It is ctx itself, seen as a channel:
  * nothing to be closed or freed (both panic), the same at every call, and good for ever: when ctx is gone it

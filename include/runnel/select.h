@@ -69,7 +69,7 @@ struct rn_case {
     (struct rn_case) { RN_CASE_DONE, (ctx), NULL, NULL, 0 }
 /* Nothing else was ready for d.  Leaves no timer behind when another case wins. */
 #define rn_on_timeout(d) \
-    (struct rn_case) { RN_CASE_TIMEOUT, NULL, NULL, NULL, (d) }
+    (struct rn_case) { RN_CASE_TIMEOUT, NULL, NULL, NULL, RN__DURATION(d) }
 /* Nothing else is ready now. */
 #define rn_on_default() \
     (struct rn_case) { RN_CASE_DEFAULT, NULL, NULL, NULL, 0 }

@@ -46,6 +46,7 @@ static inline rn_time rn_time_add(rn_time t, rn_duration d)
 /* Waits for at least d; d <= 0 returns at once.  Other goroutines run meanwhile; a plain thread
  * sleeps as a thread.  What a context cancels is rn_sleep_ctx (runnel/context.h). */
 RN_PUBLIC void rn_sleep(rn_duration d);
+#define rn_sleep(d) rn_sleep(RN__DURATION(d))
 
 RN_EXTERN_C_END
 #endif

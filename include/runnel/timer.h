@@ -50,10 +50,12 @@ typedef struct rn_ticker {
 /* Sets t to send the time on its channel once, d from now (d <= 0: now).  t is fresh memory, or destroyed; one that is in
  * use is for rn_timer_reset. */
 RN_PUBLIC void rn_timer_init(rn_timer *t, rn_duration d);
+#define rn_timer_init(t, d) rn_timer_init((t), RN__DURATION(d))
 /* Stops t.  Nobody may be waiting on its channel (panics), nor use that afterwards. */
 RN_PUBLIC void rn_timer_destroy(rn_timer *t);
 /* The same on the heap; make panics when there is no memory ("timer: out of memory"). */
 RN_PUBLIC rn_timer *rn_timer_make(rn_duration d) RN_MUST_USE;
+#define rn_timer_make(d) rn_timer_make(RN__DURATION(d))
 RN_PUBLIC void rn_timer_free(rn_timer *t);
 
 /* t's channel, the same all its life.  Not to be closed or freed.  NULL for one of rn_after_func, or never set. */
@@ -66,13 +68,15 @@ RN_PUBLIC void *rn__timer_chan(rn_timer *t);
 RN_PUBLIC bool rn_timer_stop(rn_timer *t);
 /* Stops t and sets it to fire d from now; returns as stop. */
 RN_PUBLIC bool rn_timer_reset(rn_timer *t, rn_duration d);
+#define rn_timer_reset(t, d) rn_timer_reset((t), RN__DURATION(d))
 
 /* rn_after_func(t, d, f, arg): d from now f(arg) runs in its own goroutine; arg is a pointer or an
  * integer.  t, fresh memory or destroyed, can stop and reset that; rn_timer_destroy(t) when no longer needed,
  * which f itself may do.  t == NULL: it can't be stopped, and nothing need be kept (panics when there is no
  * memory).  A pending one holds back the deadlock report. */
 #define rn_after_func(t, d, f, arg) \
-    (RN__DEFER_CHECK(f, arg), rn__after_func((t), (d), (void (*)(void *))(void (*)(void))(f), (void *)(uintptr_t)(arg)))
+    (RN__DEFER_CHECK(f, arg),       \
+     rn__after_func((t), RN__DURATION(d), (void (*)(void *))(void (*)(void))(f), (void *)(uintptr_t)(arg)))
 RN_PUBLIC void rn__after_func(rn_timer *t, rn_duration d, void (*f)(void *), void *arg);
 
 /* ---- tickers ------------------------------------------------------------------------------------- */
@@ -80,8 +84,10 @@ RN_PUBLIC void rn__after_func(rn_timer *t, rn_duration d, void (*f)(void *), voi
 /* Sets t to send the time every d.  One tick is kept for a slow receiver, others are dropped.
  * d <= 0 panics ("non-positive interval for NewTicker"). */
 RN_PUBLIC void rn_ticker_init(rn_ticker *t, rn_duration d);
+#define rn_ticker_init(t, d) rn_ticker_init((t), RN__DURATION(d))
 RN_PUBLIC void rn_ticker_destroy(rn_ticker *t);
 RN_PUBLIC rn_ticker *rn_ticker_make(rn_duration d) RN_MUST_USE;
+#define rn_ticker_make(d) rn_ticker_make(RN__DURATION(d))
 RN_PUBLIC void rn_ticker_free(rn_ticker *t);
 #define rn_ticker_chan(t) ((rn_chan_recv_only(rn_time))rn__timer_chan(&(t)->rn_private))
 /* No more ticks; the channel is not closed. */
@@ -89,14 +95,15 @@ RN_PUBLIC void rn_ticker_stop(rn_ticker *t);
 /* The next tick comes d from now, and then every d.  d <= 0 panics ("non-positive interval for
  * Ticker.Reset"). */
 RN_PUBLIC void rn_ticker_reset(rn_ticker *t, rn_duration d);
+#define rn_ticker_reset(t, d) rn_ticker_reset((t), RN__DURATION(d))
 
 /* ---- channels alone ------------------------------------------------------------------------------ */
 
 /* A channel on which the time comes once, d from now; or every d (NULL when d <= 0).  The caller's:
  * chan_free stops and frees it, at any time.  Panics when there is no memory. */
 RN_PUBLIC void *rn__after(rn_duration d, bool every);
-#define rn_after(d) ((rn_chan_recv_only(rn_time))rn__after((d), false))
-#define rn_tick(d) ((rn_chan_recv_only(rn_time))rn__after((d), true))
+#define rn_after(d) ((rn_chan_recv_only(rn_time))rn__after(RN__DURATION(d), false))
+#define rn_tick(d) ((rn_chan_recv_only(rn_time))rn__after(RN__DURATION(d), true))
 
 RN_EXTERN_C_END
 #endif

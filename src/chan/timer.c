@@ -144,7 +144,7 @@ static bool reset(struct timer *t, rn_duration d, rn_duration period)
     return was;
 }
 
-bool rn_timer_reset(rn_timer *timer, rn_duration d)
+bool(rn_timer_reset)(rn_timer *timer, rn_duration d)
 {
     rn__point(RN_AT_TIMER, timer);
     if (is_unset(timer_of(timer)))
@@ -160,7 +160,7 @@ void *rn__timer_chan(rn_timer *timer)
 
 /* ---- timers -------------------------------------------------------------------------------------------- */
 
-void rn_timer_init(rn_timer *t, rn_duration d)
+void(rn_timer_init)(rn_timer *t, rn_duration d)
 {
     init(timer_of(t), d, 0);
 }
@@ -184,7 +184,7 @@ static struct timer *make(void)
     return t;
 }
 
-rn_timer *rn_timer_make(rn_duration d)
+rn_timer *(rn_timer_make)(rn_duration d)
 {
     struct timer *t = make();
     init(t, d, 0);
@@ -211,7 +211,7 @@ void rn__after_func(rn_timer *timer, rn_duration d, void (*f)(void *), void *arg
 
 /* ---- tickers ------------------------------------------------------------------------------------------- */
 
-void rn_ticker_init(rn_ticker *t, rn_duration d)
+void(rn_ticker_init)(rn_ticker *t, rn_duration d)
 {
     if (d <= 0)
         rn_panic("non-positive interval for NewTicker");
@@ -223,7 +223,7 @@ void rn_ticker_destroy(rn_ticker *t)
     rn_timer_destroy(&t->rn_private);
 }
 
-rn_ticker *rn_ticker_make(rn_duration d)
+rn_ticker *(rn_ticker_make)(rn_duration d)
 {
     if (d <= 0)
         rn_panic("non-positive interval for NewTicker");
@@ -243,7 +243,7 @@ void rn_ticker_stop(rn_ticker *t)
         rn_timer_stop(&t->rn_private);
 }
 
-void rn_ticker_reset(rn_ticker *t, rn_duration d)
+void(rn_ticker_reset)(rn_ticker *t, rn_duration d)
 {
     rn__point(RN_AT_TIMER, t);
     if (d <= 0)

@@ -404,7 +404,7 @@ rn_context *rn_ctx_with_timeout_cause(rn_context *parent, rn_duration d, int cau
     return rn_ctx_with_deadline_cause(parent, rn_time_add(rn__now(), d), cause);
 }
 
-rn_context *rn_ctx_with_timeout(rn_context *parent, rn_duration d)
+rn_context *(rn_ctx_with_timeout)(rn_context *parent, rn_duration d)
 {
     return rn_ctx_with_timeout_cause(parent, d, RN_ETIMEOUT);
 }

@@ -81,7 +81,7 @@ int rn_ctx_wait(const rn_context *ctx)
     return rn__done_seen(ctx);
 }
 
-int rn_sleep_ctx(const rn_context *ctx, rn_duration d)
+int(rn_sleep_ctx)(const rn_context *ctx, rn_duration d)
 {
     if (d <= 0 || rn__done_never(ctx)) {
         rn_sleep(d);

@@ -27,7 +27,7 @@ static rn_time nap_is_over(struct rn_timer_entry *t, rn_time now, struct rn_read
     return 0;
 }
 
-void rn_sleep(rn_duration d)
+void(rn_sleep)(rn_duration d)
 {
     if (d <= 0)
         return;
