@@ -3,9 +3,10 @@
  * The connection's goroutine reads and feeds the session, whose callbacks start handlers.  Whoever has given the session
  * something to say pumps it out: there is no goroutine for writing, so that a response costs no hand-over.
  *
- * Against abuse, beside nghttp2's own limits (floods of PING, SETTINGS, CONTINUATION): a stream that the client has reset
+ * Against abuse, beside nghttp2's own limits (floods of PING, SETTINGS, CONTINUATION): a stream that the client has broken off
  * counts until its handler has ended (at most twice max_streams at a time), and so many resets in a short time end the
- * connection; a body waits in at most one window per stream; header lists are bounded.
+ * connection; a body waits in at most one window per stream; header lists are bounded.  (To count all handlers that run would be
+ * wrong: one whose response has left is about to end, and its client may have sent the next request already.)
  *
  * A server that is shut down ends the waiting of every connection's reading goroutine.  With handlers under way that says GOAWAY
  * and goes on reading; who has ended last ends its waiting again.  Then, as after any fault of the client's, GOAWAY is
@@ -141,7 +142,7 @@ static int on_begin_headers(nghttp2_session *session, const nghttp2_frame *frame
         st->in_trailers = true;
         return 0;
     }
-    if (h->running >= 2 * o->max_streams) {
+    if (h->abandoned >= 2 * o->max_streams) {
         nghttp2_session_terminate_session(session, NGHTTP2_ENHANCE_YOUR_CALM);
         return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     }
@@ -213,6 +214,8 @@ static int on_close(nghttp2_session *session, int32_t id, uint32_t error, void *
     if (!st)
         return 0;
     st->closed = true;
+    st->abandoned = st->started && !st->handled && !st->last;
+    h->abandoned += st->abandoned;
     rn_cond_broadcast(&st->changed);
     if (st->handled || !st->started)
         rn__http2_stream_free(st);

@@ -30,8 +30,9 @@ struct rn__http2 {
     nghttp2_session *session;
     rn_mutex lock, writing;
     struct rn_list streams;
-    uint32_t running; /* handlers */
-    uint32_t resets;  /* streams that ended by an error, lately */
+    uint32_t running;   /* handlers */
+    uint32_t abandoned; /* … whose stream the client has broken off */
+    uint32_t resets;    /* streams that ended by an error, lately */
     rn_time resets_since;
     struct rn__http2_order order;
     rn_waitgroup handlers;
@@ -63,8 +64,9 @@ struct rn__http2_stream {
     } left[2];
     bool last;
 
-    bool closed;  /* nghttp2 is through with it */
-    bool handled; /* the handler is */
+    bool closed;    /* nghttp2 is through with it */
+    bool handled;   /* the handler is */
+    bool abandoned; /* closed before its response was whole; the handler is not */
     _Alignas(16) char arena[RN__HTTP_ARENA];
     char body[RN__HTTP_BODY];
 };

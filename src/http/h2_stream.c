@@ -233,6 +233,7 @@ static void end_handler(struct rn__http2_stream *st)
     struct rn__http2 *h = st->h;
     rn_mutex_lock(&h->lock);
     wind_up(st, st->x.error != 0 || !st->x.finished);
+    h->abandoned -= st->abandoned;
     if (--h->running == 0)
         go_idle(h);
     st->handled = true;
@@ -404,13 +405,13 @@ static int submit(struct rn__http2_stream *st, const void *data, size_t n, bool 
         return -ECONNRESET;
     if (first)
         err = submit_head(st, x->body_n + n, last);
+    st->last = last;
     if (err || x->no_body)
         return err;
     st->left[0].at = x->body;
     st->left[0].n = x->body_n;
     st->left[1].at = data;
     st->left[1].n = n;
-    st->last = last;
     if (!first)
         nghttp2_session_resume_data(st->h->session, st->id);
     return 0;

@@ -206,6 +206,7 @@ is_told() {
     done
 }
 wrong_programs() {
+    is_told gcc 'rn_sleep(0.5);' 'durations are nanoseconds' || return 1
     for cc in gcc clang; do
         is_told $cc 'go(f(3));' 'runnel: go takes a function and its arguments apart: go(f, a, b)' &&
             is_told $cc 'go(f, 1, 2);' 'too many arguments to function' &&

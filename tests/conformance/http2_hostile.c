@@ -434,6 +434,39 @@ TEST(too_many_streams)
     finish(&s);
 }
 
+/* A client that always has as many requests under way as it may: nobody's abuse, though its next request may come before the
+ * goroutine of an answered one has ended. */
+TEST(as_many_streams_as_granted_again_and_again)
+{
+    enum { AT_ONCE = 100, ALL = 10000 };
+    struct peer_server s;
+    uint8_t head[9], data[1 << 14];
+    uint32_t id = 1;
+    int ended = 0;
+    begin(&s);
+    h2_begin(&out);
+    for (int i = 0; i < AT_ONCE; i++, id += 2)
+        h2_request(&out, id, H2_END_STREAM, GET);
+    h2_frame(&out, H2_WINDOW, 0, 0, "\x10\0\0\0", 4);
+    rn_conn *c = send_out(&s);
+    while (ended < ALL && net_read_full(c, head, 9) >= 0) {
+        size_t n = (size_t)head[1] << 8 | head[2];
+        REQUIRE(n <= sizeof data && (n == 0 || net_read_full(c, data, n) >= 0));
+        if (head[3] == H2_GOAWAY)
+            FAIL("GOAWAY %d after %d requests", data[7], ended);
+        if ((head[3] != H2_DATA && head[3] != H2_HEADERS) || !(head[4] & H2_END_STREAM))
+            continue;
+        out.n = 0;
+        h2_request(&out, id, H2_END_STREAM, GET);
+        net_write(c, out.at, out.n);
+        id += 2;
+        ended++;
+    }
+    CHECK_EQ(ended, ALL);
+    net_free(c);
+    finish(&s);
+}
+
 /* A window that never opens: the handler is given up, and nothing stays. */
 TEST(a_client_that_opens_no_window)
 {
