@@ -67,6 +67,8 @@ static void take_options(int argc, char **argv, struct bench *b, struct bench_op
             b->minutes = number_of("-t", value_of(argc, argv, &i), 1e6);
         else if (strcmp(option, "-p") == 0)
             b->procs = procs_of(value_of(argc, argv, &i));
+        else if (strcmp(option, "-most") == 0)
+            setenv("BENCH_MOST", text("%.0f", number_of("-most", value_of(argc, argv, &i), 1e8)), 1);
         else if (strcmp(option, "-peer") == 0)
             list_add(&o->peers, value_of(argc, argv, &i));
         else if (*option == '-')

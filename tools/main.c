@@ -64,6 +64,7 @@ static const struct command {
      "  -r ROUNDS     that each process measures; else 7; -quick: 3\n"
      "  -t MINUTES    begin nothing more after that\n"
      "  -p 1,2,4      numbers of processors; else powers of two up to the machine's\n"
+     "  -most N       where curves over goroutines and timers end; else 1000000 (10000000 takes 10 GB)\n"
      "  -peer NAME    only that peer (may be repeated; \"none\": no peer)\n"
      "  -json         print JSON\n"
      "  -plot FILE    draw ratios and curves as SVG (needs gnuplot)\n"
