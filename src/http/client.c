@@ -213,21 +213,23 @@ int rn_http_open(rn_context *ctx, const rn_http_client_request *request, rn_http
     return 0;
 }
 
-/* Takes up to n bytes of the first chunk; 0 when there is none.  The shard is locked. */
-static size_t take_locked(struct rn_http_exchange *ex, char *to, size_t n, struct rn__http_chunk **empty)
+/* Takes up to n bytes of the first chunk, c.  A chunk that is empty then is kept for what comes next, or put on the list of
+ * those to be freed.  The shard is locked. */
+static size_t take_locked(struct rn_http_exchange *ex, struct rn__http_chunk *c, char *to, size_t n,
+                          struct rn__http_chunk **empty)
 {
-    struct rn__http_chunk *c = ex->first;
-    *empty = NULL;
-    if (!c)
-        return 0;
     if (n > c->bytes - c->read)
         n = c->bytes - c->read;
     memcpy(to, c->data + c->read, n);
     c->read += n;
     ex->unread -= n;
     if (c->read == c->bytes) {
-        *empty = c;
         ex->first = c->next;
+        bool keep = ex->spare_n < RN_HTTP_SPARES;
+        struct rn__http_chunk **list = keep ? &ex->spare : empty;
+        ex->spare_n += keep;
+        c->next = *list;
+        *list = c;
         if (!ex->first) {
             ex->last = NULL;
             ex->news &= ~(uint32_t)RN_HTTP_DATA;
@@ -240,19 +242,21 @@ static size_t take_locked(struct rn_http_exchange *ex, char *to, size_t n, struc
 static size_t take(struct rn_http_exchange *ex, void *to, size_t n)
 {
     struct rn__http_shard *s = ex->shard;
-    struct rn__http_chunk *empty;
+    struct rn__http_chunk *empty = NULL;
+    size_t got = 0;
     rn__http_lock(s);
-    n = take_locked(ex, to, n, &empty);
+    while (got < n && ex->first)
+        got += take_locked(ex, ex->first, (char *)to + got, n - got, &empty);
     bool go_on = ex->stopped && ex->unread <= RN_HTTP_WINDOW / 2;
     if (go_on) {
         ex->stopped = false;
         s->paused_n--;
     }
     rn__http_unlock(s);
-    rn__free(empty);
+    rn__http_chunks_free(empty);
     if (go_on)
         rn__http_order(ex, RN_HTTP_GO_ON);
-    return n;
+    return got;
 }
 
 /* As rn_http_body_read, of what came as it came. */

@@ -42,9 +42,11 @@
 enum {
     RN_HTTP_SHARDS = 8,               /* at most */
     RN_HTTP_DRIVER_STACK = 256 << 10, /* what libcurl and OpenSSL were seen to use, several times over */
-    RN_HTTP_WINDOW = 256 << 10,       /* bytes of an unread body from which on its sender has to wait */
-    RN_HTTP_UPLOAD = 64 << 10,        /* bytes asked of body_read at a time */
-    RN_HTTP_KEPT_HANDLES = 256,       /* easy handles that a client keeps */
+    RN_HTTP_RECEIVES = 64 << 10, /* bytes that libcurl takes from the socket at once, for a body that is streamed */
+    RN_HTTP_SPARES = 8,          /* chunks; libcurl brings at most 16 KiB at a time */
+    RN_HTTP_WINDOW = 256 << 10,  /* bytes of an unread body from which on its sender has to wait */
+    RN_HTTP_UPLOAD = 64 << 10,   /* bytes asked of body_read at a time */
+    RN_HTTP_KEPT_HANDLES = 256,  /* easy handles that a client keeps */
 };
 
 /* What the driver is to do with an exchange. */
@@ -60,7 +62,7 @@ enum {
 /* A piece of a streamed body. */
 struct rn__http_chunk {
     struct rn__http_chunk *next;
-    size_t bytes, read;
+    size_t room, bytes, read;
     char data[];
 };
 
@@ -117,6 +119,8 @@ struct rn_http_exchange {
 
     /* news: the body on its way from the driver to the reader */
     struct rn__http_chunk *first, *last;
+    struct rn__http_chunk *spare; /* that were read: at most RN_HTTP_SPARES, for what comes next */
+    uint32_t spare_n;
     size_t unread;
     bool stopped; /* libcurl has been told to pause it */
 
@@ -208,6 +212,7 @@ void rn__http_exchange_free(struct rn_http_exchange *ex);
 /* Sets the callbacks by which libcurl hands over head and body, and asks for the body to send. */
 void rn__http_callbacks_set(struct rn_http_exchange *ex);
 bool rn__http_bytes_add(struct rn__http_bytes *b, const char *text, size_t n);
+void rn__http_chunks_free(struct rn__http_chunk *c);
 void rn__http_chunks_drop(struct rn_http_exchange *ex);
 bool rn__http_is_redirect(int status);
 /* The value of the first header called `name` in the answer so far; NULL: none. */

@@ -173,8 +173,8 @@ static size_t keep(struct rn_http_exchange *ex, const char *data, size_t n)
     return rn__http_bytes_add(&ex->body, data, n) ? n : refuse(ex, RN_ENOMEM);
 }
 
-/* Has the reader enough?  Then it will order libcurl to go on. */
-static bool reader_is_full(struct rn_http_exchange *ex)
+/* Has the reader enough?  Then it will order libcurl to go on.  Otherwise *c is a chunk that it has read, if there is one. */
+static bool reader_is_full(struct rn_http_exchange *ex, struct rn__http_chunk **c)
 {
     struct rn__http_shard *s = ex->shard;
     rn__http_lock(s);
@@ -183,17 +183,26 @@ static bool reader_is_full(struct rn_http_exchange *ex)
         ex->stopped = true;
         s->paused_n++;
     }
+    *c = full ? NULL : ex->spare;
+    if (*c) {
+        ex->spare = (*c)->next;
+        ex->spare_n--;
+    }
     rn__http_unlock(s);
     return full;
 }
 
 static size_t pass_on(struct rn_http_exchange *ex, const char *data, size_t n)
 {
-    if (reader_is_full(ex))
+    struct rn__http_chunk *c;
+    if (reader_is_full(ex, &c))
         return CURL_WRITEFUNC_PAUSE; /* libcurl keeps the data and brings it again */
-    struct rn__http_chunk *c = rn__malloc(sizeof *c + n);
-    if (!c)
-        return refuse(ex, RN_ENOMEM);
+    if (!c || c->room < n) {
+        rn__free(c);
+        if (!(c = rn__malloc(sizeof *c + n)))
+            return refuse(ex, RN_ENOMEM);
+        c->room = n;
+    }
     c->next = NULL;
     c->bytes = n;
     c->read = 0;
@@ -219,14 +228,21 @@ static size_t on_body(char *data, size_t one, size_t n, void *arg)
     return ex->streams ? pass_on(ex, data, n) : keep(ex, data, n);
 }
 
+void rn__http_chunks_free(struct rn__http_chunk *c)
+{
+    while (c) {
+        struct rn__http_chunk *next = c->next;
+        rn__free(c);
+        c = next;
+    }
+}
+
 void rn__http_chunks_drop(struct rn_http_exchange *ex)
 {
-    while (ex->first) {
-        struct rn__http_chunk *c = ex->first;
-        ex->first = c->next;
-        rn__free(c);
-    }
-    ex->last = NULL;
+    rn__http_chunks_free(ex->first);
+    rn__http_chunks_free(ex->spare);
+    ex->first = ex->last = ex->spare = NULL;
+    ex->spare_n = 0;
     ex->unread = 0;
 }
 

@@ -307,6 +307,8 @@ static void set_all(struct rn_http_exchange *ex)
         curl_easy_setopt(e, CURLOPT_COOKIEFILE, NULL); /* the reset of libcurl 7.88 forgets to free it */
     curl_easy_reset(e);
     curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+    if (ex->streams)
+        curl_easy_setopt(e, CURLOPT_BUFFERSIZE, (long)RN_HTTP_RECEIVES);
     curl_easy_setopt(e, CURLOPT_PRIVATE, ex);
     curl_easy_setopt(e, CURLOPT_ERRORBUFFER, ex->error);
     curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
