@@ -37,7 +37,7 @@ enum {
     GRANULES = 1 << (48 - GRANULE),
 };
 
-#ifndef RN_EXPLORE
+#if !defined(RN_EXPLORE) && !defined(RN_RACE)
 _Static_assert(sizeof(struct rn_g) <= 256, "a million goroutines are to take a quarter GiB");
 #endif
 
