@@ -35,7 +35,7 @@ static const struct command {
      "  -asan         report misuse of memory and undefined behaviour\n"
      "  -lLIBRARY, -LDIR, -IDIR, -DNAME[=VALUE], -UNAME  as for the compiler\n"
      "  -explore N    run each test under N schedules, one goroutine at a time and with a virtual clock\n"
-     "  -strategy S   of -explore: random, pct, dfs (all schedules, simple ones first); else mixed (random and pct)\n"
+     "  -strategy S   of -explore: random, pct, dfs (all schedules, simple ones first); else mixed (of all)\n"
      "  -seed S       of -explore: a whole number; the same seed tries the same schedules; else 1\n"
      "  -depth D      of -explore: the depth of bugs that pct looks for; else 3\n"
      "  -steps N      of -explore: switching points after which a schedule counts as endless; else 10000000\n"

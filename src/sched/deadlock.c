@@ -25,7 +25,8 @@ static int own_threads(int *tids, int max)
 {
     struct rn_sched *s = &rn__sched;
     int n = 0;
-    tids[n++] = s->monitor_tid;
+    if (!rn__exploring()) /* then there is no monitor */
+        tids[n++] = s->monitor_tid;
     rn_lock_take(&s->lock, RN_RANK_SCHED);
     for (struct rn_m *m = s->all_m; m && n < max; m = m->all_link)
         if (!m->external || sleeps(m))

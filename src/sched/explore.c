@@ -32,6 +32,7 @@ enum {
     YIELDS = 10,        /* that one makes before it is taken to spin */
     YIELD = 800,        /* what a yield counts as */
     READS = 200,        /* of the clock without any point: then it moves by itself */
+    POLLS = 20,         /* of the clock, at least, by those that spin without a timer: it is time that they wait for */
     FAULTS = 8,         /* one choice in so many is one */
     STARVED = 5000,     /* points that a goroutine which could run waits for at most (PCT) */
     PATIENT = 50000,    /* points without a timer, after which one that is awaited fires all the same */
@@ -51,6 +52,8 @@ static struct {
     uint32_t n, room;
     rn_time now;
     uint32_t reads, spinning, slice;
+    uint32_t polls;               /* reads of the clock since something moved */
+    rn_duration stride;           /* how far the clock moves for those that poll it */
     uint32_t loop_nth, loop_turn; /* the loop's choices and random numbers */
     bool let_time_pass;           /* the loop is asked to */
     bool at_once;                 /* by a choice, to a timer that nobody need wait for */
@@ -104,6 +107,7 @@ static uint64_t explored_random(void)
 
 static rn_time explored_now(void)
 {
+    ex.polls++;
     if (++ex.reads > READS)
         ex.now += 10 * RN_MICROSECOND;
     return ex.now;
@@ -155,7 +159,8 @@ static struct rn_g *take(uint32_t at)
 
 static void something_moved(void)
 {
-    ex.spinning = 0;
+    ex.spinning = ex.polls = 0;
+    ex.stride = RN_MILLISECOND;
     ex.moved_at = rn__explore->events;
 }
 
@@ -424,6 +429,17 @@ uint32_t rn__explore_index(enum rn_point what, uint32_t n)
 
 /* ---- switches ------------------------------------------------------------------------------------ */
 
+/* No timer is awaited, but those that run look at the clock again and again: it moves for them, further each time. */
+static void pass_polled_time(void)
+{
+    if (ex.polls < POLLS)
+        return;
+    rn_duration stride = ex.stride;
+    ex.now += stride;
+    something_moved();
+    ex.stride = stride < RN_HOUR ? 2 * stride : stride;
+}
+
 /* True when those that run can only be waiting for time, or have gone without it for very long. */
 static bool stand_still(void)
 {
@@ -436,6 +452,8 @@ static bool stand_still(void)
     ex.let_time_pass = rn__timers_first() != INT64_MAX && rn__timers_awaited();
     if (ex.let_time_pass)
         something_moved();
+    else
+        pass_polled_time();
     return ex.let_time_pass;
 }
 
@@ -678,10 +696,16 @@ struct rn_g *rn__explore_find(struct rn_m *m)
         return g;
     if (ex.main)
         return back_to_main();
-    if (rn__ask_deadlock() == RN_ASLEEP_YES)
+    if (rn__ask_deadlock() != RN_ASLEEP_YES) {
+        wait_outside(m);
+        return NULL;
+    }
+    /* A plain thread may have woken somebody after the look above and have ended, or gone to sleep, before the question. */
+    g = rn__pop_global(m->p);
+    if (!g)
         rn__deadlock_report();
-    wait_outside(m);
-    return NULL;
+    rn__explore->outside = true;
+    return g;
 }
 
 void rn__explore_drain(void)
@@ -736,59 +760,6 @@ void rn__explore_begin(struct rn_explore_shared *plan)
     rn_set_procs(1);
     rn__choice = (struct rn_choice){.now = explored_now, .random = explored_random, .pick = explored_pick};
     plan->begun = true;
-}
-
-const char *rn__point_text(enum rn_point what)
-{
-    static const char *const text[RN_POINT_COUNT] = {
-        [RN_AT_SEND] = "chan send",
-        [RN_AT_RECV] = "chan receive",
-        [RN_AT_SELECT] = "select",
-        [RN_AT_CLOSE] = "chan close",
-        [RN_AT_CHAN_LEN] = "chan len",
-        [RN_AT_CHAN_FREE] = "chan free",
-        [RN_AT_LOCK] = "lock",
-        [RN_AT_TRY_LOCK] = "try lock",
-        [RN_AT_UNLOCK] = "unlock",
-        [RN_AT_RLOCK] = "read lock",
-        [RN_AT_RUNLOCK] = "read unlock",
-        [RN_AT_WG_ADD] = "waitgroup add",
-        [RN_AT_WG_DONE] = "waitgroup done",
-        [RN_AT_WG_WAIT] = "waitgroup wait",
-        [RN_AT_ONCE] = "once",
-        [RN_AT_COND_WAIT] = "cond wait",
-        [RN_AT_COND_SIGNAL] = "cond signal",
-        [RN_AT_ACQUIRE] = "semaphore acquire",
-        [RN_AT_RELEASE] = "semaphore release",
-        [RN_AT_POOL] = "pool",
-        [RN_AT_MAP] = "map",
-        [RN_AT_FLIGHT] = "singleflight",
-        [RN_AT_CONTEXT] = "context",
-        [RN_AT_CANCEL] = "context cancel",
-        [RN_AT_TIMER] = "timer",
-        [RN_AT_ATOMIC] = "atomic",
-        [RN_AT_MEMORY] = "access to shared memory",
-        [RN_AT_YIELD] = "yield",
-        [RN_AT_BLOCK] = "block",
-        [RN_AT_END] = "end",
-        [RN_AT_TIME] = "time",
-        [RN_AT_CASE] = "select",
-        [RN_AT_NET] = "I/O",
-        [RN_AT_SHARE] = "I/O",
-        [RN_AT_LATENCY] = "I/O",
-        [RN_AT_FAULT] = "I/O",
-        [RN_AFTER_GO] = "go",
-        [RN_AFTER_SEND] = "chan send",
-        [RN_AFTER_RECV] = "chan receive",
-        [RN_AFTER_CLOSE] = "chan close",
-        [RN_AFTER_UNLOCK] = "unlock",
-        [RN_AFTER_DONE] = "waitgroup done",
-        [RN_AFTER_SIGNAL] = "cond signal",
-        [RN_AFTER_RELEASE] = "semaphore release",
-        [RN_AFTER_CANCEL] = "context cancel",
-        [RN_AFTER_ATOMIC] = "atomic",
-    };
-    return what < RN_POINT_COUNT && text[what] ? text[what] : "";
 }
 
 #else

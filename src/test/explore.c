@@ -3,7 +3,7 @@
  * Strategies: random (at each point the running goroutine is stopped with a chance that differs from
  * schedule to schedule), pct (priorities that change at d - 1 moments: a bug of depth d is met with a
  * probability that has a lower bound), dfs (every schedule once, those with the fewest forced choices
- * first), mixed (random and pct in turn).  docs/design/explore.md has more.
+ * first), mixed (random and pct in turn for the first half, then dfs).  docs/design/explore.md has more.
  *
  * A schedule that fails is made short, repeated once more with everything shown, and printed with the token
  * that repeats it. */
@@ -89,9 +89,9 @@ static void plan_chance(struct search *s, uint32_t i)
         p->change_at[k] = 1 + (uint32_t)(rn__explore_mix(p->luck, k) % (s->events ? s->events : 1));
 }
 
-static bool search_by_chance(struct search *s)
+static bool search_by_chance(struct search *s, uint32_t schedules)
 {
-    for (uint32_t i = 0; i < s->o->schedules; i++) {
+    for (uint32_t i = 0; i < schedules; i++) {
         plan_chance(s, i);
         if (run_planned(s))
             return false;
@@ -126,14 +126,9 @@ static enum walk walk_tree(struct search *s, struct rn_tree *tree, struct rn_sch
     return RN_DONE;
 }
 
+/* As many schedules as there are left, after some by chance: these find the places that touch shared memory. */
 static bool search_tree(struct search *s)
 {
-    enum { WARM_UP = 16 }; /* random schedules, which find the places that touch shared memory */
-    for (uint32_t i = 0; i < WARM_UP && i < s->o->schedules / 4; i++) {
-        plan_chance(s, i);
-        if (run_planned(s))
-            return false;
-    }
     struct rn_schedule next = {.steps = malloc(RN_EXPLORE_STEPS * sizeof *next.steps)};
     enum walk walk = RN_AGAIN;
     for (int i = 0; next.steps && walk == RN_AGAIN; i++) {
@@ -143,6 +138,17 @@ static bool search_tree(struct search *s)
     }
     free(next.steps);
     return walk != RN_FAILED;
+}
+
+static bool search(struct search *s)
+{
+    enum { WARM_UP = 16 };
+    uint32_t n = s->o->schedules, first = n;
+    if (s->o->strategy == RN_EXPLORE_TREE)
+        first = n / 4 < WARM_UP ? n / 4 : WARM_UP;
+    else if (s->o->strategy == RN_EXPLORE_MIXED)
+        first = n - n / 2;
+    return search_by_chance(s, first) && (first == n || s->complete || search_tree(s));
 }
 
 /* ---- what is printed --------------------------------------------------------------------------------------- */
@@ -156,14 +162,13 @@ static const char *strategy_name(enum rn_explore_strategy strategy)
 /* One line on the search; `indent` makes it a comment or part of a block. */
 static void print_search(const struct search *s, const char *indent)
 {
-    bool tree = s->o->strategy == RN_EXPLORE_TREE;
     printf("%s%" PRIu32 " schedule%s, %" PRIu32 " distinct; strategy %s, seed %" PRIu64 "; up to %" PRIu32
            " goroutine%s, %" PRIu32 " switching points",
            indent, s->ran, s->ran == 1 ? "" : "s", s->distinct, strategy_name(s->o->strategy), s->o->seed,
            s->goroutines, s->goroutines == 1 ? "" : "s", s->events);
     if (s->complete)
         fputs("; these are all there are", stdout);
-    else if (tree && s->depth)
+    else if (s->depth)
         printf("; all with fewer than %" PRIu32 " forced choice%s", s->depth, s->depth == 1 ? "" : "s");
     putchar('\n');
     if (s->o->strategy != RN_EXPLORE_BY_PCT && s->o->strategy != RN_EXPLORE_MIXED)
@@ -173,7 +178,7 @@ static void print_search(const struct search *s, const char *indent)
         bound *= s->events ? s->events : 1;
     printf("%spct: each %sschedule meets a bug of depth %" PRIu32
            " with a probability of at least 1/(n*k^(d-1)) = 1/%.0f\n",
-           indent, s->o->strategy == RN_EXPLORE_MIXED ? "second " : "", s->o->depth, bound);
+           indent, s->o->strategy == RN_EXPLORE_MIXED ? "fourth " : "", s->o->depth, bound);
 }
 
 static void print_outside(const char *indent)
@@ -246,7 +251,7 @@ static bool show_unrepeatable(const struct search *s, int number)
 static bool explore(struct search *s, int number)
 {
     rn_time start = rn_os_now();
-    bool passed = s->o->strategy == RN_EXPLORE_TREE ? search_tree(s) : search_by_chance(s);
+    bool passed = search(s);
     uint32_t from = s->failing.n, ran = 0;
     if (passed) {
         printf("ok %d - %s # time=%.1fms\n", number, s->t->name, (double)(rn_os_now() - start) / RN_MILLISECOND);

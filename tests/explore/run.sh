@@ -10,6 +10,9 @@ for file in "$bugs"/*.c; do
 done
 cd "$work" || exit 1
 
+# The library and the tests are built here, however long that takes: the limit below is for the schedules.
+"$RUNNEL" test -explore 1 >"$tap_dir/out" 2>&1
+
 explore() {
     timeout 120 "$RUNNEL" test -explore "$@"
 }
@@ -91,6 +94,14 @@ exhaustive() {
     grep -q 'these are all there are$' "$tap_dir/out" && [ "$(sort -u orders | wc -l)" = 6 ]
 }
 check "dfs tries every order of a small test" exhaustive
+
+threads() {
+    mkdir -p "$tap_dir/threads" && cp "$bugs/../thread.c" "$tap_dir/threads/thread_test.c" && cd "$tap_dir/threads" || return 1
+    for seed in 1 2 3; do
+        explore 50 -seed $seed || return 1
+    done
+}
+check "a thread of the program's own is waited for" threads
 
 # What is asked for happens to simulated I/O; what is not, does not.
 faults() {

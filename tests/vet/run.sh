@@ -106,12 +106,19 @@ l = json.load(open("out")); assert len(l) == 6 and l[0]["rule"] == "doublelock" 
 }
 if command -v python3 >/dev/null; then check "-json" json; else skip "-json" "no python3 here"; fi
 usage() {
-    for bad in "" "-nonsense x.c" "missing.c" "inc/job.h" "-stack x main.c"; do
+    for bad in "" "-nonsense x.c" "inc/job.h" "-stack x main.c"; do
         "$RUNNEL" vet $bad >out 2>err
         [ $? = 2 ] && grep -q '^runnel: vet: ' err || { echo "vet $bad"; cat err; return 1; }
     done
 }
 check "a command line that makes no sense" usage
+missing() {
+    for bad in "missing.c" "main.c missing.c" "-p missing"; do
+        "$RUNNEL" vet $bad >out 2>err
+        [ $? = 1 ] && grep -q '^runnel: vet: .*missing' err || { echo "vet $bad"; cat err; return 1; }
+    done
+}
+check "a file that is not there" missing
 stack() {
     "$RUNNEL" vet -stack 1M "$here/bigframe_bad.c" >out
     [ "$(grep -c 'variables of' out)" = 1 ] && RUNNEL_STACK=1M "$RUNNEL" vet "$here/bigframe_bad.c" | cmp - out

@@ -61,7 +61,7 @@ static void take_files_of_database(void)
     CXCompilationDatabase_Error error;
     CXCompilationDatabase database = clang_CompilationDatabase_fromDirectory(options.database, &error);
     if (!database)
-        usage(text("no compile_commands.json in %s", options.database));
+        die(STATUS_FAILED, "vet: no compile_commands.json in %s", options.database);
     CXCompileCommands all = clang_CompilationDatabase_getAllCompileCommands(database);
     for (unsigned i = 0; i < clang_CompileCommands_getSize(all); i++) {
         CXCompileCommand c = clang_CompileCommands_getCommand(all, i);
@@ -115,7 +115,7 @@ static void take_options(int argc, char **argv)
         if (!ends_with(f, ".c"))
             usage(text("not a .c file: %s", f));
         if (access(f, R_OK) < 0)
-            die(STATUS_USAGE, "vet: %s: %s", f, strerror(errno));
+            die(STATUS_FAILED, "vet: %s: %s", f, strerror(errno));
     }
 }
 
@@ -305,13 +305,13 @@ int main(int argc, char **argv)
     take_options(argc, argv);
     char *real = options.include ? realpath(options.include, NULL) : NULL;
     if (!real)
-        die(STATUS_USAGE, "vet: runnel's headers are not there: %s", options.include ? options.include : "?");
+        die(STATUS_FAILED, "vet: runnel's headers are not there: %s", options.include ? options.include : "?");
     options.include = real;
     char *dir = options.database ? options.database : directory_with("compile_commands.json");
     if (dir)
         database = clang_CompilationDatabase_fromDirectory(dir, &error);
     if (options.database && !database)
-        die(STATUS_USAGE, "vet: no compile_commands.json in %s", dir);
+        die(STATUS_FAILED, "vet: no compile_commands.json in %s", dir);
     for (int i = 0; i < options.files.n; i++)
         mains += has_main(options.files.at[i]);
     CXIndex index = clang_createIndex(0, 0);

@@ -120,3 +120,11 @@ TEST(a_long_way_has_an_end)
     wg_wait(&wg);
     CHECK_EQ(n, 60000);
 }
+
+/* No timer: the clock moves for those that look at it. */
+TEST(a_loop_polls_the_clock)
+{
+    rn_time start = rn_now();
+    while (rn_now() - start < RN_HOUR)
+        rn_yield();
+}
