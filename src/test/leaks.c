@@ -13,6 +13,7 @@
 #include "arch/unwind.h"
 #include "base/hooks.h"
 #include "chan/chan.h"
+#include "chan/done.h"
 #include "internal.h"
 #include "sched/explore.h"
 #include "sched/rt.h"
@@ -216,6 +217,17 @@ static void tell_goroutines(const struct look *l)
 
 /* ---- timers ------------------------------------------------------------------------------------------ */
 
+/* A context's, whose maker is not known, but what is to be done about it. */
+static bool is_deadline(const struct rn_timer_entry *t)
+{
+    uintptr_t at = (uintptr_t)t, chunk;
+    /* acquire: as in rn__done_slot. */
+    for (uint32_t c = 0; c < RN_DONE_CHUNKS && (chunk = (uintptr_t)rn_load_acquire(&rn__done_chunk[c])) != 0; c++)
+        if (at - chunk < (uintptr_t)RN_DONE_SLOT << RN_DONE_CHUNK_BITS)
+            return true;
+    return false;
+}
+
 /* Those on the stack of a goroutine are part of a wait. */
 static bool tell_timer(struct rn_wheel_entry *e, void *arg)
 {
@@ -227,9 +239,11 @@ static bool tell_timer(struct rn_wheel_entry *e, void *arg)
         return false;
     const struct made *m = find_timer(t);
     bool known = m && place_of_trace(m, where, function, sizeof where);
-    rn_test_fail(test->file, test->line, "%s left a timer behind (%p, due in %lld ms)%s%s%s%s", test->name, (void *)t,
+    bool deadline = is_deadline(t);
+    rn_test_fail(test->file, test->line, "%s left %s behind (%p, due in %lld ms)%s%s%s%s%s", test->name,
+                 deadline ? "a context's deadline" : "a timer", (void *)t,
                  (long long)((e->when - rn__now()) / RN_MILLISECOND), known ? ", set in " : "", function,
-                 known ? " at " : "", where);
+                 known ? " at " : "", where, deadline ? ": ctx_cancel it" : "");
     return false;
 }
 

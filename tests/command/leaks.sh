@@ -20,6 +20,11 @@ TEST(leaves_a_goroutine)
     go(receive, c); /* starts it */
 }
 
+TEST(leaves_a_deadline)
+{
+    rn_context *never_ended = ctx_with_timeout(NULL, RN_HOUR);
+    (void)never_ended;
+}
 TEST(leaves_a_timer)
 {
     static rn_timer t;
@@ -84,15 +89,16 @@ says() {
     grep -E "$1" out || { cat out && false; }
 }
 check "a goroutine" says '^ +leak_test.c:[0-9]+: leaves_a_goroutine left goroutine [0-9]+ behind \[chan receive\]'
+check "a context's deadline" says "^ +leak_test.c:[0-9]+: leaves_a_deadline left a context's deadline behind .*due in .*: ctx_cancel it"
 check "a timer" says '^ +leak_test.c:[0-9]+: leaves_a_timer left a timer behind .*due in'
 check "a channel" says '^ +leak_test.c:[0-9]+: leaves_a_channel left channel 0x[0-9a-f]+ behind'
 check "a descriptor" says '^ +leak_test.c:[0-9]+: leaves_a_descriptor left descriptor [0-9]+ behind \(/dev/null\)'
 check "what it may" says '^ok .*leaves_what_it_may'
 check "nothing" says '^ok .*cleans_up'
 check "those about to end are waited for" says '^ok .*waits_for_those_about_to_end'
-check "nothing else" says '^# 3 passed, 4 failed'
+check "nothing else" says '^# 3 passed, 5 failed'
 not_asked() {
-    RUNNEL_TEST_LEAKS=0 "$RUNNEL" test | grep -x '# 7 passed, 0 failed'
+    RUNNEL_TEST_LEAKS=0 "$RUNNEL" test | grep -x '# 8 passed, 0 failed'
 }
 check "RUNNEL_TEST_LEAKS=0 turns it off" not_asked
 finish
