@@ -20,6 +20,7 @@
 #ifndef RN_BASE_RACE_H
 #define RN_BASE_RACE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -40,6 +41,9 @@ void AnnotateIgnoreWritesBegin(const char *file, int line);
 void AnnotateIgnoreWritesEnd(const char *file, int line);
 
 enum { RN_RACE_RELAXED = 0, RN_RACE_RELEASE = 3 };
+
+/* Something was reported: the detector has descriptors of its own since, to the process that looks names up. */
+extern bool rn__race_reported;
 
 /* A place in the program: the caller of the library's function that this stands in. */
 #define RN_RACE_PC __builtin_return_address(0)
@@ -126,7 +130,7 @@ void rn__race_turn_put(struct rn_race_turn *t); /* NULL is nothing */
 
 #else
 
-enum { RN_RACE_ON = 0 };
+enum { RN_RACE_ON = 0, rn__race_reported = 0 };
 #define RN_RACE_PC NULL
 #define RN_RACE_NAME(object, n) ((void)(n), (void *)(object))
 #define rn__race_acquire(name) ((void)(name))

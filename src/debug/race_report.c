@@ -468,11 +468,14 @@ static void compose(void *report, const char *kind, int locs, int threads)
 
 static bool silenced;
 
+bool rn__race_reported;
+
 RN_PUBLIC bool rn__race_on_report(void *report, bool suppressed)
 {
     const char *kind = "";
     int count, stacks, mops = 0, locs = 0, mutexes, threads = 0, tids;
     void *slept[1];
+    rn__race_reported = true;
     if (suppressed)
         return true;
     __tsan_get_report_data(report, &kind, &count, &stacks, &mops, &locs, &mutexes, &threads, &tids, slept, 1);

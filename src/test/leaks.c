@@ -12,6 +12,7 @@
 #define _GNU_SOURCE 1
 #include "arch/unwind.h"
 #include "base/hooks.h"
+#include "base/race.h"
 #include "chan/chan.h"
 #include "chan/done.h"
 #include "internal.h"
@@ -379,5 +380,6 @@ void rn__test_watch_end(void)
     note_all_left();
     told = true;
     tell_channels();
-    each_descriptor(tell_descriptor);
+    if (!rn__race_reported)
+        each_descriptor(tell_descriptor);
 }

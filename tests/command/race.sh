@@ -172,6 +172,27 @@ by_the_other() {
     [ "$status" = 0 ] && grep -q "^runnel: clang can't compile this, " report && ! grep error report
 }
 check "a struct that is returned into a variable" by_value
+
+cat >racy_test.c <<'END'
+#include <runnel.h>
+#include <runnel/test.h>
+static int n;
+static void add(void) { n++; }
+TEST(racy)
+{
+    go(add);
+    n++;
+    rn_sleep(RN_MILLISECOND);
+}
+END
+# The detector's own descriptors are no leak of the test's.
+in_a_test() {
+    CC= "$RUNNEL" test -race racy_test.c >report 2>&1
+    status=$?
+    cat report
+    [ "$status" = 1 ] && grep -q "data race" report && ! grep "left descriptor" report
+}
+check "a race in a test" in_a_test
 if command -v gcc >/dev/null && [ "$(basename "$(readlink -f "$(command -v cc)")")" != clang ]; then
     check "what clang can't compile, gcc does" by_the_other
 else
