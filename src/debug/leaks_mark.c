@@ -438,8 +438,8 @@ static bool writer_may_leave(const rn_rwmutex *m)
     return false;
 }
 
-/* *known: the holders alone decide.  Of a lock that nobody has let go yet they do so only when that has lasted: perhaps
- * another will.  While orders are watched the patience is for those who have ended, or are the waiter itself. */
+/* *known: the holders alone decide.  Of a lock that nobody has let go yet, and where one of them has ended, they do so only
+ * when that has lasted: perhaps another will, to whom it was left.  While orders are watched the patience is for those who have ended, or are the waiter itself. */
 static bool holders_live(const struct rn_g *waiter, const void *lock, bool *known)
 {
     uint64_t ids[RN_LOCK_HOLDERS];
@@ -452,7 +452,7 @@ static bool holders_live(const struct rn_g *waiter, const void *lock, bool *know
     *known = n > 0 && past != RN_LOCK_OPEN;
     for (int i = 0; i < n; i++) {
         const struct one *holder = by_id(ids[i]);
-        if (past == RN_LOCK_FIRST && young && (!orders || !holder || holder->g == waiter))
+        if (young && (!holder || (past == RN_LOCK_FIRST && (!orders || holder->g == waiter))))
             *known = false;
         all &= holder && holder->live;
     }
