@@ -1,5 +1,8 @@
 /* Hibernation: stacks are put away after a millisecond, while goroutines and plain threads use each other's stack
- * variables at random, and system calls of the library do. */
+ * variables at random, and system calls of the library do; others come and go, so that their stacks are used again.
+ *
+ * HIBERNATE_STRESS_MS: for how long, each test; HIBERNATE_STRESS_SEED: another course; HIBERNATE_STRESS_SLOWLY: as if
+ * userfaultfd were forbidden. */
 #include <runnel.h>
 #include <runnel/test.h>
 #include "os/linux/internal.h"
@@ -10,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { SLEEPERS = 1500, POKERS = 4, THREADS = 2, WORDS = 24, LARGE = 9000 };
+enum { SLEEPERS = 1500, POKERS = 4, THREADS = 2, WORDS = 24, LARGE = 9000, CROWD = 700 };
 
 /* On the stack of each sleeper. */
 struct cell {
@@ -28,6 +31,7 @@ static rn_atomic(uint64_t) all_added, rounds_done, wakes;
 static rn_atomic(uint8_t) all_large, additions; /* modulo 256 */
 static rn_atomic(bool) over;
 static rn_waitgroup up, down, pokers;
+static uint64_t chance; /* HIBERNATE_STRESS_SEED */
 
 static uint64_t next_random(uint64_t *state)
 {
@@ -43,6 +47,8 @@ static __attribute__((noinline)) uint64_t wait_deep(int i, int depth, uint64_t s
     volatile uint64_t local[6];
     for (int k = 0; k < 6; k++)
         local[k] = seed + (uint64_t)k;
+    if (depth == 0 && i % 5 == 4)
+        rn_sleep((rn_duration)(seed % 30) * RN_MILLISECOND);
     uint64_t got = depth ? wait_deep(i, depth - 1, seed * 31) : chan_recv(doors[i]);
     for (int k = 0; k < 6; k++)
         if (local[k] != seed + (uint64_t)k)
@@ -117,7 +123,7 @@ static void poke_some(uint64_t *state, bool wake)
 
 static void poker(int i)
 {
-    uint64_t state = 88172645463325252u + (uint64_t)i;
+    uint64_t state = 88172645463325252u + (uint64_t)i + chance;
     while (!rn_load_relaxed(&over)) { /* relaxed: seen sooner or later */
         poke_some(&state, true);
         rn_sleep(RN_MILLISECOND);
@@ -127,12 +133,45 @@ static void poker(int i)
 
 static void *thread(void *arg)
 {
-    uint64_t state = 362436069u + (uintptr_t)arg;
+    uint64_t state = 362436069u + (uintptr_t)arg + chance;
     while (!rn_load_relaxed(&over)) { /* relaxed: as above */
         poke_some(&state, (uintptr_t)arg % 2 == 0);
         usleep(500);
     }
     return NULL;
+}
+
+static void one_of_a_crowd(chan(int) door, rn_atomic(uint32_t) * done)
+{
+    volatile uint64_t local[40];
+    for (int k = 0; k < 40; k++)
+        local[k] = (uint64_t)k;
+    chan_recv(door);
+    for (int k = 0; k < 40; k++)
+        if (local[k] != (uint64_t)k)
+            rn_fatal("a local variable of one of a crowd has changed");
+    rn_store_release(done, 1); /* pairs with the acquire in crowds; on the stack of whoever has started them */
+    wg_done(&pokers);
+}
+
+/* Many come and go: their stacks go through the pool, where pages are given back. */
+static void crowds(void)
+{
+    uint64_t state = 7919 + chance;
+    while (!rn_load_relaxed(&over)) { /* relaxed: as above */
+        rn_atomic(uint32_t) done[CROWD] = {0};
+        chan(int) door = chan_make(int, 0);
+        wg_add(&pokers, CROWD);
+        for (int i = 0; i < CROWD; i++)
+            go(one_of_a_crowd, door, &done[i]);
+        rn_sleep((rn_duration)(next_random(&state) % 50) * RN_MILLISECOND);
+        chan_close(door);
+        for (int i = 0; i < CROWD; i++)
+            while (!rn_load_acquire(&done[i])) /* pairs with the release in one_of_a_crowd */
+                rn_yield();
+        chan_free(door);
+    }
+    wg_done(&pokers);
 }
 
 static int64_t away_now(void)
@@ -149,7 +188,9 @@ static void run_for(rn_duration d)
     pthread_t threads[THREADS];
     wg_add(&up, SLEEPERS);
     wg_add(&down, SLEEPERS);
-    wg_add(&pokers, POKERS);
+    wg_add(&pokers, POKERS + 1);
+    const char *seed = getenv("HIBERNATE_STRESS_SEED");
+    chance = seed ? strtoull(seed, NULL, 0) * 0x9e3779b97f4a7c15u : 0;
     for (int i = 0; i < SLEEPERS; i++) {
         doors[i] = chan_make(uint64_t, 0);
         go(sleeper, i);
@@ -157,6 +198,7 @@ static void run_for(rn_duration d)
     wg_wait(&up);
     for (int i = 0; i < POKERS; i++)
         go(poker, i);
+    go(crowds);
     for (int i = 0; i < THREADS; i++)
         REQUIRE(pthread_create(&threads[i], NULL, thread, (void *)(uintptr_t)i) == 0);
     int64_t most = 0;
@@ -179,10 +221,29 @@ static void run_for(rn_duration d)
            (unsigned long long)rn_load_relaxed(&rounds_done));
 }
 
-TEST(stacks_that_are_away_are_used_from_everywhere)
+static rn_duration duration(void)
 {
     const char *ms = getenv("HIBERNATE_STRESS_MS");
-    run_for((ms ? atoi(ms) : 1500) * RN_MILLISECOND);
+    return (ms ? atoi(ms) : 1000) * RN_MILLISECOND;
+}
+
+TEST(stacks_that_are_away_are_used_from_everywhere)
+{
+    run_for(duration());
+}
+
+/* The pages of free stacks are given back at once. */
+TEST(and_where_memory_is_tight)
+{
+    int64_t most = rn_load_relaxed(&rn__stacks_most); /* relaxed, all: a number */
+    rn_store_relaxed(&rn__stacks_most, 100);
+    rn_store_relaxed(&over, false);
+    rn_store_relaxed(&all_added, 0);
+    rn_store_relaxed(&wakes, 0);
+    rn_store_relaxed(&all_large, 0);
+    rn_store_relaxed(&additions, 0);
+    run_for(duration());
+    rn_store_relaxed(&rn__stacks_most, most);
 }
 
 __attribute__((constructor)) static void hibernate_soon(void)
