@@ -81,6 +81,10 @@ int rn__tls_context_make(const char *cert, const char *key, bool h2, struct rn__
     SSL_CTX_set_options(t->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
     SSL_CTX_set_mode(t->ctx,
                      SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    /* Who comes again brings a ticket, one for each connection as of Go's server: nothing is kept here.  OpenSSL would
+     * make two, and keep 20,480 sessions behind a lock: some 5 % of a handshake. */
+    SSL_CTX_set_session_cache_mode(t->ctx, SSL_SESS_CACHE_OFF);
+    SSL_CTX_set_num_tickets(t->ctx, 1);
     SSL_CTX_set_session_id_context(t->ctx, id, sizeof id - 1);
     SSL_CTX_set_alpn_select_cb(t->ctx, choose_protocol, h2 ? t : NULL);
     int err = load(t->ctx, cert, key);
@@ -136,21 +140,29 @@ bool rn__tls_pending(struct rn__tls *t)
     return some;
 }
 
+enum { SMALL = 4096, LARGE = 32 << 10 }; /* bytes: on the stack, and taken for as long as they are needed */
+
+/* Takes what OpenSSL has for the peer, at most what a buffer holds; *large is one for more than `small` has room for. */
+static int take_output(struct rn__tls *t, char *small, char **large)
+{
+    rn_mutex_lock(&t->lock);
+    size_t pending = BIO_ctrl_pending(t->out), room = pending < LARGE ? pending : LARGE;
+    if (pending > SMALL && !*large)
+        *large = rn__malloc(LARGE); /* without one it takes longer */
+    int n = BIO_read(t->out, *large ? *large : small, (int)(*large || room < SMALL ? room : SMALL));
+    rn_mutex_unlock(&t->lock);
+    return n;
+}
+
 /* Writes what OpenSSL has for the peer.  With `writing`. */
 static int flush(struct rn__http_stream *s)
 {
-    struct rn__tls *t = s->tls;
-    for (;;) {
-        char buffer[4096];
-        rn_mutex_lock(&t->lock);
-        int n = BIO_read(t->out, buffer, sizeof buffer);
-        rn_mutex_unlock(&t->lock);
-        if (n <= 0)
-            return 0;
-        ptrdiff_t sent = rn_net_write(s->c, buffer, (size_t)n);
-        if (sent < 0)
-            return (int)sent;
-    }
+    char small[SMALL], *large = NULL;
+    ptrdiff_t sent = 0;
+    for (int n; sent >= 0 && (n = take_output(s->tls, small, &large)) > 0;)
+        sent = rn_net_write(s->c, large ? large : small, (size_t)n);
+    rn__free(large);
+    return sent < 0 ? (int)sent : 0;
 }
 
 static int flush_if_any(struct rn__http_stream *s)
@@ -166,17 +178,25 @@ static int flush_if_any(struct rn__http_stream *s)
     return err;
 }
 
+/* Gives OpenSSL what was read; returns got, or an error. */
+static ptrdiff_t give_input(struct rn__tls *t, const char *data, ptrdiff_t got)
+{
+    rn_mutex_lock(&t->lock);
+    if (got > 0 && BIO_write(t->in, data, (int)got) != got)
+        got = RN_ENOMEM;
+    rn_mutex_unlock(&t->lock);
+    return got;
+}
+
 /* Reads ciphertext: > 0, 0 at the end, or an error. */
 static ptrdiff_t feed(rn_context *ctx, struct rn__http_stream *s)
 {
-    char buffer[4096];
-    ptrdiff_t got = rn_net_read_ctx(ctx, s->c, buffer, sizeof buffer);
-    if (got > 0) {
-        rn_mutex_lock(&s->tls->lock);
-        if (BIO_write(s->tls->in, buffer, (int)got) != got)
-            got = RN_ENOMEM;
-        rn_mutex_unlock(&s->tls->lock);
-    }
+    char small[SMALL];
+    ptrdiff_t got = give_input(s->tls, small, rn_net_read_ctx(ctx, s->c, small, SMALL));
+    char *large = got == SMALL ? rn__malloc(LARGE) : NULL; /* more is there: an upload */
+    if (large && give_input(s->tls, large, rn_net_try_read(s->c, large, LARGE)) == RN_ENOMEM)
+        got = RN_ENOMEM;
+    rn__free(large);
     return got;
 }
 
