@@ -230,11 +230,14 @@ static void (*program)(void);
 static int repeat(void)
 {
     struct rn_m *m = rn__m();
+    int ready = 0;
     /* Nobody takes the processor from a worker that is slow because it is led. */
     rn_store_relaxed(&m->own.lock.held, 1);
+    program();
+    if (write(told[1], &ready, sizeof ready) != sizeof ready)
+        return 1;
     for (;;)
         program();
-    return 0;
 }
 
 static _Noreturn void be_child(void)
@@ -349,7 +352,10 @@ static pid_t start_traced(void)
     pid_t child = fork();
     if (child == 0)
         be_child();
-    usleep(20000); /* it may be anywhere; sooner, it only makes less of the time that there is */
+    close(told[1]);
+    int ready; /* not before: what is being set up may be what the question needs */
+    if (read(told[0], &ready, sizeof ready) != sizeof ready)
+        return -1;
     if (ptrace(PTRACE_SEIZE, child, NULL, (void *)(long)PTRACE_O_EXITKILL) != 0 ||
         ptrace(PTRACE_INTERRUPT, child, NULL, NULL) != 0 || await_stop(child) != SIGTRAP) {
         end_and_skip(child, "no ptrace here");
@@ -375,6 +381,7 @@ static void lead(void (*f)(void))
     struct sigaction alarm = {.sa_handler = on_alarm};
     sigaction(SIGALRM, &alarm, NULL);
     pid_t child = start_traced();
+    REQUIRE(child > 0);
     for (int i = 0; i < questions; i++) {
         int leaked = 0;
         random = random * 1664525 + 1013904223;
