@@ -18,7 +18,7 @@
  * Networks: "tcp", "tcp4", "tcp6", "unix" (a stream), "unixpacket" (sequenced packets); for packets
  * "udp", "udp4", "udp6", "unixgram".  Addresses: "host:port", ":port" (every address of this machine),
  * "[v6%zone]:port", port 0 for any free one, a port by the name of its service ("localhost:http");
- * for unix "/path" or "@abstract name".
+ * for unix "/path" or "@abstract name", and to listen "@" for any free abstract name.
  *
  * Errors are negative: RN_E…, or the negative of an errno value (-ECONNREFUSED, -EADDRINUSE …);
  * rn_strerror has the words.  No call here raises SIGPIPE.

@@ -221,6 +221,10 @@ static int local(const struct rn__network *net, bool passive, rn_addr *out, int 
 int rn__resolve(rn_context *ctx, const struct rn__network *net, const char *text, bool passive, rn_addr *out, int max)
 {
     char host[RN_ADDR_HOST], service[32];
+    if (net->is_unix && passive && strcmp(text, "@") == 0) {
+        *out = (rn_addr){.family = RN_ADDR_UNIX}; /* the kernel finds a name */
+        return 1;
+    }
     if (net->is_unix) {
         int err = rn__addr_path(text, out);
         return err ? err : 1;

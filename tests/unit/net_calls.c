@@ -450,6 +450,25 @@ TEST(packets_by_unix)
     packets("unixgram", other, scratch("gram2"));
     CHECK(access(other, F_OK) != 0 && access(scratch("gram2"), F_OK) != 0);
     packets("unixgram", "@runnel-gram1", "@runnel-gram2");
+    packets("unixgram", "@", "@");
+}
+
+TEST(a_free_abstract_name)
+{
+    char text[RN_ADDR_TEXT];
+    rn_addr at, peer;
+    rn_listener *l;
+    rn_conn *c;
+    REQUIRE(net_listen("unix", "@", &l) == 0);
+    net_listener_addr(l, &at);
+    CHECK(at.family == RN_ADDR_UNIX && at.path_len > 1 && addr_format(&at, text)[0] == '@');
+    REQUIRE(net_dial("unix", text, &c) == 0);
+    net_remote_addr(c, &peer);
+    CHECK(addr_equal(&peer, &at));
+    net_free(c);
+    net_listener_free(l);
+    CHECK_EQ(net_dial("unix", "@", &c), RN_EINVAL);
+    CHECK_EQ(net_listen("tcp", "@", &l), RN_EINVAL);
 }
 
 /* ---- names ---------------------------------------------------------------------------------------- */
