@@ -339,6 +339,8 @@ int rn_main(int argc, char **argv)
     if (argc > 1)
         go(gives);
     chan_recv(told);
+    while (!((argc > 1 ? more : m).rn_state & 2)) /* until it waits */
+        rn_yield();
     return 0;
 }
 END
