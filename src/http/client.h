@@ -96,6 +96,7 @@ struct rn_http_exchange {
     bool secures;                 /* OpenSSL takes part */
     bool started;                 /* START was ordered, and DONE not seen */
     bool elsewhere;               /* a redirect has led to another host: credentials stay behind */
+    bool body_dropped;            /* one has made a GET of it */
     int redirects, max_redirects; /* -1: none is followed */
     size_t max_body, max_headers; /* SIZE_MAX: no limit */
     const char *method;

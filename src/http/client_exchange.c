@@ -4,7 +4,8 @@
  * decides on the shard, and a context may end it in between.  The rules are Go's and the browsers':
  * after 303, and after 301 and 302 to a POST, a GET without body goes out; after 307 and 308 the same
  * request again, unless its body came from body_read, which can't be had twice (then the 307 is the
- * answer).  Authorization, Cookie and their like do not go on to another host, scheme or port.
+ * answer).  Authorization, Cookie and their like, and a Host of the caller's, do not go on to another host, scheme or port, nor
+ * what describes a body with a request that has none any more.
  *
  * What the caller gives is checked before libcurl sees it: no line break gets into a header, and what
  * frames the body (Content-Length, Transfer-Encoding) is for libcurl alone to say.
@@ -168,10 +169,23 @@ static bool add_line(struct rn_http_exchange *ex, const char *name, const char *
     return good;
 }
 
-static bool is_secret(const char *name)
+/* What is meant for one host alone: credentials, and its own name. */
+static bool is_for_one_host(const char *name)
 {
-    return strcasecmp(name, "authorization") == 0 || strcasecmp(name, "cookie") == 0 ||
-           strcasecmp(name, "www-authenticate") == 0 || strcasecmp(name, "cookie2") == 0;
+    static const char *const names[] = {
+        "authorization", "cookie", "cookie2", "www-authenticate", "proxy-authorization", "proxy-authenticate", "host"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcasecmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Whether a header of the caller's goes out: all do, but after redirects. */
+static bool goes_along(const struct rn_http_exchange *ex, const char *name)
+{
+    if (ex->elsewhere && is_for_one_host(name))
+        return false;
+    return !ex->body_dropped || strncasecmp(name, "content-", 8) != 0;
 }
 
 static bool has_body(const struct rn_http_exchange *ex)
@@ -191,7 +205,7 @@ static bool set_headers(struct rn_http_exchange *ex)
         typed |= strcasecmp(h->name, "content-type") == 0;
         expects |= strcasecmp(h->name, "expect") == 0;
         encodes |= strcasecmp(h->name, "accept-encoding") == 0;
-        if (!ex->elsewhere || !is_secret(h->name))
+        if (goes_along(ex, h->name))
             good = add_line(ex, h->name, h->value);
     }
     if (good && has_body(ex) && r->content_type)
@@ -430,6 +444,7 @@ int rn__http_exchange_redirect(struct rn_http_exchange *ex)
     bool to_get = ex->status == 303 ? strcmp(ex->method, "HEAD") != 0 : strcmp(ex->method, "POST") == 0;
     if (ex->status <= 303 && to_get) {
         ex->method = "GET";
+        ex->body_dropped = true;
         ex->request.body = NULL;
         ex->request.body_len = 0;
         ex->sends = false;

@@ -374,16 +374,27 @@ TEST(what_a_redirect_does_to_the_method)
 
 TEST(credentials_stay_with_their_host)
 {
-    http_header own[] = {{"Authorization", "secret"}, {"Cookie", "secret"}, {"X-Other", "public"}};
-    http_client_request same = {.url = peer_url("/to/302/echo"), .headers = own, .headers_len = 3};
+    http_header own[] = {{"Authorization", "secret"},
+                         {"Cookie", "secret"},
+                         {"X-Other", "public"},
+                         {"Proxy-Authorization", "secret"},
+                         {"Host", "secret.example"}};
+    http_client_request same = {.url = peer_url("/to/302/echo"), .headers = own, .headers_len = 5};
     http_response res = echo(&same);
     CHECK(strstr(res.body, "Authorization: secret") && strstr(res.body, "Cookie: secret"));
+    CHECK(strstr(res.body, "Host: secret.example"));
     http_response_free(&res);
-    http_client_request away = {.url = peer_url("/away/echo"), .headers = own, .headers_len = 3};
+    http_client_request away = {.url = peer_url("/away/echo"), .headers = own, .headers_len = 5};
     res = echo(&away);
     CHECK(!strstr(res.body, "secret"));
     CHECK(strstr(res.body, "X-Other: public"));
     CHECK(strstr(res.url, "http://localhost:"));
+    http_response_free(&res);
+    http_header typed[] = {{"Content-Type", "text/x"}, {"Content-Language", "en"}};
+    http_client_request post = {
+        .url = peer_url("/to/303/echo"), .headers = typed, .headers_len = 2, .body = "hello", .body_len = 5};
+    res = echo(&post);
+    CHECK(strstr(res.body, "GET /echo ") && !strstr(res.body, "Content-"));
     http_response_free(&res);
 }
 
