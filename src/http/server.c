@@ -206,6 +206,16 @@ static int accept_all(rn_http_server *s, rn_listener *l)
     }
 }
 
+/* The server drains: who has connected before is served; closing the listener would reset them. */
+static void accept_rest(rn_http_server *s, rn_listener *l)
+{
+    rn_conn *socket;
+    int most = 65536; /* as many as can wait; who comes later need not be heard */
+    while (!s->places && most-- > 0 && rn__net_accept_now(l, &socket) == 0)
+        if (!begin_connection(s, socket))
+            rn_net_free(socket);
+}
+
 static void end_listening(rn_http_server *s, struct listening *own)
 {
     rn_net_listener_close(own->l);
@@ -231,6 +241,8 @@ int rn_http_serve(rn_http_server *s, struct rn_listener *l)
     }
     int err = accept_all(s, l);
     bool asked = rn__http_server_draining(s);
+    if (asked)
+        accept_rest(s, l);
     end_listening(s, &own);
     rn_wg_done(&s->users);
     return asked ? 0 : err;
@@ -243,8 +255,13 @@ static void stop_accepting(rn_http_server *s)
     /* seq_cst: with the load in rn__http_server_draining. */
     rn_store_seq_cst(&s->draining, true);
     rn_ctx_cancel_cause(s->drain, RN_ECLOSED);
-    for (struct rn_node *n = s->listeners.first; n; n = n->next)
-        rn_net_listener_close(rn_container(n, struct listening, node)->l);
+    for (struct rn_node *n = s->listeners.first; n; n = n->next) {
+        rn_listener *l = rn_container(n, struct listening, node)->l;
+        if (s->places) /* its goroutine may be waiting for one */
+            rn_net_listener_close(l);
+        else
+            rn_net_listener_set_deadline(l, RN__HTTP_NOW);
+    }
 }
 
 /* Tells a connection that the server drains.  One of HTTP/2 says GOAWAY and ends when its requests have; one that is idle is

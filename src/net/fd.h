@@ -147,6 +147,9 @@ RN_INNER ssize_t rn__net_read_early(rn_conn *c, void *buf, size_t n);
  * that was closed. */
 RN_INNER bool rn__net_has_come(rn_conn *c);
 
+/* A connection that is there already, whatever the listener's deadline; or -EAGAIN, or another error. */
+RN_INNER int rn__net_accept_now(rn_listener *l, rn_conn **out);
+
 /* ---- records (records.c) -------------------------------------------------------------------------- */
 
 struct rn__fd *rn__fd_record(void);       /* unused, with all but lock, index and generation zero; NULL: no memory */

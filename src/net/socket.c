@@ -324,6 +324,23 @@ int rn_net_accept_ctx(rn_context *ctx, rn_listener *l, rn_conn **out)
     return err;
 }
 
+int rn__net_accept_now(rn_listener *l, rn_conn **out)
+{
+    struct rn__fd *f = &l->fd;
+    int err = rn__fd_hold(f);
+    if (err)
+        return err;
+    int fd = accept_once(f);
+    unsigned flags = RN_FD_SOCKET | (f->flags & RN_FD_STREAM);
+    rn__fd_drop(f);
+    if (fd < 0)
+        return fd;
+    err = conn_of(fd, flags, out);
+    if (err)
+        close(fd);
+    return err;
+}
+
 int rn_net_accept(rn_listener *l, rn_conn **out)
 {
     return rn_net_accept_ctx(NULL, l, out);
