@@ -46,7 +46,7 @@ static bool build(const char *root, const struct tier *tier)
 /* The tests that each take as long as a tenth of all others: installs, fuzzing, and a look for leaks in every example. */
 static bool is_slow(const char *name)
 {
-    static const char *const slow[] = {"package/", "fuzz/", "examples/live"};
+    static const char *const slow[] = {"package/", "fuzz/", "examples/live", "check/sharing"};
     for (size_t i = 0; i < sizeof slow / sizeof *slow; i++)
         if (strncmp(name, slow[i], strlen(slow[i])) == 0)
             return true;

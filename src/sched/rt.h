@@ -98,11 +98,13 @@ struct rn_m {
     bool joinable;
 };
 
+/* What is written at different times by different processors is kept on different cache lines (docs/design/scale.md). */
+#define RN_NEW_LINE __attribute__((aligned(128)))
+
 struct rn_sched {
     rn_lock lock;
     /* Under lock; counts are readable by any. */
     struct rn_p *idle_p;
-    rn_atomic(uint32_t) idle_p_n;
     struct rn_m *idle_m;
     uint32_t idle_m_n, m_n; /* workers that sleep, and that exist (with the first) */
     uint32_t pinned_n;      /* workers that sleep for their pinned goroutine */
@@ -114,19 +116,25 @@ struct rn_sched {
     rn_atomic(uint32_t) spilled_from, spilled_n;
     struct rn_m *all_m; /* workers and external threads */
 
-    rn_atomic(uint32_t) spinning_n;   /* workers that look for work; any */
-    rn_atomic(struct rn_m *) watcher; /* the idle worker that looks after each nap; any, written under lock */
-    rn_atomic(int64_t) poll_until;    /* the poller's deadline; any */
+    /* Read by each who makes a goroutine runnable; written when a processor falls idle or finds work. */
+    RN_NEW_LINE rn_atomic(uint32_t) idle_p_n; /* under lock */
+    rn_atomic(uint32_t) spinning_n;           /* workers that look for work; any */
+    rn_atomic(struct rn_m *) watcher;         /* the idle worker that looks after each nap; any, written under lock */
+
+    RN_NEW_LINE rn_atomic(int64_t) poll_until; /* the poller's deadline; any */
     rn_atomic(int64_t) polled_at;
-    rn_atomic(int64_t) coarse;
-    rn_atomic(uint32_t) stopping;
-    rn_atomic(uint32_t) worker_wanted; /* no thread could be had for work; the monitor tries again */
-    rn_atomic(uint64_t) next_id;
+
+    /* Written by each processor once in 64 goroutines that it starts, and by threads without one. */
+    RN_NEW_LINE rn_atomic(uint64_t) next_id;
     rn_atomic(int64_t) live_outside; /* as rn_p.live, of threads without a processor */
 
-    rn_atomic(uint32_t) procs;      /* processors in use; any reads */
-    rn_atomic(uint32_t) procs_made; /* and that ever were in this run; any reads */
-    uint32_t procs_wanted;          /* rn_set_procs, 0: by the environment and the machine */
+    /* Read by all, written now and then. */
+    RN_NEW_LINE rn_atomic(int64_t) coarse;
+    rn_atomic(uint32_t) stopping;
+    rn_atomic(uint32_t) worker_wanted; /* no thread could be had for work; the monitor tries again */
+    rn_atomic(uint32_t) procs;         /* processors in use; any reads */
+    rn_atomic(uint32_t) procs_made;    /* and that ever were in this run; any reads */
+    uint32_t procs_wanted;             /* rn_set_procs, 0: by the environment and the machine */
     size_t stack_default;
     rn_atomic(bool) running;          /* a run is under way */
     bool exiting;                     /* main has called rn_exit_goroutine */
