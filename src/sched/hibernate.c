@@ -166,11 +166,18 @@ static bool waits_for_its_own(const struct rn_g *g)
     return why == RN_WAIT_WAITGROUP || why == RN_WAIT_GROUP || why == RN_WAIT_SCOPE;
 }
 
+/* Of a park. */
+static rn_duration age_now(void)
+{
+    enum { TIGHT = AGE_TIGHT * RN_MILLISECOND };
+    return hib.tight && hib.age > TIGHT ? TIGHT : hib.age;
+}
+
 /* A sleeper: there is no need to learn when it will be woken. */
 static bool wakes_soon(const struct rn_g *g, rn_time now)
 {
     /* relaxed: it is parked. */
-    return rn_load_relaxed(&g->waiting) == RN_WAIT_SLEEP && hib.learns && g->nap.wheel.when - now < SOON * hib.age;
+    return rn_load_relaxed(&g->waiting) == RN_WAIT_SLEEP && hib.learns && g->nap.wheel.when - now < SOON * age_now();
 }
 
 /* Whether g, which is parked, may be put away.  What no frame reaches, above the first one, is not kept. */
@@ -232,12 +239,6 @@ static void put_away(struct rn_g **g, uint32_t n)
         rn_os_away_unfreeze(lo, bytes);
     hib.gave_up |= kept || !frozen; /* the memory is locked, or for want of mappings */
     decide_all(g, n, RN_HIB_AWAKE);
-}
-
-static rn_duration age_now(void)
-{
-    enum { TIGHT = AGE_TIGHT * RN_MILLISECOND };
-    return hib.tight && hib.age > TIGHT ? TIGHT : hib.age;
 }
 
 /* Claims who has been parked for long; the others that may be later are noted. */
@@ -365,8 +366,12 @@ static void look_locked(rn_time now)
     if (tight)
         hib.next = now;
     hib.tight = tight;
-    if (now >= hib.next && (hib.chunk || pass_begins(now)))
+    if (now < hib.next)
+        return;
+    if (hib.chunk || pass_begins(now))
         pass_goes_on(now);
+    else
+        hib.calm = now + RN_SECOND; /* nothing to do, or not safe: no need to look all the time */
 }
 
 rn_time rn__hib_look(rn_time now, bool active, bool *urgent)

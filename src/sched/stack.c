@@ -196,6 +196,13 @@ bool rn__stacks_tight(void)
     return most != 0 && rn__count_live() + rn_load_relaxed(&pool.warm_n) - rn__hib_count_away() > most;
 }
 
+/* Where memory is tight: so many free stacks keep their pages, for those that are started next. */
+static uint32_t tight_keep(void)
+{
+    int64_t part = rn_load_relaxed(&rn__stacks_most) / 8; /* relaxed: a number */
+    return part < POOL_KEEP ? (uint32_t)part : POOL_KEEP;
+}
+
 static void find_share(void)
 {
     int64_t most = rn_os_memory() / SHARE / (int64_t)rn_os_page;
@@ -259,10 +266,9 @@ bool rn__stacks_trim(void)
     if (rn_load_relaxed(&rn__stacks_most) == 0 && rn_load_relaxed(&pool.chunks_n) >= CHUNKS) /* relaxed, both: hints */
         find_share();
     bool tight = rn__stacks_tight();
+    uint32_t keep = tight ? tight_keep() : POOL_KEEP, n = 0;
     rn_lock_take(&pool.lock, RN_RANK_STACKS);
-    uint32_t spare = rn_load_relaxed(&pool.warm_n), n = 0;
-    if (!tight)
-        spare = pool.warm_low > POOL_KEEP ? pool.warm_low - POOL_KEEP : 0;
+    uint32_t idle = tight ? rn_load_relaxed(&pool.warm_n) : pool.warm_low, spare = idle > keep ? idle - keep : 0;
     struct rn_g *first = pool.warm, *last = NULL;
     for (; n < spare && n < TRIM; n++) {
         last = pool.warm;
@@ -270,7 +276,7 @@ bool rn__stacks_trim(void)
     }
     warm_add(-(int64_t)n);
     pool.warm_low = rn_load_relaxed(&pool.warm_n);
-    bool more = pool.warm_low > POOL_KEEP;
+    bool more = pool.warm_low > keep;
     rn_lock_release(&pool.lock);
     if (n == 0)
         return more;
@@ -358,7 +364,7 @@ static void p_spill(struct rn_p *p)
         last = last->link;
     keep->link = NULL;
     p->free_n -= n;
-    if (__builtin_expect(rn__stacks_tight(), 0))
+    if (rn__stacks_tight() && rn_load_relaxed(&pool.warm_n) > tight_keep()) /* relaxed: a moment's view */
         give_cold(first, last);
     else
         pool_give(first, last, n);
