@@ -247,7 +247,7 @@ static void explain(char *messages, const char *source)
         say("%s: the program defines neither rn_main nor main", source);
         return;
     }
-    bool missing = strstr(messages, "undefined reference to");
+    bool missing = strstr(messages, "undefined reference to"), other_libc = strstr(messages, "_dl_find_object'");
     struct list names = {0};
     for (char *line; (line = strsep(&messages, "\n"));) {
         char *readable = readable_line(line), *name = readable ? strchr(readable, '`') : NULL;
@@ -260,7 +260,9 @@ static void explain(char *messages, const char *source)
         if (!again && *line)
             fprintf(stderr, "%s\n", readable ? readable : line);
     }
-    if (missing)
+    if (other_libc)
+        say("the compiler links with another C library than runnel was built for: it needs glibc 2.35 or newer, not musl");
+    else if (missing)
         say("a function is missing: name all files of the program, and its libraries before them, as in -lsqlite3");
 }
 

@@ -132,7 +132,10 @@ static const char *state_text(const struct rn_g *g)
 
 static void print_head(const struct rn_g *g, const char *state, rn_time now)
 {
-    rn__out("goroutine %llu ", (unsigned long long)g->id);
+    if (g->id)
+        rn__out("goroutine %llu ", (unsigned long long)g->id);
+    else
+        rn__out("outside of any run "); /* a plain thread's, which gets no number there */
     if (g->name)
         rn__out("\"%.200s\" ", g->name);
     rn__out("[%s", state);
@@ -313,7 +316,9 @@ static bool holds_locks(struct rn_cursor c)
 void rn__dump(struct rn_g *current, void *uc)
 {
     static struct listing l;
-    l.current = current && current->id ? current : NULL;
+    /* relaxed: it runs here.  Not a worker between two goroutines. */
+    bool shown = current && (current->id || rn_load_relaxed(&current->status) == RN_G_RUNNING);
+    l.current = shown ? current : NULL;
     if (uc)
         rn_cursor_from_context(&l.here, uc, current ? current->stack_lo : NULL, current ? current->stack_hi : NULL);
     else

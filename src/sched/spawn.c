@@ -134,7 +134,7 @@ void rn__go_captured(void *chain, uint32_t kind, const struct rn_captured *args,
     struct rn_m *m = rn__enter();
     if (!rn__run_under_way()) {
         rn__leave(m);
-        rn_panic("go: the runtime is not running (see rn_run)");
+        rn_panic("go: no run is under way: start goroutines in rn_main, or in what rn_run was given");
     }
     if (__builtin_expect(m->p && !m->p->free, 0))
         m = make_room(m);

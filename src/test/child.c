@@ -31,9 +31,11 @@ _Noreturn static void be_child(const struct rn_test *t, int ends[PIPES][2])
     if (null >= 0)
         dup2(null, STDIN_FILENO);
     rn__test_report_to(ends[REPORTS][1], NULL);
+    rn__test_failed_here = false; /* what the runner found out about the tests before is no failure of this one */
     rn__test_watch(t);
     t->run();
     rn__test_watch_end();
+    rn__test_report(RN_REPORT_END, "");
     exit(0);
 }
 

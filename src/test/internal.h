@@ -29,8 +29,9 @@ struct rn_result {
     rn_duration took;
 };
 
-/* The first byte of a report: a failure, a reason to skip, or the seed's having been used. */
-enum { RN_REPORT_FAIL = 'F', RN_REPORT_SKIP = 'S', RN_REPORT_SEED = 'R' };
+/* The first byte of a report: a failure, a reason to skip, the seed's having been used, or that the test's function has
+ * returned. */
+enum { RN_REPORT_FAIL = 'F', RN_REPORT_SKIP = 'S', RN_REPORT_SEED = 'R', RN_REPORT_END = 'E' };
 /* Sends one line to the parent, or stores it when there is none.  Any thread. */
 void rn__test_report(char kind, const char *line);
 /* Where reports go from now on: a descriptor, or with -1 the text. */

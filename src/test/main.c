@@ -236,28 +236,6 @@ static bool last_words(const struct rn_text *err, char *words, size_t n)
     return false;
 }
 
-void rn__test_judge(const struct rn_test *t, rn_duration limit, struct rn_result *r)
-{
-    char what[400], words[200] = "";
-    int expected = t->status >= 0 ? t->status : 0;
-    if (r->timed_out) {
-        snprintf(what, sizeof what, "%s took longer than %d s", t->name, (int)(limit / RN_SECOND));
-        rn__test_blame(t, r, what);
-    } else if (r->status != expected && !(r->status == 1 && r->reports.len > 0)) {
-        if (r->status > 128)
-            snprintf(what, sizeof what, "%s: ended by signal %d (%s), expected status %d", t->name, r->status - 128,
-                     strsignal(r->status - 128), expected);
-        else
-            snprintf(what, sizeof what, "%s: ended with status %d, expected %d%s%.200s", t->name, r->status, expected,
-                     last_words(&r->err, words, sizeof words) ? ": " : "", words);
-        rn__test_blame(t, r, what);
-    }
-    if (t->says && !contains(&r->err, t->says)) {
-        snprintf(what, sizeof what, "%s: stderr does not contain \"%.300s\"", t->name, t->says);
-        rn__test_blame(t, r, what);
-    }
-}
-
 /* The reports are lines whose first byte is their kind. */
 static const char *find_report(const struct rn_text *reports, char kind, size_t *len)
 {
@@ -275,6 +253,41 @@ static const char *find_report(const struct rn_text *reports, char kind, size_t 
     return NULL;
 }
 
+static bool has_report(const struct rn_result *r, char kind)
+{
+    return find_report(&r->reports, kind, &(size_t){0}) != NULL;
+}
+
+bool rn__test_failed(const struct rn_result *r)
+{
+    return has_report(r, RN_REPORT_FAIL);
+}
+
+void rn__test_judge(const struct rn_test *t, rn_duration limit, struct rn_result *r)
+{
+    char what[400], words[200] = "";
+    int expected = t->status >= 0 ? t->status : 0;
+    if (r->timed_out) {
+        snprintf(what, sizeof what, "%s took longer than %d s", t->name, (int)(limit / RN_SECOND));
+        rn__test_blame(t, r, what);
+    } else if (r->status != expected && !(r->status == 1 && rn__test_failed(r))) {
+        if (r->status > 128)
+            snprintf(what, sizeof what, "%s: ended by signal %d (%s), expected status %d", t->name, r->status - 128,
+                     strsignal(r->status - 128), expected);
+        else
+            snprintf(what, sizeof what, "%s: ended with status %d, expected %d%s%.200s", t->name, r->status, expected,
+                     last_words(&r->err, words, sizeof words) ? ": " : "", words);
+        rn__test_blame(t, r, what);
+    } else if (t->status == -1 && r->status == 0 && !has_report(r, RN_REPORT_END) && !has_report(r, RN_REPORT_SKIP)) {
+        snprintf(what, sizeof what, "%s: exit(0) was called before the test's end", t->name);
+        rn__test_blame(t, r, what);
+    }
+    if (t->says && !contains(&r->err, t->says)) {
+        snprintf(what, sizeof what, "%s: stderr does not contain \"%.300s\"", t->name, t->says);
+        rn__test_blame(t, r, what);
+    }
+}
+
 static void print_failures(const struct rn_text *reports)
 {
     size_t len;
@@ -287,11 +300,6 @@ static void print_failures(const struct rn_text *reports)
         rest.len = next < end ? (size_t)(end - next) : 0;
         rest.at = rest.at + (next - rest.at);
     }
-}
-
-bool rn__test_failed(const struct rn_result *r)
-{
-    return find_report(&r->reports, RN_REPORT_FAIL, &(size_t){0}) != NULL;
 }
 
 void rn__result_free(struct rn_result *r)
@@ -330,7 +338,7 @@ void rn__test_print_rest(const struct rn_result *r, bool passed)
 {
     if (passed)
         return;
-    if (find_report(&r->reports, RN_REPORT_SEED, &(size_t){0}))
+    if (has_report(r, RN_REPORT_SEED))
         printf("  seed: %s\n", getenv("RUNNEL_SEED"));
     print_written("stdout", &r->out);
     print_written("stderr", &r->err);

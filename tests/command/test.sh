@@ -67,15 +67,25 @@ TEST_DIES(dies_as_expected, 2, "panic: boom")
 TEST(passes_after_all_that)
 {
 }
+TEST(says_it_ends_well)
+{
+    exit(0);
+}
+TEST(leaks_after_all_that)
+{
+    chan(int) c = chan_make(int, 1);
+    CHECK_EQ(chan_cap(c), 1);
+}
 END
     (cd bad && "$RUNNEL" test >../out 2>&1)
     status=$?
     cat out
-    [ $status = 1 ] && grep -qx '# 3 passed, 8 failed' out || return 1
+    [ $status = 1 ] && grep -qx '# 3 passed, 10 failed' out || return 1
     for line in 'sub/bad_test.c:8: 1 + 1 is 2, expected 3 = 3' 'sub/bad_test.c:12: required, but not true: 1 > 2' \
         'sub/bad_test.c:17: "a" is "a", expected "b" = "b"' 'sub/bad_test.c:18: number 7' \
         'sub/bad_test.c:20: crash: ended by signal 6' 'all goroutines are asleep - deadlock!' \
         'sub/bad_test.c:28: ends: ended with status 5, expected 0' 'seen only now' \
+        'says_it_ends_well: exit(0) was called before' 'leaks_after_all_that left channel' \
         'no_death: ended with status 0, expected 2' 'expected panic "boom" from: (void)0' \
         'panicked with "bang", expected "boom"'; do
         grep -qF "$line" out || { echo "missing: $line"; return 1; }

@@ -111,5 +111,5 @@ TEST_PLAIN(after_func_of_a_done_context)
     CHECK(!ctx_after_stop(ctx_after_func(ctx, call, NULL)));
     CHECK_EQ(rn_atomic_load(&calls), 0);
     rn_run(wait_for_calls, 1);
-    EXPECT_PANIC("go: the runtime is not running (see rn_run)", go(call, NULL));
+    EXPECT_PANIC("go: no run is under way: start goroutines in rn_main, or in what rn_run was given", go(call, NULL));
 }

@@ -261,7 +261,8 @@ TEST(rn_run_in_a_goroutine_panics)
     EXPECT_PANIC("rn_run: called from a goroutine", (void)rn_run(work, 1));
 }
 
-TEST_PLAIN_DIES(go_without_a_run_panics, 2, "go: the runtime is not running (see rn_run)")
+TEST_PLAIN_DIES(go_without_a_run_panics, 2,
+                "go: no run is under way: start goroutines in rn_main, or in what rn_run was given")
 {
     go(copy);
 }

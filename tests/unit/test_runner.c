@@ -1,5 +1,5 @@
 /* The test runner itself, as far as it can be seen from within: what must fail is tried by
- * tests/command/test_api.sh. */
+ * tests/command/test.sh. */
 #include <runnel/test.h>
 #include <stdio.h>
 #include <stdlib.h>
