@@ -261,7 +261,7 @@ static void explain(char *messages, const char *source)
             fprintf(stderr, "%s\n", readable ? readable : line);
     }
     if (other_libc)
-        say("the compiler links with another C library than runnel was built for: it needs glibc 2.35 or newer, not musl");
+        say("the compiler links with another C library than the one that runnel was built with (musl for glibc?)");
     else if (missing)
         say("a function is missing: name all files of the program, and its libraries before them, as in -lsqlite3");
 }

@@ -115,7 +115,8 @@ static int command_help(int argc, char **argv)
     const struct command *c = find(argv[1]);
     if (!c)
         die(STATUS_USAGE, "unknown command %s (see: runnel help)", argv[1]);
-    printf("usage: runnel %s %s\n\n%c%s.\n%s", c->name, c->arguments, c->what[0] - 'a' + 'A', c->what + 1, c->more);
+    printf("usage: runnel %s%s%s\n\n%c%s.\n%s", c->name, *c->arguments ? " " : "", c->arguments, c->what[0] - 'a' + 'A',
+           c->what + 1, c->more);
     return STATUS_OK;
 }
 
