@@ -23,17 +23,20 @@ static __attribute__((noinline)) struct small both(int n)
     return (struct small){n, n};
 }
 
-/* `v` is a variable of one goroutine, `p` what another knows it by. */
+/* `v` is a variable of one goroutine, `p` what another knows it by.  The second access waits for the first: of two at
+ * the very same moment the detector may overlook one. */
 #define LOCAL(name, theirs, ours)             \
     static void name##_side(struct place *p)  \
     {                                         \
         theirs;                               \
+        STEP(1);                              \
         chan_send(p->done, 1);                \
     }                                         \
     static void name(bool racy)               \
     {                                         \
         struct place v = {.done = c1};        \
         go(name##_side, &v);                  \
+        AWAIT(1);                             \
         if (!racy)                            \
             (void)chan_recv(c1);              \
         ours;                                 \
