@@ -14,7 +14,7 @@
 
 static int died_of; /* a signal that ended a child while interrupts were held */
 
-pid_t start(char *const argv[], const char *dir, int out, int err)
+pid_t start_within(unsigned seconds, char *const argv[], const char *dir, int out, int err)
 {
     fflush(NULL);
     pid_t pid = fork();
@@ -25,6 +25,8 @@ pid_t start(char *const argv[], const char *dir, int out, int err)
     signal(SIGINT, SIG_DFL);
     signal(SIGQUIT, SIG_DFL);
     prctl(PR_SET_PDEATHSIG, SIGTERM); /* the command was ended: so is what works for it */
+    signal(SIGALRM, SIG_DFL);
+    alarm(seconds);
     if (out >= 0)
         dup2(out, STDOUT_FILENO);
     if (err >= 0)
@@ -36,6 +38,11 @@ pid_t start(char *const argv[], const char *dir, int out, int err)
     execvp(argv[0], argv);
     say("can't run %s: %s", argv[0], strerror(errno));
     _exit(127);
+}
+
+pid_t start(char *const argv[], const char *dir, int out, int err)
+{
+    return start_within(0, argv, dir, out, err);
 }
 
 int wait_for(pid_t pid)

@@ -5,6 +5,7 @@
 #define _GNU_SOURCE 1
 #include "tool.h"
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -84,7 +85,10 @@ static void finish(const struct tap_program *p, struct running *r, struct tap_to
     for (char *line; at && (line = strsep(&at, "\n"));)
         pass_on(line, p->label, &tally, totals);
     char *name = text("%s: the program", p->label), *why = NULL;
-    if (status != 0 && !(status == 1 && tally.failed))
+    if (status == 128 + SIGALRM && p->start_most && tally.planned < 0)
+        why = text("%s was ended after %u s in which its main did not begin: what waits in a constructor?",
+                   p->argv.at[0], p->start_most);
+    else if (status != 0 && !(status == 1 && tally.failed))
         why = text("%s ended with status %d", p->argv.at[0], status);
     else if (tally.planned != tally.seen)
         why = text("%s printed %d results, planned were %d", p->argv.at[0], tally.seen, tally.planned);
@@ -102,7 +106,7 @@ static void begin(const struct tap_program *p, struct running *r)
     r->out = memfd_create("tap", MFD_CLOEXEC);
     if (r->out < 0)
         die(STATUS_FAILED, "memfd_create: %s", strerror(errno));
-    r->pid = start(p->argv.at, p->dir, r->out, r->out);
+    r->pid = start_within(p->start_most, p->argv.at, p->dir, r->out, r->out);
 }
 
 static void one_has_ended(struct running *running, int n)

@@ -181,6 +181,14 @@ static char *as_test(const char *source)
     return file;
 }
 
+/* What happens before main has no test to be blamed for, and would wait for ever: some time more than a test has. */
+static unsigned start_most(void)
+{
+    const char *limit = getenv("RUNNEL_TEST_TIMEOUT");
+    long seconds = limit ? strtol(limit, NULL, 10) : 60;
+    return 4 + 2 * (unsigned)(seconds > 0 && seconds < 1000000 ? seconds : 60);
+}
+
 static bool build_test(const struct toolchain *t, const char *source, struct tap_program *made)
 {
     struct program p = {0};
@@ -195,7 +203,8 @@ static bool build_test(const struct toolchain *t, const char *source, struct tap
     char *path = cached(t, &p);
     if (!path)
         return false;
-    *made = (struct tap_program){.label = text("%.*s", (int)strlen(source) - 2, source), .dir = dir};
+    *made = (struct tap_program){
+        .label = text("%.*s", (int)strlen(source) - 2, source), .dir = dir, .start_most = start_most()};
     list_add(&made->argv, path);
     return true;
 }

@@ -51,6 +51,8 @@ char *find_program(const char *name);
 /* Starts argv[0] (by PATH); out and err are descriptors or -1 for this process's own.  dir is the
  * working directory or NULL.  Never fails: what can't be executed exits with 127. */
 pid_t start(char *const argv[], const char *dir, int out, int err);
+/* The same, with an alarm that the program takes back (rn_test_main does), or is ended by; 0: none. */
+pid_t start_within(unsigned seconds, char *const argv[], const char *dir, int out, int err);
 /* The exit status, or 128 + signal. */
 int wait_for(pid_t pid);
 /* *pid -1: for any child; then it is the one that has ended. */
@@ -169,8 +171,9 @@ int test_project(const char *root, bool full, bool race, const char *pattern);
 
 /* A test program to run: `runnel test` runs several at once, and prints one TAP document. */
 struct tap_program {
-    const char *label; /* before each test's name */
-    const char *dir;   /* its working directory, or NULL */
+    const char *label;   /* before each test's name */
+    const char *dir;     /* its working directory, or NULL */
+    unsigned start_most; /* seconds after which it is ended unless its main has begun; 0: as long as it takes */
     struct list argv;
 };
 struct tap_totals {

@@ -9,6 +9,7 @@
 #include <regex.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct rn_test *first, **last = &first; /* in the order of the file: constructors run in it */
 
@@ -416,6 +417,7 @@ static int run_benches(const struct options *o)
 int rn_test_main(int argc, char **argv)
 {
     struct options o = {0};
+    alarm(0); /* `runnel test` ends what does not come this far */
     int err = parse(argc, argv, &o);
     if (!err)
         err = environment(argv[0], &o);

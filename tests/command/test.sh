@@ -125,6 +125,11 @@ timeout_is_reported() {
     cd slow && RUNNEL_TEST_TIMEOUT=1 "$RUNNEL" test >../out
     [ $? = 1 ] && cat ../out && grep -q 'slow_test.c:3: slow took longer than 1 s' ../out && grep -q 'goroutine 1' ../out
 }
+constructor_is_ended() {
+    mkdir -p early && printf '#include <runnel/test.h>\n#include <unistd.h>\n__attribute__((constructor)) static void early(void)\n{\n    pause();\n}\nTEST(late)\n{\n}\n' >early/early_test.c
+    cd early && RUNNEL_TEST_TIMEOUT=1 "$RUNNEL" test >../out
+    [ $? = 1 ] && cat ../out && grep -q 'main did not begin: what waits in a constructor' ../out
+}
 does_not_compile() {
     mkdir -p no && echo 'int x = y;' >no/no_test.c && cd no && "$RUNNEL" test >../out 2>&1
     [ $? = 1 ] && cat ../out && grep -q 'no_test.c:1:' ../out && grep -qx '# 0 passed, 1 failed' ../out
@@ -206,6 +211,7 @@ check "only the files that are named, and a program's rn_main as a test" named_f
 check "a program may keep its channels; reports tell of its own functions only" a_program
 check "reports say who started a goroutine, also when that was the last thing it did" started_last
 check "a test that hangs is ended, with its goroutines listed" timeout_is_reported
+check "a program that hangs before its main is ended" constructor_is_ended
 check "a test that does not compile is a failure" does_not_compile
 check "a directory without tests" no_tests
 check "an unknown option" sh -c '"$0" test --slow 2>out; [ $? = 2 ] && [ "$(wc -l <out)" = 1 ]' "$RUNNEL"
