@@ -25,9 +25,10 @@ void rn__push_global(struct rn_g *first, struct rn_g *last, uint32_t n)
 /* Takes up to `most` goroutines out of p's ring, as a chain. */
 static uint32_t take_chain(struct rn_p *p, uint32_t most, struct rn_g **first, struct rn_g **last)
 {
-    uint32_t n = 0;
+    uint32_t at, n = rn_runq_take(&p->runq, most, &at);
     *first = *last = NULL;
-    for (struct rn_g *x; n < most && (x = rn_runq_pop(&p->runq)) != NULL; n++) {
+    for (uint32_t i = 0; i < n; i++) {
+        struct rn_g *x = rn_load_relaxed(&p->runq.ring[(at + i) % RN_RUNQ_SIZE]); /* relaxed: our own */
         if (*last)
             (*last)->link = x;
         else

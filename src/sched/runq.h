@@ -1,11 +1,12 @@
 /* A processor's run queue: a ring that its owner fills and drains and others steal from.
  *
- * Only the owner writes tail; head moves by compare-and-swap, by the owner (one) and by thieves (half of what is there).  0 <= tail - head <= RN_RUNQ_SIZE always,
+ * Only the owner writes tail; head moves by compare-and-swap, by the owner (one, or many at once) and by thieves (half of what is there).  0 <= tail - head <= RN_RUNQ_SIZE always,
  * with unsigned wrap-around.
  *
  * may overlap:        push  pop  steal_from  length
  *   push (owner)       -     -      yes        yes
  *   pop (owner)        -     -      yes        yes
+ *   take (owner)       -     -      yes        yes
  *   steal_from (any)  yes   yes     yes        yes
  *
  * A thief copies the entries before it moves head: an owner that wraps around can't have overwritten
@@ -58,6 +59,20 @@ static inline struct rn_g *rn_runq_pop(struct rn_runq *q)
             return g;
     }
     return NULL;
+}
+
+/* Owner only: takes up to `most` of the oldest at once, in their order; how many.  They stand in the ring from *at on
+ * until the owner pushes again. */
+static inline uint32_t rn_runq_take(struct rn_runq *q, uint32_t most, uint32_t *at)
+{
+    uint32_t head = rn_load_relaxed(&q->head);
+    uint32_t tail = rn_load_relaxed(&q->tail); /* relaxed: only this thread writes it */
+    uint32_t n;
+    do
+        n = tail - head < most ? tail - head : most;
+    while (n && !rn_cas_release(&q->head, &head, head + n)); /* release: as in pop */
+    *at = head;
+    return n;
 }
 
 /* Moves half of what q holds, rounded up, to the end of `to`, of which the caller is the owner and

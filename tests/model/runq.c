@@ -111,6 +111,26 @@ MODEL_TEST(pop_beside_steal, .setup = filled_3, .thread = {pop_twice, steal}, .f
 MODEL_TEST(two_thieves, .setup = filled_2, .thread = {steal, steal_also}, .finish = each_once);
 MODEL_TEST(two_thieves_beside_pop, .setup = filled_2, .thread = {pop_once, steal, steal_also}, .finish = each_once);
 
+/* The owner takes several at once. */
+static void take_two(void)
+{
+    uint32_t at, n = rn_runq_take(&queue, 2, &at);
+    for (uint32_t i = 0; i < n; i++)
+        take(rn_load_relaxed(&queue.ring[(at + i) % RN_RUNQ_SIZE]));
+}
+
+static void take_and_push(void)
+{
+    take_two();
+    for (; made < ITEMS && push(&queue, made); made++)
+        ;
+}
+
+MODEL_TEST(take_beside_steal_of_one, .setup = filled_1, .thread = {take_two, steal}, .finish = each_once);
+MODEL_TEST(take_beside_steal, .setup = filled_3, .thread = {take_two, steal}, .finish = each_once);
+MODEL_TEST(take_beside_two_thieves, .setup = filled_3, .thread = {take_two, steal, steal_also}, .finish = each_once);
+MODEL_TEST(wrap_after_take_beside_steal, .setup = filled_3, .thread = {take_and_push, steal}, .finish = each_once);
+
 /* A thief sees what was pushed whole. */
 static void push_two(void)
 {
