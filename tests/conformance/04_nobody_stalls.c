@@ -192,6 +192,7 @@ static void notes(chan(int) in, chan(int) out)
         rn_atomic_store(&woken, true);
         chan_send(out, v);
     }
+    chan_close(out);
 }
 
 static rn_duration thread_time(void)
@@ -227,6 +228,9 @@ TEST(one_that_is_woken_runs_beside_a_waker_that_computes)
         soon += is_woken_soon(in, out);
     CHECK_EQ(soon, 20);
     chan_close(in);
+    chan_recv(out); /* the other has seen the end of both */
+    chan_free(in);
+    chan_free(out);
 }
 
 /* Several pairs, so that the queue of those that have run is never empty: the new ones get their turns all the
