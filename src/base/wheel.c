@@ -65,17 +65,22 @@ static void mark_empty(struct rn_wheel *w, uint32_t slot)
         w->levels &= ~((uint32_t)1 << level);
 }
 
-/* Puts e where its moment and the wheel's tick say. */
-static void place(struct rn_wheel *w, struct rn_wheel_entry *e)
+/* The slot that a moment and the wheel's tick say. */
+static uint32_t slot_of(const struct rn_wheel *w, rn_time when)
 {
-    uint64_t tick = tick_of(e->when);
+    uint64_t tick = tick_of(when);
     if (tick < w->tick)
         tick = w->tick;
     uint64_t differ = (tick ^ w->tick) | (RN_WHEEL_SLOTS - 1);
     uint32_t level = (63 - (uint32_t)__builtin_clzll(differ)) / RN_WHEEL_DIGIT;
     uint32_t digit = tick >> (level * RN_WHEEL_DIGIT) & (RN_WHEEL_SLOTS - 1);
-    put(w, e, level * RN_WHEEL_SLOTS + digit, NULL);
-    mark_occupied(w, level, digit);
+    return level * RN_WHEEL_SLOTS + digit;
+}
+
+static void place(struct rn_wheel *w, struct rn_wheel_entry *e, uint32_t slot)
+{
+    put(w, e, slot, NULL);
+    mark_occupied(w, slot / RN_WHEEL_SLOTS, slot % RN_WHEEL_SLOTS);
 }
 
 /* The slot that holds the first entries, and the tick at which it begins. */
@@ -101,7 +106,7 @@ void rn_wheel_init(struct rn_wheel *w, rn_time now)
 
 void rn_wheel_add(struct rn_wheel *w, struct rn_wheel_entry *e)
 {
-    place(w, e);
+    place(w, e, slot_of(w, e->when));
     w->count++;
 }
 
@@ -112,6 +117,19 @@ void rn_wheel_remove(struct rn_wheel *w, struct rn_wheel_entry *e)
     if (rn_list_empty(entries))
         mark_empty(w, e->slot);
     w->count--;
+}
+
+/* Mostly a little later, and in the same slot; whose earliest may be before all that are in it. */
+void rn_wheel_move(struct rn_wheel *w, struct rn_wheel_entry *e, rn_time when)
+{
+    uint32_t slot = slot_of(w, when);
+    e->when = when;
+    if (slot != e->slot) {
+        rn_wheel_remove(w, e);
+        rn_wheel_add(w, e);
+    } else if (when < w->slots[slot].earliest) {
+        w->slots[slot].earliest = when;
+    }
 }
 
 /* One of a slot that is being emptied goes to the level below.  Those from its back stand behind those from its front. */

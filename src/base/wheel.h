@@ -28,7 +28,7 @@ struct rn_wheel_entry {
 
 struct rn_wheel_slot {
     struct rn_list entries;
-    rn_time earliest; /* no entry is before it; exact but after removals; meaningless when empty */
+    rn_time earliest; /* no entry is before it; exact but after removals and moves; meaningless when empty */
 };
 
 /* About 45 KiB, of which a page or two are in use at a time. */
@@ -48,6 +48,8 @@ void rn_wheel_init(struct rn_wheel *w, rn_time now);
 void rn_wheel_add(struct rn_wheel *w, struct rn_wheel_entry *e);
 /* Takes out e, which is in w. */
 void rn_wheel_remove(struct rn_wheel *w, struct rn_wheel_entry *e);
+/* Gives an entry of w another moment. */
+void rn_wheel_move(struct rn_wheel *w, struct rn_wheel_entry *e, rn_time when);
 /* Takes out and returns one entry with when <= now, or NULL when there is none; call it until then.
  * Entries come in order of `when`, but for those that lie within the same 16 µs.  Amortised O(1);
  * calling it at `now` = rn_wheel_next moves entries and may return NULL. */

@@ -8,8 +8,9 @@
  *  - A value in the channel is from the last setting: stop and reset first stop the entry (after
  *    which fire does not run), then drain the channel, and only then set it again.
  *
- * The lock makes stop, drain and start one step for those who stop and reset the same timer at once.
- * fire does not take it.  Lock order: a timer's (rank SYNC), then TIMERS, then CHAN.
+ * The lock makes stop, drain and start one step for those who stop and reset the same timer at once.  A
+ * timer, no ticker, that is pending has nothing in its channel: to take its entry out, or to give it another moment, is
+ * one step already, and needs no lock.  fire does not take it either.  Lock order: a timer's (rank SYNC), then TIMERS, then CHAN.
  */
 #include "base/alloc.h"
 #include "base/hooks.h"
@@ -116,12 +117,19 @@ static bool is_unset(const struct timer *t)
     return !t->entry.fire;
 }
 
+static bool is_once(const struct timer *t)
+{
+    return t->entry.fire != fire_tick;
+}
+
 bool rn_timer_stop(rn_timer *timer)
 {
     rn__point(RN_AT_TIMER, timer);
     struct timer *t = timer_of(timer);
     if (is_unset(t))
         rn_panic("time: Stop called on uninitialized Timer");
+    if (is_once(t) && rn__timer_stop(&t->entry))
+        return true;
     rn_lock_take(&t->lock, RN_RANK_SYNC);
     bool was = stop_locked(t);
     rn_lock_release(&t->lock);
@@ -131,15 +139,13 @@ bool rn_timer_stop(rn_timer *timer)
 static bool reset(struct timer *t, rn_duration d, rn_duration period)
 {
     rn_time when = rn_time_add(rn__now(), d);
-    rn_lock_take(&t->lock, RN_RANK_SYNC);
     rn__chan_race_set(&t->chan);
-    /* One that is pending has nothing in its channel, unless it is a ticker. */
-    bool was = !period && rn__timer_move(&t->entry, when);
-    if (!was) {
-        was = stop_locked(t);
-        t->period = period;
-        rn__timer_start(&t->entry, when);
-    }
+    if (is_once(t) && rn__timer_move(&t->entry, when))
+        return true;
+    rn_lock_take(&t->lock, RN_RANK_SYNC);
+    bool was = stop_locked(t);
+    t->period = period;
+    rn__timer_start(&t->entry, when);
     rn_lock_release(&t->lock);
     return was;
 }
@@ -170,7 +176,8 @@ void rn_timer_destroy(rn_timer *timer)
     struct timer *t = timer_of(timer);
     if (is_unset(t))
         return;
-    rn_timer_stop(timer);
+    rn__point(RN_AT_TIMER, timer);
+    rn__timer_stop(&t->entry); /* without the lock: nobody else may use it now */
     if (!t->f)
         rn__chan_destroy(&t->chan);
     t->entry.fire = NULL;

@@ -41,14 +41,19 @@ static void started(rn_time when)
         rn_os_poll_wake();
 }
 
+static void note_when(struct rn_p *p, rn_time when)
+{
+    if (when < rn_load_relaxed(&p->timers_next))
+        rn_store_relaxed(&p->timers_next, when); /* relaxed: as in publish_next */
+}
+
 static void add_locked(struct rn_p *p, struct rn_timer_entry *t, rn_time when)
 {
     t->wheel.when = when;
     rn_wheel_add(&p->wheel, &t->wheel);
     /* release: pairs with the acquire in rn__timer_stop. */
     rn_store_release(&t->p, p);
-    if (when < rn_load_relaxed(&p->timers_next))
-        rn_store_relaxed(&p->timers_next, when); /* relaxed: as in publish_next */
+    note_when(p, when);
 }
 
 void rn__timer_start(struct rn_timer_entry *t, rn_time when)
@@ -93,8 +98,8 @@ bool rn__timer_move(struct rn_timer_entry *t, rn_time when)
     struct rn_p *p = lock_timers_of(t);
     if (!p)
         return false;
-    rn_wheel_remove(&p->wheel, &t->wheel);
-    add_locked(p, t, when);
+    rn_wheel_move(&p->wheel, &t->wheel, when);
+    note_when(p, when);
     rn_lock_release(&p->timers_lock);
     started(when);
     return true;

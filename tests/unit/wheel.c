@@ -66,6 +66,20 @@ static void random_remove(void)
     n_in--;
 }
 
+/* Another moment, or one not far from the last. */
+static void random_move(void)
+{
+    size_t i = next_random() % ENTRIES;
+    if (!in[i])
+        return;
+    rn_time d = any_size(24), when = entries[i].when;
+    if (next_random() % 2)
+        when = random_moment();
+    else
+        when = d > INT64_MAX - when ? INT64_MAX : when + d;
+    rn_wheel_move(&w, &entries[i], when);
+}
+
 static rn_time earliest(void)
 {
     rn_time first = INT64_MAX;
@@ -137,8 +151,10 @@ static void random_run(uint64_t seed, int operations)
         uint64_t choice = next_random() % 16;
         if (choice < 7)
             random_add();
-        else if (choice < 10)
+        else if (choice < 9)
             random_remove();
+        else if (choice < 11)
+            random_move();
         else if (choice < 15)
             random_expire();
         else
