@@ -349,8 +349,14 @@ void rn__queue_list(struct rn_m *m, struct rn_ready_list *l)
 
 void rn__ready_all(struct rn_ready_list *l)
 {
-    if (!l->first)
+    struct rn_g *first = l->first;
+    if (!first)
         return;
+    if (!first->link) {
+        *l = (struct rn_ready_list){0};
+        rn__ready(first);
+        return;
+    }
     struct rn_m *m = rn__enter_here();
     rn__queue_list(m, l);
     rn__leave(m);
