@@ -6,9 +6,7 @@
  *  - A rule that is not understood ends the walk (-1) rather than guess.
  *
  * The cache holds, by code address, rules of the common simple form "CFA = sp or fp + n, saved registers at
- * CFA - 8k or untouched", so that the second recovery at a place costs nanoseconds.  Each entry is a sequence
- * lock: a writer makes seq odd with a compare-and-swap (and gives up when another writer is at it), a
- * reader that saw seq odd or changed goes to the tables.  Any number of readers and writers may overlap.
+ * CFA - 8k or untouched", so that the second recovery at a place costs nanoseconds (unwind_cache.h).
  *
  * After dlclose the same address may hold other code.  Entries for the program itself, libc and the object
  * that this file is linked into live for ever, since these can't go away while we run.  Entries for all other
@@ -22,6 +20,7 @@
  */
 #define _GNU_SOURCE
 #include "arch/unwind.h"
+#include "arch/unwind_cache.h"
 #include "arch/unwind_cfi.h"
 #include "base/atomic.h"
 #include <string.h>
@@ -74,15 +73,12 @@ struct simple {
     uint8_t deepest;         /* the greatest of saved, or 1 */
     uint8_t saved[RN_SAVED]; /* saved_regs[i] is at CFA - 8 * saved[i]; 0: untouched */
 };
-enum { WORDS = (sizeof(struct simple) + 7) / 8, ENTRIES = 512 };
+_Static_assert(sizeof(struct simple) <= RN_UNWIND_WORDS * sizeof(uint64_t), "an entry has room for a rule");
+enum { ENTRIES = 512 };
 
-static struct entry {
-    rn_atomic(uint64_t) seq; /* odd while being written */
-    rn_atomic(uint64_t) pc;  /* 0: empty */
-    rn_atomic(uint64_t) word[WORDS];
-} cache[ENTRIES];
+static struct rn_unwind_entry cache[ENTRIES];
 
-static inline struct entry *entry_of(uintptr_t pc)
+static inline struct rn_unwind_entry *entry_of(uintptr_t pc)
 {
     return &cache[(pc * 0x9e3779b97f4a7c15ull) >> 55];
 }
@@ -90,17 +86,8 @@ _Static_assert(ENTRIES == 1 << (64 - 55), "entry_of yields 9 bits");
 
 static inline bool cache_get(uintptr_t pc, struct simple *s)
 {
-    struct entry *e = entry_of(pc);
-    uint64_t word[WORDS];
-    /* acquire: pairs with cache_put's release; the words below are at least as new as seq. */
-    uint64_t seq = rn_load_acquire(&e->seq);
-    if ((seq & 1) || rn_load_relaxed(&e->pc) != pc)
-        return false;
-    for (int i = 0; i < WORDS; i++)
-        word[i] = rn_load_relaxed(&e->word[i]);
-    /* acquire fence: the words were read before seq is read again; pairs with the fence in cache_put. */
-    rn_fence_acquire();
-    if (rn_load_relaxed(&e->seq) != seq)
+    uint64_t word[RN_UNWIND_WORDS];
+    if (!rn__unwind_entry_get(entry_of(pc), pc, word))
         return false;
     memcpy(s, word, sizeof *s);
     return true;
@@ -108,20 +95,9 @@ static inline bool cache_get(uintptr_t pc, struct simple *s)
 
 static void cache_put(uintptr_t pc, const struct simple *s)
 {
-    struct entry *e = entry_of(pc);
-    uint64_t word[WORDS] = {0};
+    uint64_t word[RN_UNWIND_WORDS] = {0};
     memcpy(word, s, sizeof *s);
-    uint64_t seq = rn_load_relaxed(&e->seq);
-    /* acquire: orders this writer after the last one. */
-    if ((seq & 1) || !rn_cas_acquire(&e->seq, &seq, seq + 1))
-        return;
-    /* release fence: a reader that sees a word of this writer sees seq odd, or later. */
-    rn_fence_release();
-    rn_store_relaxed(&e->pc, pc);
-    for (int i = 0; i < WORDS; i++)
-        rn_store_relaxed(&e->word[i], word[i]);
-    /* release: pairs with cache_get's acquire; publishes pc and the words. */
-    rn_store_release(&e->seq, seq + 2);
+    rn__unwind_entry_put(entry_of(pc), pc, word);
 }
 
 /* ---- one step --------------------------------------------------------------------------------- */

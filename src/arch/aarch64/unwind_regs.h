@@ -11,6 +11,7 @@
 
 enum { RN_REG_FP = 29, RN_REG_SP = 31, RN_REG_D8 = 32, RN_REG_PC = 40, RN_REGS = 41 };
 enum { RN_SAVED = 20 };
+#define RN_UNWIND_WORDS 4 /* of a rule in the cache, unwind.c */
 #define RN_SAVED_REGS                                                                  \
     {                                                                                  \
         19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 32, 33, 34, 35, 36, 37, 38, 39 \

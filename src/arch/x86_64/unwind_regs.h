@@ -8,6 +8,7 @@
 
 enum { RN_REG_FP = 6, RN_REG_SP = 7, RN_REG_PC = 16, RN_REGS = 17 };
 enum { RN_SAVED = 6 };
+#define RN_UNWIND_WORDS 2 /* of a rule in the cache, unwind.c */
 /* What a called function keeps, beside the stack pointer. */
 #define RN_SAVED_REGS        \
     {                        \
