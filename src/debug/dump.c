@@ -19,6 +19,7 @@
 #include "debug/out.h"
 #include "debug/symbol.h"
 #include "sched/panic.h"
+#include "sched/rt.h"
 #include <dlfcn.h>
 #include <string.h>
 
@@ -316,9 +317,9 @@ static bool holds_locks(struct rn_cursor c)
 void rn__dump(struct rn_g *current, void *uc)
 {
     static struct listing l;
-    /* relaxed: it runs here.  Not a worker between two goroutines. */
-    bool shown = current && (current->id || rn_load_relaxed(&current->status) == RN_G_RUNNING);
-    l.current = shown ? current : NULL;
+    const struct rn_m *m = rn__m();
+    /* Not a worker between two goroutines. */
+    l.current = current && (current->id || (m && m->external)) ? current : NULL;
     if (uc)
         rn_cursor_from_context(&l.here, uc, current ? current->stack_lo : NULL, current ? current->stack_hi : NULL);
     else

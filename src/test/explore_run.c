@@ -67,6 +67,7 @@ _Noreturn static void be_child(const struct rn_test *t, rn_duration limit)
         rn__hooks.dump = NULL;
     rn__explore_begin(rn__plan);
     t->run();
+    rn__test_report(RN_REPORT_END, "");
     exit(0);
 }
 
