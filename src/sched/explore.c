@@ -608,10 +608,12 @@ struct left {
     bool asleep; /* somebody, since before main returned */
 };
 
-static bool has_timeout(struct rn_wheel_entry *e, void *g)
+/* Its own entry, if it sleeps, or one on its stack. */
+static bool has_timeout(struct rn_wheel_entry *e, void *arg)
 {
+    const struct rn_g *g = arg;
     const char *at = (const char *)e;
-    return at >= ((struct rn_g *)g)->stack_lo && at < ((struct rn_g *)g)->stack_hi;
+    return e == &g->nap.wheel || (at >= g->stack_lo && at < g->stack_hi);
 }
 
 static void count_left(struct rn_g *g, void *arg)
