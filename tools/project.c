@@ -43,10 +43,12 @@ static bool build(const char *root, const struct tier *tier)
     return cmake(root, text("--build build/%s --target tests", tier->preset));
 }
 
-/* The tests that each take as long as a tenth of all others: installs, fuzzing, and a look for leaks in every example. */
+/* What takes longest, each about a tenth of all others: installs, fuzzing, a look for leaks in every example, played
+ * processors, each header compiled alone six times, the largest model. */
 static bool is_slow(const char *name)
 {
-    static const char *const slow[] = {"package/", "fuzz/", "examples/live", "check/sharing"};
+    static const char *const slow[] = {"package/",      "fuzz/",         "examples/live",
+                                       "check/sharing", "check/headers", "model/rwmutex"};
     for (size_t i = 0; i < sizeof slow / sizeof *slow; i++)
         if (strncmp(name, slow[i], strlen(slow[i])) == 0)
             return true;
