@@ -59,6 +59,12 @@ one() {
     for tool in $tools; do
         (run "$tool" "$file" "")
         status=$?
+        # Two accesses in the same instant may pass the detector by, one time in some thousands: each looks at the
+        # variable's history before the other has written it there.
+        if [ "$tool" = race ] && ! found race $status; then
+            (run "$tool" "$file" "")
+            status=$?
+        fi
         if found "$tool" $status; then result ok "$name: $tool finds it"; else result "not ok" "$name: $tool finds it" $status; fi
     done
     explore=${EXPLORE:-100}

@@ -76,7 +76,7 @@ static void random_move(void)
     if (next_random() % 2)
         when = random_moment();
     else
-        when = d > INT64_MAX - when ? INT64_MAX : when + d;
+        when = when > INT64_MAX - d ? INT64_MAX : when + d;
     rn_wheel_move(&w, &entries[i], when);
 }
 
