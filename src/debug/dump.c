@@ -225,17 +225,9 @@ static void add_one(struct rn_g *g, void *arg)
         l->others[l->n++] = g;
 }
 
-/* Shell sort: no recursion, no memory. */
-static void sort_by_id(struct rn_g **g, size_t n)
+static uint64_t id_of(const struct rn_g *g)
 {
-    for (size_t gap = n / 2; gap > 0; gap = gap == 2 ? 1 : gap * 5 / 11)
-        for (size_t i = gap; i < n; i++) {
-            struct rn_g *one = g[i];
-            size_t at = i;
-            for (; at >= gap && g[at - gap]->id > one->id; at -= gap)
-                g[at] = g[at - gap];
-            g[at] = one;
-        }
+    return g->id;
 }
 
 static void print_others(struct listing *l)
@@ -249,7 +241,7 @@ static void print_others(struct listing *l)
     if (!l->others)
         return;
     rn__g_each(add_one, l);
-    sort_by_id(l->others, l->n);
+    rn__g_sort(l->others, l->n, id_of);
     for (size_t i = 0; i < l->n; i++)
         rn__print_goroutine(l->others[i], now, NULL, NULL);
 }

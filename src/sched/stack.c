@@ -209,16 +209,21 @@ static void find_share(void)
     rn_store_relaxed(&rn__stacks_most, most > FEW ? most : FEW); /* relaxed: a number */
 }
 
-static void sort_by_index(struct rn_g **g, uint32_t n)
+void rn__g_sort(struct rn_g **g, size_t n, uint64_t (*key)(const struct rn_g *g))
 {
-    for (uint32_t gap = n / 2; gap > 0; gap = gap == 2 ? 1 : gap * 5 / 11)
-        for (uint32_t i = gap; i < n; i++) {
-            struct rn_g *x = g[i];
-            uint32_t at = i;
-            for (; at >= gap && g[at - gap]->index > x->index; at -= gap)
+    for (size_t gap = n / 2; gap > 0; gap = gap == 2 ? 1 : gap * 5 / 11)
+        for (size_t i = gap; i < n; i++) {
+            struct rn_g *one = g[i];
+            size_t at = i;
+            for (; at >= gap && key(g[at - gap]) > key(one); at -= gap)
                 g[at] = g[at - gap];
-            g[at] = x;
+            g[at] = one;
         }
+}
+
+static uint64_t index_of(const struct rn_g *g)
+{
+    return g->index;
 }
 
 /* The stacks of neighbours, which are free; the guards between them stay. */
@@ -239,7 +244,7 @@ static void discard_all(struct rn_g *first)
         uint32_t n = 0;
         for (; first && n < CHUNK; first = first->link)
             some[n++] = first;
-        sort_by_index(some, n);
+        rn__g_sort(some, n, index_of);
         for (uint32_t from = 0, to; from < n; from = to) {
             for (to = from + 1; to < n && some[to] == some[to - 1] + 1; to++)
                 continue;
