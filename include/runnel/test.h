@@ -61,38 +61,31 @@ struct rn_test {
 };
 
 /* TEST(name) { … }: runs in a goroutine of a fresh runtime. */
-#define TEST(name)                            \
-    static void name##_body(void);            \
-    RN__TEST_ROOM(name##_)                    \
-    static void name##_test(void)             \
-    {                                         \
-        rn_run(RN__TEST_MAIN(name##_));       \
-    }                                         \
-    RN__TEST_ADD_AS(name##_, #name, -1, NULL) \
-    static void name##_body(void)
+#define TEST(name) RN__TEST_IN_RUN(name##_, #name, -1, NULL)
 
 /* TEST_PLAIN(name) { … }: runs on the main thread, with no runtime started. */
-#define TEST_PLAIN(name)                      \
-    static void name##_test(void);            \
-    RN__TEST_ADD_AS(name##_, #name, -1, NULL) \
-    static void name##_test(void)
+#define TEST_PLAIN(name) RN__TEST_ALONE(name##_, #name, -1, NULL)
 
 /* TEST_DIES(name, status, "text") { … }: the body, in a fresh runtime, must end the process with
  * this exit status (128 + n for signal n), and stderr must contain the text.  For a body that
  * returns the status is 0.  TEST_PLAIN_DIES: without a runtime. */
-#define TEST_DIES(name, status, text)             \
-    static void name##_body(void);                \
-    RN__TEST_ROOM(name##_)                        \
-    static void name##_test(void)                 \
-    {                                             \
-        rn_run(RN__TEST_MAIN(name##_));           \
-    }                                             \
-    RN__TEST_ADD_AS(name##_, #name, status, text) \
-    static void name##_body(void)
-#define TEST_PLAIN_DIES(name, status, text)       \
-    static void name##_test(void);                \
-    RN__TEST_ADD_AS(name##_, #name, status, text) \
-    static void name##_test(void)
+#define TEST_DIES(name, status, text) RN__TEST_IN_RUN(name##_, #name, status, text)
+#define TEST_PLAIN_DIES(name, status, text) RN__TEST_ALONE(name##_, #name, status, text)
+
+/* `id` is the test's name and an underscore, made where the name is an argument: a name may be a macro's. */
+#define RN__TEST_IN_RUN(id, name, status, says) \
+    static void id##body(void);                 \
+    RN__TEST_ROOM(id)                           \
+    static void id##test(void)                  \
+    {                                           \
+        rn_run(RN__TEST_MAIN(id));              \
+    }                                           \
+    RN__TEST_ADD_AS(id, name, status, says)     \
+    static void id##body(void)
+#define RN__TEST_ALONE(id, name, status, says) \
+    static void id##test(void);                \
+    RN__TEST_ADD_AS(id, name, status, says)    \
+    static void id##test(void)
 
 /* When schedules are explored, the goroutines that a test has left run on when it has returned.  Room above
  * its frame, for the calls that end it, keeps its variables from being overwritten meanwhile. */
