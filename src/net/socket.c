@@ -307,6 +307,17 @@ static int accept_turn(struct rn__fd *f, rn_context *ctx)
     }
 }
 
+/* fd: what was accepted, ours, or the error that is returned. */
+static int conn_of_accepted(int fd, unsigned flags, rn_conn **out)
+{
+    if (fd < 0)
+        return fd;
+    int err = conn_of(fd, flags, out);
+    if (err)
+        close(fd);
+    return err;
+}
+
 int rn_net_accept_ctx(rn_context *ctx, rn_listener *l, rn_conn **out)
 {
     struct rn__fd *f = &l->fd;
@@ -316,12 +327,7 @@ int rn_net_accept_ctx(rn_context *ctx, rn_listener *l, rn_conn **out)
     int fd = accept_turn(f, ctx);
     unsigned flags = RN_FD_SOCKET | (f->flags & RN_FD_STREAM);
     rn__fd_end(f, RN_SIDE_READ);
-    if (fd < 0)
-        return fd;
-    err = conn_of(fd, flags, out);
-    if (err)
-        close(fd);
-    return err;
+    return conn_of_accepted(fd, flags, out);
 }
 
 int rn__net_accept_now(rn_listener *l, rn_conn **out)
@@ -333,12 +339,7 @@ int rn__net_accept_now(rn_listener *l, rn_conn **out)
     int fd = accept_once(f);
     unsigned flags = RN_FD_SOCKET | (f->flags & RN_FD_STREAM);
     rn__fd_drop(f);
-    if (fd < 0)
-        return fd;
-    err = conn_of(fd, flags, out);
-    if (err)
-        close(fd);
-    return err;
+    return conn_of_accepted(fd, flags, out);
 }
 
 int rn_net_accept(rn_listener *l, rn_conn **out)
