@@ -12,7 +12,9 @@ run() {
     export CPPFLAGS
     unset RUNNEL_LEAKS
     case $tool in
-    race) set -- "$RUNNEL" run -race "$file" ;;
+    # Two accesses in the same instant may pass the detector by, since each looks for the other before that one is written
+    # down.  On one processor there is no same instant, and what is not ordered is so there, too.
+    race) [ "$3" ] && set -- "$RUNNEL" run -race "$file" || set -- env RUNNEL_PROCS=1 "$RUNNEL" run -race "$file" ;;
     plain | deadlock | panic) set -- "$RUNNEL" run "$file" ;;
     leaks)
         export RUNNEL_LEAKS=1
@@ -59,12 +61,6 @@ one() {
     for tool in $tools; do
         (run "$tool" "$file" "")
         status=$?
-        # Two accesses in the same instant may pass the detector by, one time in some thousands: each looks at the
-        # variable's history before the other has written it there.
-        if [ "$tool" = race ] && ! found race $status; then
-            (run "$tool" "$file" "")
-            status=$?
-        fi
         if found "$tool" $status; then result ok "$name: $tool finds it"; else result "not ok" "$name: $tool finds it" $status; fi
     done
     explore=${EXPLORE:-100}
