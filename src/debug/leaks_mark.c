@@ -439,7 +439,8 @@ static bool writer_may_leave(const rn_rwmutex *m)
 }
 
 /* *known: the holders alone decide.  Of a lock that nobody has let go yet, and where one of them has ended, they do so only
- * when that has lasted: perhaps another will, to whom it was left.  While orders are watched the patience is for those who have ended, or are the waiter itself. */
+ * when that has lasted: perhaps another will, to whom it was left.  While orders are watched the patience is for those who
+ * have ended, or are the waiter itself. */
 static bool holders_live(const struct rn_g *waiter, const void *lock, bool *known)
 {
     uint64_t ids[RN_LOCK_HOLDERS];

@@ -1,10 +1,10 @@
 /* The beginning and the end of a goroutine.
  *
  * A new goroutine gets a record with a stack (stack.c), on which its first frame is laid out, and
- * goes into its starter's `next` slot: the newest runs first.  When the ring overflows, half of it
- * moves to the global queue and the starter goes behind it: what it has started runs, ends and
- * gives its stack back before more is started, so that a million short goroutines need a few
- * hundred stacks.  (Go has no such rule; it pays with 2.7 GB at a million.)
+ * goes into its starter's `next` slot; who is kicked out of there goes into the deque of those that have not run yet, of
+ * which the newest runs first.  When that is full, either its oldest go aside (spill.c), as in a tree on its way down, or the
+ * starter goes behind all that it has started: that runs, ends and gives its stacks back before more is started, so that a
+ * million short goroutines need a few hundred stacks.  (Go has no such rule; it pays with 2.7 GB at a million.)
  */
 #include "sched/choice.h"
 #include "sched/fiber.h"
