@@ -1,6 +1,6 @@
 /* What a worker does when no goroutine runs on it: its loop, on its thread's own stack (g0). */
 #include "sched/choice.h"
-#include "sched/fiber.h"
+#include "sched/switch.h"
 
 enum {
     ELSEWHERE_EVERY = 61, /* resumptions between looks at the global queue while others wait (Go) */

@@ -14,33 +14,13 @@
  * PARKING and leaves a token): two locked instructions a wake-up where this has none.
  */
 #include "sched/choice.h"
-#include "sched/fiber.h"
-#include "sched/hibernate.h"
+#include "sched/switch.h"
 #include <limits.h>
 
 static inline bool may_resume(struct rn_g *g, struct rn_m *m)
 {
     /* acquire: pairs with the release in rn__arch_switch; the stack is complete. */
     return rn_load_acquire(&g->on_cpu) == 0 && (!g->pinned || g->pinned == m);
-}
-
-void rn__switch_to(struct rn_m *m, struct rn_g *from, struct rn_g *to)
-{
-    m->g = to;
-    rn__defers_are(&to->defers);
-    /* relaxed, all four: for this thread's later reads and for reports. */
-    rn_store_relaxed(&to->on_cpu, 1);
-    rn_store_relaxed(&to->m, m);
-    rn_store_relaxed(&to->status, RN_G_RUNNING);
-    if (m->p)
-        rn_store_relaxed(&m->p->tick, rn_load_relaxed(&m->p->tick) + 1);
-#ifdef RN_HIBERNATES
-    if (__builtin_expect(rn_hib_must_wake(to), 0))
-        rn__hib_resume(to);
-#endif
-    rn__fiber_before_switch(from, to);
-    rn__arch_switch(from, to);
-    rn__fiber_after_switch(from);
 }
 
 void rn__to_loop(struct rn_m *m, struct rn_g *g, struct rn_g *hint)
@@ -127,7 +107,7 @@ struct rn_g *rn__next_local(struct rn_p *p)
 
 /* Puts g, the running goroutine, away for another one, or for the loop when there is none at hand.
  * m is inside; when this returns, g runs again and has left, perhaps on another thread. */
-static void switch_away(struct rn_m *m, struct rn_g *g)
+static inline __attribute__((always_inline)) void switch_away(struct rn_m *m, struct rn_g *g)
 {
     enum { LOOP_EVERY = 64 }; /* the loop looks at timers and the global queue */
     struct rn_p *p = m->p;

@@ -186,7 +186,6 @@ struct rn_m *rn__adopt(void); /* a plain thread's first call; never NULL */
 
 /* ---- park.c ------------------------------------------------------------------------------------ */
 
-void rn__switch_to(struct rn_m *m, struct rn_g *from, struct rn_g *to);
 /* Puts the running goroutine away for the loop, which goes on with hint or looks for work. */
 void rn__to_loop(struct rn_m *m, struct rn_g *g, struct rn_g *hint);
 struct rn_g *rn__next_local(struct rn_p *p);

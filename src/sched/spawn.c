@@ -7,7 +7,7 @@
  * million short goroutines need a few hundred stacks.  (Go has no such rule; it pays with 2.7 GB at a million.)
  */
 #include "sched/choice.h"
-#include "sched/fiber.h"
+#include "sched/switch.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -194,11 +194,6 @@ void rn__g_begin(void)
     rn__leave(m);
 }
 
-void rn__g_end(intptr_t result)
-{
-    rn__g_finish(RN_ENDED_RETURN, result);
-}
-
 static void drop_panics(struct rn_g *g)
 {
     while (g->panic) {
@@ -210,7 +205,7 @@ static void drop_panics(struct rn_g *g)
     g->last_panic = NULL;
 }
 
-void rn__g_finish(enum rn_ended how, intptr_t result)
+static inline __attribute__((always_inline)) _Noreturn void finish(enum rn_ended how, intptr_t result)
 {
     struct rn_g *g = rn__self();
     if (g->ended && how != RN_ENDED_PANIC)
@@ -243,4 +238,14 @@ void rn__g_finish(enum rn_ended how, intptr_t result)
     m->dead = g;
     rn__to_loop(m, g, next);
     __builtin_unreachable();
+}
+
+void rn__g_finish(enum rn_ended how, intptr_t result)
+{
+    finish(how, result);
+}
+
+void rn__g_end(intptr_t result)
+{
+    finish(RN_ENDED_RETURN, result);
 }
