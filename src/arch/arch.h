@@ -20,6 +20,18 @@ struct rn_m;
  * clears from->on_cpu with release order.  Returns when somebody switches back to from. */
 void rn__arch_switch(struct rn_g *from, struct rn_g *to);
 
+/* The same for one that has ended: saves nothing, and never returns.  Jumped to, not called: sched/switch.h. */
+static inline _Noreturn void rn__arch_leave_to(struct rn_g *from, struct rn_g *to)
+{
+#if defined(__x86_64__)
+    __asm__ volatile("jmp rn__arch_leave" : : "D"(from), "S"(to) : "memory");
+#elif defined(__aarch64__)
+    register struct rn_g *x0 __asm__("x0") = from, *x1 __asm__("x1") = to;
+    __asm__ volatile("b rn__arch_leave" : : "r"(x0), "r"(x1) : "memory");
+#endif
+    __builtin_unreachable();
+}
+
 #if defined(__x86_64__)
 /* The argument registers of the System V ABI at the call of a go entry. */
 struct rn_captured {

@@ -232,7 +232,8 @@ static inline __attribute__((always_inline)) _Noreturn void finish(enum rn_ended
     if (next && rn_load_acquire(&next->on_cpu) == 0 && !next->pinned) {
         rn__g_put(p, g);
         rn_store_relaxed(&g->status, RN_G_DEAD);
-        rn__switch_to(m, g, next);
+        rn__before_switch(m, g, next);
+        rn__arch_leave_to(g, next);
     }
 #endif
     m->dead = g;

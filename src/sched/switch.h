@@ -1,11 +1,16 @@
 /* The switch to another goroutine, compiled into those who switch.
  *
- * The processor guesses where a return goes from the calls that it has seen: it keeps the newest 16 or 32 of them as a
- * stack of its own.  A goroutine that goes on again returns from the switch, from park, from wait …: each of these
- * is guessed wrong (15 to 20 cycles) when more calls than returns, or fewer, have happened since it left.  So
- * between any two of its turns the numbers must be the same.  Hence: the switch is called by the function that parks
- * itself, with no function between; and a goroutine's end is jumped to, not called (arch/<cpu>/switch.S), and calls
- * nothing but the switch when it leaves.  (One that starts others and waits for each: 89 ns a turn before, 71 so.)
+ * The processor guesses where a return goes from the calls that it has seen, of which it keeps the newest 16 or 32 as
+ * a stack of its own.  A goroutine that goes on again returns from the switch, from park, from wait …, and each of these
+ * is guessed wrong (15 to 20 cycles) when there were more calls than returns, or fewer, since it left.  So
+ * between any two of its turns the numbers are to be the same:
+ *
+ *  - the function that parks calls the switch itself; to a goroutine that was parked, the switch returns;
+ *  - to a new one it jumps (arch/<cpu>/switch.S), which leaves the call of the one who parked as the newest;
+ *  - a goroutine's end is jumped to, calls nothing that does not return, and returns to the next.
+ *
+ * So one that starts others and waits for each is never guessed wrong, nor is a tree of goroutines that is run depth
+ * first: 89 ns for a start and a join before, 64 so.
  */
 #ifndef RN_SCHED_SWITCH_H
 #define RN_SCHED_SWITCH_H
@@ -14,9 +19,7 @@
 #include "sched/hibernate.h"
 #include "sched/rt.h"
 
-/* m, which is inside, goes from `from`, which it runs, to `to`, which is in its hands.  Returns when somebody switches
- * back, perhaps on another thread. */
-static inline __attribute__((always_inline)) void rn__switch_to(struct rn_m *m, struct rn_g *from, struct rn_g *to)
+static inline __attribute__((always_inline)) void rn__before_switch(struct rn_m *m, struct rn_g *from, struct rn_g *to)
 {
     m->g = to;
     rn__defers_are(&to->defers);
@@ -31,6 +34,13 @@ static inline __attribute__((always_inline)) void rn__switch_to(struct rn_m *m, 
         rn__hib_resume(to);
 #endif
     rn__fiber_before_switch(from, to);
+}
+
+/* m, which is inside, goes from `from`, which it runs, to `to`, which is in its hands.  Returns when somebody switches
+ * back, perhaps on another thread. */
+static inline __attribute__((always_inline)) void rn__switch_to(struct rn_m *m, struct rn_g *from, struct rn_g *to)
+{
+    rn__before_switch(m, from, to);
     rn__arch_switch(from, to);
     rn__fiber_after_switch(from);
 }

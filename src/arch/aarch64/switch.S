@@ -51,6 +51,7 @@ rn__arch_switch:
         str     x9, [sp, #160]
         mov     x10, sp
         str     x10, [x0]
+.Lgo_on:
         ldr     x10, [x1]
         mov     sp, x10
         /* release: pairs with the acquire in whoever resumes from (sched/park.c, loop.c). */
@@ -92,6 +93,9 @@ rn__arch_switch:
         .cfi_restore 79
         add     sp, sp, #FRAME
         .cfi_adjust_cfa_offset -FRAME
+        adr     x9, rn__arch_entry
+        cmp     x30, x9
+        b.eq    rn__arch_entry          /* it was not left by a call, so no return: sched/switch.h */
         ret
         .cfi_restore_state
 2:      msr     fpcr, x10
@@ -99,7 +103,20 @@ rn__arch_switch:
         .cfi_endproc
         .size   rn__arch_switch, . - rn__arch_switch
 
-/* The first switch to a goroutine returns here, with sp at the captured arguments: x0 … x7, q0 … q7,
+/* The same from one that has ended: there is nothing to save, and nobody comes back.  Branched to. */
+        .globl  rn__arch_leave
+        .hidden rn__arch_leave
+        .type   rn__arch_leave, %function
+        .p2align 4
+rn__arch_leave:
+        .cfi_startproc
+        .cfi_undefined x30
+        mrs     x9, fpcr
+        b       .Lgo_on
+        .cfi_endproc
+        .size   rn__arch_leave, . - rn__arch_leave
+
+/* The first switch to a goroutine comes here, with sp at the captured arguments: x0 … x7, q0 … q7,
  * fp_control, unused, and then the function; above them its stack arguments.
  * A backtrace ends here: the return address is undefined. */
         .globl  rn__arch_entry
