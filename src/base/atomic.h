@@ -101,6 +101,18 @@ static inline void rn_cpu_pause(void)
 #endif
 }
 
+/* The processor's counter of time: not ordered with anything else; its steps and its worth are for src/os to know. */
+static inline uint64_t rn_cpu_count(void)
+{
+#if defined(__x86_64__)
+    return __builtin_ia32_rdtsc();
+#elif defined(__aarch64__)
+    uint64_t count;
+    __asm__ volatile("mrs %0, cntvct_el0" : "=r"(count));
+    return count;
+#endif
+}
+
 /* Before another try at what others want as well, the one after `failed` failures: twice as long each time, to a limit. */
 static inline void rn_cpu_pauses(unsigned failed)
 {

@@ -372,12 +372,6 @@ static void leave_queues(struct stand *s, const struct rn_case *cases, const str
     }
 }
 
-static rn_time deadline_of(rn_duration d)
-{
-    rn_time now = rn__now();
-    return d > INT64_MAX - now ? INT64_MAX : now + d;
-}
-
 /* Parks until a case or the timeout wins; returns the winner. */
 static struct rn_waiter *park_until(struct stand *s, struct rn_timeout *t, int timeout, rn_time until)
 {
@@ -392,7 +386,7 @@ static struct rn_waiter *park(struct stand *s, const struct rn_case *cases, size
 {
     if (timeout < 0)
         return rn__park(n == 0 ? RN_WAIT_SELECT_NONE : RN_WAIT_SELECT, NULL);
-    return park_until(s, t, timeout, deadline_of(cases[timeout].timeout));
+    return park_until(s, t, timeout, rn__deadline(cases[timeout].timeout));
 }
 
 /* For the race detector (race.h): the waiters of a call share a turn. */
@@ -601,7 +595,7 @@ static bool stand_outside(struct outing *x, struct outcome *out, struct rn_waite
     if (!done)
         queue_channels(&x->s, x->cases);
     unlock_all(&x->s);
-    rn_time soon = x->lacking ? deadline_of(SOON * RN_MILLISECOND) : INT64_MAX;
+    rn_time soon = x->lacking ? rn__deadline(SOON * RN_MILLISECOND) : INT64_MAX;
     rn_time until = soon < x->until ? soon : x->until;
     if (done && rn__waiter_claim(done))
         *by = done;
@@ -665,7 +659,7 @@ static struct outcome choose_outside(struct outing *x)
     for (bool first = true;; first = false) {
         x->v = survey_outside(x->cases, x->n);
         if (first && x->v.timeout >= 0)
-            x->until = deadline_of(x->cases[x->v.timeout].timeout);
+            x->until = rn__deadline(x->cases[x->v.timeout].timeout);
         int i = x->v.ready ? choose(x->cases, x->n, x->v.ready, seems_ready_outside) : -1;
         if (i >= 0 && try_outside(x->cases, i, &out))
             return out;

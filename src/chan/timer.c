@@ -108,7 +108,7 @@ static void init(struct timer *t, rn_duration d, rn_duration period)
     t->chan.timer = true;
     rn__chan_race_set(&t->chan);
     rn__tell_made(&t->entry, RN_MADE_TIMER);
-    rn__timer_start(&t->entry, rn_time_add(rn__now(), d));
+    rn__timer_start(&t->entry, rn__deadline(d));
 }
 
 /* Nobody has set it: all-zero, or destroyed.  (fire is written by init and destroy alone.) */
@@ -138,7 +138,7 @@ bool rn_timer_stop(rn_timer *timer)
 
 static bool reset(struct timer *t, rn_duration d, rn_duration period)
 {
-    rn_time when = rn_time_add(rn__now(), d);
+    rn_time when = rn__deadline(d);
     rn__chan_race_set(&t->chan);
     if (is_once(t) && rn__timer_move(&t->entry, when))
         return true;
@@ -213,7 +213,7 @@ void rn__after_func(rn_timer *timer, rn_duration d, void (*f)(void *), void *arg
     struct timer *t = timer ? timer_of(timer) : make();
     *t = (struct timer){.entry = {.fire = fire_func}, .f = f, .arg = arg, .heap = !timer};
     rn__chan_race_set(&t->chan);
-    rn__timer_start(&t->entry, rn_time_add(rn__now(), d));
+    rn__timer_start(&t->entry, rn__deadline(d));
 }
 
 /* ---- tickers ------------------------------------------------------------------------------------------- */

@@ -353,9 +353,10 @@ static int attach(struct rn_ctx *c, rn_context *parent, rn_time when)
     return err;
 }
 
-static void arm(struct rn_ctx *c, rn_time when)
+/* later: `when` is known not to have come. */
+static void arm(struct rn_ctx *c, rn_time when, bool later)
 {
-    if (when <= rn__now()) {
+    if (!later && when <= rn__now()) {
         rn__ctx_lock(c);
         cancel_unlock(c, RN_ETIMEOUT, c->late_cause);
         return;
@@ -383,25 +384,30 @@ rn_context *rn_ctx_with_cancel(rn_context *parent)
     return rn__done_handle(&c->done);
 }
 
-rn_context *rn_ctx_with_deadline_cause(rn_context *parent, rn_time when, int cause)
+static rn_context *with_deadline(rn_context *parent, rn_time when, bool later, int cause)
 {
     struct rn_ctx *c = ctx_new(RN_CTX_PLAIN);
     c->late_cause = cause ? cause : RN_ETIMEOUT;
     attach(c, parent, when);
     rn__race_release(rn__done_name(rn__done_handle(&c->done)));
     if (c->timed)
-        arm(c, when);
+        arm(c, when, later);
     return rn__done_handle(&c->done);
+}
+
+rn_context *rn_ctx_with_deadline_cause(rn_context *parent, rn_time when, int cause)
+{
+    return with_deadline(parent, when, false, cause);
 }
 
 rn_context *rn_ctx_with_deadline(rn_context *parent, rn_time when)
 {
-    return rn_ctx_with_deadline_cause(parent, when, RN_ETIMEOUT);
+    return with_deadline(parent, when, false, RN_ETIMEOUT);
 }
 
 rn_context *rn_ctx_with_timeout_cause(rn_context *parent, rn_duration d, int cause)
 {
-    return rn_ctx_with_deadline_cause(parent, rn_time_add(rn__now(), d), cause);
+    return with_deadline(parent, rn__deadline(d), d > 0, cause);
 }
 
 rn_context *(rn_ctx_with_timeout)(rn_context *parent, rn_duration d)

@@ -92,7 +92,7 @@ int(rn_sleep_ctx)(const rn_context *ctx, rn_duration d)
     struct rn_timeout t = {.w = {.g = done.g, .claim = &claim}};
     if (!rn__done_add(ctx, &done))
         return rn__done_seen(ctx);
-    rn__timeout_start(&t, rn_time_add(rn__now(), d));
+    rn__timeout_start(&t, rn__deadline(d));
     if (rn__park(RN_WAIT_SLEEP, ctx) == &done) {
         rn__timeout_stop(&t);
         return rn__done_seen(ctx);

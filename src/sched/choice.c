@@ -15,6 +15,15 @@ rn_time rn__now(void)
     return rn__choose_now();
 }
 
+rn_time rn__deadline(rn_duration d)
+{
+    struct rn_m *m = rn__m();
+    rn_time now = m ? rn__choose_bound(m) : rn__choose_now(), when;
+    if (__builtin_expect(__builtin_add_overflow(now, d, &when), 0))
+        return INT64_MAX; /* now > 0 */
+    return when;
+}
+
 uint64_t rn__random(void)
 {
     struct rn_m *m = rn__m();

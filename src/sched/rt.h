@@ -15,6 +15,7 @@
 
 #include "arch/arch.h"
 #include "base/wheel.h"
+#include "os/bound.h"
 #include "sched/own.h"
 #include "sched/deque.h"
 #include "sched/runq.h"
@@ -78,6 +79,7 @@ struct rn_m {
     struct rn_g *g; /* what runs here now; &g0 in the loop */
     struct rn_p *p; /* inside only, or by the taker */
     struct rn_own own;
+    struct rn_bound bound; /* of the clock; its own thread's */
     uint64_t random[2];
     rn_atomic(uint32_t) wake; /* futex: 1 = go on; 2, of a plain thread: look at the timers again */
     bool external, spinning, polling, sleeps_pinned;

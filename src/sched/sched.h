@@ -303,7 +303,9 @@ static inline void rn__hib_touch(struct rn_g *g)
 
 /* Everything that a run's course depends on goes through these three (and pick in sched/choice.h):
  * a test build replaces them, and one seed then decides the whole run. */
-RN_INNER rn_time rn__now(void);        /* monotonic, ns */
+RN_INNER rn_time rn__now(void); /* monotonic, ns */
+/* d from now, for what must not happen before: some microseconds later at most, and cheaper than rn__now. */
+RN_INNER rn_time rn__deadline(rn_duration d);
 uint64_t rn__random(void);             /* 64 random bits */
 uint32_t rn__random_below(uint32_t n); /* uniform in 0 … n-1; n > 0 */
 /* Which of n ready cases a select takes: uniform in 0 … n-1. */

@@ -32,7 +32,7 @@ void(rn_sleep)(rn_duration d)
     if (d <= 0)
         return;
     struct rn_g *g = rn__self();
-    rn_time until = rn_time_add(rn__now(), d);
+    rn_time until = rn__deadline(d);
     if (!rn__is_goroutine(g)) {
         sleep_as_thread(until);
         return;

@@ -116,6 +116,11 @@ rn_time rn__now(void)
     return model_clock + model_choose(2) * model_clock_step;
 }
 
+rn_time rn__deadline(rn_duration d)
+{
+    return rn__now() + d;
+}
+
 uint32_t rn__random_below(uint32_t n)
 {
     return (uint32_t)model_choose((int)n);

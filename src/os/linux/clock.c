@@ -1,13 +1,20 @@
 /* The clock and the kernel's random numbers.
  *
- * clock_gettime reads the processor's counter in user space (vDSO).  Reading the counter ourselves
- * was left alone: the scale changes while the clock is being steered, and not every machine's
- * counter may be used. */
+ * clock_gettime reads the processor's counter in user space (vDSO).  We read the counter ourselves for bounds alone
+ * (os/bound.h), and only where the kernel has chosen it for its clock and nothing stops it: "tsc", which on an x86 must be
+ * constant and go on while the processor sleeps, and "arch_sys_counter".  Others (kvm-clock, Hyper-V's page) scale it by
+ * rules of their own, which a move to another host changes. */
 #define _GNU_SOURCE 1
 #include "base/race.h"
+#include "os/bound.h"
+#include "os/linux/internal.h"
 #include "os/os.h"
 #include <errno.h>
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 #include <stdlib.h>
+#include <string.h>
 #include <sys/random.h>
 #include <time.h>
 
@@ -18,6 +25,73 @@ rn_time rn_os_now(void)
     rn_time now = (rn_time)t.tv_sec * RN_SECOND + t.tv_nsec;
     return now ? now : 1;
 }
+
+/* ---- bounds ------------------------------------------------------------------------------------ */
+
+static struct rn_rate rate;
+
+/* The name under which the kernel has the counter, NULL where it must not be used. */
+static const char *counter_name(void)
+{
+#if defined(__x86_64__)
+    enum { POWER = 0x80000007, INVARIANT = 1 << 8 };
+    unsigned a, b, c, d;
+    return __get_cpuid(POWER, &a, &b, &c, &d) && d & INVARIANT ? "tsc\n" : NULL;
+#elif defined(__aarch64__)
+    return "arch_sys_counter\n";
+#endif
+}
+
+static bool counter_is_clock(void)
+{
+    const char *name = counter_name();
+    char text[32] = "";
+    int fd = name ? rn__os_open(AT_FDCWD, "/sys/devices/system/clocksource/clocksource0/current_clocksource") : -1;
+    if (fd < 0)
+        return false;
+    ssize_t n = rn__os_read(fd, text, sizeof text - 1);
+    rn__os_close(fd);
+    return n > 0 && strcmp(text, name) == 0;
+}
+
+static struct rn_reading read_both(rn_time before)
+{
+    uint64_t count = rn_cpu_count();
+    return (struct rn_reading){before, rn_os_now(), count};
+}
+
+void rn__os_clock_init(void)
+{
+    enum { TRIES = 10 }; /* one may be interrupted */
+    if (!counter_is_clock())
+        return;
+    for (int i = 0; i < TRIES; i++) {
+        struct rn_reading r = read_both(rn_os_now());
+        if (rn_reading_is_near(&r)) {
+            rn_rate_begin(&rate, &r);
+            return;
+        }
+    }
+}
+
+static __attribute__((noinline)) rn_time look(struct rn_bound *b)
+{
+    rn_time now = rn_os_now();
+    if (!rn_bound_is_often(b, &rate, now))
+        return now;
+    struct rn_reading r = read_both(now);
+    return rn_bound_look(b, &rate, &r);
+}
+
+rn_time rn_os_now_bound(struct rn_bound *b)
+{
+    rn_time bound;
+    if (b->reach && rn_bound_tell(b, rn_cpu_count(), &bound))
+        return bound;
+    return look(b);
+}
+
+/* ---- the rest ---------------------------------------------------------------------------------- */
 
 void rn_os_nap(rn_duration d)
 {

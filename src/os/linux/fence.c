@@ -8,6 +8,7 @@
  * see membarrier but does see the fences' stand-in.
  */
 #define _GNU_SOURCE 1
+#include "os/linux/internal.h"
 #include "os/os.h"
 #include <stdlib.h>
 #include <sys/syscall.h>
@@ -32,6 +33,7 @@ static void init_once(void)
 #ifndef RN_TSAN
     rn__fence_asymmetric = membarrier_ok(REGISTER) && membarrier_ok(EXPEDITED);
 #endif
+    rn__os_clock_init();
 }
 
 void rn_os_init(void)

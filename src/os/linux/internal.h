@@ -26,6 +26,9 @@ static inline void rn__os_close(int fd)
     syscall(SYS_close, fd);
 }
 
+/* By rn_os_init: whether the processor's counter may stand in for the clock; see clock.c. */
+void rn__os_clock_init(void);
+
 /* How many processors the cgroups of this process allow: `limit`, or fewer when a quota on the way
  * from its group up to the mount says so; at least 1.  `root` is put before every path that is
  * read: "" for the real system, a directory with a sample tree in tests. */
