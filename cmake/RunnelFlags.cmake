@@ -19,6 +19,12 @@ target_compile_features(runnel_flags INTERFACE c_std_11)
 # Unwind tables: panics and backtraces of goroutines need them.
 target_compile_options(runnel_flags INTERFACE
     $<$<COMPILE_LANGUAGE:C>:-std=gnu11 -Wall -Wextra -fasynchronous-unwind-tables>)
+# Records are made all zero in the hottest paths.  For more than 32 bytes gcc's choice is `rep stosq`, which takes longer to
+# start (10 ns on an EPYC) than all of them to write by vectors.
+if(RUNNEL_ARCH STREQUAL x86_64 AND CMAKE_C_COMPILER_ID STREQUAL GNU)
+    target_compile_options(runnel_flags INTERFACE
+        $<$<COMPILE_LANGUAGE:C>:-mmemset-strategy=vector_loop:1024:noalign,libcall:-1:noalign>)
+endif()
 target_compile_options(runnel_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-std=c++17 -Wall -Wextra>)
 target_link_options(runnel_flags INTERFACE -pthread)
 target_compile_options(runnel_flags INTERFACE $<$<COMPILE_LANGUAGE:C,CXX>:-pthread>)
