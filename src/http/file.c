@@ -6,6 +6,7 @@
 #include "base/alloc.h"
 #include "http/exchange.h"
 #include "http/path.h"
+#include "sched/sched.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -334,6 +335,7 @@ static void send_open(struct rn_http_writer *x, int fd, const char *name)
 /* A result of open, or the negative errno: apart, so that errno is read on its thread. */
 static __attribute__((noinline)) int open_at(int dir, const char *name, int flags)
 {
+    rn__hib_hold(name, strlen(name) + 1);
     int fd = openat(dir, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | flags);
     return fd < 0 ? -errno : fd;
 }

@@ -15,6 +15,7 @@
 #define _GNU_SOURCE 1
 #include "base/alloc.h"
 #include "http/stream.h"
+#include "sched/sched.h"
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -60,6 +61,8 @@ static int complain(const char *what, const char *file)
 static int load(SSL_CTX *ctx, const char *cert, const char *key)
 {
     ERR_clear_error();
+    rn__hib_hold(cert, strlen(cert) + 1); /* libcrypto opens them */
+    rn__hib_hold(key, strlen(key) + 1);
     if (SSL_CTX_use_certificate_chain_file(ctx, cert) != 1)
         return complain("certificate", cert);
     if (SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1)

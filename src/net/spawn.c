@@ -36,6 +36,7 @@ static int move_up(int fd, int least)
 static int open_at(const char *path, int flags)
 {
     int fd;
+    rn__hib_hold(path, strlen(path) + 1);
     do
         fd = open(path, flags | O_CLOEXEC, 0666);
     while (fd < 0 && errno == EINTR);

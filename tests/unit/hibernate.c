@@ -2,7 +2,9 @@
 #include <runnel.h>
 #include <runnel/debug.h>
 #include <runnel/fd.h>
+#include <runnel/file.h>
 #include <runnel/net.h>
+#include <runnel/process.h>
 #include <runnel/test.h>
 #include "os/linux/internal.h"
 #include "sched/rt.h"
@@ -108,6 +110,26 @@ TEST(system_calls_of_the_library_reach_a_stack_that_is_away)
     wg_wait(&wg);
     rn_net_close(in);
     rn_net_close(out);
+}
+
+/* So do those that open a file by its name.  (Of http's: tests/unit/http_away.c.) */
+TEST(the_name_of_a_file_may_lie_on_a_stack_that_is_away)
+{
+    const char *const cat[] = {"cat", NULL};
+    char dir[] = "/tmp/runnel-hibernate-XXXXXX";
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    struct seat seat;
+    rn_output o;
+    needs_the_kernel();
+    REQUIRE(mkdtemp(dir) && chdir(dir) == 0);
+    REQUIRE(rn_file_write_all("nothing yet", "hello", 5, 0600) == 0);
+    take_seats(&seat, 1, &wg);
+    CHECK_EQ(rn_process_output(&(rn_command){.argv = cat, .in = RN_STDIO_FILE(seat.buf)}, &o), 0);
+    CHECK_STR(o.out ? o.out : "", "hello");
+    rn_output_free(&o);
+    chan_send(seat.door, 11);
+    wg_wait(&wg);
+    CHECK_EQ(rn_path_remove_all(dir), 0);
 }
 
 /* Held before a system call, it stays, however long it waits, until it has run. */
