@@ -3,6 +3,7 @@
 #include "tool.h"
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,9 +37,10 @@ static const char *take_value(int argc, char **argv, int *i, const char *name)
 
 static void must_be_number(const char *name, const char *value)
 {
-    bool zero = strspn(value, "0") == strlen(value) && strcmp(name, "-seed") != 0;
-    if (zero || strspn(value, "0123456789") != strlen(value) || strlen(value) > 19)
-        die(STATUS_USAGE, "test: %s %s: want a whole number (see: runnel help test)", name, value);
+    bool any = strcmp(name, "-seed") == 0, zero = strspn(value, "0") == strlen(value);
+    if (!*value || (zero && !any) || strspn(value, "0123456789") != strlen(value) || strlen(value) > 19)
+        die(STATUS_USAGE, "test: %s %s: want a whole number%s (see: runnel help test)", name, value,
+            any ? "" : " of 1 or more");
 }
 
 static void must_be_strategy(const char *value)
@@ -96,6 +98,8 @@ static bool take_bench(int argc, char **argv, int *i, struct options *o)
         list_add(&o->bench_options, "--bench");
     } else if ((value = take_value(argc, argv, i, "-count"))) {
         must_be_number("-count", value);
+        if (strtoull(value, NULL, 10) > 1000000)
+            die(STATUS_USAGE, "test: -count %s: 1000000 is the most", value);
         list_add(&o->bench_options, "--count");
     } else if ((value = take_value(argc, argv, i, "-cpuprofile"))) {
         o->profile = value = absolute(value);
@@ -254,6 +258,14 @@ static bool has_bench(const char *program, const struct options *o)
     return *output_of(argv.at, &status);
 }
 
+static void must_be_writable(const char *profile)
+{
+    int fd = open(profile, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
+    if (fd < 0)
+        die(STATUS_USAGE, "test: -cpuprofile: %s can't be written: %s", profile, strerror(errno));
+    close(fd);
+}
+
 /* Builds the programs with BENCHes and runs them one after the other. */
 static int bench_here(const struct options *o, const struct list *sources)
 {
@@ -276,6 +288,8 @@ static int bench_here(const struct options *o, const struct list *sources)
     if (n > 1 && o->profile)
         die(STATUS_USAGE, "test: -cpuprofile is for one test program, and %d have such benchmarks: %s, %s", n,
             programs[0].label, programs[1].label);
+    if (o->profile && n)
+        must_be_writable(o->profile);
     for (int i = 0; i < n; i++) {
         list_add_all(&programs[i].argv, &o->bench_options);
         failed |= call(programs[i].argv.at, programs[i].dir) != 0;

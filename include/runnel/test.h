@@ -131,19 +131,20 @@ struct rn_test {
  * ns of real time; what malloc and its kin were asked for, by anybody in the process; how often a goroutine was
  * resumed, on any processor.  How often the loop runs is chosen by time: a second for each benchmark, or
  * RUNNEL_BENCH_TIME (seconds).  What stands before and behind the loop is not counted. */
-#define BENCH(name)                                                                                             \
-    static void name##_body(struct rn_bench *b);                                                                \
-    static void name##_test(void);                                                                              \
-    static struct rn_test name##_entry = {#name, __FILE__, __LINE__, name##_test, -1, NULL, NULL, name##_body}; \
-    static void name##_test(void)                                                                               \
-    {                                                                                                           \
-        rn_bench_run(&name##_entry);                                                                            \
-    }                                                                                                           \
-    __attribute__((constructor)) static void name##_add(void)                                                   \
-    {                                                                                                           \
-        rn_test_add(&name##_entry);                                                                             \
-    }                                                                                                           \
-    static void name##_body(struct rn_bench *b)
+#define BENCH(name)                                                                            \
+    static void name##_bench_body(struct rn_bench *b);                                         \
+    static void name##_bench_test(void);                                                       \
+    static struct rn_test name##_bench_entry = {#name, __FILE__, __LINE__, name##_bench_test,  \
+                                                -1,    NULL,     NULL,     name##_bench_body}; \
+    static void name##_bench_test(void)                                                        \
+    {                                                                                          \
+        rn_bench_run(&name##_bench_entry);                                                     \
+    }                                                                                          \
+    __attribute__((constructor)) static void name##_bench_add(void)                            \
+    {                                                                                          \
+        rn_test_add(&name##_bench_entry);                                                      \
+    }                                                                                          \
+    static void name##_bench_body(struct rn_bench *b)
 
 /* One benchmark's state.  Only left is anybody's business, and only rn_bench_loop's. */
 typedef struct rn_bench rn_bench;

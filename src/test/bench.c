@@ -21,11 +21,26 @@ void rn_bench_count_with(void (*count)(uint64_t *calls, uint64_t *bytes))
     count_allocs = count;
 }
 
-static rn_duration wanted(void)
+/* RUNNEL_BENCH_TIME; -1: it is no number of seconds. */
+static rn_duration bench_time(void)
 {
     const char *s = getenv("RUNNEL_BENCH_TIME");
-    double seconds = s ? strtod(s, NULL) : 0;
-    return seconds > 0 && seconds < 1e6 ? (rn_duration)(seconds * 1e9) : RN_SECOND;
+    char *end;
+    if (!s || !*s)
+        return RN_SECOND;
+    double seconds = strtod(s, &end);
+    return *end == 0 && seconds >= 1e-6 && seconds < 1e6 ? (rn_duration)(seconds * 1e9) : -1;
+}
+
+bool rn__bench_time_makes_sense(void)
+{
+    return bench_time() > 0;
+}
+
+static rn_duration wanted(void)
+{
+    rn_duration d = bench_time();
+    return d > 0 ? d : RN_SECOND;
 }
 
 void rn_bench_start(rn_bench *b)

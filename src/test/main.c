@@ -175,6 +175,8 @@ static int environment(const char *program, struct options *o)
 {
     const char *fork_ = getenv("RUNNEL_TEST_FORK"), *limit = getenv("RUNNEL_TEST_TIMEOUT");
     char *end = NULL;
+    if (o->bench && !rn__bench_time_makes_sense())
+        return usage(program, "RUNNEL_BENCH_TIME is not a number of seconds: ", getenv("RUNNEL_BENCH_TIME"));
     o->fork = !fork_ || strcmp(fork_, "0") != 0;
     o->limit = 60 * RN_SECOND;
     if (limit) {
@@ -289,18 +291,23 @@ void rn__test_judge(const struct rn_test *t, rn_duration limit, struct rn_result
     }
 }
 
+/* The first of them: a check in a loop fails very often. */
 static void print_failures(const struct rn_text *reports)
 {
-    size_t len;
+    enum { SHOWN = 50 };
+    size_t len, n = 0;
     struct rn_text rest = *reports;
     const char *line;
     puts("  failures: |");
     while ((line = find_report(&rest, RN_REPORT_FAIL, &len))) {
-        printf("    %.*s\n", (int)len, line);
+        if (n++ < SHOWN)
+            printf("    %.*s\n", (int)len, line);
         const char *next = line + len + 1, *end = rest.at + rest.len;
         rest.len = next < end ? (size_t)(end - next) : 0;
         rest.at = rest.at + (next - rest.at);
     }
+    if (n > SHOWN)
+        printf("    and %zu more\n", n - SHOWN);
 }
 
 void rn__result_free(struct rn_result *r)

@@ -13,6 +13,11 @@ TEST(is_not_run)
 {
     FAIL("a test ran");
 }
+/* A test may have the name of a benchmark. */
+TEST(allocates)
+{
+    FAIL("a test ran");
+}
 BENCH(allocates)
 {
     bench_bytes(b, 8);
@@ -65,6 +70,11 @@ BENCH(wrong)
         ;
     CHECK_EQ(1, 2);
 }
+BENCH(wrong_often)
+{
+    while (bench_loop(b))
+        CHECK_EQ(3, 4);
+}
 BENCH(dies)
 {
     while (bench_loop(b))
@@ -96,6 +106,12 @@ failures() {
         grep -q BenchmarkAllocates out
 }
 # The words of gperftools' format, and the maps behind the samples.
+# A check in a loop fails a million times.
+failures_are_few() {
+    "$RUNNEL" test -bench wrong_often >out
+    [ $? = 1 ] && tail -5 out && [ "$(grep -c 'two_test.c:12: 3 is 3, expected 4 = 4' out)" = 50 ] &&
+        grep -qE '^    and [0-9]+ more$' out
+}
 profile() {
     RUNNEL_BENCH_TIME=0.3 "$RUNNEL" test -bench by_n -cpuprofile cpu.out >out 2>err || { cat out err; return 1; }
     cat err
@@ -103,6 +119,11 @@ profile() {
     echo "$head"
     [ "$head" = " 0 3 0 10000 0" ] && [ "$(wc -c <cpu.out)" -gt 200 ] && grep -qa 'one_test$' cpu.out &&
         grep -q 'go tool pprof .*/one_test .*/project/cpu.out' err
+}
+unwritable() { refused -bench by_n -cpuprofile missing/cpu.out && grep -q 'missing/cpu.out can.t be written: No such' err; }
+no_time() {
+    RUNNEL_BENCH_TIME=soon "$RUNNEL" test -bench by_n >out 2>err
+    [ $? = 1 ] && cat err && grep -q 'RUNNEL_BENCH_TIME is not a number of seconds: soon' err
 }
 tests_still() { "$RUNNEL" test -run is_not >out; [ $? = 1 ] && cat out && grep -qx '# 0 passed, 1 failed' out; }
 refused() {
@@ -113,9 +134,14 @@ refused() {
 check "figures of each kind" figures
 check "-count repeats" count
 check "a failed benchmark prints no time" failures
+check "of very many failures some are shown" failures_are_few
 check "-cpuprofile writes samples" profile
 check "benchmarks are no tests" tests_still
 check "-count without -bench" refused -count 2
+check "-count 0" refused -bench . -count 0
+check "-count of too many" refused -bench . -count 99999999999999
+check "a profile that can't be written" unwritable
+check "a time that is none" no_time
 check "-bench beside -run" refused -bench . -run x
 check "a profile of two programs" refused -bench . -cpuprofile cpu.out
 finish
