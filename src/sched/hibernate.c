@@ -104,10 +104,15 @@ void rn__hib_stay(struct rn_g *g)
     rn_hib_wake(g, RN_HIB_STAYS, bring_back);
 }
 
-/* In a copy of the process no other thread will ever finish what it was at.  (The putter was at nothing.) */
-static bool touch_in_copy(struct rn_g *g)
+/* In a copy of the process no other thread will ever finish what it was at.  (The putter was at nothing.)  Of a stack
+ * that was being thawed some pages may be there, and changed since: each of the others comes back by itself, again while
+ * it traps. */
+static bool touch_in_copy(struct rn_g *g, void *addr)
 {
-    if (rn_load_relaxed(&g->hib) < RN_HIB_AWAY) /* relaxed, both: the only thread */
+    uint8_t now = rn_load_relaxed(&g->hib); /* relaxed, both: the only thread */
+    if (now == RN_HIB_THAWING)
+        return rn_keep_restore_page_in_copy(g, addr);
+    if (now != RN_HIB_AWAY)
         return false;
     rn_keep_restore_in_copy(g);
     rn_store_relaxed(&g->hib, RN_HIB_STAYS);
@@ -123,7 +128,7 @@ bool rn__hib_fault(void *addr)
     if (!g || !rn__is_goroutine(g) || (char *)addr < g->stack_lo)
         return false;
     if (rn_os_is_copy())
-        return touch_in_copy(g);
+        return touch_in_copy(g, addr);
     if (rn_load_relaxed(&g->hib) < RN_HIB_CLAIMED) {
         /* It was brought back meanwhile, and the access will succeed; or it fails for a reason of its own. */
         same = addr == last ? same + 1 : 0;

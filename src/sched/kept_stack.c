@@ -170,13 +170,13 @@ static void put_piece(char *to, const char *page, const char *at, size_t bytes, 
         memset(to + (lo - page), 0, (size_t)(end - lo));
 }
 
-static void restore_hollow(const struct rn_g *g)
+static void restore_hollow(const struct rn_g *g, char *first, const char *end)
 {
     struct rn_hole hole = hole_of(g);
     const char *sp = g->sp, *low = (const char *)g->kept + sizeof hole, *high = sp + hole.at + hole.bytes;
     char *from, *to;
     pages_in_hole(g, &from, &to);
-    for (char *page = page_of(sp); page < g->stack_hi; page += rn_os_page) {
+    for (char *page = first; page < end; page += rn_os_page) {
         if (page >= from && page < to)
             continue;
         char *whole = scratch_take();
@@ -190,23 +190,33 @@ static void restore_hollow(const struct rn_g *g)
 
 /* The block is surrounded by memory that can be read: so it is the middle of whole pages.  What lies in them around
  * it is of no meaning, like all that was never written. */
-static void restore_whole(const struct rn_g *g)
+static void restore_whole(const struct rn_g *g, char *page, const char *end)
 {
-    char *page = page_of(g->sp);
-    rn_os_away_restore(page, (size_t)(g->stack_hi - page), (char *)g->kept - ((char *)g->sp - page));
+    rn_os_away_restore(page, (size_t)(end - page), (char *)g->kept + (page - (char *)g->sp));
+}
+
+static void restore(const struct rn_g *g, char *page, const char *end)
+{
+    (g->hollow ? restore_hollow : restore_whole)(g, page, end);
 }
 
 void rn_keep_restore_in_copy(struct rn_g *g)
 {
-    if (g->hollow)
-        restore_hollow(g);
-    else
-        restore_whole(g);
+    restore(g, page_of(g->sp), g->stack_hi);
+}
+
+bool rn_keep_restore_page_in_copy(struct rn_g *g, void *addr)
+{
+    char *page = page_of(addr);
+    if (page < page_of(g->sp))
+        return false;
+    restore(g, page, page + rn_os_page);
+    return true;
 }
 
 void rn_keep_restore(struct rn_g *g)
 {
-    rn_keep_restore_in_copy(g);
+    restore(g, page_of(g->sp), g->stack_hi);
     rn_kept_put(g->kept);
 }
 

@@ -33,6 +33,8 @@ bool rn_keep_trap(struct rn_g *g);
 void rn_keep_restore(struct rn_g *g);
 /* In a copy of the process: the block stays. */
 void rn_keep_restore_in_copy(struct rn_g *g);
+/* The same for the one page that was touched; false: it is none of those that are kept. */
+bool rn_keep_restore_page_in_copy(struct rn_g *g, void *addr);
 bool rn_keep_begin(void);
 void rn_keep_end(void);
 /* Calls f for each area of address space that contents of stacks are in, those of long ago too. */

@@ -10,6 +10,7 @@
 #include "sched/rt.h"
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -406,6 +407,31 @@ TEST(a_child_sees_them)
     waitpid(child, &status, 0);
     CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 5);
     CHECK(is_away(seats[0].g));
+    chan_send(seats[0].door, 11);
+    wg_wait(&wg);
+}
+
+/* Also one that another thread was bringing back at that moment, without userfaultfd: its pages are locked then. */
+TEST(a_child_sees_who_is_being_brought_back)
+{
+    struct seat seats[1];
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    needs_the_kernel();
+    take_seats(seats, 1, &wg);
+    char *buf = seats[0].buf, *page = buf - (uintptr_t)buf % rn_os_page;
+    rn_store_relaxed(&seats[0].g->hib, RN_HIB_THAWING); /* relaxed, both: nobody else uses it */
+    REQUIRE(mprotect(page, rn_os_page, PROT_NONE) == 0);
+    pid_t child = fork();
+    if (child == 0) {
+        bool there = strcmp(buf, "nothing yet") == 0;
+        strcpy(buf, "of the child");
+        _exit(there && strcmp(buf, "of the child") == 0 ? 5 : 6);
+    }
+    int status = 0;
+    waitpid(child, &status, 0);
+    CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 5);
+    REQUIRE(mprotect(page, rn_os_page, PROT_READ | PROT_WRITE) == 0);
+    rn_store_relaxed(&seats[0].g->hib, RN_HIB_AWAY);
     chan_send(seats[0].door, 11);
     wg_wait(&wg);
 }

@@ -11,7 +11,7 @@
  * kept open, of the way that works; should userfaultfd fail one day when it had worked, the other is opened for that time.
  *
  * A copy of the process (fork, rn_os_snapshot) has neither: the descriptors lead to the memory of its parent.  It has
- * one thread only, so it just removes the guard and writes.  It knows itself by a page that is wiped at a fork.
+ * one thread only, so it just makes the page accessible, removes the guard, and writes.  It knows itself by a page that is wiped at a fork.
  *
  * Tried and rejected: userfaultfd's write protection for the time of the copy (it is lost when the page is freed, so
  * that the moment before the guard stands is open); memory that is mapped twice (a child would share its stacks with its
@@ -126,6 +126,7 @@ static _Noreturn void no_memory(void)
 void rn_os_away_restore(void *page, size_t n, const void *from)
 {
     if (rn_os_is_copy()) {
+        rn_os_away_unfreeze(page, n); /* another thread may have been in the middle of write_in */
         madvise(page, n, GUARD_REMOVE);
         memcpy(page, from, n);
     } else if (!(faults >= 0 && copy_in(page, n, from)) && !write_in(page, n, from)) {
