@@ -65,6 +65,11 @@ void bench_sort(struct bench *b);
 struct spread bench_spread(const struct bench *b, const struct figure *f, int side);
 /* Of the ratios runnel / side, process by process. */
 struct spread bench_ratio(const struct bench *b, const struct figure *f, int side);
+/* Whether the processes of a side fall apart: the highest is half as much again as the lowest.  Such a figure has more than one
+ * mode, and its median alone says little. */
+bool bench_has_modes(const struct bench *b, const struct figure *f, int side);
+/* What each process of a side has measured, the lowest first: "92.5, 186, 196". */
+char *bench_each(const struct bench *b, const struct figure *f, int side);
 /* Whether the ratio to Go reaches the target: 1, 0; -1: there is none, or nothing to compare. */
 int bench_meets(const struct bench *b, const struct figure *f);
 /* The side of that name, or -1. */

@@ -63,6 +63,24 @@ static void write_against_go(const struct bench *b, FILE *to)
     }
 }
 
+/* A median in the middle of two modes says nothing: such lines with each process. */
+static void write_modes(const struct bench *b, FILE *to)
+{
+    int n = 0, go = bench_side(b, "go");
+    for (int i = 0; i < b->figures_n; i++) {
+        const struct figure *f = &b->figures[i];
+        if (!bench_has_modes(b, f, 0) && !(go > 0 && bench_has_modes(b, f, go)))
+            continue;
+        if (n++ == 0)
+            fputs(
+                "\n## Lines whose processes differ\n\nBy half as much again, or more: each process's own median, the lowest "
+                "first.\n\n| line | unit | runnel | Go |\n|---|---|---|---|\n",
+                to);
+        fprintf(to, "| %s | %s | %s | %s |\n", f->name, f->unit, bench_each(b, f, 0),
+                go > 0 ? bench_each(b, f, go) : "");
+    }
+}
+
 /* A table with a column for each other peer: its median, and the ratio. */
 static void write_against_others(const struct bench *b, FILE *to)
 {
@@ -109,6 +127,7 @@ void bench_write_docs(const struct bench *b)
     write_missed(b, to);
     write_against_go(b, to);
     write_against_others(b, to);
+    write_modes(b, to);
     fprintf(to, "\n%s", limits ? limits : "");
     fclose(to);
     if (write_file(path, out, size, 0666) < 0)

@@ -110,14 +110,37 @@ static struct spread spread_of(double *values, int n)
     return (struct spread){median, values[0], values[n - 1], n};
 }
 
-struct spread bench_spread(const struct bench *b, const struct figure *f, int side)
+/* What the processes of a side have measured; how many. */
+static int values_of(const struct bench *b, const struct figure *f, int side, double *values)
 {
-    double values[PROCESSES];
     int n = 0;
     for (int p = 0; p < b->processes; p++)
         if (!isnan(f->at[side * PROCESSES + p]))
             values[n++] = f->at[side * PROCESSES + p];
-    return spread_of(values, n);
+    return n;
+}
+
+struct spread bench_spread(const struct bench *b, const struct figure *f, int side)
+{
+    double values[PROCESSES];
+    return spread_of(values, values_of(b, f, side, values));
+}
+
+bool bench_has_modes(const struct bench *b, const struct figure *f, int side)
+{
+    struct spread s = bench_spread(b, f, side);
+    return s.n > 1 && s.low > 0 && s.high >= 1.5 * s.low;
+}
+
+char *bench_each(const struct bench *b, const struct figure *f, int side)
+{
+    double values[PROCESSES];
+    int n = values_of(b, f, side, values);
+    char *all = text("%s", "");
+    qsort(values, (size_t)n, sizeof *values, by_value);
+    for (int i = 0; i < n; i++)
+        all = text("%s%s%.3g", all, i ? ", " : "", values[i]);
+    return all;
 }
 
 struct spread bench_ratio(const struct bench *b, const struct figure *f, int side)

@@ -25,6 +25,14 @@ static void print_against(const struct bench *b, const struct figure *f, int sid
     fputc('\n', to);
 }
 
+/* Of those that fall apart each process. */
+static void print_modes(const struct bench *b, const struct figure *f, FILE *to)
+{
+    for (int s = 0; s < b->sides_n; s++)
+        if (bench_has_modes(b, f, s))
+            fprintf(to, "  each process of %s: %s\n", b->sides[s].name, bench_each(b, f, s));
+}
+
 static void print_figure(const struct bench *b, const struct figure *f, FILE *to)
 {
     struct spread own = bench_spread(b, f, 0);
@@ -40,6 +48,7 @@ static void print_figure(const struct bench *b, const struct figure *f, FILE *to
     }
     if (!others)
         fputc('\n', to);
+    print_modes(b, f, to);
 }
 
 void bench_print(const struct bench *b, FILE *to)

@@ -69,6 +69,7 @@ static void measure_parked(int n)
         go(blocked, c, &wg);
     double started = rn_ms(rn_since(start));
     double used = at_rest(before), spent = stat_cpu() - cpu;
+    stat_point("l.parked_spawn", n, "ns", started * 1e6 / n);
     stat_point("l.parked_bytes", n, "B", used / n);
     stat_point("l.parked_peak_bytes", n, "B", (stat_status("VmHWM:") - before + stat_page_tables()) / n);
     cpu = stat_cpu();
