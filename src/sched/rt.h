@@ -22,8 +22,7 @@
 #include "sched/sched.h"
 
 enum { RN_PROCS_MAX = 256, RN_WORKERS_MAX = 10000, RN_STACK_DEFAULT = 64 << 10, RN_MAIN_STACK = 8 << 20 };
-enum { RN_TIMERS_WAKE = 64 };                     /* timers.c */
-enum { RN_CHUNK = 256, RN_CHUNKS_MAX = 1 << 16 }; /* goroutine records in a chunk; 16 M goroutines */
+enum { RN_TIMERS_WAKE = 64 }; /* timers.c */
 
 struct rn_p {
     uint32_t id;

@@ -204,6 +204,11 @@ static inline void rn__waiters_forget(struct rn_g *g)
     g->waits = NULL;
 }
 
+/* The record of that index, which exists. */
+struct rn_g *rn__g_at(uint32_t index);
+enum { RN_CHUNK = 256, RN_CHUNKS_MAX = 1 << 16 }; /* goroutine records in a chunk; 16 M goroutines */
+enum { RN_RECORDS_MAX = RN_CHUNK * RN_CHUNKS_MAX };
+
 /* The waiter in the record of g, which runs: for a wait that only one queue can end. */
 static inline struct rn_waiter *rn__waiter_own(struct rn_g *g, void *elem, void *of)
 {

@@ -78,6 +78,11 @@ struct rn_g *rn__chunk(uint32_t i, size_t *bytes)
     return pool.chunks[i].records;
 }
 
+struct rn_g *rn__g_at(uint32_t index)
+{
+    return &pool.chunks[index / CHUNK].records[index % CHUNK];
+}
+
 /* Which chunk an address is in: of each 16 MiB the newest chunk that reaches into them is known, and of each chunk
  * the one before it in those where it begins and ends.  (In between it is the only one.) */
 

@@ -1,24 +1,35 @@
-/* Waitgroup: a counter, and a bit that says whether somebody waits.
+/* Waitgroup: a counter, and who waits.
  *
  *     bits 32-63  the counter, signed
- *     bit  0      WAITED: whoever brings the counter to zero must look at the queue
+ *     bits 1-31   ALONE: who waits alone, the index of its record + 1; its waiter is the one in its record
+ *     bit  0      WAITED: whoever brings the counter to zero must look at the queue; then nobody is ALONE
  *
  *     transition                     by whom                       where
  *     counter += n                   add                           no lock; its last access unless it
- *                                                                  brings it to zero with WAITED set
+ *                                                                  brings it to zero while somebody waits
+ *     ALONE added, counter > 0       a goroutine that waits, when  no lock
+ *                                    nobody else does
+ *     0|ALONE -> 0                   who brought it to zero        no lock: nobody else writes it then
+ *     ALONE -> WAITED, counter > 0   who is about to queue,        queue's lock
+ *                                    and queues that one first
  *     WAITED added, counter > 0      who is about to queue         queue's lock
  *     0|WAITED -> 0                  who brought it to zero        queue's lock, with the queue emptied
  *     WAITED dropped, counter > 0    the last waiter, whose        queue's lock
  *                                    context is done
  *
+ * Mostly one waits, and for it the queue's lock would be two locked operations more.  So it goes into the word, by a swap
+ * that fails when the counter has become zero; whoever makes it zero either comes first, or has it in its hands
+ * (an addition says what was there before).  Should another come first and want to wait as well, its swap takes ALONE away,
+ * and both are in the queue before it drops the lock, which whoever makes it zero then needs.
+ *
  * A waiter sets WAITED and joins the queue under one hold of the queue's lock, by a swap that fails
  * when the counter has become zero; so whoever makes it zero either comes first, or sees WAITED and
  * then, under the lock, the waiter.
  *
- * The memory may be freed once all waits have returned: a wait returns only when it has seen 0 without
- * WAITED (then the adder has made its last access), or when it was woken, which the adder does after
- * its last access.  A waiter whose context is done takes WAITED along when it was the only one, and when
- * the counter is zero already it waits for the adder that is on its way to the queue.
+ * The memory may be freed once all waits have returned: a wait returns when it was woken, which the adder does after
+ * its last access, or when it has seen 0 without WAITED.  Then the adder has made its last access, or it is about to
+ * wake who waits ALONE, whose wait has not returned.  A waiter whose context is done takes WAITED along when it was
+ * the only one, and when the counter is zero already it waits for the adder that is on its way to the queue.
  *
  * From Go's sync/waitgroup.go, for the rules of misuse and their words; Go counts waiters in the word.
  */
@@ -28,11 +39,22 @@
 #include "chan/wait.h"
 #include "sync/waitq.h"
 
-static const uint64_t WAITED = 1;
+static const uint64_t WAITED = 1, ALONE = 0xfffffffe, WAITS = 0xffffffff;
+_Static_assert(RN_RECORDS_MAX < UINT32_MAX / 2, "an index and 1 fit into ALONE");
 
 static int32_t count_of(uint64_t state)
 {
     return (int32_t)(uint32_t)(state >> 32);
+}
+
+static uint64_t alone(const struct rn_g *g)
+{
+    return ((uint64_t)g->index + 1) << 1;
+}
+
+static struct rn_g *alone_of(uint64_t state)
+{
+    return rn__g_at((uint32_t)((state & ALONE) >> 1) - 1);
 }
 
 /* What add and wait touch for the race detector.  Nobody else does.  An add from zero that nothing orders with a wait
@@ -58,6 +80,17 @@ static void let_go(rn_waitgroup *wg)
         rn__ready_all(&wake);
 }
 
+/* The same, and one waits alone. */
+static __attribute__((noinline)) void let_go_alone(rn_waitgroup *wg, uint64_t before)
+{
+    struct rn_g *g = alone_of(before);
+    g->wait.queued = false;
+    g->wait.ok = true;
+    g->woken_by = &g->wait;
+    rn_store_release(&wg->rn_state, 0); /* as in let_go: who comes to wait now sees the counter and goes on */
+    rn__ready(g);
+}
+
 static inline void add(rn_waitgroup *wg, int n, void *pc)
 {
     rn__point(n < 0 ? RN_AT_WG_DONE : RN_AT_WG_ADD, wg);
@@ -66,20 +99,22 @@ static inline void add(rn_waitgroup *wg, int n, void *pc)
     if (n < 0)
         rn__race_release(RN_RACE_NAME(wg, 0));
     /* acq_rel: release pairs with the acquire in wait; acquire pairs with the release of the others who
-     * counted down, so that a waiter woken by this one comes after all. */
+     * counted down, so that a waiter woken by this one comes after all, and with that of who is ALONE. */
     uint64_t before = rn_add_acq_rel(&wg->rn_state, (uint64_t)(int64_t)n << 32);
     int32_t count = count_of(before + ((uint64_t)(int64_t)n << 32));
     if (n > 0 && count == n)
         rn__race_read(race_word(wg), 1, pc);
     if (__builtin_expect(count < 0, 0))
         rn_panic("sync: negative WaitGroup counter");
-    if (__builtin_expect(!(before & WAITED), 1)) {
+    if (__builtin_expect(!(before & WAITS), 1)) {
         rn__point(RN_AFTER_DONE, wg);
         return;
     }
     if (n > 0 && count == n)
         rn_panic("sync: WaitGroup misuse: Add called concurrently with Wait");
-    if (count == 0)
+    if (count == 0 && (before & ALONE))
+        let_go_alone(wg, before);
+    else if (count == 0)
         let_go(wg);
     rn__point(RN_AFTER_DONE, wg);
 }
@@ -97,22 +132,23 @@ void rn_wg_done(rn_waitgroup *wg)
 /* True: all is done.  False: w is queued. */
 static bool join(rn_waitgroup *wg, struct rn_waiter *w)
 {
-    bool done = false;
     rn__waitq_lock(&wg->rn_queue);
-    /* acquire: pairs with the release in add. */
+    /* acquire: pairs with the release in add, and in wait_alone. */
     uint64_t s = rn_load_acquire(&wg->rn_state);
-    while (s != 0 && !(s & WAITED))
-        /* relaxed: the adder reads the queue only under its lock; failure reads again. */
-        if (rn_cas_relaxed(&wg->rn_state, &s, s | WAITED))
-            break;
-        else
+    while (count_of(s) != 0 && !(s & WAITED))
+        /* relaxed: s was acquired, with it the waiter of who is ALONE; the adder reads the queue only under its lock;
+         * failure reads again. */
+        if (rn_cas_relaxed(&wg->rn_state, &s, (s & ~ALONE) | WAITED)) {
+            if (s & ALONE)
+                rn__waitq_add(&wg->rn_queue, &alone_of(s)->wait);
+            s = WAITED;
+        } else {
             s = rn_load_acquire(&wg->rn_state); /* acquire: as above */
-    if (s == 0)
-        done = true;
-    else
+        }
+    if (s & WAITED)
         rn__waitq_push(&wg->rn_queue, w);
     rn__waitq_unlock(&wg->rn_queue);
-    return done;
+    return !(s & WAITED);
 }
 
 /* A waiter's context is done.  The last one takes WAITED along, so that the one who comes to zero
@@ -138,6 +174,28 @@ static void leave(rn_waitgroup *wg, struct rn_waiter *w)
         rn__park(RN_WAIT_WAITGROUP, wg);
 }
 
+/* Takes w, of one who is ALONE or was, out: its goroutine has ended with its run. */
+static void abandon(struct rn_waiter *w)
+{
+    rn_waitgroup *wg = rn_container(w->of, rn_waitgroup, rn_queue);
+    rn__waitq_lock(&wg->rn_queue);
+    /* relaxed, both: nothing is read of what others wrote. */
+    uint64_t s = rn_load_relaxed(&wg->rn_state);
+    while ((s & ALONE) == alone(w->g) && count_of(s) != 0)
+        if (rn_cas_relaxed(&wg->rn_state, &s, s & ~ALONE))
+            w->queued = false;
+    if (s & WAITED)
+        rn__waitq_remove(&wg->rn_queue, w);
+    rn__waitq_unlock(&wg->rn_queue);
+}
+
+static void check_reuse(rn_waitgroup *wg)
+{
+    /* relaxed: a check for misuse; what the adders published came through ready. */
+    if (rn_load_relaxed(&wg->rn_state) != 0)
+        rn_panic("sync: WaitGroup is reused before previous Wait has returned");
+}
+
 static int wait_slow(rn_context *ctx, rn_waitgroup *wg)
 {
     rn_atomic(uint32_t) claim = 0;
@@ -153,10 +211,28 @@ static int wait_slow(rn_context *ctx, rn_waitgroup *wg)
         leave(wg, &w);
         return err;
     }
-    /* relaxed: a check for misuse; what the adders published came through ready. */
-    if (rn_load_relaxed(&wg->rn_state) != 0)
-        rn_panic("sync: WaitGroup is reused before previous Wait has returned");
+    check_reuse(wg);
     return 0;
+}
+
+/* The counter was not zero, but s: waits, alone if nobody else does. */
+static __attribute__((noinline)) void wait_alone(rn_waitgroup *wg, uint64_t s)
+{
+    struct rn_g *g = rn__self();
+    struct rn_waiter *w = &g->wait;
+    if (!(s & WAITS) && rn__is_goroutine(g)) {
+        rn__waiter_own(g, NULL, &wg->rn_queue);
+        w->queued = true;
+        rn__waiter_note(w, abandon);
+        /* release: pairs with the acquires of the adder and in join: the waiter. */
+        if (__builtin_expect(rn_cas_release(&wg->rn_state, &s, s | alone(g)), 1)) {
+            rn__park(RN_WAIT_WAITGROUP, wg);
+            check_reuse(wg);
+            return;
+        }
+        rn__waiters_forget(g);
+    }
+    wait_slow(NULL, wg);
 }
 
 void rn_wg_wait(rn_waitgroup *wg)
@@ -166,8 +242,9 @@ void rn_wg_wait(rn_waitgroup *wg)
     rn__race_touch(wg);
     rn__race_mark(race_word(wg), RN_RACE_PC);
     /* acquire: pairs with the release in add. */
-    if (rn_load_acquire(&wg->rn_state) != 0)
-        wait_slow(NULL, wg);
+    uint64_t s = rn_load_acquire(&wg->rn_state);
+    if (s != 0)
+        wait_alone(wg, s);
     rn__race_acquire(RN_RACE_NAME(wg, 0));
 }
 

@@ -54,12 +54,18 @@ static inline void rn__waitq_note(struct rn_waitq *q, struct rn_waiter *w)
     rn__waiter_note(w, rn__waitq_leave);
 }
 
-static inline void rn__waitq_push(struct rn_waitq *q, struct rn_waiter *w)
+/* One that is noted already. */
+static inline void rn__waitq_add(struct rn_waitq *q, struct rn_waiter *w)
 {
     struct rn_list l = {q->rn_first, q->rn_last};
-    rn__waitq_note(q, w);
     rn_list_push(&l, &w->node);
     rn__waitq_put(q, l);
+}
+
+static inline void rn__waitq_push(struct rn_waitq *q, struct rn_waiter *w)
+{
+    rn__waitq_note(q, w);
+    rn__waitq_add(q, w);
 }
 
 static inline void rn__waitq_push_front(struct rn_waitq *q, struct rn_waiter *w)

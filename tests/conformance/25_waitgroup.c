@@ -37,9 +37,9 @@ TEST(many_waiters)
     wg_add(&wg, 2);
     for (int i = 0; i < 50; i++)
         wg_go(&done, wait_and_count);
-    await_waiters(&wg.rn_queue, 50);
+    await_wg_waiters(&wg, 50);
     wg_done(&wg);
-    CHECK_EQ(waiters(&wg.rn_queue), 50);
+    CHECK_EQ(wg_waiters(&wg), 50);
     CHECK_EQ(rn_atomic_load(&sum), 0);
     wg_done(&wg);
     wg_wait(&done);
@@ -63,7 +63,7 @@ TEST(add_concurrent_with_wait_at_zero_panics)
     RACES_ON_PURPOSE();
     wg_add(&wg, 1);
     go(wait_and_count);
-    await_waiters(&wg.rn_queue, 1);
+    await_wg_waiters(&wg, 1);
     rn_sub_acq_rel(&wg.rn_state, (uint64_t)1 << 32);
     EXPECT_PANIC("sync: WaitGroup misuse: Add called concurrently with Wait", wg_add(&wg, 1));
 }
@@ -87,7 +87,7 @@ TEST(reuse_before_the_wait_has_returned_panics)
     rn_set_procs(1);
     wg_add(&wg, 1);
     go(wait_and_expect_panic, &done);
-    await_waiters(&wg.rn_queue, 1);
+    await_wg_waiters(&wg, 1);
     reuse_at_once(); /* no park in between: the waiter has not run */
     while (!done)
         rn_yield();

@@ -47,6 +47,19 @@ static inline void await_waiters(struct rn_waitq *q, int n)
         rn_yield();
 }
 
+/* Who waits alone is in the word, not in the queue: see waitgroup.c. */
+static inline int wg_waiters(rn_waitgroup *wg)
+{
+    uint64_t alone = rn_load_relaxed(&wg->rn_state) & 0xfffffffe;
+    return waiters(&wg->rn_queue) + (alone != 0);
+}
+
+static inline void await_wg_waiters(rn_waitgroup *wg, int n)
+{
+    while (wg_waiters(wg) != n)
+        rn_yield();
+}
+
 static inline void await_readers(rn_rwmutex *m, int n)
 {
     while (waiting_readers(m) != n)

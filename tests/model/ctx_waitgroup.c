@@ -57,6 +57,25 @@ static void cancel(void)
     model_ctx_cancel();
 }
 
+/* Two wait, one of them without a context: alone, until the other comes. */
+static void wait_plainly(void)
+{
+    rn_wg_wait(group);
+    MODEL_CHECK(work == 1);
+}
+
+static void wait_or_give_up(void)
+{
+    if (!rn_wg_wait_ctx(ctx, group))
+        MODEL_CHECK(work == 1);
+}
+
+static void check_free(void)
+{
+    MODEL_CHECK(model_ctx_quiet() && rn_load_relaxed(&group->rn_state) == 0 && rn__waitq_empty(&group->rn_queue));
+    free(group);
+}
+
 static void check(void)
 {
     MODEL_CHECK(model_ctx_quiet());
@@ -65,3 +84,5 @@ static void check(void)
 MODEL_TEST(wait_gives_up, .setup = setup, .thread = {done, wait_free, cancel}, .finish = check, .preemptions = 4);
 MODEL_TEST(used_again_after_giving_up, .setup = setup, .thread = {done, wait_again, cancel}, .finish = check,
            .preemptions = 3);
+MODEL_TEST(joined_by_one_who_gives_up, .setup = setup, .thread = {done, wait_plainly, wait_or_give_up, cancel},
+           .finish = check_free, .preemptions = 1);

@@ -25,7 +25,7 @@ static rn_time model_clock;
 static inline void model_sched_reset(void)
 {
     for (int i = 0; i <= MODEL_THREADS; i++) {
-        model_g[i] = (struct rn_g){.kind = RN_G_GOROUTINE, .id = (uint64_t)i + 1};
+        model_g[i] = (struct rn_g){.kind = RN_G_GOROUTINE, .id = (uint64_t)i + 1, .index = (uint32_t)i};
         model_parked[i] = (struct model_token){0};
         model_recovers[i] = false;
     }
@@ -71,6 +71,11 @@ void rn_fatal(const char *format, ...)
 struct rn_g *rn__self(void)
 {
     return &model_g[model_self()];
+}
+
+struct rn_g *rn__g_at(uint32_t index)
+{
+    return &model_g[index];
 }
 
 struct rn_g *rn__self_or_null(void)

@@ -63,9 +63,14 @@ static void is_zero(void)
 MODEL_TEST(wait_sees_work, .setup = setup_1, .thread = {work_0, wait_1}, .finish = is_zero);
 MODEL_TEST(wait_sees_all_work, .setup = setup_2, .thread = {work_0, work_1, wait_2}, .finish = is_zero);
 MODEL_TEST(two_wait, .setup = setup_1, .thread = {work_0, wait_1, wait_1}, .finish = is_zero);
+/* The first waits alone, in the word; the second takes it along into the queue, or comes too late for that. */
+MODEL_TEST(two_wait_for_two, .setup = setup_2, .thread = {work_0, work_1, wait_2, wait_2}, .finish = is_zero,
+           .preemptions = 3);
+MODEL_MUTANT(two_wait, "wait_alone", "cas_release");
+MODEL_MUTANT(wait_sees_work, "add", "add_acq_rel");
 MODEL_MUTANT(wait_sees_all_work, "add", "add_acq_rel");
 MODEL_MUTANT(wait_sees_work, "rn_wg_wait", "load_acquire");
-MODEL_MUTANT(wait_sees_work, "join", "load_acquire");
+MODEL_MUTANT(two_wait, "join", "load_acquire");
 
 /* The memory may be freed once wait has returned. */
 static rn_waitgroup *heap;
