@@ -1,6 +1,7 @@
 #!/bin/sh
-# The hot paths take no more instructions than bench/instructions/baseline says, but for a few per cent (5, and at
-# least 3 instructions).  Where more is meant: bench/instructions/measure -update, and say why in the commit.
+# The hot paths take no more instructions than bench/instructions/baseline says, but for 5 per cent: of a lock's 18 one
+# more is too many.  (The counts differ by half an instruction from run to run, on a busy machine too, a timer's by eight.)
+# Where more is meant: bench/instructions/measure -update, and say why in the commit.
 . "$(dirname "$0")/../tap.sh"
 cd "$RUNNEL_ROOT" || exit 1
 baseline=bench/instructions/baseline
@@ -15,8 +16,7 @@ elif ! RUNNEL=$RUNNEL bench/instructions/measure >"$tap_dir/first" 2>"$tap_dir/s
 else
     over() { # COUNTS: the paths of which there are more than allowed, with what is and what was
         awk 'NR == FNR { now[$1] = $2; next } {
-            most = $2 * 1.05 > $2 + 3 ? $2 * 1.05 : $2 + 3
-            if (!($1 in now) || now[$1] > most) print $1 ": " now[$1] " instructions, " $2 " before"
+            if (!($1 in now) || now[$1] > $2 * 1.05) print $1 ": " now[$1] " instructions, " $2 " before"
         }' "$1" $baseline
     }
     # Once more when it seems so: on a busy machine the monitor thread may have interfered every time.
