@@ -113,16 +113,20 @@ static inline uint64_t rn_cpu_count(void)
 #endif
 }
 
-/* Before another try at what others want as well, the one after `failed` failures: twice as long each time, to a limit. */
-static inline void rn_cpu_pauses(unsigned failed)
+/* Before another try at what others want as well, the one after `failed` failures: twice as long each time, to a limit.
+ * Returns how many pauses that were. */
+static inline unsigned rn_cpu_pauses(unsigned failed)
 {
 #ifdef RN_MODEL
     (void)failed;
     rn_cpu_pause();
+    return 1;
 #else
     enum { FIRST = 16, DOUBLED = 4 };
-    for (unsigned n = FIRST << (failed < DOUBLED ? failed : DOUBLED); n > 0; n--)
+    unsigned n = FIRST << (failed < DOUBLED ? failed : DOUBLED);
+    for (unsigned i = 0; i < n; i++)
         rn_cpu_pause();
+    return n;
 #endif
 }
 

@@ -13,6 +13,17 @@
 #include "os/lock.h"
 #include "os/os.h"
 
+__thread uint64_t rn__lock_pauses;
+
+static void note_pauses(unsigned n)
+{
+#ifdef RN_MODEL /* whose threads are one */
+    (void)n;
+#else
+    rn__lock_pauses += n;
+#endif
+}
+
 void rn__lock_slow(rn_lock *l)
 {
     enum { SPINS = 10, YIELDS = 20 };
@@ -22,7 +33,7 @@ void rn__lock_slow(rn_lock *l)
         if (rn_load_relaxed(&l->held) == 0 && rn_cas_acquire(&l->held, &free, 1))
             return;
         if (round < SPINS)
-            rn_cpu_pauses((unsigned)round);
+            note_pauses(rn_cpu_pauses((unsigned)round));
         else if (round < SPINS + YIELDS)
             rn_os_yield();
         else

@@ -20,6 +20,9 @@ typedef struct rn_lock {
 
 RN_INNER void rn__lock_slow(rn_lock *l);
 
+/* How many pauses this thread has waited at locks that others held. */
+extern __thread uint64_t rn__lock_pauses __attribute__((visibility("hidden"), tls_model("initial-exec")));
+
 static inline bool rn_lock_try(rn_lock *l, enum rn_rank rank)
 {
     uint32_t free = 0;

@@ -86,9 +86,7 @@ static uint32_t retired_n;
 void rn__retire_p(struct rn_m *m)
 {
     struct rn_p *p = m->p;
-    rn__spill_all(p);
-    for (struct rn_g *g; (g = rn__choose_next(p)) != NULL;)
-        rn__push_global(g, g, 1);
+    rn__give_all(p);
     if (m->hint) {
         rn__push_global(m->hint, m->hint, 1);
         m->hint = NULL;

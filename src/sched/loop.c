@@ -110,8 +110,9 @@ static bool elsewhere_is_due(struct rn_m *m)
  * of a processor that rn_set_procs has taken out of use, which has no worker to see to them. */
 static struct rn_g *elsewhere(struct rn_m *m)
 {
-    /* relaxed: a hint. */
-    if (rn__choose_now() - rn_load_relaxed(&rn__sched.polled_at) >= POLL_EVERY * RN_MICROSECOND)
+    rn_time now = rn__choose_now();
+    (void)rn__crowd_left(m, now);
+    if (now - rn_load_relaxed(&rn__sched.polled_at) >= POLL_EVERY * RN_MICROSECOND) /* relaxed: a hint */
         rn__poll_now(m);
     struct rn_g *g = rn__exchange_global(m->p);
     for (uint32_t i = 0; !g && i < rn__procs_made(); i++)

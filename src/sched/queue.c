@@ -3,7 +3,7 @@
  *
  * The global queue is guarded by sched.lock; its length may be read without.  Whoever queues
  * something calls rn__wake_idle afterwards. */
-#include "sched/rt.h"
+#include "sched/choice.h"
 
 void rn__push_global(struct rn_g *first, struct rn_g *last, uint32_t n)
 {
@@ -159,6 +159,13 @@ struct rn_g *rn__exchange_global(struct rn_p *p)
         rn__push_global(first, last, n);
     rn__wake_idle();
     return rn__pop_global(p);
+}
+
+void rn__give_all(struct rn_p *p)
+{
+    rn__spill_all(p);
+    for (struct rn_g *g; (g = rn__choose_next(p)) != NULL;)
+        rn__push_global(g, g, 1);
 }
 
 bool rn__p_has_work(struct rn_p *p)

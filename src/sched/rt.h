@@ -88,6 +88,8 @@ struct rn_m {
     struct rn_g *hint;   /* the loop's next goroutine, chosen by park */
     uint32_t loop_tick;
     uint32_t looked_elsewhere; /* its processor's tick then */
+    rn_time crowd_since;       /* crowd.c: when it was looked last how long this worker has waited at locks, */
+    uint64_t crowd_pauses;     /* and how long that was */
     struct rn_seen_next seen;
     uint32_t naps;               /* watch.c: that may pass before it sleeps; 0: it does not watch */
     uint32_t spin_rounds;        /* how long to look for work before sleeping; see loop.c */
@@ -121,6 +123,9 @@ struct rn_sched {
     RN_NEW_LINE rn_atomic(uint32_t) idle_p_n; /* under lock */
     rn_atomic(uint32_t) spinning_n;           /* workers that look for work; any */
     rn_atomic(struct rn_m *) watcher;         /* the idle worker that looks after each nap; any, written under lock */
+
+    RN_NEW_LINE rn_atomic(int64_t) aside_since; /* when the last worker stood aside (crowd.c); any */
+    rn_atomic(uint32_t) aside_n;                /* how many do */
 
     RN_NEW_LINE rn_atomic(int64_t) poll_until; /* the poller's deadline; any */
     rn_atomic(int64_t) polled_at;
@@ -207,6 +212,8 @@ struct rn_g *rn__pop_global(struct rn_p *p); /* moves a fair share to p's queue 
 /* Puts the ring's goroutines behind those of the global queue once its last share has run, and takes the next: the
  * first of them, or NULL. */
 struct rn_g *rn__exchange_global(struct rn_p *p);
+/* All that p has goes to the others; p is the caller's.  rn__wake_idle is up to the caller. */
+void rn__give_all(struct rn_p *p);
 bool rn__p_has_work(struct rn_p *p);
 /* Whether something waits for any processor.  A hint. */
 static inline bool rn__shared_work(void);
@@ -250,6 +257,14 @@ void rn__poller_replace(void);
 void rn__retire_p(struct rn_m *m);
 void rn__unretire_locked(void);
 void rn__retired_forget(void);
+
+/* ---- crowd.c ------------------------------------------------------------------------------------ */
+
+/* At a run's begin. */
+void rn__crowd_begin(void);
+/* m, which has a processor and nothing in its hands, now and then: true when others were in its way, and it was away
+ * for a while. */
+bool rn__crowd_left(struct rn_m *m, rn_time now);
 
 /* ---- watch.c ------------------------------------------------------------------------------------ */
 

@@ -347,6 +347,8 @@ void rn__run_prepare(struct rn_go_call *call)
     rn_store_relaxed(&s->idle_p_n, 0);
     rn_store_relaxed(&s->live_outside, 0);
     rn_store_relaxed(&s->poll_until, INT64_MIN);
+    rn_store_relaxed(&s->aside_n, 0);
+    rn_store_relaxed(&s->aside_since, 0);
     rn_store_relaxed(&s->coarse, rn__choose_now());
     s->idle_p = NULL;
     rn__retired_forget();
@@ -356,6 +358,7 @@ void rn__run_prepare(struct rn_go_call *call)
     rn__explore_run_starts();
     call->stack = RN_MAIN_STACK;
     start_processors();
+    rn__crowd_begin();
     if (rn__poll_begin() != 0)
         rn_panic("rn_run: no descriptor for the poller");
     start_first_worker();

@@ -115,6 +115,7 @@ UNUSED(void, rn__g_put, struct rn_p *p __attribute__((unused)), struct rn_g *g _
 UNUSED(void, rn__poll_queued, void)
 UNUSED(void, rn__poll, struct rn_ready_list *l __attribute__((unused)), rn_time until __attribute__((unused)))
 UNUSED(bool, rn__poll_now, struct rn_m *m __attribute__((unused)))
+UNUSED(bool, rn__crowd_left, struct rn_m *m __attribute__((unused)), rn_time now __attribute__((unused)))
 UNUSED(rn_time, rn__timers_first, void)
 UNUSED(rn_time, rn__timers_alone, struct rn_m *m __attribute__((unused)))
 UNUSED(uint32_t, rn__timers_run, struct rn_m *m __attribute__((unused)), struct rn_p *p __attribute__((unused)),
