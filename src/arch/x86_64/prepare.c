@@ -1,6 +1,7 @@
 /* x86-64: the first frame of a new goroutine; the layout is that of switch.S. */
 #include "arch/arch.h"
 #include "arch/copy_frame.h"
+#include "base/atomic.h"
 #include <string.h>
 
 _Static_assert(sizeof(struct rn_captured) == 184, "switch.S knows this layout");
@@ -16,6 +17,20 @@ struct first_frame {
 };
 _Static_assert(sizeof(struct first_frame) == 64 + 192, "switch.S knows this layout");
 
+/* What was stored in parts just now is loaded in the same parts: a load that covers several stores waits until all of
+ * them have left the processor's store buffer. */
+static inline void copy_registers(struct first_frame *frame, const struct rn_captured *args)
+{
+    memcpy(&frame->fp_control, &args->fp_control, 4); /* mxcsr */
+    rn_fence_compiler();
+    memcpy((char *)&frame->fp_control + 4, (const char *)&args->fp_control + 4, 2); /* the x87 control word */
+    for (int i = 0; i < 6; i++) {
+        rn_fence_compiler();
+        frame->args.integer[i] = args->integer[i];
+    }
+    memcpy(frame->args.vector, args->vector, sizeof args->vector);
+}
+
 void *rn__arch_prepare(char *top, void *f, const struct rn_captured *args, const void *stack, uint32_t stack_bytes)
 {
     /* Room above the first frame: when f in its turn starts a goroutine, that many bytes above its
@@ -24,10 +39,9 @@ void *rn__arch_prepare(char *top, void *f, const struct rn_captured *args, const
     if (stack_bytes)
         rn__copy_frame(stack_args, stack, stack_bytes);
     struct first_frame *frame = (struct first_frame *)(void *)(stack_args - sizeof *frame);
-    frame->fp_control = args->fp_control;
+    copy_registers(frame, args);
     memset(frame->saved, 0, sizeof frame->saved);
     frame->ret = rn__arch_entry;
-    frame->args = *args;
     frame->f = f;
     return frame;
 }
