@@ -230,8 +230,7 @@ bool rn__work_somewhere(void)
     bool watched = rn_load_relaxed(&rn__sched.watcher) != NULL;
     for (uint32_t i = 0; i < rn__procs_made(); i++) {
         struct rn_p *p = &rn__procs[i];
-        if (rn_runq_length(&p->runq) != 0 || rn_deque_length(&p->fresh) != 0 ||
-            (!watched && rn_load_relaxed(&p->next) != NULL))
+        if (rn_runq_length(&p->runq) != 0 || rn_deque_length(&p->fresh) != 0 || (!watched && rn__waits_here(p) != NULL))
             return true;
     }
     return false;

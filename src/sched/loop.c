@@ -43,7 +43,7 @@ static struct rn_g *steal_once(struct rn_m *m)
         if (victim == p)
             continue;
         if (rn_runq_steal_from(&victim->runq, &p->runq))
-            return rn_runq_pop(&p->runq);
+            return rn_runq_pop(&p->runq, 1);
         struct rn_g *g = rn_deque_steal(&victim->fresh);
         if (g || (g = after_timers(m, victim)) != NULL)
             return g;

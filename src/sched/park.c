@@ -54,7 +54,7 @@ static inline __attribute__((always_inline)) struct rn_g *next_of_runq(struct rn
         p->waits = 0;
         g = rn__oldest_fresh(p);
     }
-    return g ? g : rn_runq_pop(&p->runq);
+    return g ? g : rn_runq_pop(&p->runq, rn__nobody_looks() ? RN_RUNQ_MINE : 1);
 }
 
 static inline bool has_fresh(struct rn_p *p)

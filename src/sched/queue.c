@@ -25,10 +25,9 @@ void rn__push_global(struct rn_g *first, struct rn_g *last, uint32_t n)
 /* Takes up to `most` goroutines out of p's ring, as a chain. */
 static uint32_t take_chain(struct rn_p *p, uint32_t most, struct rn_g **first, struct rn_g **last)
 {
-    uint32_t at, n = rn_runq_take(&p->runq, most, &at);
+    uint32_t n = 0;
     *first = *last = NULL;
-    for (uint32_t i = 0; i < n; i++) {
-        struct rn_g *x = rn_load_relaxed(&p->runq.ring[(at + i) % RN_RUNQ_SIZE]); /* relaxed: our own */
+    for (struct rn_g *x; n < most && (x = rn_runq_pop(&p->runq, RN_RUNQ_MINE)) != NULL; n++) {
         if (*last)
             (*last)->link = x;
         else
@@ -38,11 +37,12 @@ static uint32_t take_chain(struct rn_p *p, uint32_t most, struct rn_g **first, s
     return n;
 }
 
-/* The ring is full: half of it and g go to the global queue. */
+/* The ring is full: its oldest and g go to the global queue. */
 static void overflow(struct rn_p *p, struct rn_g *g)
 {
+    enum { MOVE = RN_RUNQ_STEAL };
     struct rn_g *first, *last;
-    uint32_t n = take_chain(p, RN_RUNQ_SIZE / 2, &first, &last);
+    uint32_t n = take_chain(p, MOVE, &first, &last);
     if (last)
         last->link = g;
     else
@@ -118,7 +118,7 @@ bool rn__push_fresh(struct rn_m *m, struct rn_g *g)
 /* A fair share of the global queue: its first goroutine is returned, others go to p's ring. */
 struct rn_g *rn__pop_global(struct rn_p *p)
 {
-    enum { SHARE = RN_RUNQ_SIZE / 2 - 4 }; /* gone when the loop looks for the second time since (park.c, LOOP_EVERY) */
+    enum { SHARE = 124 }; /* gone when the loop looks for the second time since (park.c, LOOP_EVERY) */
     struct rn_sched *s = &rn__sched;
     if (rn_load_relaxed(&s->global_n) == 0) /* relaxed: a hint; rn__idle looks again under the lock */
         return NULL;
@@ -147,17 +147,24 @@ struct rn_g *rn__pop_global(struct rn_p *p)
 
 /* With more runnable goroutines than a ring holds, each has its turn: when those have run that came with the last share of
  * the global queue, what is in the ring since goes behind all others, and the next share comes.  (A ring that were
- * filled up only would go round by itself, and let one of the others in now and then.) */
+ * filled up only would go round by itself, and let one of the others in now and then.)  When all fit into the ring,
+ * that is where they go. */
 struct rn_g *rn__exchange_global(struct rn_p *p)
 {
+    enum { ALL = RN_RUNQ_SIZE - RN_RUNQ_STEAL };
     struct rn_g *first, *last;
     /* relaxed, both: a hint; thieves may move head at any time. */
-    if (rn_load_relaxed(&rn__sched.global_n) == 0 || (int32_t)(p->share_end - rn_load_relaxed(&p->runq.head)) > 0)
+    uint32_t left = rn_load_relaxed(&rn__sched.global_n), here = rn_runq_length(&p->runq);
+    if (left == 0)
         return NULL;
-    uint32_t n = take_chain(p, RN_RUNQ_SIZE, &first, &last);
-    if (n)
-        rn__push_global(first, last, n);
-    rn__wake_idle();
+    if (left + here > ALL) {
+        if ((int32_t)(p->share_end - rn_load_relaxed(&p->runq.head)) > 0)
+            return NULL;
+        uint32_t n = take_chain(p, RN_RUNQ_SIZE, &first, &last);
+        if (n)
+            rn__push_global(first, last, n);
+        rn__wake_idle();
+    }
     return rn__pop_global(p);
 }
 
@@ -171,5 +178,5 @@ void rn__give_all(struct rn_p *p)
 bool rn__p_has_work(struct rn_p *p)
 {
     /* relaxed: a hint for whoever looks from outside. */
-    return rn_runq_length(&p->runq) != 0 || rn_deque_length(&p->fresh) != 0 || rn_load_relaxed(&p->next) != NULL;
+    return rn_runq_length(&p->runq) != 0 || rn_deque_length(&p->fresh) != 0 || rn__waits_here(p) != NULL;
 }

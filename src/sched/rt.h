@@ -62,11 +62,11 @@ struct rn_p {
 
     /* the watcher's notes */
     uint32_t watched_tick;
-    struct rn_g *watched_next;
+    struct rn_g *watched;
 } __attribute__((aligned(128)));
 
-/* A goroutine that a thief has seen in p's `next`. */
-struct rn_seen_next {
+/* A goroutine that a thief has seen waiting for p alone (rn__waits_here). */
+struct rn_seen {
     struct rn_p *p; /* NULL: none */
     struct rn_g *g;
     uint32_t tick; /* p's then */
@@ -90,7 +90,7 @@ struct rn_m {
     uint32_t looked_elsewhere; /* its processor's tick then */
     rn_time crowd_since;       /* crowd.c: when it was looked last how long this worker has waited at locks, */
     uint64_t crowd_pauses;     /* and how long that was */
-    struct rn_seen_next seen;
+    struct rn_seen seen;
     uint32_t naps;               /* watch.c: that may pass before it sleeps; 0: it does not watch */
     uint32_t spin_rounds;        /* how long to look for work before sleeping; see loop.c */
     struct rn_ready_list events; /* whom the poller's last answer wakes */
@@ -217,6 +217,12 @@ void rn__give_all(struct rn_p *p);
 bool rn__p_has_work(struct rn_p *p);
 /* Whether something waits for any processor.  A hint. */
 static inline bool rn__shared_work(void);
+/* Who waits for p and can't be stolen at once (watch.c): in `next`, or the ring's first of p's own.  NULL: nobody. */
+static inline struct rn_g *rn__waits_here(struct rn_p *p)
+{
+    struct rn_g *next = rn_load_relaxed(&p->next); /* relaxed: a hint, but to the owner */
+    return next ? next : rn_runq_first_of_mine(&p->runq);
+}
 
 /* ---- spill.c ------------------------------------------------------------------------------------ */
 
@@ -238,6 +244,12 @@ void rn__spilled_forget(void);
 /* After work was queued: wakes a worker when a processor is idle and nobody is looking. */
 static inline void rn__wake_idle(void);
 void rn__wake_idle_slow(void);
+/* No processor is idle or looks for work: so nobody would steal now. */
+static inline bool rn__nobody_looks(void)
+{
+    /* relaxed, both: hints. */
+    return rn_load_relaxed(&rn__sched.idle_p_n) == 0 && rn_load_relaxed(&rn__sched.spinning_n) == 0;
+}
 /* Gives a processor that was taken, or is being left, to some worker, or makes it idle. */
 void rn__hand_off(struct rn_p *p);
 struct rn_p *rn__idle_p_get(void);

@@ -14,6 +14,9 @@
  *    so first and looks once more after a heavy fence (idle.c).
  *  - Where something was stolen, it is likely that the next wakers compute as well: AT_ONCE of them wake a worker.
  *
+ * What a processor has made its own in its ring (runq.h) waits for it alone as well, and is seen to in the same way; all of
+ * it is taken at once.
+ *
  * Who watches changes under sched.lock; what it has seen (rn_p, watched_*) is its own. */
 #include "sched/choice.h"
 
@@ -31,28 +34,28 @@ enum {
 
 /* ---- the thief ----------------------------------------------------------------------------------- */
 
-static bool still_there(const struct rn_seen_next *seen)
+static bool still_there(const struct rn_seen *seen)
 {
-    /* relaxed, both: hints; what is taken is taken under own.h. */
-    return seen->p && seen->g == rn_load_relaxed(&seen->p->next) && seen->tick == rn_load_relaxed(&seen->p->tick);
+    /* relaxed: hints; what is taken is taken under own.h. */
+    return seen->p && seen->g == rn__waits_here(seen->p) && seen->tick == rn_load_relaxed(&seen->p->tick);
 }
 
-/* The next processor, after the one that was looked at last, that has somebody in `next`. */
+/* The next processor, after the one that was looked at last, that has somebody. */
 static void look_for_another(struct rn_m *m)
 {
     uint32_t n = rn__procs_made(), from = m->seen.p ? m->seen.p->id : 0;
     m->seen.p = NULL;
     for (uint32_t i = 1; i <= n; i++) {
         struct rn_p *p = &rn__procs[(from + i) % n];
-        struct rn_g *g = p != m->p ? rn_load_relaxed(&p->next) : NULL; /* relaxed, both: as above */
+        struct rn_g *g = p != m->p ? rn__waits_here(p) : NULL; /* relaxed: as above */
         if (!g)
             continue;
-        m->seen = (struct rn_seen_next){p, g, rn_load_relaxed(&p->tick), rn__choose_now()};
+        m->seen = (struct rn_seen){p, g, rn_load_relaxed(&p->tick), rn__choose_now()};
         return;
     }
 }
 
-static bool for_long(const struct rn_seen_next *seen)
+static bool for_long(const struct rn_seen *seen)
 {
     return rn__choose_now() - seen->since >= STUCK;
 }
@@ -70,17 +73,27 @@ static bool turns_out_stuck(struct rn_m *m)
     return false;
 }
 
-/* Borrows the processor from its worker for a moment (own.h). */
-static struct rn_g *take(const struct rn_seen_next *seen)
+/* Who waits there, with victim borrowed; what else is its ring's own goes to p's. */
+static struct rn_g *take_waiting(struct rn_p *victim, struct rn_p *p)
 {
+    struct rn_g *g = rn_load_relaxed(&victim->next); /* relaxed, both: published by own.h */
+    if (!g)
+        return rn_runq_take_mine(&victim->runq, &p->runq);
+    rn_store_relaxed(&victim->next, NULL);
+    return g;
+}
+
+/* Borrows the processor from its worker for a moment (own.h). */
+static struct rn_g *take(struct rn_m *m)
+{
+    const struct rn_seen *seen = &m->seen;
     struct rn_p *victim = seen->p;
     struct rn_m *owner = rn_load_relaxed(&victim->m); /* relaxed: checked again once taken */
     struct rn_g *g = NULL;
     if (!owner || !rn_own_take(&owner->own))
         return NULL;
     if (owner->p == victim && still_there(seen)) {
-        g = seen->g;
-        rn_store_relaxed(&victim->next, NULL); /* relaxed: published by rn_own_give_up */
+        g = take_waiting(victim, m->p);
         victim->wakes_at_once = AT_ONCE;
     }
     rn_own_give_up(&owner->own);
@@ -91,7 +104,7 @@ struct rn_g *rn__steal_next(struct rn_m *m, bool wait)
 {
     if (!still_there(&m->seen))
         look_for_another(m);
-    return (wait ? turns_out_stuck(m) : m->seen.p && for_long(&m->seen)) ? take(&m->seen) : NULL;
+    return (wait ? turns_out_stuck(m) : m->seen.p && for_long(&m->seen)) ? take(m) : NULL;
 }
 
 /* ---- the watcher --------------------------------------------------------------------------------- */
@@ -121,12 +134,12 @@ static bool quiet(struct rn_m *m)
     for (uint32_t i = 0; i < rn__procs_made(); i++) {
         struct rn_p *p = &rn__procs[i];
         uint32_t tick = rn_load_relaxed(&p->tick); /* relaxed, both: hints */
-        struct rn_g *next = rn_load_relaxed(&p->next);
-        if (next && next == p->watched_next && tick == p->watched_tick)
-            m->seen = (struct rn_seen_next){.p = p, .g = next, .tick = tick};
-        quiet &= !next && tick == p->watched_tick;
+        struct rn_g *waits = rn__waits_here(p);
+        if (waits && waits == p->watched && tick == p->watched_tick)
+            m->seen = (struct rn_seen){.p = p, .g = waits, .tick = tick};
+        quiet &= !waits && tick == p->watched_tick;
         p->watched_tick = tick;
-        p->watched_next = next;
+        p->watched = waits;
     }
     return quiet;
 }

@@ -52,7 +52,7 @@ void rn__queue_list(struct rn_m *m, struct rn_ready_list *l)
 
 struct rn_g *rn__next_local(struct rn_p *p)
 {
-    return rn_runq_pop(&p->runq);
+    return rn_runq_pop(&p->runq, 1);
 }
 
 /* ---- the actors ----------------------------------------------------------------------------- */
@@ -74,12 +74,12 @@ static void reset(int workers_n, int procs_n, int jobs)
 /* As the loop's find: its own queue, the global one, the others', and their `next`. */
 static struct rn_g *find(struct rn_m *m)
 {
-    struct rn_g *g = rn_runq_pop(&m->p->runq);
+    struct rn_g *g = rn_runq_pop(&m->p->runq, 1);
     if (g || (g = rn__pop_global(m->p)) != NULL)
         return g;
     for (uint32_t i = 0; i < rn__procs_made(); i++)
         if (&rn__procs[i] != m->p && rn_runq_steal_from(&rn__procs[i].runq, &m->p->runq))
-            return rn_runq_pop(&m->p->runq);
+            return rn_runq_pop(&m->p->runq, 1);
     while ((g = rn__steal_next(m, true)) == NULL && m->seen.p)
         rn_cpu_pause(); /* its owner is inside */
     return g;
@@ -104,7 +104,15 @@ static void stop(void)
     rn_lock_release(&s->lock);
 }
 
-/* A worker's loop, until all jobs are done; who does the last one ends the run. */
+/* Who does the last job ends the run. */
+static void run(struct rn_g *g)
+{
+    done[g - work]++;
+    if (rn_sub_acq_rel(&left, 1) == 1)
+        stop();
+}
+
+/* A worker's loop, until all jobs are done. */
 static void work_loop(struct rn_m *m)
 {
     while (!rn_load_relaxed(&rn__sched.stopping)) {
@@ -117,9 +125,7 @@ static void work_loop(struct rn_m *m)
             continue;
         }
         stop_spinning(m);
-        done[g - work]++;
-        if (rn_sub_acq_rel(&left, 1) == 1)
-            stop();
+        run(g);
     }
 }
 
@@ -223,6 +229,35 @@ MODEL_TEST(next_without_membarrier, .setup = setup_pair_symmetric, .thread = {wo
            .preemptions = 3);
 MODEL_MUTANT(next_for_an_idle_worker, "rn_os_fence_heavy", "fence_heavy");
 MODEL_MUTANT(next_without_membarrier, "rn__wake_for_next", "fence_seq_cst");
+
+/* T0 makes one its own while nobody looks, and then computes; another one anybody may take. */
+static void setup_own(void)
+{
+    reset(2, 2, 3);
+    for (int i = 0; i < 2; i++)
+        (void)rn_runq_push(&rn__procs[0].runq, &work[i]);
+}
+
+static void makes_own(void)
+{
+    struct rn_m *m = rn__m();
+    rn__push_last(m->p, &work[2]);
+    rn__wake_idle();
+    struct rn_g *g = rn_runq_pop(&m->p->runq, rn__nobody_looks() ? 2 : 1);
+    if (g)
+        run(g);
+    rn__leave(m);
+}
+
+static void own_done(void)
+{
+    each_once(3);
+}
+
+MODEL_TEST(own_for_an_idle_worker, .setup = setup_own, .thread = {makes_own, worker}, .finish = own_done,
+           .preemptions = 1);
+MODEL_TEST(own_for_a_spinning_worker, .setup = setup_own, .thread = {makes_own, spinning_worker}, .finish = own_done,
+           .preemptions = 1);
 
 /* T0 goes idle, T1 is a plain thread. */
 static void setup_outsider(void)

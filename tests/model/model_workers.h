@@ -5,6 +5,8 @@
 #define RN_MODEL_WORKERS_H
 
 #define RN_RUNQ_SIZE 4u
+#define RN_RUNQ_MINE 2u
+#define RN_RUNQ_STEAL 4u
 
 /* In place of arch/arch.h. */
 #define RN_ARCH_ARCH_H
@@ -43,6 +45,8 @@ static inline void workers_reset(int workers_n, int procs_n)
     }
     for (int i = 0; i <= MODEL_THREADS; i++)
         model_m[i] = NULL;
+    for (int i = 0; i < MODEL_THREADS; i++)
+        workers[i] = (struct rn_m){0};
     for (int i = 0; i < workers_n; i++) {
         workers[i] = (struct rn_m){.g = &workers[i].g0, .all_link = i ? &workers[i - 1] : NULL};
         model_m[i] = &workers[i];

@@ -181,7 +181,7 @@ static void worker_loop(struct rn_m *m)
             g = rn__pop_global(m->p);
         for (uint32_t i = 0; !g && m->p && i < rn__procs_made(); i++)
             if (&rn__procs[i] != m->p && rn_runq_steal_from(&rn__procs[i].runq, &m->p->runq))
-                g = rn_runq_pop(&m->p->runq);
+                g = rn_runq_pop(&m->p->runq, 2);
         if (g)
             resume(m, g);
         else

@@ -1,6 +1,8 @@
 /* Model test of the run queue, src/sched/runq.h: nothing is lost, nothing is run twice, and the owner
  * takes in the order in which it put. */
 #define RN_RUNQ_SIZE 4u
+#define RN_RUNQ_MINE 2u
+#define RN_RUNQ_STEAL 2u
 #include "sched/runq.h"
 #include "engine/model.h"
 
@@ -35,12 +37,17 @@ static void take(struct rn_g *x)
     x->taken++;
 }
 
-static bool pop(struct rn_runq *q)
+static bool pop_some(struct rn_runq *q, uint32_t most)
 {
-    struct rn_g *x = rn_runq_pop(q);
+    struct rn_g *x = rn_runq_pop(q, most);
     if (x)
         take(x);
     return x != NULL;
+}
+
+static bool pop(struct rn_runq *q)
+{
+    return pop_some(q, 1);
 }
 
 static void drain(struct rn_runq *q)
@@ -111,25 +118,71 @@ MODEL_TEST(pop_beside_steal, .setup = filled_3, .thread = {pop_twice, steal}, .f
 MODEL_TEST(two_thieves, .setup = filled_2, .thread = {steal, steal_also}, .finish = each_once);
 MODEL_TEST(two_thieves_beside_pop, .setup = filled_2, .thread = {pop_once, steal, steal_also}, .finish = each_once);
 
-/* The owner takes several at once. */
-static void take_two(void)
+/* The owner makes several its own at once, and does not come to all of them. */
+static void pop_of_some(void)
 {
-    uint32_t at, n = rn_runq_take(&queue, 2, &at);
-    for (uint32_t i = 0; i < n; i++)
-        take(rn_load_relaxed(&queue.ring[(at + i) % RN_RUNQ_SIZE]));
+    pop_some(&queue, 2);
 }
 
-static void take_and_push(void)
+static void pop_two_of_some(void)
 {
-    take_two();
+    pop_some(&queue, 2);
+    pop_some(&queue, 2);
+}
+
+static void filled_4(void)
+{
+    filled(4);
+}
+
+/* What is its own must not be overwritten, also when thieves have taken what was behind. */
+static void pop_and_push(void)
+{
+    pop_some(&queue, 2);
     for (; made < ITEMS && push(&queue, made); made++)
         ;
+    pop_some(&queue, 2);
 }
 
-MODEL_TEST(take_beside_steal_of_one, .setup = filled_1, .thread = {take_two, steal}, .finish = each_once);
-MODEL_TEST(take_beside_steal, .setup = filled_3, .thread = {take_two, steal}, .finish = each_once);
-MODEL_TEST(take_beside_two_thieves, .setup = filled_3, .thread = {take_two, steal, steal_also}, .finish = each_once);
-MODEL_TEST(wrap_after_take_beside_steal, .setup = filled_3, .thread = {take_and_push, steal}, .finish = each_once);
+MODEL_TEST(some_beside_steal_of_one, .setup = filled_1, .thread = {pop_of_some, steal}, .finish = each_once);
+MODEL_TEST(some_beside_steal, .setup = filled_3, .thread = {pop_of_some, steal}, .finish = each_once);
+MODEL_TEST(all_of_some_beside_steal, .setup = filled_3, .thread = {pop_two_of_some, steal}, .finish = each_once);
+MODEL_TEST(some_beside_two_thieves, .setup = filled_4, .thread = {pop_two_of_some, steal, steal_also},
+           .finish = each_once);
+MODEL_TEST(wrap_of_some_beside_steal, .setup = filled_3, .thread = {pop_and_push, steal}, .finish = each_once);
+MODEL_TEST(wrap_of_some_beside_two_thieves, .setup = filled_4, .thread = {pop_and_push, steal, steal_also},
+           .finish = each_once, .preemptions = 4);
+
+/* A thief in the owner's place (own.h) takes what is the owner's own, while others steal the rest. */
+static void filled_some(void)
+{
+    filled(4);
+    pop_some(&queue, 2);
+}
+
+static void take_mine(void)
+{
+    struct rn_g *x = rn_runq_take_mine(&queue, &mine);
+    MODEL_CHECK(x == &g[1] && !rn_runq_first_of_mine(&queue));
+    take(x);
+}
+
+MODEL_TEST(own_taken_beside_steal, .setup = filled_some, .thread = {take_mine, steal_also}, .finish = each_once);
+
+/* All of them, in their order; and nothing where there is nothing. */
+static void take_three(void)
+{
+    for (int i = 0; i < 4; i++)
+        MODEL_CHECK(push(&queue, i));
+    MODEL_CHECK(!rn_runq_take_mine(&queue, &mine) && rn_runq_length(&mine) == 0);
+    rn_runq_set_mine(&queue, 0, 3);
+    rn_store_relaxed(&queue.head, 3);
+    MODEL_CHECK(rn_runq_take_mine(&queue, &mine) == &g[0]);
+    MODEL_CHECK(rn_runq_pop(&mine, 1) == &g[1] && rn_runq_pop(&mine, 1) == &g[2] && !rn_runq_pop(&mine, 1));
+    MODEL_CHECK(rn_runq_pop(&queue, 1) == &g[3] && !rn_runq_pop(&queue, 1));
+}
+
+MODEL_TEST(own_are_taken_in_order, .setup = setup, .thread = {take_three});
 
 /* A thief sees what was pushed whole. */
 static void push_two(void)
@@ -181,8 +234,8 @@ static void fifo(void)
         MODEL_CHECK(push(&queue, i));
     MODEL_CHECK(!push(&queue, 4));
     for (int i = 0; i < 4; i++)
-        MODEL_CHECK(rn_runq_pop(&queue) == &g[i]);
-    MODEL_CHECK(!rn_runq_pop(&queue));
+        MODEL_CHECK(rn_runq_pop(&queue, 1 + i % 2) == &g[i]);
+    MODEL_CHECK(!rn_runq_pop(&queue, 2));
 }
 
 MODEL_TEST(owner_alone_is_fifo, .setup = setup, .thread = {fifo});

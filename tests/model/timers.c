@@ -43,7 +43,7 @@ void rn__queue_list(struct rn_m *m, struct rn_ready_list *l)
 
 struct rn_g *rn__next_local(struct rn_p *p)
 {
-    return rn_runq_pop(&p->runq);
+    return rn_runq_pop(&p->runq, 2);
 }
 
 /* The callers here are in the runtime all the time. */

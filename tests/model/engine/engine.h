@@ -21,7 +21,7 @@ enum {
     MAIN = THREADS, /* setup and finish */
     ALL = THREADS + 1,
     EVENTS = 1200, /* in one execution; more is taken for one without end */
-    SPUN = 12,     /* locations that a yield remembers */
+    SPUN = 20,     /* locations that a yield remembers */
     PATIENCE = 2,  /* a thread reads the same old store so often in a row; then it sees a newer one */
 };
 
