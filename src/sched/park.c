@@ -173,7 +173,7 @@ struct rn_m *rn__enter_any(struct rn_m *m)
     return m;
 }
 
-struct rn_m *rn__enter_here(void)
+static inline __attribute__((always_inline)) struct rn_m *enter_here(void)
 {
     struct rn_m *m = rn__m();
     if (__builtin_expect(!m, 0))
@@ -183,6 +183,11 @@ struct rn_m *rn__enter_here(void)
     if (__builtin_expect(!m->p, 0) && !m->external)
         return take_idle_p(m);
     return m;
+}
+
+struct rn_m *rn__enter_here(void)
+{
+    return enter_here();
 }
 
 static inline struct rn_m *enter(struct rn_m *m)
@@ -241,7 +246,7 @@ struct rn_waiter *rn__park(enum rn_wait why, const void *what)
     if (g->kind == RN_G_THREAD) {
         park_thread(m);
     } else {
-        switch_away(rn__enter_any(m), g);
+        switch_away(rn__enter_any_soon(m), g);
         rn__fiber_acquire(g);
     }
     rn__waiters_forget(g);
@@ -264,7 +269,7 @@ void rn__threads_look(void)
 static inline __attribute__((always_inline)) void queue_ready(struct rn_g *g, bool next)
 {
     rn__fiber_release(g);
-    struct rn_m *m = rn__enter_here();
+    struct rn_m *m = enter_here();
     /* relaxed: for reports. */
     rn_store_relaxed(&g->status, RN_G_RUNNABLE);
     if (m->p && next) {

@@ -188,6 +188,18 @@ static inline void rn__leave(struct rn_m *m)
 {
     rn_own_leave(&m->own);
 }
+/* rn__enter and rn__enter_any of a goroutine, which mostly is on its processor still. */
+static inline struct rn_m *rn__enter_soon(void)
+{
+    struct rn_m *m = rn__m();
+    if (__builtin_expect(m && rn_own_try_enter(&m->own) && m->p, 1))
+        return m;
+    return rn__enter();
+}
+static inline struct rn_m *rn__enter_any_soon(struct rn_m *m)
+{
+    return __builtin_expect(rn_own_try_enter(&m->own), 1) ? m : rn__enter_any(m);
+}
 struct rn_m *rn__adopt(void); /* a plain thread's first call; never NULL */
 
 /* ---- park.c ------------------------------------------------------------------------------------ */
@@ -338,6 +350,27 @@ void rn__threads_each(void (*f)(struct rn_g *, void *), void *arg);
 
 struct rn_g *rn__g_get(struct rn_p *p, size_t stack); /* p may be NULL; NULL: no memory */
 void rn__g_put(struct rn_p *p, struct rn_g *g);
+enum { RN_P_KEEP = 512 }; /* free records with a processor; half of what is more goes into the pool */
+/* The newest of p's free records, if it has any whose stack is as large and ready for use; else NULL. */
+static inline struct rn_g *rn__g_pop(struct rn_p *p, size_t stack)
+{
+    struct rn_g *g = p ? p->free : NULL;
+    if (!g || !(g->flags & RN_G_GUARDED) || stack > (size_t)(g->stack_hi - g->stack_lo))
+        return NULL;
+    p->free = g->link;
+    p->free_n--;
+    return g;
+}
+/* Puts g, which has no stack of its own size, there; false: there are too many. */
+static inline bool rn__g_push(struct rn_p *p, struct rn_g *g)
+{
+    if (__builtin_expect(p->free_n >= RN_P_KEEP, 0))
+        return false;
+    g->link = p->free;
+    p->free = g;
+    p->free_n++;
+    return true;
+}
 void rn__g_release_all(void);
 bool rn__stacks_trim(void); /* by the monitor */
 /* Whether the stacks that have pages take more than their share of the memory that this process may use.  Any thread. */

@@ -82,8 +82,11 @@ static void describe(struct rn_g *g, struct rn_p *p, const struct rn_go_call *ca
 static struct rn_g *make(struct rn_p *p, const struct rn_go_call *call, void *entry, const struct rn_captured *args,
                          const void *stack, uint32_t stack_bytes, void *pc, struct rn_g *from)
 {
-    struct rn_g *g = rn__g_get(p, call ? call->stack : 0);
-    if (!g)
+    size_t bytes = call ? call->stack : 0;
+    struct rn_g *g = rn__g_pop(p, bytes);
+    if (__builtin_expect(g != NULL, 1))
+        rn__fiber_create(g);
+    else if (!(g = rn__g_get(p, bytes)))
         return NULL;
     describe(g, p, call, entry, pc);
     g->sp = rn__arch_prepare(g->stack_hi, entry, args, stack, stack_bytes);
@@ -131,8 +134,8 @@ void rn__go_captured(void *chain, uint32_t kind, const struct rn_captured *args,
     void *entry = call ? call->entry : chain;
     if (!entry)
         rn_fatal("go of nil func value");
-    struct rn_m *m = rn__enter();
-    if (!rn__run_under_way()) {
+    struct rn_m *m = rn__enter_soon();
+    if (__builtin_expect(!rn__run_under_way(), 0)) {
         rn__leave(m);
         rn_panic("go: no run is under way: start goroutines in rn_main, or in what rn_run was given");
     }
@@ -207,14 +210,14 @@ static void drop_panics(struct rn_g *g)
 
 static inline __attribute__((always_inline)) _Noreturn void finish(enum rn_ended how, intptr_t result)
 {
-    struct rn_g *g = rn__self();
+    struct rn_g *g = rn__m()->g;
     if (g->ended && how != RN_ENDED_PANIC)
         g->ended(g->owner, how, result, NULL);
     if (g->panic || g->last_panic)
         drop_panics(g);
     if (g == rn__sched.main)
         rn__main_ended(how, (int)result);
-    struct rn_m *m = rn__enter_any(rn__m());
+    struct rn_m *m = rn__enter_any_soon(rn__m());
     count_live(m->p, -1);
     if (m->locked == g)
         m->locked = NULL;
@@ -230,7 +233,8 @@ static inline __attribute__((always_inline)) _Noreturn void finish(enum rn_ended
     if (p && !(g->flags & RN_G_OWN_STACK) && (rn__exploring() || rn_load_relaxed(&p->tick) % 64 != 0))
         next = rn__choose_next(p);
     if (next && rn_load_acquire(&next->on_cpu) == 0 && !next->pinned) {
-        rn__g_put(p, g);
+        if (!rn__g_push(p, g))
+            rn__g_put(p, g);
         rn_store_relaxed(&g->status, RN_G_DEAD);
         rn__before_switch(m, g, next);
         rn__arch_leave_to(g, next);

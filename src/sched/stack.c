@@ -28,7 +28,6 @@
 enum {
     CHUNK = RN_CHUNK,
     MOVE = 64,        /* records between a processor and the pool at a time */
-    P_KEEP = 512,     /* free records with a processor */
     POOL_KEEP = 4096, /* free records in the pool whose stacks always keep their pages */
     TRIM = 4096,      /* stacks trimmed at a time, at most */
     SHARE = 8,        /* of the memory that there is, a part of 1 / SHARE for stacks that have pages */
@@ -366,7 +365,7 @@ struct rn_g *rn__g_get(struct rn_p *p, size_t stack)
 static void p_spill(struct rn_p *p)
 {
     struct rn_g *keep = p->free;
-    for (uint32_t i = 1; i < P_KEEP / 2; i++)
+    for (uint32_t i = 1; i < RN_P_KEEP / 2; i++)
         keep = keep->link;
     struct rn_g *first = keep->link, *last = first;
     uint32_t n = 1;
@@ -389,10 +388,10 @@ void rn__g_put(struct rn_p *p, struct rn_g *g)
         pool_give(g, g, 1);
         return;
     }
-    g->link = p->free;
-    p->free = g;
-    if (++p->free_n > P_KEEP)
+    if (!rn__g_push(p, g)) {
         p_spill(p);
+        (void)rn__g_push(p, g);
+    }
 }
 
 void rn__g_each(void (*f)(struct rn_g *g, void *arg), void *arg)
