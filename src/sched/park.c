@@ -54,7 +54,10 @@ static inline __attribute__((always_inline)) struct rn_g *next_of_runq(struct rn
         p->waits = 0;
         g = rn__oldest_fresh(p);
     }
-    return g ? g : rn_runq_pop(&p->runq, rn__nobody_looks() ? RN_RUNQ_MINE : 1);
+    if (g || (g = rn_runq_pop_mine(&p->runq)) != NULL)
+        return g;
+    return rn_runq_length(&p->runq) > 2 && rn__nobody_looks() ? rn_runq_pop_shared(&p->runq, RN_RUNQ_MINE)
+                                                              : rn_runq_pop_shared(&p->runq, 1);
 }
 
 static inline bool has_fresh(struct rn_p *p)

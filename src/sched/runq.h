@@ -14,7 +14,7 @@
  *
  * may overlap:           push  pop  steal_from  length  first_of_mine
  *   push (owner)          -     -      yes        yes       yes
- *   pop (owner)           -     -      yes        yes       yes
+ *   pop_… (owner)         -     -      yes        yes       yes
  *   take_mine (as owner)  -     -      yes        yes       yes
  *   steal_from (any)     yes   yes     yes        yes       yes
  *
@@ -97,14 +97,21 @@ static inline struct rn_g *rn_runq_pop_shared(struct rn_runq *q, uint32_t most)
     return NULL;
 }
 
-/* Owner only, who has nothing of its own or makes no more its own than `most`; NULL when empty. */
-static inline struct rn_g *rn_runq_pop(struct rn_runq *q, uint32_t most)
+/* Owner only; NULL when it has nothing of its own. */
+static inline struct rn_g *rn_runq_pop_mine(struct rn_runq *q)
 {
     uint32_t mine = rn_load_relaxed(&q->mine); /* relaxed, all: only this thread writes them */
     if (mine == rn_load_relaxed(&q->mine_end))
-        return rn_runq_pop_shared(q, most);
+        return NULL;
     rn_store_relaxed(&q->mine, mine + 1);
     return rn_load_relaxed(&q->ring[mine % RN_RUNQ_SIZE]);
+}
+
+/* Owner only, who makes no more its own than `most`; NULL when empty. */
+static inline struct rn_g *rn_runq_pop(struct rn_runq *q, uint32_t most)
+{
+    struct rn_g *g = rn_runq_pop_mine(q);
+    return g ? g : rn_runq_pop_shared(q, most);
 }
 
 /* Moves half of what anybody may take from q, rounded up, but not more than RN_RUNQ_STEAL, to the end of `to`, of
