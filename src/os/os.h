@@ -81,6 +81,10 @@ int64_t rn_os_thread_cpu(pthread_t t);
 /* Whether a thread of this process waits in the kernel, rather than for its turn on a processor.  True where
  * it can't be told.  Costs some microseconds. */
 bool rn_os_thread_is_blocked(int tid);
+/* Keeps the program's signal handlers from this thread, but for those that a fault calls: what it is at must be over before
+ * one of them runs here.  Returns what is to be given to release. */
+uint64_t rn_os_signals_hold(void);
+void rn_os_signals_release(uint64_t held);
 void rn_os_yield(void);        /* sched_yield */
 void rn_os_nap(rn_duration d); /* sleeps this thread for about d */
 

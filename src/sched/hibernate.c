@@ -379,6 +379,17 @@ static void look_locked(rn_time now)
         hib.calm = now + RN_SECOND; /* nothing to do, or not safe: no need to look all the time */
 }
 
+static rn_time look_and_unlock(rn_time now, bool *urgent)
+{
+    if (!hib.gave_up)
+        look_locked(now);
+    bool more = !hib.gave_up && (hib.pending || hib.active || hib.chunk || rn_kept_any());
+    rn_time next = more ? hib.next : INT64_MAX;
+    *urgent = more && hib.tight && hib.chunk;
+    pthread_mutex_unlock(&hib.lock);
+    return next;
+}
+
 rn_time rn__hib_look(rn_time now, bool active, bool *urgent)
 {
     size_t bytes;
@@ -386,14 +397,10 @@ rn_time rn__hib_look(rn_time now, bool active, bool *urgent)
     if (!hib.on || !rn__chunk((uint32_t)hib.least / RN_CHUNK, &bytes))
         return INT64_MAX;
     hib.active |= active;
-    if (pthread_mutex_trylock(&hib.lock) != 0)
-        return now; /* the process is being copied, or somebody helps */
-    if (!hib.gave_up)
-        look_locked(now);
-    bool more = !hib.gave_up && (hib.pending || hib.active || hib.chunk || rn_kept_any());
-    rn_time next = more ? hib.next : INT64_MAX;
-    *urgent = more && hib.tight && hib.chunk;
-    pthread_mutex_unlock(&hib.lock);
+    uint64_t held = rn_os_signals_hold(); /* see rn_hib_thaw */
+    /* The lock is taken while the process is being copied, or somebody helps. */
+    rn_time next = pthread_mutex_trylock(&hib.lock) == 0 ? look_and_unlock(now, urgent) : now;
+    rn_os_signals_release(held);
     return next;
 }
 
@@ -404,6 +411,7 @@ void rn__hib_help(void)
     size_t bytes;
     if (!hib.on)
         return;
+    uint64_t held = rn_os_signals_hold(); /* see rn_hib_thaw */
     pthread_mutex_lock(&hib.lock);
     rn_time now = rn_os_now();
     int64_t enough = hib.put + PUT;
@@ -415,6 +423,7 @@ void rn__hib_help(void)
         hib.chunk++;
     }
     pthread_mutex_unlock(&hib.lock);
+    rn_os_signals_release(held);
 }
 
 void rn__hib_hold_putter(bool hold)

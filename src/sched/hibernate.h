@@ -70,11 +70,27 @@ static inline void rn_hib_pause(unsigned tries)
         rn_os_nap(50 * RN_MICROSECOND);
 }
 
+/* Brings it back, if nobody else does so first.  A signal handler of the program's that came in between on this thread, and
+ * touched that stack, would wait for the thread that it has interrupted; so would one in the putter. */
+static inline bool rn_hib_thaw(struct rn_g *g, enum rn_hib to, void (*bring_back)(struct rn_g *g))
+{
+    uint64_t held = rn_os_signals_hold();
+    uint8_t away = RN_HIB_AWAY;
+    /* acquire: pairs with the releases in rn_hib_decide and below. */
+    bool ours = rn_cas_acquire(&g->hib, &away, RN_HIB_THAWING);
+    if (ours) {
+        bring_back(g);
+        rn_store_release(&g->hib, (uint8_t)to); /* pairs with the acquires here, in rn_hib_wake and in rn_hib_claim */
+    }
+    rn_os_signals_release(held);
+    return ours;
+}
+
 /* Makes it AWAKE or STAYS, by bring_back where it is AWAY.  Any thread; the resumer has set on_cpu. */
 static inline void rn_hib_wake(struct rn_g *g, enum rn_hib to, void (*bring_back)(struct rn_g *g))
 {
     for (unsigned tries = 0;; tries++) {
-        /* acquire: pairs with the releases in rn_hib_decide and below. */
+        /* acquire: pairs with the releases in rn_hib_decide and rn_hib_thaw. */
         uint8_t now = rn_load_acquire(&g->hib);
         if (now == to || (now == RN_HIB_AWAKE && to == RN_HIB_AWAKE))
             return;
@@ -82,10 +98,9 @@ static inline void rn_hib_wake(struct rn_g *g, enum rn_hib to, void (*bring_back
             /* acq_rel: pairs with the acquire in rn_hib_claim, which then sees on_cpu. */
             if (rn_cas_acq_rel(&g->hib, &now, (uint8_t)to))
                 return;
-        } else if (now == RN_HIB_AWAY && rn_cas_acquire(&g->hib, &now, RN_HIB_THAWING)) { /* as the load */
-            bring_back(g);
-            rn_store_release(&g->hib, (uint8_t)to); /* pairs with the acquires here and in rn_hib_claim */
-            return;
+        } else if (now == RN_HIB_AWAY) {
+            if (rn_hib_thaw(g, to, bring_back))
+                return;
         } else {
             rn_hib_pause(tries);
         }

@@ -8,9 +8,14 @@
 #include <runnel/test.h>
 #include "os/linux/internal.h"
 #include "sched/rt.h"
+#include <dirent.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -433,6 +438,82 @@ TEST(a_child_sees_who_is_being_brought_back)
     REQUIRE(mprotect(page, rn_os_page, PROT_READ | PROT_WRITE) == 0);
     rn_store_relaxed(&seats[0].g->hib, RN_HIB_AWAY);
     chan_send(seats[0].door, 11);
+    wg_wait(&wg);
+}
+
+/* ---- signal handlers ---- */
+
+enum { HANDLED = 60, SIGNALS = 3000 };
+static struct seat handled[HANDLED];
+static rn_atomic(uint32_t) signals_n;
+
+static void touch_one(int signo)
+{
+    (void)signo;
+    uint32_t n = rn_add_relaxed(&signals_n, 1); /* relaxed: a count; the buffers have been there since before */
+    if (strcmp(handled[n * 7 % HANDLED].buf, "nothing yet") != 0)
+        abort();
+}
+
+static void sit_again(struct seat *s, rn_waitgroup *wg)
+{
+    char buf[200] = "nothing yet";
+    s->buf = buf;
+    wg_done(wg);
+    while (chan_recv(s->door))
+        continue;
+    wg_done(wg);
+}
+
+/* The thread that puts stacks away. */
+static int monitor_thread(void)
+{
+    DIR *d = opendir("/proc/self/task");
+    int found = 0;
+    for (struct dirent *e; d && !found && (e = readdir(d)) != NULL;) {
+        char path[300], name[32] = "";
+        snprintf(path, sizeof path, "/proc/self/task/%s/comm", e->d_name);
+        FILE *f = fopen(path, "r");
+        if (f && fgets(name, sizeof name, f) && strcmp(name, "runnel-monitor\n") == 0)
+            found = atoi(e->d_name);
+        if (f)
+            fclose(f);
+    }
+    if (d)
+        closedir(d);
+    return found;
+}
+
+/* To the putter, and to whoever brings back: both may be at the very stack that the handler touches. */
+static void send_signals(int monitor)
+{
+    for (uint32_t n = 0; n < SIGNALS; n++) {
+        REQUIRE(syscall(SYS_tgkill, getpid(), n % 2 ? monitor : getpid(), SIGUSR1) == 0);
+        if (n % 4 == 0)
+            chan_send(handled[n / 4 % HANDLED].door, 1);
+        while (rn_load_relaxed(&signals_n) <= n) /* relaxed: a count */
+            sched_yield();
+    }
+}
+
+TEST(a_signal_handler_may_touch_a_stack_while_its_thread_puts_it_away_or_brings_it_back)
+{
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    needs_the_kernel();
+    wg_add(&wg, HANDLED);
+    for (int i = 0; i < HANDLED; i++) {
+        handled[i].door = chan_make(int, 0);
+        go(sit_again, &handled[i], &wg);
+    }
+    wg_wait(&wg);
+    wg_add(&wg, HANDLED);
+    struct sigaction a = {.sa_handler = touch_one, .sa_flags = SA_RESTART | SA_ONSTACK};
+    REQUIRE(sigaction(SIGUSR1, &a, NULL) == 0);
+    int monitor = monitor_thread();
+    REQUIRE(monitor > 0);
+    send_signals(monitor);
+    for (int i = 0; i < HANDLED; i++)
+        chan_send(handled[i].door, 0);
     wg_wait(&wg);
 }
 

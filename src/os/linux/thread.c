@@ -228,6 +228,25 @@ int rn_os_other_threads(const int *own, int n)
     return others > strangers ? (int)others : strangers;
 }
 
+static inline uint64_t bit(int signo)
+{
+    return UINT64_C(1) << (signo - 1);
+}
+
+/* The kernel's call, for the kernel's set: one word. */
+uint64_t rn_os_signals_hold(void)
+{
+    const uint64_t all = ~(bit(SIGSEGV) | bit(SIGBUS) | bit(SIGFPE) | bit(SIGILL) | bit(SIGTRAP) | bit(SIGSYS));
+    uint64_t before = 0;
+    syscall(SYS_rt_sigprocmask, SIG_BLOCK, &all, &before, sizeof all);
+    return before;
+}
+
+void rn_os_signals_release(uint64_t held)
+{
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &held, NULL, sizeof held);
+}
+
 enum { HELD = 1, WAS_BLOCKED = 2 };
 
 int rn_os_pipe_signal_hold(void)

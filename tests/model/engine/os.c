@@ -142,6 +142,16 @@ void rn_os_fence_heavy(void)
     memory_seq_cst_fence(running, false);
 }
 
+uint64_t rn_os_signals_hold(void)
+{
+    return 0; /* there are none */
+}
+
+void rn_os_signals_release(uint64_t held)
+{
+    (void)held;
+}
+
 void rn_os_yield(void)
 {
     rn__model_yield();
