@@ -245,21 +245,38 @@ static void sleep_on_wake(struct rn_m *m, rn_time until)
             return;
 }
 
+/* When the poller is to wake for timers.  Where it has just done so others may wait for TOGETHER, to be woken for together:
+ * that the poller wakes, and sleeps again, takes more than 10 µs of processor time.  (With 100 goroutines that sleep for 1 ms
+ * again and again: 11 µs a sleep without it, 9 with it; and they are less late, since the processors are freer.) */
+static rn_time timers_due(void)
+{
+    enum { TOGETHER = 100 }; /* µs */
+    rn_time first = rn__timers_first(), together = rn__sched.woke_for_timers + TOGETHER * RN_MICROSECOND;
+    return first > together ? first : together;
+}
+
 static void sleep_in_poller(struct rn_m *m, rn_time until)
 {
     enum { OVERDUE_NAP = 500 }; /* µs; every processor is busy, and the monitor sees to the timer */
     struct rn_sched *s = &rn__sched;
-    rn_time first = rn__timers_first(), now = rn__choose_now();
-    if (first <= now)
-        first = now + OVERDUE_NAP * RN_MICROSECOND;
-    if (first < until)
-        until = first;
+    rn_time due = timers_due(), now = rn__choose_now();
+    if (due <= now && rn_load_relaxed(&s->idle_p_n) != 0) { /* relaxed: a hint; it is taken under the lock */
+        s->woke_for_timers = now;                           /* it became due on our way here */
+        return;
+    }
+    if (due <= now)
+        due = now + OVERDUE_NAP * RN_MICROSECOND;
+    if (due < until)
+        until = due;
     /* relaxed: a timer that was started meanwhile saw INT64_MAX or this, and wakes us if it is
      * before; see rn__idle. */
     rn_store_relaxed(&s->poll_until, until);
     if (rn_load_acquire(&m->wake) == 0) /* acquire: as in sleep_on_wake */
         rn__poll(&m->events, until);
-    rn_store_relaxed(&s->coarse, rn__choose_now()); /* relaxed: a moment */
+    now = rn__choose_now();
+    if (now >= due)
+        s->woke_for_timers = now;
+    rn_store_relaxed(&s->coarse, now); /* relaxed: a moment */
 }
 
 static void idle_m_put_locked(struct rn_m *m)

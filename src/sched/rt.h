@@ -129,6 +129,7 @@ struct rn_sched {
 
     RN_NEW_LINE rn_atomic(int64_t) poll_until; /* the poller's deadline; any */
     rn_atomic(int64_t) polled_at;
+    rn_time woke_for_timers; /* the poller's: idle.c */
 
     /* Written by each processor once in 64 goroutines that it starts, and by threads without one. */
     RN_NEW_LINE rn_atomic(uint64_t) next_id;
