@@ -228,11 +228,20 @@ rn_time rn_wheel_next(const struct rn_wheel *w)
     return w->levels ? w->slots[first_slot(w, &start)].earliest : INT64_MAX;
 }
 
+static bool any_in(const struct rn_wheel_slot *s, bool (*test)(struct rn_wheel_entry *e, void *arg), void *arg)
+{
+    for (struct rn_node *n = s->entries.first; n; n = n->next)
+        if (test(entry_of(n), arg))
+            return true;
+    return false;
+}
+
+/* By the marks: asked each time that all workers fall asleep, it must not walk through 43 KiB of empty slots. */
 bool rn_wheel_any(const struct rn_wheel *w, bool (*test)(struct rn_wheel_entry *e, void *arg), void *arg)
 {
-    for (uint32_t slot = 0; slot <= RN_WHEEL_DUE; slot++)
-        for (struct rn_node *n = w->slots[slot].entries.first; n; n = n->next)
-            if (test(entry_of(n), arg))
+    for (uint32_t word = 0; word < RN_WHEEL_LEVELS * RN_WHEEL_WORDS; word++)
+        for (uint64_t left = w->occupied[word / RN_WHEEL_WORDS][word % RN_WHEEL_WORDS]; left; left &= left - 1)
+            if (any_in(&w->slots[word * 64 + (uint32_t)__builtin_ctzll(left)], test, arg))
                 return true;
-    return false;
+    return any_in(&w->slots[RN_WHEEL_DUE], test, arg);
 }
