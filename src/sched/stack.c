@@ -29,7 +29,8 @@ enum {
     CHUNK = RN_CHUNK,
     MOVE = 64,        /* records between a processor and the pool at a time */
     POOL_KEEP = 4096, /* free records in the pool whose stacks always keep their pages */
-    TRIM = 4096,      /* stacks trimmed at a time, at most */
+    TRIM = 4096,      /* stacks trimmed at a time, at most, */
+    TRIM_BUSY = 256,  /* and while every processor is busy: each costs a system call, and interrupts them all */
     SHARE = 8,        /* of the memory that there is, a part of 1 / SHARE for stacks that have pages */
     FEW = 4096,       /* these are never too many */
     GRANULE = 24,     /* bits */
@@ -276,10 +277,12 @@ bool rn__stacks_trim(void)
         find_share();
     bool tight = rn__stacks_tight();
     uint32_t keep = tight ? tight_keep() : POOL_KEEP, n = 0;
+    /* relaxed: a hint */
+    uint32_t most = tight || rn_load_relaxed(&rn__sched.idle_p_n) != 0 ? TRIM : TRIM_BUSY;
     rn_lock_take(&pool.lock, RN_RANK_STACKS);
     uint32_t idle = tight ? rn_load_relaxed(&pool.warm_n) : pool.warm_low, spare = idle > keep ? idle - keep : 0;
     struct rn_g *first = pool.warm, *last = NULL;
-    for (; n < spare && n < TRIM; n++) {
+    for (; n < spare && n < most; n++) {
         last = pool.warm;
         pool.warm = last->link;
     }
