@@ -122,8 +122,17 @@ static void hold_all(char *const *texts)
     rn__hib_hold(texts, (n + 1) * sizeof *texts);
 }
 
+static void hold_command(const struct rn_os_spawn *s)
+{
+    hold_all(s->argv);
+    hold_all(s->env);
+    if (s->dir)
+        rn__hib_hold(s->dir, strlen(s->dir) + 1);
+}
+
 static int spawn(struct rn_process *p, const rn_command *c, const struct gathered *g)
 {
+    enum { TRIES = 100 };
     struct rn_os_spawn s = {
         .argv = (char *const *)(uintptr_t)c->argv,
         .env = c->env ? (char *const *)(uintptr_t)c->env : environ,
@@ -133,12 +142,13 @@ static int spawn(struct rn_process *p, const rn_command *c, const struct gathere
         .new_group = c->new_group,
         .new_session = c->new_session,
     };
-    hold_all(s.argv);
-    hold_all(s.env);
-    if (s.dir)
-        rn__hib_hold(s.dir, strlen(s.dir) + 1);
+    int err, tries = 0;
     rn_blocking_enter();
-    int err = rn_os_spawn(&s, &p->pid, &p->pidfd);
+    /* The kernel reads them late, when the child is there: whose stack they lie on may have run and be away once more. */
+    do {
+        hold_command(&s);
+        err = rn_os_spawn(&s, &p->pid, &p->pidfd);
+    } while (err == -EFAULT && ++tries < TRIES);
     rn_blocking_leave();
     return err;
 }
