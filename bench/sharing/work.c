@@ -1,6 +1,8 @@
 /* sharing WORK PROCESSORS: what is counted by coherence.c.  Each of W workers is meant to have a processor. */
 #include "coherence.h"
 #include <runnel.h>
+#include <runnel/fd.h>
+#include <runnel/net.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -143,6 +145,68 @@ static void yields(int i)
         rn_yield();
 }
 
+static void wait_for_close(chan(int) door, rn_waitgroup *wg)
+{
+    chan_recv(door);
+    wg_done(wg);
+}
+
+/* More at a time than a processor keeps records and stacks for. */
+static void crowds(int i)
+{
+    enum { CROWD = 500 };
+    (void)i;
+    for (int k = 0; k < EACH; k += CROWD) {
+        chan(int) door = chan_make(int, 0);
+        rn_waitgroup wg = RN_WAITGROUP_INIT;
+        wg_add(&wg, CROWD);
+        for (int n = 0; n < CROWD; n++)
+            go(wait_for_close, door, &wg);
+        chan_close(door);
+        wg_wait(&wg);
+        chan_free(door);
+    }
+}
+
+static void own_contexts(int i)
+{
+    (void)i;
+    rn_context *up = ctx_with_cancel(NULL);
+    for (int k = 0; k < EACH; k++)
+        ctx_cancel(ctx_with_cancel(up));
+    ctx_cancel(up);
+}
+
+static void echo_bytes(rn_conn *in, rn_conn *out, rn_waitgroup *wg)
+{
+    for (char c; net_read(in, &c, 1) == 1;)
+        if (net_write(out, &c, 1) != 1)
+            abort();
+    wg_done(wg);
+}
+
+/* Round trips through two pipes: both ends wait by the poller. */
+static void own_pipes(int i)
+{
+    (void)i;
+    rn_conn *ask[2], *reply[2];
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    if (rn_pipe(&ask[0], &ask[1]) != 0 || rn_pipe(&reply[0], &reply[1]) != 0)
+        abort();
+    wg_add(&wg, 1);
+    go(echo_bytes, ask[0], reply[1], &wg);
+    for (int k = 0; k < EACH; k++) {
+        char c = (char)k;
+        if (net_write(ask[1], &c, 1) != 1 || net_read(reply[0], &c, 1) != 1 || c != (char)k)
+            abort();
+    }
+    net_close(ask[1]);
+    wg_wait(&wg);
+    net_close(ask[0]);
+    net_close(reply[0]);
+    net_close(reply[1]);
+}
+
 /* ---- all at one object ---- */
 
 static rn_mutex one_mutex = RN_MUTEX_INIT;
@@ -191,9 +255,16 @@ static long work(const char *name)
     static const struct {
         const char *name;
         void (*f)(int);
-    } alone[] = {{"spawn_join", spawn_and_join}, {"pairs", pairs},  {"timers", own_timers},
-                 {"own_mutex", own_mutex},       {"yield", yields}, {"one_mutex", at_mutex},
-                 {"one_rwmutex", at_rwmutex}};
+    } alone[] = {{"spawn_join", spawn_and_join},
+                 {"pairs", pairs},
+                 {"timers", own_timers},
+                 {"own_mutex", own_mutex},
+                 {"yield", yields},
+                 {"one_mutex", at_mutex},
+                 {"one_rwmutex", at_rwmutex},
+                 {"crowds", crowds},
+                 {"contexts", own_contexts},
+                 {"pipes", own_pipes}};
     if (strcmp(name, "fork_join") == 0)
         return fork_join();
     if (strcmp(name, "skynet") == 0)
