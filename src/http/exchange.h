@@ -48,7 +48,7 @@ struct rn_http_writer {
     struct rn__http_conn *conn;
     rn_http_server *server;
     struct rn__http_arena arena;
-    rn_time began;
+    rn_time began; /* by the tick where no log asks for more */
 
     struct rn__http_field *fields;
     size_t n_fields;

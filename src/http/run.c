@@ -3,6 +3,7 @@
 #include "http/conn.h"
 #include "http/exchange.h"
 #include "http/path.h"
+#include "sched/sched.h"
 #include <stdio.h>
 #include <string.h>
 
@@ -10,7 +11,8 @@ void rn__http_begin(struct rn_http_writer *x)
 {
     rn__http_arena_reset(&x->arena);
     x->r = (rn_http_request){.query = "", .path = "/", .host = ""};
-    x->began = rn_now();
+    /* Without a log the Date alone needs it. */
+    x->began = rn__http_server_options(x->server)->access_log ? rn_now() : rn__tick();
     x->fields = x->trailers = NULL;
     x->n_fields = x->n_trailers = 0;
     x->match.route = NULL;

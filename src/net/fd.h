@@ -121,7 +121,7 @@ void rn__fd_set_deadline(struct rn__fd *f, int side, rn_time when);
 static inline bool rn__fd_expired(struct rn__fd *f, int side)
 {
     rn_time when = rn_load_relaxed(&f->side[side].deadline); /* relaxed: a number; a late look is a late call */
-    return __builtin_expect(when != 0, 0) && when <= rn__now();
+    return __builtin_expect(when != 0, 0) && rn__has_passed(when);
 }
 
 /* Whose turn it is to read: nothing has come since the last read emptied the socket, so a call would say

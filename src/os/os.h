@@ -115,7 +115,8 @@ extern const uint64_t rn_os_quit_signal; /* the bit of the signal that rn_os_fau
 
 /* ---- time and chance --------------------------------------------------------------------- */
 
-rn_time rn_os_now(void); /* CLOCK_MONOTONIC in ns, never 0 */
+rn_time rn_os_now(void);  /* CLOCK_MONOTONIC in ns, never 0 */
+rn_time rn_os_tick(void); /* the same at the kernel's last tick, for an eighth of the cost */
 struct rn_bound;
 /* Not before rn_os_now, and RN_BOUND_LATE after it at the most; cheaper for a thread that often asks.  For deadlines.  b
  * is its own; see os/bound.h. */

@@ -24,6 +24,11 @@ rn_time rn__deadline(rn_duration d)
     return when;
 }
 
+rn_time rn__tick(void)
+{
+    return rn__choose_tick();
+}
+
 uint64_t rn__random(void)
 {
     struct rn_m *m = rn__m();

@@ -22,11 +22,13 @@ struct rn_choice {
 };
 extern struct rn_choice rn__choice;
 #define rn__choose_now() rn__choice.now()
+#define rn__choose_tick() rn__choice.now()
 #define rn__choose_bound(m) ((void)(m), rn__choice.now())
 #define rn__choose_random(m) rn__choice.random()
 #define rn__choose_next(p) rn__choice.pick(p)
 #else
 #define rn__choose_now() rn_os_now()
+#define rn__choose_tick() rn_os_tick()
 #define rn__choose_bound(m) rn_os_now_bound(&(m)->bound)
 #define rn__choose_random(m) rn__m_random(m)
 #define rn__choose_next(p) rn__next_local(p)

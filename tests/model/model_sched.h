@@ -126,6 +126,11 @@ rn_time rn__deadline(rn_duration d)
     return rn__now() + d;
 }
 
+rn_time rn__tick(void)
+{
+    return model_clock;
+}
+
 uint32_t rn__random_below(uint32_t n)
 {
     return (uint32_t)model_choose((int)n);

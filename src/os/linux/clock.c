@@ -18,12 +18,22 @@
 #include <sys/random.h>
 #include <time.h>
 
-rn_time rn_os_now(void)
+static inline rn_time read_clock(clockid_t clock)
 {
     struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    clock_gettime(clock, &t);
     rn_time now = (rn_time)t.tv_sec * RN_SECOND + t.tv_nsec;
     return now ? now : 1;
+}
+
+rn_time rn_os_now(void)
+{
+    return read_clock(CLOCK_MONOTONIC);
+}
+
+rn_time rn_os_tick(void)
+{
+    return read_clock(CLOCK_MONOTONIC_COARSE);
 }
 
 /* ---- bounds ------------------------------------------------------------------------------------ */
