@@ -91,11 +91,25 @@ void rn__http_conn_read_deadline(struct rn__http_conn *c, rn_time when)
     rn_net_set_read_deadline(c->stream.c, when);
 }
 
-void rn__http_conn_write_deadline(struct rn__http_conn *c, size_t n)
+/* For n bytes that are about to be written. */
+static rn_time write_deadline(struct rn__http_conn *c, size_t n)
 {
     const rn_http_options *o = rn__http_server_options(c->server);
     rn_duration earned = (int64_t)n / o->min_rate * RN_SECOND;
-    rn_net_set_write_deadline(c->stream.c, rn_time_add(rn_time_add(rn_now(), o->write_timeout), earned));
+    return rn_time_add(rn__deadline(o->write_timeout), earned);
+}
+
+void rn__http_conn_write_deadline(struct rn__http_conn *c, size_t n)
+{
+    rn_net_set_write_deadline(c->stream.c, write_deadline(c, n));
+}
+
+ptrdiff_t rn__http_conn_write(struct rn__http_conn *c, const void *data, size_t n)
+{
+    if (!c->stream.tls)
+        return rn__net_write_by(c->stream.c, data, n, write_deadline(c, n));
+    rn__http_conn_write_deadline(c, n);
+    return rn__stream_write(&c->stream, data, n);
 }
 
 void rn__http_conn_first_chance(struct rn__http_conn *c)
@@ -268,10 +282,27 @@ static bool more_has_come(struct rn__http_work *w)
     return got > 0;
 }
 
+/* Reads the bytes that were waited for; false: there are none, or no memory. */
+static bool take_first_bytes(struct rn__http_conn *c)
+{
+    bool room = take_work(c);
+    if (c->stream.tls)
+        return room;
+    if (!room) {
+        rn__net_turn_end(c->stream.c);
+        return false;
+    }
+    ptrdiff_t got = rn__net_turn_read(c->stream.c, c->work->in, c->work->in_size);
+    c->work->len = got > 0 ? (size_t)got : 0;
+    if (got <= 0)
+        give_work(c);
+    return got > 0;
+}
+
 /* All requests that have arrived.  The work block is taken, and given back. */
 static __attribute__((noinline)) enum outcome serve_arrived(struct rn__http_conn *c)
 {
-    if (!take_work(c))
+    if (!take_first_bytes(c))
         return END;
     struct rn__http_work *w = c->work;
     enum outcome out;
@@ -319,23 +350,42 @@ bool rn__http_conn_become(struct rn__http_conn *c, uint32_t from, uint32_t to)
     return rn_cas_seq_cst(&c->state, &from, to);
 }
 
-/* Waits for the first bytes of a request. */
+/* The deadline for the first bytes was set.  Whether to wait for them: who drains the server says so before it sets a
+ * deadline, or closes what is idle. */
+static bool may_wait(struct rn__http_conn *c)
+{
+    if (!rn__http_server_draining(c->server))
+        return true;
+    if (rn_load_relaxed(&c->served)) /* relaxed: its own */
+        return rn__net_has_come(c->stream.c);
+    rn__http_conn_first_chance(c);
+    return true;
+}
+
+static bool become_active(struct rn__http_conn *c)
+{
+    return rn__http_conn_become(c, RN__HTTP_IDLE, RN__HTTP_ACTIVE);
+}
+
+/* Waits for the first bytes of a request.  Where there is no TLS it is the connection's turn to read then. */
 static bool wait_for_request(struct rn__http_conn *c)
 {
-    if (!c->stream.tls || !rn__tls_pending(c->stream.tls)) {
-        rn_time until = rn_time_add(rn_now(), rn__http_server_options(c->server)->idle_timeout);
-        rn__http_conn_read_deadline(c, until);
-        /* Behind it: who drains the server says so before it sets a deadline, or closes what is idle. */
-        if (rn__http_server_draining(c->server)) {
-            if (!rn_load_relaxed(&c->served)) /* relaxed: its own */
-                rn__http_conn_first_chance(c);
-            else if (!rn__net_has_come(c->stream.c))
+    rn_time until = rn__deadline(rn__http_server_options(c->server)->idle_timeout);
+    rn_conn *s = c->stream.c;
+    if (c->stream.tls) {
+        if (!rn__tls_pending(c->stream.tls)) {
+            rn__http_conn_read_deadline(c, until);
+            if (!may_wait(c) || rn_net_wait_read(s) < 0)
                 return false;
         }
-        if (rn_net_wait_read(c->stream.c) < 0)
-            return false;
+        return become_active(c);
     }
-    return rn__http_conn_become(c, RN__HTTP_IDLE, RN__HTTP_ACTIVE);
+    if (rn__net_turn(s, until) < 0)
+        return false;
+    if (may_wait(c) && rn__net_turn_wait(s) == 0 && become_active(c))
+        return true;
+    rn__net_turn_end(s);
+    return false;
 }
 
 /* To who speaks plainly where TLS is spoken. */

@@ -71,6 +71,8 @@ void rn__http_conn_first_chance(struct rn__http_conn *c);
 void rn__http_conn_linger(struct rn__http_conn *c);
 /* Sets the deadline for writing n bytes, by the server's options. */
 void rn__http_conn_write_deadline(struct rn__http_conn *c, size_t n);
+/* … and writes them. */
+ptrdiff_t rn__http_conn_write(struct rn__http_conn *c, const void *data, size_t n);
 char *rn__http_conn_remote(struct rn__http_conn *c, struct rn__http_arena *a);
 /* Give up the memory that the pools of buffers keep; for leak checks, when no server runs. */
 void rn__http_conn_drain_pool(void);

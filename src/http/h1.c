@@ -174,8 +174,7 @@ int rn__http1_flush(struct rn__http_work *w)
         return 0;
     size_t n = w->out_n;
     w->out_n = 0;
-    rn__http_conn_write_deadline(w->conn, n);
-    ptrdiff_t sent = rn__stream_write(&w->conn->stream, w->out, n);
+    ptrdiff_t sent = rn__http_conn_write(w->conn, w->out, n);
     return sent < 0 ? (int)sent : 0;
 }
 
@@ -304,8 +303,7 @@ static int add_head(struct rn__http_work *w, size_t n, bool last)
     char *long_one = rn__http_arena_get(&x->arena, size);
     if (!long_one)
         return RN_ENOMEM;
-    rn__http_conn_write_deadline(w->conn, size);
-    ptrdiff_t sent = rn__stream_write(&w->conn->stream, long_one, (size_t)(put_head(w, long_one) - long_one));
+    ptrdiff_t sent = rn__http_conn_write(w->conn, long_one, (size_t)(put_head(w, long_one) - long_one));
     return sent < 0 ? (int)sent : 0;
 }
 

@@ -74,9 +74,7 @@ int rn__http2_pump(struct rn__http2 *h)
     ssize_t n = -1;
     rn_mutex_lock(&h->writing);
     while (buffer && (n = collect(h, buffer)) > 0) {
-        rn__http_conn_write_deadline(h->c, (size_t)n);
-        ptrdiff_t sent = rn__stream_write(&h->c->stream, buffer, (size_t)n);
-        if (sent < 0) {
+        if (rn__http_conn_write(h->c, buffer, (size_t)n) < 0) {
             n = -1;
             break;
         }

@@ -235,8 +235,7 @@ static int send_handshake(rn_http_writer *w, const rn_http_request *r, const cha
                  (const char *)accept, *protocol ? "Sec-WebSocket-Protocol: " : "", protocol, *protocol ? "\r\n" : "");
     if (n < 0 || (size_t)n >= sizeof text)
         return RN_EINVAL;
-    rn__http_conn_write_deadline(w->conn, (size_t)n);
-    ptrdiff_t sent = rn__stream_write(&w->conn->stream, text, (size_t)n);
+    ptrdiff_t sent = rn__http_conn_write(w->conn, text, (size_t)n);
     return sent < 0 ? (int)sent : 0;
 }
 
@@ -310,8 +309,7 @@ static int flush(rn_websocket *ws)
     ws->out_n = ws->out_size = 0;
     rn_mutex_unlock(&ws->lock);
     if (n) {
-        rn__http_conn_write_deadline(ws->c, n);
-        ptrdiff_t sent = rn__stream_write(&ws->c->stream, out, n);
+        ptrdiff_t sent = rn__http_conn_write(ws->c, out, n);
         err = sent < 0 ? (int)sent : 0;
     }
     rn_mutex_unlock(&ws->writing);

@@ -332,21 +332,18 @@ static inline void consume_locked(struct rn__fd_side *s)
     s->drained = false;
 }
 
-int rn__fd_begin(struct rn__fd *f, int side, rn_context *ctx)
+/* With the lock, which is dropped. */
+static inline int begin_unlock(struct rn__fd *f, int side, rn_context *ctx)
 {
     struct rn_g *self = rn__self();
     struct rn__fd_side *s = &f->side[side];
-    int err = rn__done_seen(ctx);
-    if (__builtin_expect(err, 0))
-        return err;
-    lock(f);
     if (__builtin_expect(rn_load_relaxed(&f->closed), 0)) {
         unlock(f);
         return RN_ECLOSED;
     }
     count_locked(f, self, 1);
     if (__builtin_expect(s->busy, 0)) {
-        err = begin_slow_unlock(f, side, ctx, self);
+        int err = begin_slow_unlock(f, side, ctx, self);
         if (err)
             return err;
     } else {
@@ -360,6 +357,27 @@ int rn__fd_begin(struct rn__fd *f, int side, rn_context *ctx)
         return RN_ETIMEOUT;
     }
     return 0;
+}
+
+int rn__fd_begin(struct rn__fd *f, int side, rn_context *ctx)
+{
+    int err = rn__done_seen(ctx);
+    if (__builtin_expect(err, 0))
+        return err;
+    lock(f);
+    return begin_unlock(f, side, ctx);
+}
+
+int rn__fd_begin_by(struct rn__fd *f, int side, rn_time deadline)
+{
+    lock(f);
+    if (__builtin_expect(!rn_list_empty(&f->side[side].waiters), 0)) {
+        unlock(f);
+        rn__fd_set_deadline(f, side, deadline);
+        return rn__fd_begin(f, side, NULL);
+    }
+    rn_store_relaxed(&f->side[side].deadline, deadline); /* relaxed: as in rn__fd_set_deadline */
+    return begin_unlock(f, side, NULL);
 }
 
 /* The first who waits for the turn and can still be woken; it has the turn now. */

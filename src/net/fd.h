@@ -92,6 +92,8 @@ void rn__fd_free(struct rn__fd *f);
 /* Waits for its turn on a side.  0; RN_ECLOSED; RN_ETIMEOUT (the side's deadline, or ctx's); RN_ECANCELED. */
 int rn__fd_begin(struct rn__fd *f, int side, rn_context *ctx);
 void rn__fd_end(struct rn__fd *f, int side);
+/* rn__fd_set_deadline and then rn__fd_begin. */
+int rn__fd_begin_by(struct rn__fd *f, int side, rn_time deadline);
 /* The same without a turn, for calls that don't wait: keeps f->fd open.  0 or RN_ECLOSED. */
 int rn__fd_hold(struct rn__fd *f);
 void rn__fd_drop(struct rn__fd *f);
@@ -140,8 +142,17 @@ void rn__fd_end_read(struct rn__fd *f, ssize_t got, size_t room);
 
 /* As rn_net_try_read, but after a read that emptied the socket, and while the poller has reported nothing since,
  * without a system call: what came a moment ago may be seen only by the next wait.  For a goroutine that would wait
- * next. */
+ * next, and while nobody else reads. */
 RN_INNER ssize_t rn__net_read_early(rn_conn *c, void *buf, size_t n);
+
+/* A read in pieces, for who takes a buffer only when something has come: the turn to read, with this deadline for it
+ * and what follows; the wait; the read.  A turn that was begun is ended by rn__net_turn_read or _end.  0 or an error. */
+RN_INNER int rn__net_turn(rn_conn *c, rn_time deadline);
+RN_INNER int rn__net_turn_wait(rn_conn *c);
+RN_INNER ssize_t rn__net_turn_read(rn_conn *c, void *buf, size_t n);
+RN_INNER void rn__net_turn_end(rn_conn *c);
+/* rn_net_set_write_deadline and then rn_net_write. */
+RN_INNER ssize_t rn__net_write_by(rn_conn *c, const void *buf, size_t n, rn_time deadline);
 
 /* Whether bytes, or the end of the stream, have come that nobody has read yet; also while another waits for them.  False for one
  * that was closed. */

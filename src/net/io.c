@@ -67,26 +67,29 @@ static bool reads_nothing(struct rn__fd *f)
     return stream;
 }
 
+/* Whose turn it is to read: reads, after a wait if `wait` says so, and ends the turn. */
+static inline ssize_t read_and_end(struct rn__fd *f, rn_context *ctx, void *buf, size_t n, bool wait)
+{
+    ssize_t got;
+    for (;; wait = true) {
+        int err = wait ? rn__fd_wait(f, RN_SIDE_READ, ctx) : 0;
+        got = err ? err : read_once(f, buf, n);
+        if (err || !would_block((int)-got))
+            break;
+    }
+    rn__fd_end_read(f, got, n);
+    return got;
+}
+
 ssize_t rn_net_read_ctx(rn_context *ctx, rn_conn *c, void *buf, size_t n)
 {
     struct rn__fd *f = of(c);
-    ssize_t got;
     if (__builtin_expect(n == 0, 0) && reads_nothing(f))
         return 0;
     int err = rn__fd_begin(f, RN_SIDE_READ, ctx);
     if (__builtin_expect(err, 0))
         return err;
-    for (bool wait = rn__fd_is_drained(f);; wait = true) {
-        if (wait && (err = rn__fd_wait(f, RN_SIDE_READ, ctx)) != 0) {
-            got = err;
-            break;
-        }
-        got = read_once(f, buf, n);
-        if (!would_block((int)-got))
-            break;
-    }
-    rn__fd_end_read(f, got, n);
-    return got;
+    return read_and_end(f, ctx, buf, n, rn__fd_is_drained(f));
 }
 
 ssize_t rn_net_read(rn_conn *c, void *buf, size_t n)
@@ -167,16 +170,40 @@ static __attribute__((noinline)) bool looks_ready(struct rn__fd *f)
     return recv(f->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || !would_block(errno);
 }
 
+static inline int wait_for_bytes(struct rn__fd *f, rn_context *ctx)
+{
+    return rn__fd_is_drained(f) || !looks_ready(f) ? rn__fd_wait(f, RN_SIDE_READ, ctx) : 0;
+}
+
 int rn_net_wait_read_ctx(rn_context *ctx, rn_conn *c)
 {
     struct rn__fd *f = of(c);
     int err = rn__fd_begin(f, RN_SIDE_READ, ctx);
     if (err)
         return err;
-    if (rn__fd_is_drained(f) || !looks_ready(f))
-        err = rn__fd_wait(f, RN_SIDE_READ, ctx);
+    err = wait_for_bytes(f, ctx);
     rn__fd_end(f, RN_SIDE_READ);
     return err;
+}
+
+int rn__net_turn(rn_conn *c, rn_time deadline)
+{
+    return rn__fd_begin_by(of(c), RN_SIDE_READ, deadline);
+}
+
+int rn__net_turn_wait(rn_conn *c)
+{
+    return wait_for_bytes(of(c), NULL);
+}
+
+ssize_t rn__net_turn_read(rn_conn *c, void *buf, size_t n)
+{
+    return read_and_end(of(c), NULL, buf, n, false);
+}
+
+void rn__net_turn_end(rn_conn *c)
+{
+    rn__fd_end(of(c), RN_SIDE_READ);
 }
 
 bool rn__net_has_come(rn_conn *c)
@@ -207,13 +234,7 @@ ssize_t rn_net_try_read(rn_conn *c, void *buf, size_t n)
 
 ssize_t rn__net_read_early(rn_conn *c, void *buf, size_t n)
 {
-    struct rn__fd *f = of(c);
-    int err = rn__fd_begin(f, RN_SIDE_READ, NULL);
-    if (err)
-        return err;
-    ssize_t got = rn__fd_is_drained(f) ? -EAGAIN : read_once(f, buf, n);
-    rn__fd_end_read(f, got, n);
-    return would_block((int)-got) ? RN_EAGAIN : got;
+    return rn__fd_is_drained(of(c)) ? RN_EAGAIN : rn_net_try_read(c, buf, n);
 }
 
 /* ---- writing ---------------------------------------------------------------------------------------- */
@@ -251,13 +272,10 @@ static int after_write(struct rn__fd *f, rn_context *ctx, ssize_t sent)
     return would_block((int)-sent) ? rn__fd_wait(f, RN_SIDE_WRITE, ctx) : (int)sent;
 }
 
-ssize_t rn_net_write_ctx(rn_context *ctx, rn_conn *c, const void *buf, size_t n)
+static inline ssize_t write_and_end(struct rn__fd *f, rn_context *ctx, const void *buf, size_t n)
 {
-    struct rn__fd *f = of(c);
     size_t done = 0;
-    int err = rn__fd_begin(f, RN_SIDE_WRITE, ctx);
-    if (__builtin_expect(err, 0))
-        return err;
+    int err;
     do {
         ssize_t sent = write_once(f, (const char *)buf + done, n - done);
         if (sent > 0)
@@ -266,6 +284,18 @@ ssize_t rn_net_write_ctx(rn_context *ctx, rn_conn *c, const void *buf, size_t n)
     } while (!err && done < n);
     rn__fd_end(f, RN_SIDE_WRITE);
     return err ? err : (ssize_t)done;
+}
+
+ssize_t rn_net_write_ctx(rn_context *ctx, rn_conn *c, const void *buf, size_t n)
+{
+    int err = rn__fd_begin(of(c), RN_SIDE_WRITE, ctx);
+    return __builtin_expect(err, 0) ? err : write_and_end(of(c), ctx, buf, n);
+}
+
+ssize_t rn__net_write_by(rn_conn *c, const void *buf, size_t n, rn_time deadline)
+{
+    int err = rn__fd_begin_by(of(c), RN_SIDE_WRITE, deadline);
+    return __builtin_expect(err, 0) ? err : write_and_end(of(c), NULL, buf, n);
 }
 
 ssize_t rn_net_write(rn_conn *c, const void *buf, size_t n)
