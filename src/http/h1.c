@@ -199,6 +199,8 @@ static char *put_number(char *to, uint64_t v)
 
 static char *put_status(char *to, int status)
 {
+    if (__builtin_expect(status == 200, 1))
+        return PUT(to, "HTTP/1.1 200 OK\r\n");
     const char *words = rn_http_status_text(status);
     to = PUT(to, "HTTP/1.1 ");
     to = put_number(to, (uint64_t)status);

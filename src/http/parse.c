@@ -13,6 +13,7 @@ static const uint8_t kinds[256] = {
 #define T 1 /* token */
 #define H 2 /* host */
 #define V 4 /* header value */
+#define N 8 /* name of a host, without its port */
     ['\t'] = V,
     [' '] = V,
     ['"'] = V,
@@ -37,16 +38,16 @@ static const uint8_t kinds[256] = {
     ['&' ... '\''] = T | V,
     ['*'] = T | V,
     ['+'] = T | V,
-    ['-' ... '.'] = T | V | H,
-    ['0' ... '9'] = T | V | H,
-    ['A' ... 'Z'] = T | V | H,
+    ['-' ... '.'] = T | V | H | N,
+    ['0' ... '9'] = T | V | H | N,
+    ['A' ... 'Z'] = T | V | H | N,
     ['^'] = T | V,
-    ['_'] = T | V | H,
+    ['_'] = T | V | H | N,
     ['`'] = T | V,
-    ['a' ... 'z'] = T | V | H,
+    ['a' ... 'z'] = T | V | H | N,
     ['|'] = T | V,
-    ['~'] = T | V | H,
-    ['%'] = T | V | H,
+    ['~'] = T | V | H | N,
+    ['%'] = T | V | H | N,
     [0x80 ... 0xff] = V,
 };
 
@@ -72,15 +73,13 @@ bool rn__http_is_host(const char *s, size_t n)
 {
     enum { PORT = 6 }; /* with its colon */
     const char *end = s + n, *at = s;
-    if (!all_of(s, n, H))
-        return false;
     if (n && *s == '[') { /* an IPv6 address */
         const char *close = memchr(s, ']', n);
-        if (!close || close == s + 1)
+        if (!close || close == s + 1 || !all_of(s, (size_t)(close - s), H))
             return false;
         at = close + 1;
     } else {
-        while (at < end && *at != ':' && *at != '[' && *at != ']')
+        while (at < end && kinds[(uint8_t)*at] & N)
             at++;
     }
     if (at == end)
@@ -95,6 +94,7 @@ bool rn__http_is_host(const char *s, size_t n)
 #undef T
 #undef H
 #undef V
+#undef N
 
 bool rn__http_list_has(const char *list, const char *item)
 {
