@@ -12,6 +12,9 @@
  * runs).  A read lock can't be turned into a write lock.  Like a mutex it belongs to no goroutine and
  * must not be copied once used.
  *
+ * After some thousand reads with no write in between, readers cost no atomic operation and share no memory that they write; the next
+ * writer then pays some microseconds.  Which of the two holds is found out by itself.
+ *
  * From goroutines and plain threads; not from signal handlers.
  * Happens before: an unlock before every later rlock or lock returns; a runlock before the next lock
  * returns.  (Go, sync.RWMutex.)
@@ -22,15 +25,16 @@
 #include <runnel/sync_type.h>
 
 typedef struct rn_rwmutex {
-    rn_atomic(uint32_t) rn_state;
+    rn_atomic(uint64_t) rn_state;
     uint32_t rn_flags;
+    rn_atomic(uint32_t) rn_rest;
     struct rn_waitq rn_writers;
     struct rn_node *rn_reader_first, *rn_reader_last;
 } rn_rwmutex;
 
-#define RN_RWMUTEX_INIT                 \
-    {                                   \
-        0, 0, RN_WAITQ_INIT, NULL, NULL \
+#define RN_RWMUTEX_INIT                    \
+    {                                      \
+        0, 0, 0, RN_WAITQ_INIT, NULL, NULL \
     }
 
 RN_EXTERN_C_BEGIN
@@ -40,39 +44,40 @@ RN_PUBLIC void rn__rwmutex_runlock_slow(rn_rwmutex *m);
 RN_PUBLIC void rn__rwmutex_lock_slow(rn_rwmutex *m);
 RN_PUBLIC void rn__rwmutex_unlock_slow(rn_rwmutex *m);
 
-/* The bits of rn_state are explained in src/sync/rwmutex.c: 1 a writer, 2 somebody waits, 4 one is woken, 8 each reader. */
+/* The bits of rn_state are explained in src/sync/rwmutex.c: 1 a writer, 2 somebody waits, 4 one is woken, 8 readers are
+ * counted elsewhere; 0x20 each read lock since the last write lock, up to 0x8000; 0x10000 each reader. */
 #if RN__INLINE_SYNC
 /* Takes the read lock; waits while a writer holds m or waits for it. */
 RN_PUBLIC inline void rn_rwmutex_rlock(rn_rwmutex *m)
 {
-    uint32_t rn_s = RN__SYNC_LOAD_RELAXED(&m->rn_state) | rn__watched_locks;
+    uint64_t rn_s = RN__SYNC_LOAD_RELAXED(&m->rn_state) | rn__watched_locks;
     /* acquire: pairs with the release in rn_rwmutex_unlock and in src/sync/rwmutex.c. */
-    if ((rn_s & 3) || !RN__SYNC_CAS_ACQUIRE(&m->rn_state, &rn_s, rn_s + 8))
+    if ((rn_s & 0x800b) || !RN__SYNC_CAS_ACQUIRE(&m->rn_state, &rn_s, rn_s + 0x10020))
         rn__rwmutex_rlock_slow(m);
 }
 
 /* Gives a read lock back.  When there is none: fatal error "sync: RUnlock of unlocked RWMutex". */
 RN_PUBLIC inline void rn_rwmutex_runlock(rn_rwmutex *m)
 {
-    uint32_t rn_s = RN__SYNC_LOAD_RELAXED(&m->rn_state) | rn__watched_locks;
+    uint64_t rn_s = RN__SYNC_LOAD_RELAXED(&m->rn_state) | rn__watched_locks;
     /* release: pairs with the acquire in rn_rwmutex_lock. */
-    if ((rn_s & 3) || rn_s == 0 || !RN__SYNC_CAS_RELEASE(&m->rn_state, &rn_s, rn_s - 8))
+    if ((rn_s & 0xb) || rn_s < 0x10000 || !RN__SYNC_CAS_RELEASE(&m->rn_state, &rn_s, rn_s - 0x10000))
         rn__rwmutex_runlock_slow(m);
 }
 
 /* Takes the write lock; waits until all readers and writers before it are gone. */
 RN_PUBLIC inline void rn_rwmutex_lock(rn_rwmutex *m)
 {
-    uint32_t rn_s = rn__watched_locks;
+    uint64_t rn_s = RN__SYNC_LOAD_RELAXED(&m->rn_state) | rn__watched_locks;
     /* acquire: pairs with the release in rn_rwmutex_unlock and rn_rwmutex_runlock. */
-    if (!RN__SYNC_CAS_ACQUIRE(&m->rn_state, &rn_s, 1))
+    if ((rn_s & ~UINT64_C(0xffe0)) || !RN__SYNC_CAS_ACQUIRE(&m->rn_state, &rn_s, 1))
         rn__rwmutex_lock_slow(m);
 }
 
 /* Gives the write lock back.  When it is not held: fatal error "sync: Unlock of unlocked RWMutex". */
 RN_PUBLIC inline void rn_rwmutex_unlock(rn_rwmutex *m)
 {
-    uint32_t rn_s = 1 | rn__watched_locks;
+    uint64_t rn_s = 1 | rn__watched_locks;
     /* release: pairs with the acquire in rn_rwmutex_lock and rn_rwmutex_rlock. */
     if (!RN__SYNC_CAS_RELEASE(&m->rn_state, &rn_s, 0))
         rn__rwmutex_unlock_slow(m);

@@ -7,16 +7,17 @@
 #include <stdbool.h>
 
 enum rn_rank {
-    RN_RANK_SCOPE = 10,  /* a scope's, a group's or a flight's list of children */
-    RN_RANK_SYNC = 30,   /* the wait queue of a mutex, rwmutex, cond, semaphore, waitgroup */
-    RN_RANK_TIMERS = 40, /* a processor's timers */
-    RN_RANK_CHAN = 50,   /* a channel; several in address order */
-    RN_RANK_DONE = 55,   /* a context: its waiters and children; a parent before its child */
-    RN_RANK_POLL = 60,   /* a poller record */
-    RN_RANK_HTTP = 65,   /* the HTTP client: a shard, or the list of clients */
-    RN_RANK_SCHED = 70,  /* the global run queue, idle processors and threads */
-    RN_RANK_STACKS = 80, /* the pool of stacks and goroutine records */
-    RN_RANK_REVOKE = 90, /* a worker's ownership of its processor */
+    RN_RANK_SCOPE = 10,   /* a scope's, a group's or a flight's list of children */
+    RN_RANK_READERS = 25, /* a place where the readers of a rwmutex are counted */
+    RN_RANK_SYNC = 30,    /* the wait queue of a mutex, rwmutex, cond, semaphore, waitgroup */
+    RN_RANK_TIMERS = 40,  /* a processor's timers */
+    RN_RANK_CHAN = 50,    /* a channel; several in address order */
+    RN_RANK_DONE = 55,    /* a context: its waiters and children; a parent before its child */
+    RN_RANK_POLL = 60,    /* a poller record */
+    RN_RANK_HTTP = 65,    /* the HTTP client: a shard, or the list of clients */
+    RN_RANK_SCHED = 70,   /* the global run queue, idle processors and threads */
+    RN_RANK_STACKS = 80,  /* the pool of stacks and goroutine records */
+    RN_RANK_REVOKE = 90,  /* a worker's ownership of its processor */
 };
 
 #if defined(RN_DEBUG) && !defined(RN_MODEL)

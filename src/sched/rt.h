@@ -80,6 +80,7 @@ struct rn_m {
     struct rn_own own;
     struct rn_bound bound; /* of the clock; its own thread's */
     uint64_t random[2];
+    struct rn_tally *tally;   /* tally.h; NULL until it counts */
     rn_atomic(uint32_t) wake; /* futex: 1 = go on; 2, of a plain thread: look at the timers again */
     bool external, spinning, polling, sleeps_pinned;
     struct rn_p *given;  /* under sched.lock: the processor to go on with */
@@ -320,6 +321,10 @@ bool rn__poll_now(struct rn_m *m);
 
 void rn__loop(struct rn_m *m);
 void rn__worker_start(struct rn_p *p, bool spinning);
+
+/* ---- tally.c ------------------------------------------------------------------------------------ */
+
+void rn__tally_drop(struct rn_m *m); /* its thread has ended, or is about to */
 
 /* ---- timers.c ----------------------------------------------------------------------------------- */
 

@@ -166,7 +166,8 @@ struct rn_g {
     rn_atomic(uint8_t) hib; /* enum rn_hib */
     uint8_t hollow : 1;     /* by the putter and who thaws it: kept_stack.h */
     uint8_t reluctance : 3; /* by who thaws it: how long it has to be parked before it is put away */
-    uint32_t index;         /* in the table of records */
+    uint32_t index : 24;    /* in the table of records */
+    uint32_t reads : 8;     /* by itself: about how many read locks it holds that are counted apart (sync/readers.h) */
     const char *name;
     void *entry;                    /* the function */
     void *started_at;               /* return address in the starter */

@@ -93,6 +93,7 @@ static void external_end(void *arg)
 {
     struct rn_m *m = arg;
     rn__panic_free(m->g0.last_panic);
+    rn__tally_drop(m);
     rn_lock_take(&rn__sched.lock, RN_RANK_SCHED);
     all_m_remove_locked(m);
     rn_store_relaxed(&m->g0.status, RN_G_FREE); /* relaxed: for reports */
@@ -408,6 +409,7 @@ static void join_workers(void)
         pthread_join(rn__sched.monitor, NULL);
     while ((m = take_a_worker()) != NULL) {
         pthread_join(m->thread, NULL);
+        rn__tally_drop(m);
         rn__free(m);
     }
 }
@@ -449,6 +451,7 @@ static void forget_the_run(void)
     struct rn_sched *s = &rn__sched;
     rn__g_each(leave_queues, NULL);
     all_m_remove_locked(first);
+    rn__tally_drop(first);
     rn__free(first);
     first = NULL;
     become(before);

@@ -1,11 +1,14 @@
 /* RWMutex: a word that counts the readers, and two queues.
  *
- *     bit 0      WRITER   a writer holds it; then there are no readers
- *     bit 1      QUEUED   somebody may wait
- *     bit 2      WOKEN    a writer was woken and is on its way to compete; only together with QUEUED
- *     bits 3-31  readers that hold it
+ *     bit 0       WRITER   a writer holds it; then there are no readers
+ *     bit 1       QUEUED   somebody may wait
+ *     bit 2       WOKEN    a writer was woken and is on its way to compete; only together with QUEUED
+ *     bit 3       BIASED   readers may be counted elsewhere, in the place whose number the word has: readers.h
+ *     bits 5-15   TICKS    about how many read locks there were since the last write lock; the last one is DUE
+ *     bits 16-47  readers that hold it
+ *     bits 48-63  the place; 0 unless BIASED
  *
- * QUEUED without WOKEN shuts it: nobody goes in or, as the last, lets go by the short way.
+ * QUEUED without WOKEN shuts it: nobody goes in or, as the last, lets go by the short way.  TICKS mean nothing here.
  *
  *     transition                        by whom                            where
  *     n -> n+1 readers                  rlock, try_rlock; not shut         no lock
@@ -18,6 +21,14 @@
  *     QUEUED, last reader or WRITER     the one who lets go: it grants, or queue's lock
  *       -> the next holders, WOKEN or 0   wakes to compete
  *     QUEUED dropped                    who holds it, queues being empty   queue's lock
+ *     BIASED added                      a reader; no QUEUED                its place's lock
+ *     BIASED -> WRITER                  try_lock                           its place's lock
+ *     BIASED and QUEUED -> the next     who finds that all readers that    its place's lock, and the queue's
+ *       holders, or BIASED dropped        are counted elsewhere are gone
+ *     BIASED dropped                    who finds its place taken away     that place's lock
+ *
+ * While it is BIASED there is no WRITER and no WOKEN; readers in the word count up and down as ever, and the last of them
+ * passes nothing on.  A writer queues, and those who are counted elsewhere pass the mutex on (rn__rwmutex_drained).
  *
  * One lock (rn_writers' own) guards both queues and rn_flags.  While a writer waits and has not been woken the mutex is shut,
  * so new readers queue: it cannot be kept out.
@@ -50,21 +61,29 @@
 
 #include "base/race.h"
 #include "chan/wait.h"
+#include "sync/readers.h"
 #include "sync/waitq.h"
 #include "sync/watch.h"
 
-enum { WRITER = 1, QUEUED = 2, WOKEN = 4, READER = 8 };
+enum {
+    WRITER = RN_RW_WRITER,
+    QUEUED = RN_RW_QUEUED,
+    WOKEN = RN_RW_WOKEN,
+    BIASED = RN_RW_BIASED,
+    TICKS = RN_RW_TICKS,
+    READER = RN_RW_READER
+};
 enum { LOST = 1 };               /* rn_flags: somebody was woken to compete and had to queue again */
 enum { SPINS = 4, PAUSES = 30 }; /* as the mutex's */
 
-static inline bool is_shut(uint32_t s)
+static inline bool is_shut(uint64_t s)
 {
     return (s & (QUEUED | WOKEN)) == QUEUED;
 }
 
-static inline bool may_write(uint32_t s)
+static inline bool may_write(uint64_t s)
 {
-    return !(s & ~(uint32_t)(QUEUED | WOKEN)) && !is_shut(s);
+    return !(s & ~(uint64_t)(QUEUED | WOKEN | TICKS)) && !is_shut(s);
 }
 
 static struct rn_waitq *queue_of(rn_rwmutex *m)
@@ -157,7 +176,7 @@ static bool grant_readers_locked(rn_rwmutex *m, struct rn_ready_list *wake)
     m->rn_flags &= ~(uint32_t)LOST;
     if (n)
         /* release: pairs with the acquire of the next to lock; what is granted goes through ready. */
-        rn_store_release(&m->rn_state, n * READER | QUEUED);
+        rn_store_release(&m->rn_state, (uint64_t)n * READER | QUEUED);
     return n != 0;
 }
 
@@ -186,13 +205,13 @@ static bool wake_to_compete_locked(rn_rwmutex *m, struct rn_ready_list *wake)
     else if (!n)
         return false;
     /* release: pairs with the acquire of the next to lock. */
-    rn_store_release(&m->rn_state, w ? n * READER | QUEUED | WOKEN : 0);
+    rn_store_release(&m->rn_state, w ? (uint64_t)n * READER | QUEUED | WOKEN : 0);
     return true;
 }
 
 /* With the lock, shut, the caller the only holder (`held` is WRITER or READER): passes the
  * mutex on.  False: nobody waits; QUEUED is gone and the caller holds as before. */
-static bool pass_on_locked(rn_rwmutex *m, uint32_t held, struct rn_ready_list *wake)
+static bool pass_on_locked(rn_rwmutex *m, uint64_t held, struct rn_ready_list *wake)
 {
     if (held == WRITER && (wake_to_compete_locked(m, wake) || grant_readers_locked(m, wake)))
         return true;
@@ -205,12 +224,13 @@ static bool pass_on_locked(rn_rwmutex *m, uint32_t held, struct rn_ready_list *w
 }
 
 /* The only holder lets go though it is shut.  False: try the short way again. */
-static bool pass_on(rn_rwmutex *m, uint32_t held)
+static bool pass_on(rn_rwmutex *m, uint64_t held)
 {
     struct rn_ready_list wake = {0};
     rn__waitq_lock(queue_of(m));
     /* acquire: pairs with the release of the other readers; whom we wake comes after them. */
-    bool passed = rn_load_acquire(&m->rn_state) == (held | QUEUED) && pass_on_locked(m, held, &wake);
+    bool passed =
+        (rn_load_acquire(&m->rn_state) & ~(uint64_t)TICKS) == (held | QUEUED) && pass_on_locked(m, held, &wake);
     rn__waitq_unlock(queue_of(m));
     if (wake.n)
         rn__ready_all(&wake);
@@ -219,21 +239,25 @@ static bool pass_on(rn_rwmutex *m, uint32_t held)
 
 /* A swap fails when another processor's comes in between; who waits before the next lets that one go on with the word in
  * its cache (8 readers on 2 processors: 11 ns for both calls instead of 22). */
-static void pause_unless(rn_rwmutex *m, uint32_t bits, unsigned failed)
+static void pause_unless(rn_rwmutex *m, uint64_t bits, unsigned failed)
 {
     if (failed && !(rn_load_relaxed(&m->rn_state) & bits)) /* relaxed: a guess */
         rn_cpu_pauses(failed);
 }
 
-void rn__rwmutex_runlock_slow(rn_rwmutex *m)
+static __attribute__((noinline)) void runlock_by_word(rn_rwmutex *m)
 {
     rn__watch(left, m, queue_of(m), RN_LOCK_READ);
     for (unsigned failed = RN_SHORT_WAY_TRIED;; failed++) {
         pause_unless(m, QUEUED, failed);
-        uint32_t s = rn_load_relaxed(&m->rn_state); /* relaxed: a guess for the swap */
-        if (s < READER)
+        uint64_t s = rn_load_relaxed(&m->rn_state); /* relaxed: a guess for the swap */
+        uint32_t n = rn__rw_readers(s);
+        if (n == 0 && (s & BIASED)) {
+            if (rn__readers_leave_checked(m, s))
+                return;
+        } else if (n == 0) {
             rn_fatal("sync: RUnlock of unlocked RWMutex");
-        if (is_shut(s) && s < 2 * READER) {
+        } else if (is_shut(s) && n == 1 && !(s & BIASED)) {
             if (pass_on(m, READER))
                 return;
             /* release: pairs with the acquire of the next writer. */
@@ -243,18 +267,47 @@ void rn__rwmutex_runlock_slow(rn_rwmutex *m)
     }
 }
 
+void rn__rwmutex_runlock_slow(rn_rwmutex *m)
+{
+    if (!rn__readers_leave(m))
+        runlock_by_word(m);
+}
+
+/* With the lock, shut, nobody counted elsewhere any more: takes BIASED out of a word that counts readers, the last of whom
+ * will then pass m on under the lock.  False: it counts none, and nobody holds m. */
+static bool unbias_locked(rn_rwmutex *m)
+{
+    uint64_t s = rn_load_acquire(&m->rn_state); /* pairs with the release of readers in the word */
+    while (rn__rw_readers(s))
+        /* acq_rel for the acquire of a failure: as above; a reader may have gone. */
+        if (rn_cas_acq_rel(&m->rn_state, &s, rn__rw_unbiased(s)))
+            return true;
+    return false;
+}
+
+bool rn__rwmutex_drained(rn_rwmutex *m, struct rn_ready_list *wake)
+{
+    rn__waitq_lock(queue_of(m));
+    bool passed =
+        !nobody_waits(m) && (unbias_locked(m) || grant_writer_locked(m, wake) || grant_readers_locked(m, wake));
+    if (!passed)
+        rn_and_acq_rel(&m->rn_state, ~(uint64_t)QUEUED); /* acq_rel: any would do; nobody is let in by it */
+    rn__waitq_unlock(queue_of(m));
+    return passed;
+}
+
 void rn__rwmutex_unlock_slow(rn_rwmutex *m)
 {
     rn__watch(left, m, queue_of(m), 0);
     for (;;) {
-        uint32_t s = rn_load_relaxed(&m->rn_state); /* relaxed: the holder's own, but for the queue's bits */
+        uint64_t s = rn_load_relaxed(&m->rn_state); /* relaxed: the holder's own, but for the queue's bits */
         if (!(s & WRITER))
             rn_fatal("sync: Unlock of unlocked RWMutex");
         if (is_shut(s)) {
             if (pass_on(m, WRITER))
                 return;
             /* release: pairs with the acquire of whoever locks next. */
-        } else if (rn_cas_release(&m->rn_state, &s, s & ~(uint32_t)WRITER)) {
+        } else if (rn_cas_release(&m->rn_state, &s, s & ~(uint64_t)WRITER)) {
             return;
         }
     }
@@ -262,13 +315,13 @@ void rn__rwmutex_unlock_slow(rn_rwmutex *m)
 
 /* Who holds it in the way of `bits` runs on another processor as a rule, and lets go in less time than a park takes.
  * True: try again. */
-static bool spin_while(rn_rwmutex *m, uint32_t bits)
+static bool spin_while(rn_rwmutex *m, uint64_t bits)
 {
     if (rn__is_goroutine(rn__self()) && rn_procs() < 2)
         return false;
     for (int i = 0; i < SPINS; i++) {
-        uint32_t s = rn_load_relaxed(&m->rn_state); /* relaxed: a guess */
-        if (is_shut(s))
+        uint64_t s = rn_load_relaxed(&m->rn_state); /* relaxed: a guess */
+        if (is_shut(s) || (s & BIASED))
             return false;
         if (!(s & bits))
             return true;
@@ -283,24 +336,32 @@ static bool spin_while(rn_rwmutex *m, uint32_t bits)
 /* failed: how often that has been tried. */
 static bool rlock_short(rn_rwmutex *m, unsigned failed)
 {
-    for (;; failed++) {
+    for (bool asked = false;;) {
         pause_unless(m, WRITER | QUEUED, failed);
-        uint32_t s = rn_load_relaxed(&m->rn_state); /* relaxed: a guess for the swap */
+        uint64_t s = rn_load_relaxed(&m->rn_state); /* relaxed: a guess for the swap */
         if ((s & WRITER) || is_shut(s))
             return false;
+        if (!asked && (s & (BIASED | RN_RW_DUE))) {
+            if (rn__readers_due(m, s))
+                return true;
+            asked = true;
+            continue;
+        }
+        uint64_t tick = s & (BIASED | RN_RW_DUE) ? 0 : RN_RW_TICK;
         /* acquire: pairs with the release in unlock. */
-        if (rn_cas_acquire(&m->rn_state, &s, s + READER))
+        if (rn_cas_acquire(&m->rn_state, &s, s + READER + tick))
             return true;
+        failed++;
     }
 }
 
 /* With the lock: joins the readers unless a writer holds or waits; else w is queued (NULL: not). */
 static bool rlock_locked(rn_rwmutex *m, struct rn_waiter *w)
 {
-    uint32_t s = rn_load_relaxed(&m->rn_state); /* relaxed: a guess for the swaps */
+    uint64_t s = rn_load_relaxed(&m->rn_state); /* relaxed: a guess for the swaps */
     for (;;) {
         if (!(s & WRITER) && ((s & WOKEN) || rn__waitq_empty(queue_of(m)))) {
-            uint32_t next = ((s & WOKEN) || !nobody_waits(m) ? s : s & ~(uint32_t)QUEUED) + READER;
+            uint64_t next = ((s & WOKEN) || !nobody_waits(m) ? s : s & ~(uint64_t)QUEUED) + READER;
             /* acquire: pairs with the release in unlock and pass_on_locked. */
             if (rn_cas_acquire(&m->rn_state, &s, next))
                 return true;
@@ -349,12 +410,18 @@ static int rlock_slow(rn_context *ctx, rn_rwmutex *m)
     }
 }
 
-void rn__rwmutex_rlock_slow(rn_rwmutex *m)
+static __attribute__((noinline)) void rlock_by_word(rn_rwmutex *m)
 {
     rn__watch(wanted, m, queue_of(m), RN_LOCK_READ);
     if (!rlock_short(m, RN_SHORT_WAY_TRIED))
         rlock_slow(NULL, m);
     rn__watch(taken, m, queue_of(m), RN_LOCK_READ);
+}
+
+void rn__rwmutex_rlock_slow(rn_rwmutex *m)
+{
+    if (!rn__readers_enter(m))
+        rlock_by_word(m);
 }
 
 int rn_rwmutex_rlock_ctx(rn_context *ctx, rn_rwmutex *m)
@@ -391,54 +458,139 @@ bool rn_rwmutex_try_rlock(rn_rwmutex *m)
 /* ---- writing ------------------------------------------------------------------------------------ */
 
 /* drop: WOKEN by the one who was woken, else 0. */
-static bool lock_short(rn_rwmutex *m, uint32_t drop)
+static bool lock_short(rn_rwmutex *m, uint64_t drop)
 {
-    uint32_t s = rn_load_relaxed(&m->rn_state); /* relaxed: a guess for the swap */
+    uint64_t s = rn_load_relaxed(&m->rn_state); /* relaxed: a guess for the swap */
     while (may_write(s))
         /* acquire: pairs with the release in unlock and runlock. */
-        if (rn_cas_acquire(&m->rn_state, &s, (s & ~drop) | WRITER))
+        if (rn_cas_acquire(&m->rn_state, &s, (s & ~(drop | TICKS)) | WRITER))
             return true;
     return false;
 }
 
-/* With the lock: takes the mutex, or queues w. */
-static bool lock_locked(rn_rwmutex *m, struct rn_waiter *w, uint32_t drop)
+enum got { OURS, WAITS, IS_BIASED };
+
+static void queue_writer_locked(rn_rwmutex *m, struct rn_waiter *w, uint64_t drop)
 {
-    for (;;) {
-        uint32_t s = rn_load_relaxed(&m->rn_state); /* relaxed: a guess for the swaps */
-        if (may_write(s)) {
-            /* acquire: as in lock_short. */
-            if (rn_cas_acquire(&m->rn_state, &s, (s & ~drop) | WRITER))
-                return true;
-        } else if (rn_cas_relaxed(&m->rn_state, &s, (s & ~drop) | QUEUED)) {
-            /* relaxed: the holder reads the queues only under the lock. */
-            break;
-        }
-    }
     if (drop) {
         m->rn_flags |= LOST;
         rn__waitq_push_front(queue_of(m), w);
     } else {
         rn__waitq_push(queue_of(m), w);
     }
-    return false;
+}
+
+/* With the lock: takes the mutex, or queues w, but not while it is biased. */
+static enum got lock_locked(rn_rwmutex *m, struct rn_waiter *w, uint64_t drop)
+{
+    for (;;) {
+        uint64_t s = rn_load_relaxed(&m->rn_state); /* relaxed: a guess for the swaps */
+        if (may_write(s)) {
+            /* acquire: as in lock_short. */
+            if (rn_cas_acquire(&m->rn_state, &s, (s & ~(drop | TICKS)) | WRITER))
+                return OURS;
+        } else if (s & BIASED) {
+            return IS_BIASED;
+        } else if (rn_cas_relaxed(&m->rn_state, &s, (s & ~drop) | QUEUED)) {
+            /* relaxed: the holder reads the queues only under the lock. */
+            queue_writer_locked(m, w, drop);
+            return WAITS;
+        }
+    }
+}
+
+/* w is queued and has closed the place: the fence, and if all readers are gone then, m is ours.  Else the last of them
+ * will pass it on. */
+static enum got drain(rn_rwmutex *m, struct rn_readers *r, struct rn_waiter *w)
+{
+    rn_time began = rn__now();
+    rn_os_fence_heavy(); /* pairs with the light ones in rn__readers_enter and rn__readers_count_down */
+    rn_lock_take(&r->lock, RN_RANK_READERS);
+    rn__waitq_lock(queue_of(m));
+    rn__readers_rest(m, rn__now() - began);
+    bool gone = rn__readers_are_gone_locked(r);
+    bool ours = gone && !unbias_locked(m);
+    if (ours) {
+        rn__waitq_remove(queue_of(m), w);
+        rn__waiters_forget(w->g); /* it does not park */
+        /* relaxed: who comes after us pairs with our unlock. */
+        rn_store_relaxed(&m->rn_state, nobody_waits(m) ? WRITER : WRITER | QUEUED);
+    }
+    rn__waitq_unlock(queue_of(m));
+    if (gone)
+        rn__readers_free_locked(r);
+    else
+        rn__readers_drained_locked(r);
+    rn__readers_release(r);
+    return ours ? OURS : WAITS;
+}
+
+/* Queues w, and asks the readers that are counted elsewhere to leave.  IS_BIASED: it no longer is. */
+static enum got lock_biased(rn_rwmutex *m, struct rn_waiter *w, uint64_t drop)
+{
+    struct rn_readers *r = rn__readers_hold(m);
+    if (!r)
+        return IS_BIASED;
+    rn__waitq_lock(queue_of(m));
+    rn_or_acq_rel(&m->rn_state, QUEUED); /* acq_rel: any would do; nobody is let in by it */
+    queue_writer_locked(m, w, drop);
+    rn__waitq_unlock(queue_of(m));
+    bool first = rn__readers_close_locked(r);
+    rn__readers_release(r);
+    if (first)
+        return drain(m, r, w);
+    /* Another did.  It may have been taken out of the queue at the end of a run, and the readers have gone since. */
+    rn__readers_left((uint32_t)(r - rn__readers));
+    return WAITS;
+}
+
+static enum got lock_or_queue(rn_rwmutex *m, struct rn_waiter *w, uint64_t drop)
+{
+    for (;;) {
+        rn__waitq_lock(queue_of(m));
+        enum got got = lock_locked(m, w, drop);
+        rn__waitq_unlock(queue_of(m));
+        if (got == IS_BIASED)
+            got = lock_biased(m, w, drop);
+        if (got != IS_BIASED)
+            return got;
+    }
 }
 
 /* A writer's context is done.  Readers that it held back go in, if no other writer does so. */
+static void abandon_locked(rn_rwmutex *m, struct rn_waiter *w, struct rn_readers *r, struct rn_ready_list *wake)
+{
+    rn__waitq_remove(queue_of(m), w);
+    /* relaxed: shut, WRITER does not change while we have the lock.  Beside WOKEN the woken writer looks after the readers. */
+    uint64_t s = rn_load_relaxed(&m->rn_state);
+    if (!rn__waitq_empty(queue_of(m)) || (!r && (!is_shut(s) || (s & WRITER))))
+        return;
+    uint32_t n = readers_pop_all(m, wake, true);
+    /* acq_rel: acquire pairs with the unlock of the last writer, whom the readers come after. */
+    if (n)
+        rn_add_acq_rel(&m->rn_state, (uint64_t)n * READER);
+    if (r) {
+        rn_and_acq_rel(&m->rn_state, ~(uint64_t)QUEUED); /* acq_rel: as above */
+        rn__readers_open_locked(r);
+    }
+}
+
 static void lock_abandon(rn_rwmutex *m, struct rn_waiter *w)
 {
     struct rn_ready_list wake = {0};
-    rn__waitq_lock(queue_of(m));
-    rn__waitq_remove(queue_of(m), w);
-    /* relaxed: shut, WRITER does not change while we have the lock.  Beside WOKEN the woken writer looks after the readers. */
-    uint32_t s = rn_load_relaxed(&m->rn_state);
-    if (rn__waitq_empty(queue_of(m)) && is_shut(s) && !(s & WRITER)) {
-        uint32_t n = readers_pop_all(m, &wake, true);
-        /* acq_rel: acquire pairs with the unlock of the last writer, whom the readers come after. */
-        if (n)
-            rn_add_acq_rel(&m->rn_state, n * READER);
+    struct rn_readers *r;
+    for (;;) {
+        r = rn__readers_hold(m);
+        rn__waitq_lock(queue_of(m));
+        /* relaxed: BIASED comes only to a mutex that is not QUEUED, and goes only with the place's lock. */
+        if (r || !(rn_load_relaxed(&m->rn_state) & BIASED))
+            break;
+        rn__waitq_unlock(queue_of(m));
     }
+    abandon_locked(m, w, r, &wake);
     rn__waitq_unlock(queue_of(m));
+    if (r)
+        rn__readers_release(r);
     if (wake.n)
         rn__ready_all(&wake);
 }
@@ -447,14 +599,11 @@ static int lock_slow(rn_context *ctx, rn_rwmutex *m)
 {
     rn_atomic(uint32_t) claim = 0;
     struct rn_waiter w = {.g = rn__self(), .claim = ctx ? &claim : NULL};
-    for (uint32_t drop = 0;; drop = WOKEN) {
+    for (uint64_t drop = 0;; drop = WOKEN) {
         int err = 0;
-        if (spin_while(m, ~(uint32_t)(QUEUED | WOKEN)) && lock_short(m, drop))
+        if (spin_while(m, ~(uint64_t)(QUEUED | WOKEN | TICKS)) && lock_short(m, drop))
             return 0;
-        rn__waitq_lock(queue_of(m));
-        bool ours = lock_locked(m, &w, drop);
-        rn__waitq_unlock(queue_of(m));
-        if (ours)
+        if (lock_or_queue(m, &w, drop) == OURS)
             return 0;
         if (ctx)
             err = rn__wait_ctx(&w, ctx, RN_WAIT_RWMUTEX_W, m);
@@ -491,11 +640,21 @@ int rn_rwmutex_lock_ctx(rn_context *ctx, rn_rwmutex *m)
     return err;
 }
 
+static bool try_lock_biased(rn_rwmutex *m)
+{
+    struct rn_readers *r = rn__readers_hold(m);
+    if (!r)
+        return lock_short(m, 0);
+    bool ours = rn__readers_try_lock_locked(r, m);
+    rn__readers_release(r);
+    return ours;
+}
+
 bool rn_rwmutex_try_lock(rn_rwmutex *m)
 {
     rn__point(RN_AT_TRY_LOCK, m);
     check(m);
-    bool ours = lock_short(m, 0);
+    bool ours = lock_short(m, 0) || try_lock_biased(m);
     if (ours) {
         rn__watch(taken, m, queue_of(m), 0);
         race_writes(m);
@@ -505,9 +664,12 @@ bool rn_rwmutex_try_lock(rn_rwmutex *m)
 
 void rn_rwmutex_destroy(rn_rwmutex *m)
 {
-    /* relaxed: a report of misuse needs no order. */
-    rn__waitq_destroy(queue_of(m), "rwmutex",
-                      rn_load_relaxed(&m->rn_state) >= READER || (rn_load_relaxed(&m->rn_state) & WRITER));
+    struct rn_readers *r = rn__readers_hold(m);
+    bool read = r && rn__readers_end_locked(r, m);
+    if (r)
+        rn__readers_release(r);
+    uint64_t s = rn_load_relaxed(&m->rn_state); /* relaxed: a report of misuse needs no order */
+    rn__waitq_destroy(queue_of(m), "rwmutex", read || rn__rw_readers(s) || (s & WRITER));
 }
 
 /* ---- out of line: the short ways are in the slow ones too ----------------------------------------- */

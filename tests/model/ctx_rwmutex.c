@@ -1,6 +1,8 @@
 /* Model test of waits for a rwmutex that a context ends: readers behind a writer that gives up must
  * go in (rwmutex.c, lock_abandon). */
 #include "os/lock.c"
+#include "model_tally.h"
+#include "sync/readers.c"
 #include "sync/rwmutex.c"
 #include "model_ctx.h"
 
@@ -11,6 +13,7 @@ static int wrote[MODEL_THREADS];
 static void setup(void)
 {
     model_sched_reset();
+    model_tally_reset(model_g);
     model_ctx_reset();
     mutex = (rn_rwmutex)RN_RWMUTEX_INIT;
     cell = 0;

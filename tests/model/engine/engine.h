@@ -80,7 +80,8 @@ struct thread {
     bool finished, started;
     struct op next; /* pending */
     uint32_t events;
-    struct clock dep; /* the partial order of dependent events (explore.c) */
+    struct clock dep;    /* the partial order of dependent events (explore.c) */
+    struct clock remote; /* fences that others have executed here; part of dep from its next event on */
     /* The memory model's (memory.c): hb is happens-before; vis also has what seq_cst fences
      * force a thread to see.  acq_: gained at the next acquire fence.  rel_: published by relaxed
      * stores, since the last release fence. */

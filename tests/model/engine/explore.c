@@ -155,6 +155,7 @@ static void order_event(struct op *e, struct thread *t)
 {
     struct clock *mine = &t->dep;
     e->seq = ++t->events;
+    clock_join(mine, &t->remote);
     mine->at[e->thread] = e->seq;
     if (fences(e) || e->seq_cst) {
         clock_join(mine, &fence_dep[0]);
@@ -164,7 +165,7 @@ static void order_event(struct op *e, struct thread *t)
     }
     if (e->kind == OP_REMOTE_FENCE) {
         clock_join(mine, &threads[e->target].dep);
-        threads[e->target].dep = *mine;
+        clock_join(test->late_fences ? &threads[e->target].remote : &threads[e->target].dep, mine);
     }
     for (int i = 0; i < e->spun_n; i++) {
         struct clock *of = dep_of(e->spun[i]);
@@ -217,7 +218,8 @@ static void add_backtrack(int i, int e)
 }
 
 /* Every event that the next operation of p, about to execute as event e, races with; the newest
- * first, and not those that come before a newer one. */
+ * first, and not those that come before a newer one.  A fence that another thread executed in p since its last event is one of
+ * them: it might have come after e. */
 static void find_races(int p, int e, int *with, int *n)
 {
     struct clock covered = threads[p].dep;
@@ -379,6 +381,7 @@ static void begin(void)
         threads[t].events = 0;
         threads[t].next.kind = OP_NONE;
         memset(&threads[t].dep, 0, sizeof threads[t].dep);
+        memset(&threads[t].remote, 0, sizeof threads[t].remote);
     }
     outcomes_clear();
     executing = true;

@@ -38,7 +38,9 @@ struct model_test {
     const char *finds;    /* NULL: every execution passes; else some execution fails, with this in its text */
     const char *outcomes; /* NULL, or exactly the set of model_outcome lines, sorted, separated by '|' */
     uint64_t max;         /* executions; 0: the default.  Needing more is a failure */
-    int preemptions;      /* 0: no bound; n: executions with at most n preemptions */
+    bool
+        late_fences; /* tries also to have what follows a heavy fence in a thread come before it: many more executions */
+    int preemptions; /* 0: no bound; n: executions with at most n preemptions */
     struct model_test *next;
 };
 void model_register(struct model_test *t);
