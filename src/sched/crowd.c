@@ -3,14 +3,15 @@
  * Two processors whose goroutines do little but meet at the same channels are slower than one: the lock and what it guards
  * go from cache to cache with nearly every operation, which on one processor costs nothing.  How much slower depends on
  * how far the two are from each other, and that only the hypervisor knows: ten workers that double numbers took 32 ns a job on
- * one processor, and on two of the same machine 44, 95 or 190 at different minutes.  Go's processors meet the same
+ * one processor, and on two of the same machine 44, 95 or 190 at different minutes; a line's way to the other and back took
+ * 83 ns or 400.  Go's processors meet the same
  * by falling asleep at a contended lock: they then mostly run one at a time.  (Restricting how many compete for what is saturated:
  * Dice, "Malthusian Locks", EuroSys 2017; Dice and Kogan, "Avoiding scalability collapse by restricting concurrency",
  * Euro-Par 2019.)
  *
  * Each worker counts what it has waited at the runtime's locks (os/lock.h), and now and then (its loop's look elsewhere)
  * compares that with the time that has passed.  When it is more than a quarter, it gives all that it has to run to the
- * others and naps, for STAY at most.  So that as few stand aside as are too many, one begins at a time, APART from
+ * others and naps, for STAY, and twice as long each time when it loses as much again at once, up to MOST.  So that as few stand aside as are too many, one begins at a time, APART from
  * the one before, and those who are left measure again.  One processor is always left; and when nobody was resumed on any
  * during a nap (they compute, or are idle) whoever is aside comes back at once.
  *
@@ -27,6 +28,7 @@ enum {
     APART = 50 * RN_MICROSECOND,
     NAP = 100 * RN_MICROSECOND,
     STAY = 10 * NAP,
+    MOST = 8 * STAY,
     PART = 4, /* of its time, lost to waiting: too much */
 };
 
@@ -58,7 +60,10 @@ static bool loses(struct rn_m *m, rn_time now)
     m->crowd_since = now;
     m->crowd_pauses = rn__lock_pauses;
     /* relaxed: as in rn__crowd_begin. */
-    return (int64_t)pauses * rn_load_relaxed(&picoseconds) / 1000 > window / PART;
+    bool much = (int64_t)pauses * rn_load_relaxed(&picoseconds) / 1000 > window / PART;
+    if (!much)
+        m->crowd_stay = 0;
+    return much;
 }
 
 /* True for one worker at a time, and not for the last that is busy. */
@@ -75,7 +80,8 @@ static void stand_aside(struct rn_m *m, rn_time now)
 {
     struct rn_sched *s = &rn__sched;
     uint64_t resumed, before = rn__resumed();
-    rn_time until = now + STAY;
+    m->crowd_stay = m->crowd_stay == 0 ? STAY : m->crowd_stay < MOST ? m->crowd_stay * 2 : MOST;
+    rn_time until = now + m->crowd_stay;
     rn_add_relaxed(&s->aside_n, 1); /* relaxed, here and below: as in may_leave */
     rn__give_all(m->p);
     rn__wake_idle();

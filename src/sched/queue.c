@@ -168,11 +168,33 @@ struct rn_g *rn__exchange_global(struct rn_p *p)
     return rn__pop_global(p);
 }
 
+/* Before all others in the global queue. */
+static void push_global_first(struct rn_g *first, struct rn_g *last, uint32_t n)
+{
+    struct rn_sched *s = &rn__sched;
+    rn_lock_take(&s->lock, RN_RANK_SCHED);
+    last->link = s->global_first;
+    if (!s->global_first)
+        s->global_last = last;
+    s->global_first = first;
+    rn_store_relaxed(&s->global_n, rn_load_relaxed(&s->global_n) + n); /* relaxed: as in rn__push_global */
+    rn_lock_release(&s->lock);
+}
+
 void rn__give_all(struct rn_p *p)
 {
+    struct rn_g *first = NULL, *last = NULL, *g;
+    uint32_t n = 0;
     rn__spill_all(p);
-    for (struct rn_g *g; (g = rn__choose_next(p)) != NULL;)
-        rn__push_global(g, g, 1);
+    for (; (g = rn__choose_next(p)) != NULL; n++) {
+        if (last)
+            last->link = g;
+        else
+            first = g;
+        last = g;
+    }
+    if (n)
+        push_global_first(first, last, n);
 }
 
 bool rn__p_has_work(struct rn_p *p)

@@ -90,7 +90,8 @@ struct rn_m {
     uint32_t loop_tick;
     uint32_t looked_elsewhere; /* its processor's tick then */
     rn_time crowd_since;       /* crowd.c: when it was looked last how long this worker has waited at locks, */
-    uint64_t crowd_pauses;     /* and how long that was */
+    uint64_t crowd_pauses;     /* and how long that was; */
+    uint32_t crowd_stay;       /* ns that it stood aside last, 0: it has not lost much since */
     struct rn_seen seen;
     uint32_t naps;               /* watch.c: that may pass before it sleeps; 0: it does not watch */
     uint32_t spin_rounds;        /* how long to look for work before sleeping; see loop.c */
@@ -226,7 +227,8 @@ struct rn_g *rn__pop_global(struct rn_p *p); /* moves a fair share to p's queue 
 /* Puts the ring's goroutines behind those of the global queue once its last share has run, and takes the next: the
  * first of them, or NULL. */
 struct rn_g *rn__exchange_global(struct rn_p *p);
-/* All that p has goes to the others; p is the caller's.  rn__wake_idle is up to the caller. */
+/* All that p has goes to the others, before what waits for any: it would have run sooner here too.  p is the caller's;
+ * rn__wake_idle is up to the caller. */
 void rn__give_all(struct rn_p *p);
 bool rn__p_has_work(struct rn_p *p);
 /* Whether something waits for any processor.  A hint. */
