@@ -404,11 +404,17 @@ static struct rn_m *take_a_worker(void)
 
 static void join_workers(void)
 {
-    struct rn_m *m;
+    struct rn_m *m, *gone = NULL;
     if (!rn__exploring())
         pthread_join(rn__sched.monitor, NULL);
     while ((m = take_a_worker()) != NULL) {
         pthread_join(m->thread, NULL);
+        m->all_link = gone;
+        gone = m;
+    }
+    /* Not before: the others look at a processor's worker until they end (watch.c). */
+    while ((m = gone) != NULL) {
+        gone = m->all_link;
         rn__tally_drop(m);
         rn__free(m);
     }

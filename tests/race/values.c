@@ -191,7 +191,8 @@ static void results_of_scope(bool shared, long limit)
     scope_go(&s, sum_up, &results[0]);
     scope_go(&s, sum_up, &results[shared ? 0 : 1]);
     CHECK_EQ(scope_end(&s), 0);
-    CHECK_EQ(results[0] + results[1], 2);
+    bool racy = shared && limit != 1; /* then one of the two may be lost */
+    CHECK(results[0] + results[1] == 2 || (racy && results[0] == 1));
 }
 CLEAN(results_of_their_own_clean, results_of_scope(false, 0), (void)0)
 RACY(result_shared_racy, results_of_scope(true, 0), (void)0)
