@@ -498,7 +498,7 @@ static bool is_asleep(const struct rn_m *m)
 static const struct rn_m *worker_of(int tid)
 {
     for (const struct rn_m *m = rn__sched.all_m; m; m = m->all_link)
-        if (m->tid == tid)
+        if (rn_load_relaxed(&m->tid) == tid) /* relaxed: all are stopped */
             return m;
     return NULL;
 }
@@ -665,7 +665,8 @@ static bool is_ours(const struct rn_os_stopped *t)
 {
     const struct rn_m *m = worker_of(t->tid);
     /* relaxed: the world is stopped. */
-    return t->tid == rn__sched.monitor_tid || t->tid == marks.job->threads[marks.job->threads_n - 1].tid ||
+    return t->tid == rn_load_relaxed(&rn__sched.monitor_tid) ||
+           t->tid == marks.job->threads[marks.job->threads_n - 1].tid ||
            (m && (!m->external || rn_load_relaxed(&m->g0.status) == RN_G_WAITING));
 }
 

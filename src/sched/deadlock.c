@@ -25,12 +25,12 @@ static int own_threads(int *tids, int max)
 {
     struct rn_sched *s = &rn__sched;
     int n = 0;
-    if (!rn__exploring()) /* then there is no monitor */
-        tids[n++] = s->monitor_tid;
+    if (!rn__exploring())                             /* then there is no monitor */
+        tids[n++] = rn_load_relaxed(&s->monitor_tid); /* relaxed: a number */
     rn_lock_take(&s->lock, RN_RANK_SCHED);
     for (struct rn_m *m = s->all_m; m && n < max; m = m->all_link)
         if (!m->external || sleeps(m))
-            tids[n++] = m->tid;
+            tids[n++] = rn_load_relaxed(&m->tid); /* relaxed: as above */
     rn_lock_release(&s->lock);
     return n;
 }

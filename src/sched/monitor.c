@@ -74,7 +74,7 @@ static bool look_at(struct rn_p *p, rn_time now)
         return false;
     int64_t cpu = rn_os_thread_cpu(m->thread), used = cpu - p->seen_cpu;
     bool blocked = p->seen_cpu >= 0 && cpu >= 0 && used == 0 && stuck >= PAUSE_MIN * RN_MICROSECOND &&
-                   rn_os_thread_is_blocked(m->tid);
+                   rn_os_thread_is_blocked(rn_load_relaxed(&m->tid)); /* relaxed: a number */
     p->seen_cpu = cpu;
     if (!blocked && stuck < (timer ? SLICE_TIMER : SLICE) * RN_MILLISECOND)
         return false;
@@ -216,9 +216,9 @@ void *rn__monitor(void *arg)
     (void)arg;
     struct rn_sched *s = &rn__sched;
     uint32_t pause = PAUSE_MIN, looks = LOOKS, idle_looks = 0;
-    bool active = true; /* goroutines may have run since the last look */
-    s->monitor_tid = rn_os_thread_id();
-    while (!rn_load_acquire(&s->stopping)) { /* acquire: pairs with the release in stop_workers */
+    bool active = true;                                   /* goroutines may have run since the last look */
+    rn_store_relaxed(&s->monitor_tid, rn_os_thread_id()); /* relaxed: a number */
+    while (!rn_load_acquire(&s->stopping)) {              /* acquire: pairs with the release in stop_workers */
         rn_os_nap(pause * RN_MICROSECOND);
         rn_time now = rn__choose_now();
         rn_store_relaxed(&s->coarse, now); /* relaxed: a moment */

@@ -99,7 +99,7 @@ struct rn_m {
     struct rn_m *idle_link;
     struct rn_m *all_link;
     pthread_t thread;
-    int tid;
+    rn_atomic(int) tid; /* any reads, for reports and guesses; 0: its thread has not begun */
     bool joinable;
 };
 
@@ -150,7 +150,7 @@ struct rn_sched {
     rn_atomic(uint32_t) monitor_word; /* futex: 1 = sleeps */
     bool monitor_asleep;              /* under lock */
     pthread_t monitor;
-    int monitor_tid;
+    rn_atomic(int) monitor_tid; /* as rn_m.tid */
     int main_status;
     struct rn_g *main;
     struct rn_go_call *main_call;

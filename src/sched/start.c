@@ -65,7 +65,7 @@ static void m_init(struct rn_m *m, bool external)
     rn_os_entropy(m->random, sizeof m->random);
     m->random[0] |= 1;
     rn__fiber_thread_begin(m);
-    m->tid = rn_os_thread_id();
+    rn_store_relaxed(&m->tid, rn_os_thread_id());
     bounds_of_this_stack(&m->g0);
 #ifdef RN_FIBER_TSAN
     m->g0.fiber = __tsan_get_current_fiber();
