@@ -47,8 +47,8 @@ static bool build(const char *root, const struct tier *tier)
  * processors, each header compiled alone six times, the largest model. */
 static bool is_slow(const char *name)
 {
-    static const char *const slow[] = {"package/",      "fuzz/",         "examples/live",
-                                       "check/sharing", "check/headers", "model/rwmutex"};
+    static const char *const slow[] = {"package/",      "fuzz/",         "examples/live",    "check/sharing",
+                                       "check/headers", "model/rwmutex", "model/ctx_rwmutex"};
     for (size_t i = 0; i < sizeof slow / sizeof *slow; i++)
         if (strncmp(name, slow[i], strlen(slow[i])) == 0)
             return true;
