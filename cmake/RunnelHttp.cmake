@@ -96,3 +96,9 @@ if(NOT RUNNEL_SANITIZE)
     target_link_options(runnel_http_shared PRIVATE -Wl,-z,defs)
 endif()
 add_library(runnel::runnel-http ALIAS runnel_http_shared)
+
+runnel_pic_library(runnel_http_pic runnel_http_shared runnel_http)
+target_link_libraries(runnel_http_pic PUBLIC runnel_pic
+    PRIVATE CURL::libcurl ${RUNNEL_NGHTTP2} ${RUNNEL_WSLAY} OpenSSL::SSL OpenSSL::Crypto ZLIB::ZLIB)
+set_target_properties(runnel_http_pic PROPERTIES EXPORT_NAME runnel-http-pic)
+add_library(runnel::runnel-http-pic ALIAS runnel_http_pic)

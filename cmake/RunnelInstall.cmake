@@ -1,12 +1,12 @@
-# Install: headers, both libraries, the command, its manual, a pkg-config file and a CMake package.
+# Install: headers, the libraries, the command, its manual, a pkg-config file and a CMake package.
 include(CMakePackageConfigHelpers)
 
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/include/ DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h")
-install(TARGETS runnel_static runnel_shared EXPORT runnel-targets
+install(TARGETS runnel_static runnel_shared runnel_pic EXPORT runnel-targets
     ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
     LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 if(RUNNEL_HTTP_FOUND)
-    install(TARGETS runnel_http_static runnel_http_shared EXPORT runnel-http-targets
+    install(TARGETS runnel_http_static runnel_http_shared runnel_http_pic EXPORT runnel-http-targets
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 endif()

@@ -1,7 +1,9 @@
-# librunnel.a and librunnel.so from the same sources.
+# librunnel.a and librunnel.so from the same sources; librunnel_pic.a from the objects of the second.
 #
 # The two are compiled apart: the static one without -fPIC, since thread-local state is reached by
-# one instruction there.  In the static library `main` is a member that the linker takes only when
+# one instruction there.  So it can't be part of a shared object; librunnel_pic.a can (a plugin, a module of Python …),
+# and costs no compilation.  It must not be seen outside of that object, or another copy in the process would be taken for it in
+# parts: --exclude-libs.  In the static library `main` is a member that the linker takes only when
 # the program has none; the shared one defines RN_SHARED, which makes its reference to rn_main weak.
 file(GLOB RUNNEL_SOURCES CONFIGURE_DEPENDS
     ${PROJECT_SOURCE_DIR}/src/*/*.c
@@ -51,5 +53,18 @@ if(NOT RUNNEL_SANITIZE)
     target_link_options(runnel_shared PRIVATE -Wl,-z,defs)
 endif()
 
+# runnel_pic_library(target shared name): target is the static library name_pic of a shared one's objects.
+function(runnel_pic_library target shared name)
+    add_library(${target} STATIC $<TARGET_OBJECTS:${shared}>)
+    set_target_properties(${target} PROPERTIES LINKER_LANGUAGE C OUTPUT_NAME ${name}_pic)
+    target_link_options(${target} INTERFACE -pthread -Wl,--eh-frame-hdr -Wl,--exclude-libs,lib${name}_pic.a)
+    target_include_directories(${target}
+        PUBLIC $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
+endfunction()
+
+runnel_pic_library(runnel_pic runnel_shared runnel)
+set_target_properties(runnel_pic PROPERTIES EXPORT_NAME runnel-pic)
+
 add_library(runnel::runnel ALIAS runnel_shared)
+add_library(runnel::runnel-pic ALIAS runnel_pic)
 add_library(runnel::runnel-static ALIAS runnel_static)

@@ -16,11 +16,14 @@ int rn_main(int argc, char **argv)
     if (ctx_deadline(child, &when))
         printf("the child ends with its parent: %s\n", when == soon ? "yes" : "no");
 
-    rn_context *other = ctx_with_cancel(parent);
-    ctx_cancel(other);
-    printf("a child that ends leaves its parent: %s\n", rn_strerror(ctx_err(parent)));
-
     printf("child: %s\n", rn_strerror(ctx_wait(child)));
     printf("not before its time: %s\n", rn_now() >= soon ? "yes" : "no");
+
+    rn_context *late = ctx_with_timeout(ctx_background(), RN_HOUR);
+    rn_context *early = ctx_with_deadline(late, soon);
+    defer(ctx_cancel, late);
+    defer(ctx_cancel, early);
+    printf("child: %s\n", rn_strerror(ctx_wait(early)));
+    printf("a child that ends leaves its parent: %s\n", rn_strerror(ctx_err(late)));
     return 0;
 }

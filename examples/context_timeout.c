@@ -2,17 +2,17 @@
 #include <runnel.h>
 #include <stdio.h>
 
-static void do_work(rn_duration takes, chan_send_only(const char *) out)
+static void do_work(rn_context *ctx, rn_duration takes, chan_send_only(const char *) out)
 {
-    rn_sleep(takes);
-    chan_try_send(out, "the result"); /* nobody may be waiting any more */
+    if (rn_sleep_ctx(ctx, takes) == 0)
+        chan_try_send(out, "the result"); /* nobody may be waiting any more */
 }
 
 static void task(rn_context *ctx, int id, rn_duration takes)
 {
     chan(const char *) out = chan_make(const char *, 1);
     rn_waitgroup work = RN_WAITGROUP_INIT;
-    wg_go(&work, do_work, takes, out);
+    wg_go(&work, do_work, ctx, takes, out);
     const char *result;
     switch (chan_select(on_done(ctx), on_recv(out, &result))) {
     case 0:
@@ -29,12 +29,12 @@ static void task(rn_context *ctx, int id, rn_duration takes)
 int rn_main(int argc, char **argv)
 {
     (void)argc, (void)argv;
-    rn_context *ctx = ctx_with_timeout(ctx_background(), 100 * RN_MILLISECOND);
+    rn_context *ctx = ctx_with_timeout(ctx_background(), RN_SECOND);
     defer(ctx_cancel, ctx); /* also when the time is over: it gives back what the context holds */
     rn_waitgroup wg = RN_WAITGROUP_INIT;
     wg_go(&wg, task, ctx, 1, RN_MILLISECOND);
-    wg_go(&wg, task, ctx, 2, 300 * RN_MILLISECOND);
-    wg_go(&wg, task, ctx, 3, 300 * RN_MILLISECOND);
+    wg_go(&wg, task, ctx, 2, RN_HOUR);
+    wg_go(&wg, task, ctx, 3, RN_HOUR);
     wg_wait(&wg);
     return 0;
 }

@@ -38,18 +38,18 @@ static int fetch_with_timeout(const char *url, rn_duration takes, rn_duration ti
     return p.err;
 }
 
-static void show(const char *url, rn_duration takes)
+static void show(const char *url, rn_duration takes, rn_duration timeout)
 {
     const char *body;
-    int err = fetch_with_timeout(url, takes, 50 * RN_MILLISECOND, &body);
+    int err = fetch_with_timeout(url, takes, timeout, &body);
     printf("%s: %s\n", url, err ? rn_strerror(err) : body);
 }
 
 int rn_main(int argc, char **argv)
 {
     (void)argc, (void)argv;
-    show("https://fast.example.com", RN_MILLISECOND);
-    show("https://refused.example.com", RN_MILLISECOND);
-    show("https://slow.example.com", 10 * RN_SECOND);
+    show("https://fast.example.com", RN_MILLISECOND, RN_MINUTE);
+    show("https://refused.example.com", RN_MILLISECOND, RN_MINUTE);
+    show("https://slow.example.com", RN_MINUTE, 50 * RN_MILLISECOND);
     return 0;
 }

@@ -6,7 +6,7 @@
 static void infinite_count(const char *thing)
 {
     for (int i = 1;; i++) {
-        rn_sleep(RN_SECOND);
+        rn_sleep(10 * RN_SECOND);
         printf("%d %s\n", i, thing);
     }
 }

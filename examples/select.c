@@ -20,7 +20,7 @@ int rn_main(int argc, char **argv)
 
     for (int i = 0; i < 2; i++) {
         const char *msg;
-        switch (chan_select(on_recv(first, &msg), on_recv(second, &msg), on_timeout(3 * RN_SECOND))) {
+        switch (chan_select(on_recv(first, &msg), on_recv(second, &msg), on_timeout(RN_MINUTE))) {
         case 0:
         case 1:
             printf("Received: %s\n", msg);

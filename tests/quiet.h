@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* The runtime itself may have one of /proc open for a moment: more than there are, never less.  That by which it puts goroutines
- * away comes when there are many, and stays. */
+/* But for those of /proc, of which the runtime itself may have one open for a moment, and that by which it puts goroutines
+ * away, which comes when there are many, and stays. */
 static inline int open_descriptors(void)
 {
     int n = 0;
@@ -18,7 +18,7 @@ static inline int open_descriptors(void)
     for (struct dirent *e; (e = readdir(d)) != NULL;) {
         char to[64] = "";
         ssize_t length = readlinkat(dirfd(d), e->d_name, to, sizeof to - 1);
-        n += length < 0 || strcmp(to, "anon_inode:[userfaultfd]") != 0;
+        n += length >= 0 && strcmp(to, "anon_inode:[userfaultfd]") != 0 && strncmp(to, "/proc/", 6) != 0;
     }
     closedir(d);
     return n;

@@ -1,5 +1,5 @@
-/* (c) one producer, one consumer, capacity 128 and 0, one operation is one message; and a put and a get by
- * the same goroutine. */
+/* (c) one producer, one consumer, capacity 128 and 0, one operation is one message; a put and a get by the same
+ * goroutine; and a channel that is made, used for one message and given up, as one for a reply is. */
 #include "stat.h"
 
 static const long N = 5000000;
@@ -47,6 +47,16 @@ static void same_goroutine(void)
     }
 }
 
+static void make_use_free(void)
+{
+    for (long i = 0; i < N / 5; i++) {
+        chan(long) c = chan_make(long, 1);
+        chan_send(c, i);
+        stat_check(chan_recv(c) == i);
+        chan_free(c);
+    }
+}
+
 int rn_main(int argc, char **argv)
 {
     (void)argc, (void)argv;
@@ -58,5 +68,6 @@ int rn_main(int argc, char **argv)
     }
     rn_set_procs(all);
     stat_bench("c.same_goroutine_put_get", 11, N * 2, same_goroutine);
+    stat_bench("c.make_use_free", 11, N / 5, make_use_free);
     return 0;
 }

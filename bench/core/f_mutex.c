@@ -1,7 +1,8 @@
-/* (f) mutex and rwmutex, alone and contended. */
+/* (f) mutex and rwmutex, alone and contended; and a rwmutex of 32 goroutines that write as often as they read and
+ * yield with it in their hands once in 64 times, so that its holder is often not running. */
 #include "stat.h"
 
-enum { N = 20000000, M = 4000000, G = 8 };
+enum { N = 20000000, M = 4000000, G = 8, MANY = 32, Y = 800000 };
 
 static rn_mutex mu;
 static rn_rwmutex rw;
@@ -88,6 +89,36 @@ static void readers_and_writer(void)
     wg_wait(&wg);
 }
 
+static void write_read_yield(int g)
+{
+    for (int i = 0; i < Y / MANY; i++) {
+        bool writes = (i + g) % 2;
+        if (writes) {
+            rwmutex_lock(&rw);
+            x++;
+        } else {
+            rwmutex_rlock(&rw);
+            (void)x;
+        }
+        if (i % 64 == 0)
+            rn_yield();
+        if (writes)
+            rwmutex_unlock(&rw);
+        else
+            rwmutex_runlock(&rw);
+    }
+}
+
+static void held_over_yields(void)
+{
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    x = 0;
+    for (int g = 0; g < MANY; g++)
+        wg_go(&wg, write_read_yield, g);
+    wg_wait(&wg);
+    stat_check(x == Y / 2);
+}
+
 int rn_main(int argc, char **argv)
 {
     (void)argc, (void)argv;
@@ -101,6 +132,7 @@ int rn_main(int argc, char **argv)
         stat_check(x % M == 0 && x > 0);
         stat_bench(stat_name("f.rwmutex_8readers", p), 11, M, readers);
         stat_bench(stat_name("f.rwmutex_7r1w", p), 11, M, readers_and_writer);
+        stat_bench(stat_name("f.rwmutex_held_over_yields", p), 11, Y, held_over_yields);
     }
     return 0;
 }

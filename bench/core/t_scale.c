@@ -1,5 +1,10 @@
 /* (t) curves: creating and stopping one of N timers that are all pending, and a select of C cases one of which
- * is ready. */
+ * is ready.  Where a million are pending or more also, once, what each step takes by itself, the bytes of each, and the
+ * processor time in which they fire, each with a goroutine of its own: INFO t.timers.  Ten million:
+ *
+ *     ./runnel bench t_scale -most 10000000 -peer none -n 1 -r 3
+ *
+ * shows the curve; the INFO lines are what the program itself prints (BENCH_MOST=10000000). */
 #include "stat.h"
 
 enum { SELECTS = 100000, CASES = 64 };
@@ -21,12 +26,46 @@ static void create_and_stop(void)
         stat_check(rn_timer_stop(&timers[i]));
 }
 
+static void fired(void *wg)
+{
+    wg_done(wg);
+}
+
+/* Due within a second, when all have been created. */
+static double fire_all(void)
+{
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    wg_add(&wg, (int)timers_n);
+    for (long i = 0; i < timers_n; i++)
+        rn_after_func(&timers[i], 4 * RN_SECOND + i % 1000 * RN_MILLISECOND, fired, &wg);
+    double cpu = stat_cpu();
+    wg_wait(&wg);
+    return stat_cpu() - cpu;
+}
+
+static void measure_steps(void)
+{
+    double n = (double)timers_n, before = stat_resident();
+    rn_time start = rn_now();
+    for (long i = 0; i < timers_n; i++)
+        rn_after_func(&timers[i], RN_HOUR + i % 1000 * RN_MILLISECOND, nothing, NULL);
+    double created = (double)rn_since(start), bytes = stat_resident() - before;
+    start = rn_now();
+    for (long i = 0; i < timers_n; i++)
+        stat_check(rn_timer_stop(&timers[i]));
+    double stopped = (double)rn_since(start);
+    printf("INFO t.timers n=%ld create_ns=%.0f bytes=%.0f stop_ns=%.0f fire_cpu_ns=%.0f\n", timers_n, created / n,
+           bytes / n, stopped / n, fire_all() * 1e9 / n);
+}
+
 static void measure_timers(long n)
 {
     char name[64];
     timers = calloc((size_t)n, sizeof *timers);
     timers_n = n;
     stat_check(timers != NULL);
+    if (n >= 1000000)
+        measure_steps();
     snprintf(name, sizeof name, "t.timer_create_and_stop.N%ld", n);
     stat_bench(name, 7, n, create_and_stop);
     free(timers);

@@ -4,17 +4,21 @@
  * goroutine sleeps a millisecond at a time, one reads what TICKER (latency_ticker.c, a process of its own) sends with the
  * moment of its sending, and one measures the round: how long it takes until its turn comes again.  `late` is from the
  * moment when it was due to the moment when it runs; `over` is what of that is more than a round, so the delay before it
- * stands in the queue. */
+ * stands in the queue.  `own` is `late` of those between whose being due and running the kernel let no other thread run in
+ * place of the worker's: its load, and whatever else the machine does, needs a processor too. */
+#define _GNU_SOURCE
 #include "../core/stat.h"
 #include <runnel/net.h>
 #include <runnel/process.h>
+#include <pthread.h>
+#include <sys/resource.h>
 #include <time.h>
 
 enum { WAKES = 500 };
 
 static rn_duration work;
 static rn_atomic_int64 last_round;
-static struct stat_samples rounds, late[2], over[2];
+static struct stat_samples rounds, late[2], over[2], own[2];
 
 static void compute(void)
 {
@@ -40,8 +44,25 @@ static void measure_rounds(void)
     }
 }
 
+/* When it was last noticed that the kernel had let another thread run here, or the goroutine was on another thread. */
+static rn_time preempted_at(void)
+{
+    static long seen;
+    static pthread_t thread;
+    static rn_time at;
+    struct rusage used;
+    stat_check(getrusage(RUSAGE_THREAD, &used) == 0);
+    if (used.ru_nivcsw != seen || !pthread_equal(pthread_self(), thread))
+        at = rn_now();
+    seen = used.ru_nivcsw;
+    thread = pthread_self();
+    return at;
+}
+
 static void note(int which, rn_duration d)
 {
+    if (preempted_at() < rn_now() - d)
+        stat_add(&own[which], (double)d / RN_MICROSECOND);
     rn_duration more = d - rn_atomic_load(&last_round);
     stat_add(&late[which], (double)d / RN_MICROSECOND);
     stat_add(&over[which], more > 0 ? (double)more / RN_MICROSECOND : 0);
@@ -117,8 +138,10 @@ int rn_main(int argc, char **argv)
     printf("INFO latency goroutines=%d work_ns=%d processors=%d\n", n, (int)work, rn_procs());
     report("round", &rounds);
     report("timer.late", &late[0]);
+    report("timer.own", &own[0]);
     report("timer.over", &over[0]);
     report("socket.late", &late[1]);
+    report("socket.own", &own[1]);
     report("socket.over", &over[1]);
     fflush(stdout);
     _exit(0);

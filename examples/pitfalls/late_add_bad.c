@@ -4,7 +4,7 @@
 
 static void work(rn_waitgroup *wg)
 {
-    rn_sleep(200 * RN_MILLISECOND); /* it takes a while to start */
+    rn_sleep(10 * RN_SECOND); /* it takes a while to start */
     wg_add(wg, 1);
     puts("working");
     wg_done(wg);

@@ -12,6 +12,6 @@ int rn_main(int argc, char **argv)
     rn_waitgroup wg = RN_WAITGROUP_INIT;
     wg_go(&wg, work, &wg);
     wg_wait(&wg);
-    rn_sleep(RN_SECOND);
+    rn_sleep(10 * RN_SECOND);
     return 0;
 }

@@ -7,7 +7,7 @@ static rn_atomic_int x; /* atomic, so that this program at least is defined */
 
 static void compute(void)
 {
-    rn_sleep(200 * RN_MILLISECOND); /* a busy machine */
+    rn_sleep(10 * RN_SECOND); /* a busy machine */
     rn_atomic_store(&x, 42);
 }
 

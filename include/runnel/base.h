@@ -87,16 +87,19 @@ void rn__not_seconds(void) __attribute__((error(
 #endif
 
 /* The element of a channel that carries no data, only its occurrence. */
-#if defined(__cplusplus) && defined(__clang__)
+#ifdef __clang__
 #pragma clang diagnostic push
-#pragma clang diagnostic ignored "-Wextern-c-compat" /* its size is 0 in both languages */
+#pragma clang diagnostic ignored "-Wc++-compat" /* its size is 0 in both languages */
+#ifdef __cplusplus
+#pragma clang diagnostic ignored "-Wextern-c-compat"
+#endif
 #endif
 __extension__ typedef struct rn_unit {
 #ifdef __cplusplus
     char rn_nothing[0];
 #endif
 } rn_unit;
-#if defined(__cplusplus) && defined(__clang__)
+#ifdef __clang__
 #pragma clang diagnostic pop
 #endif
 

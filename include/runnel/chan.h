@@ -62,12 +62,11 @@ struct rn_chan_of;
 #ifdef __cplusplus
 #define RN__ELEM_SIZE(T) sizeof(T)
 #else
-#define RN__ELEM_SIZE(T)                                                               \
-    (sizeof(T) + 0 * sizeof(struct {                                                   \
-                     RN_STATIC_ASSERT(!__builtin_types_compatible_p(T, void),          \
-                                      "a channel of nothing is a channel of rn_unit"); \
-                     int rn_nothing;                                                   \
-                 }))
+#define RN__ELEM_SIZE(T)                                                                                          \
+    __extension__({                                                                                               \
+        RN_STATIC_ASSERT(!__builtin_types_compatible_p(T, void), "a channel of nothing is a channel of rn_unit"); \
+        sizeof(T);                                                                                                \
+    })
 #endif
 
 /* chan_send(c, v): sends v: waits until a receiver has it (capacity 0) or the buffer has room.  Panics

@@ -5,8 +5,11 @@
  *     rn_go(worker, 3, jobs);           // decays and copies its arguments, as std::thread does
  *
  * The function and its arguments are moved into one allocation, which the goroutine frees when it
- * returns.  A C++ exception that leaves the function ends the program (std::terminate); a panic and
+ * ends.  A C++ exception that leaves the function ends the program (std::terminate); a panic and
  * rn_exit_goroutine run deferred calls, not destructors.
+ *
+ * Exceptions belong to the goroutine: it may wait in a catch block, or in a destructor that an exception runs, go on
+ * on another thread, and `throw;` from there.  (Not in a program in C that loads the C++ runtime by dlopen.)
  */
 #ifndef RUNNEL_CXX_H
 #define RUNNEL_CXX_H
@@ -46,9 +49,15 @@ template <class... Call> struct started {
 
 template <class F, class... Args> using result = std::invoke_result_t<std::decay_t<F>, std::decay_t<Args>...>;
 
+template <class Started> void destroy(void *p)
+{
+    delete static_cast<Started *>(p);
+}
+
 template <class Started> intptr_t run(void *p)
 {
-    std::unique_ptr<Started> s(static_cast<Started *>(p));
+    auto *s = static_cast<Started *>(p);
+    RN__AT_END(rn_end_, destroy<Started>, p); /* also at a panic and rn_exit_goroutine */
     auto invoke = [](auto &f, auto &...args) -> decltype(auto) { return std::move(f)(std::move(args)...); };
     if constexpr (std::is_integral_v<decltype(std::apply(invoke, s->call))>) {
         return static_cast<intptr_t>(std::apply(invoke, s->call));

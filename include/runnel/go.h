@@ -162,7 +162,8 @@ RN_PUBLIC void rn_yield(void);
 RN_PUBLIC RN_NORETURN void rn_exit_goroutine(void);
 
 /* Between rn_pin and rn_unpin this goroutine stays on its thread, and no other goroutine runs on
- * that thread: for thread-local state, OpenGL and the like (Go's LockOSThread).  Nests. */
+ * that thread: for thread-local state, OpenGL and the like (Go's LockOSThread).  Nests.  A goroutine that ends without
+ * rn_unpin gives its thread back as it is (Go ends the thread). */
 RN_PUBLIC void rn_pin(void);
 RN_PUBLIC void rn_unpin(void);
 
@@ -220,12 +221,15 @@ struct rn_defer {
  * a label is kept.  Costs no instruction.  (In C++ the variable would come into an inline function's group,
  * where it may not name a label.)  The value is an address in that function, in C++ NULL. */
 #ifdef __cplusplus
-#define RN__NOT_INLINED()                         \
-    __extension__({                               \
-        __label__ rn_here_;                       \
-    rn_here_:                                     \
-        __asm__ volatile("" : : "r"(&&rn_here_)); \
-        (const void *)NULL;                       \
+#define RN__NOT_INLINED()                                                                                  \
+    __extension__({                                                                                        \
+        __label__ rn_here_;                                                                                \
+    rn_here_:                                                                                              \
+        _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wpedantic\"") /* in templates */ \
+            __asm__ volatile(""                                                                            \
+                             :                                                                             \
+                             : "r"(&&rn_here_));                                                           \
+        _Pragma("GCC diagnostic pop")(const void *) NULL;                                                  \
     })
 #else
 #define RN__NOT_INLINED()                       \
@@ -246,13 +250,13 @@ struct rn_defer {
 #define RN__MAY_RETURN(entered, leave) (void)(entered)
 #else
 /* f can be called with a, and what a function takes as a double would never reach it as a pointer. */
-#define RN__DEFER_CHECK(f, a)                                                                                       \
-    ((void)sizeof(((f)(a)), 0), (void)sizeof(struct {                                                               \
-         RN_STATIC_ASSERT(__builtin_classify_type(a) != 8 && !RN__TAKES(f, a, float) && !RN__TAKES(f, a, double) && \
-                              !RN__TAKES(f, a, long double),                                                        \
-                          "the argument must be a pointer or an integer, and the function must take it as one");    \
-         int rn_nothing;                                                                                            \
-     }))
+#define RN__DEFER_CHECK(f, a)                                                                                      \
+    ((void)__extension__({                                                                                         \
+        RN_STATIC_ASSERT(__builtin_classify_type(a) != 8 && !RN__TAKES(f, a, float) && !RN__TAKES(f, a, double) && \
+                             !RN__TAKES(f, a, long double),                                                        \
+                         "the argument must be a pointer or an integer, and the function must take it as one");    \
+        sizeof(((f)(a)), 0);                                                                                       \
+    }))
 #define RN__TAKES(f, a, T) __builtin_types_compatible_p(__typeof__(&*(f)), __typeof__((f)(a)) (*)(T))
 #define RN__MAY_RETURN(entered, leave)                     \
     __extension__({                                        \
@@ -262,7 +266,10 @@ struct rn_defer {
         }                                                  \
     })
 #if defined(__clang__) || __GNUC__ >= 14 /* these reason about what a function returns */
-#define RN__RETURN_SCALAR return rn_unknown_
+/* (A value that is not known: in this branch rn_unknown_ is 1, and under -flto the callers would hear of it.) */
+#define RN__RETURN_SCALAR            \
+    __asm__("" : "+r"(rn_unknown_)); \
+    return rn_unknown_
 #else
 #define RN__RETURN_SCALAR return
 #endif
@@ -341,8 +348,15 @@ static inline void rn__defer_leave(struct rn_deferred *d)
 
 /* rn_panic("text %d", …) runs this goroutine's deferred calls, newest first; unless one of them recovers, the program
  * prints "panic: <text>", every goroutine with its state and trace, and exits with status 2. */
+#if defined(__cplusplus) && !defined(__clang__) /* they have the same name as in C, a function and a struct */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+#endif
 RN_PUBLIC RN_NORETURN void rn_panic(const char *format, ...) RN_PRINTF(1, 2);
-/* A panic that carries a value for rn_recover_value; text is copied. */
+#if defined(__cplusplus) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
+/* A panic that carries a value for rn_recover_value; text is copied, and may be NULL when the value says it all. */
 RN_PUBLIC RN_NORETURN void rn_panic_value(void *value, const char *text);
 
 #if !defined(__cplusplus) && !defined(__clang__)
@@ -368,7 +382,9 @@ int rn__panic_value(void *value, const char *text) __asm__("rn_panic_value");
 /* Directly in a deferred function: rn_recover() stops the panic that runs it and returns its text, a
  * const char * that lives until the goroutine panics or recovers again, or ends; NULL when there is no panic or the caller
  * was not deferred.  When the deferred call returns, the function that deferred it runs its other
- * deferred calls and returns to its caller, with the value 0 where it has one (a struct: undefined). */
+ * deferred calls and returns to its caller, with the value 0 where it has one (a struct: undefined).
+ * In C++ a function whose only way out is a panic is to be called through a pointer that may change, or from another file:
+ * compilers take it for one that never returns (docs/design/panics.md). */
 #define rn_recover() rn__recover(__builtin_dwarf_cfa(), RN__NOT_INLINED())
 /* As rn_recover; returns whether it recovered, and stores the value of rn_panic_value (else NULL) in the
  * void * that `value` points to. */

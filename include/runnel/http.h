@@ -112,7 +112,8 @@ RN_PUBLIC bool rn_http_status(rn_http_writer *w, int status);
 RN_PUBLIC int rn_http_interim(rn_http_writer *w, int status);
 /* Sets a header, in place of those of the same name; value NULL removes it.  Both are copied.  False when it
  * is too late, there is no memory, or it would not be a valid header (a line break in the value, say); it is not sent
- * then.  Content-Length, if given, must be what is then written.  Once the head was sent, and "Trailer"
+ * then.  Content-Length, if given, must be what is then written: where it is less, the client gets that and a broken
+ * connection, and more is refused.  Transfer-Encoding is the server's own (false).  Once the head was sent, and "Trailer"
  * named it, it is a trailer. */
 RN_PUBLIC bool rn_http_set_header(rn_http_writer *w, const char *name, const char *value);
 /* Adds one, beside others of the same name. */
@@ -122,7 +123,8 @@ RN_PUBLIC const char *rn_http_get_header(const rn_http_writer *w, const char *na
 
 /* Writes n bytes of the body: n, or an error (the client is gone, or too slow).  Small responses are kept and sent
  * as a whole with their Content-Length when the handler returns; what is longer is sent in chunks as it comes, and
- * blocks when the client is slow.  Nothing is sent for HEAD, 204 and 304. */
+ * blocks when the client is slow.  Nothing is sent for HEAD, 204 and 304.  Content-Type is text/plain; charset=utf-8 unless it
+ * was set: nothing is guessed from the contents. */
 RN_PUBLIC ptrdiff_t rn_http_write(rn_http_writer *w, const void *data, size_t n);
 /* The same for text; and in printf's manner. */
 RN_PUBLIC ptrdiff_t rn_http_puts(rn_http_writer *w, const char *text);

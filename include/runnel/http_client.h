@@ -12,6 +12,9 @@
  * redirects are followed, http_proxy and its like in the environment are honoured.  A status such as
  * 404 is no error: err tells whether there is an answer, res.status what it says.
  *
+ * A connection that was kept may end while a request is on its way: then GET, HEAD, OPTIONS, TRACE, PUT and DELETE are sent
+ * again on another one, anything else is -ECONNRESET, since the server may have done it.
+ *
  * http_open returns when the head of the answer is there; http_body_read then reads the body piece by
  * piece, and a reader that is slow slows the sender.
  *

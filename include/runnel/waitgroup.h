@@ -37,7 +37,8 @@ RN_PUBLIC void rn_wg_add(rn_waitgroup *wg, int n);
 /* wg_add(wg, -1). */
 RN_PUBLIC void rn_wg_done(rn_waitgroup *wg);
 /* Waits until the counter is zero.  Panics with "sync: WaitGroup is reused before previous Wait has
- * returned" when a new round has begun by the time this goroutine runs again. */
+ * returned" when a new round has begun by the time this goroutine runs again, and with the words of
+ * wg_add when the counter has fallen below zero by then. */
 RN_PUBLIC void rn_wg_wait(rn_waitgroup *wg);
 /* As wg_wait, but gives up when ctx is done: 0, or RN_ECANCELED or RN_ETIMEOUT. */
 RN_PUBLIC RN_MUST_USE int rn_wg_wait_ctx(rn_context *ctx, rn_waitgroup *wg);

@@ -90,6 +90,14 @@ static inline void rn_fence_light(void)
 }
 #endif /* RN_MODEL */
 
+/* What a plain word of another's holds at some moment, for one who only wants to fetch what it may point to:
+ * no choice may depend on it.  NULL where it would be a race to those who look for races. */
+#if defined(RN_MODEL) || defined(RN_TSAN)
+#define rn_glance(p) ((void)(p), NULL)
+#else
+#define rn_glance(p) ((const void *)*(void *const volatile *)(p))
+#endif
+
 static inline void rn_cpu_pause(void)
 {
 #if defined(RN_MODEL)
@@ -98,6 +106,19 @@ static inline void rn_cpu_pause(void)
     __builtin_ia32_pause();
 #elif defined(__aarch64__)
     __asm__ volatile("isb" ::: "memory");
+#endif
+}
+
+/* So many pauses before a word is looked at again, and no look before they are over: processors guess that a loop of
+ * pauses ends, and read ahead what comes after it.  Each such read takes the line from who works on it, while the one
+ * who waits means to leave it alone: locks and unlocks beside a thread that paused 400 times between two looks took 43 ns
+ * instead of 10. */
+static inline void rn_cpu_rest(unsigned pauses)
+{
+    for (unsigned i = 0; i < pauses; i++)
+        rn_cpu_pause();
+#if defined(__x86_64__) && !defined(RN_MODEL)
+    __builtin_ia32_lfence();
 #endif
 }
 
@@ -124,8 +145,7 @@ static inline unsigned rn_cpu_pauses(unsigned failed)
 #else
     enum { FIRST = 16, DOUBLED = 4 };
     unsigned n = FIRST << (failed < DOUBLED ? failed : DOUBLED);
-    for (unsigned i = 0; i < n; i++)
-        rn_cpu_pause();
+    rn_cpu_rest(n);
     return n;
 #endif
 }

@@ -54,6 +54,12 @@ struct rn_chan {
 #endif
 };
 
+/* One of rn__chan_make's, with what the allocator gave for it. */
+struct rn_chan_made {
+    struct rn_chan c;
+    void *block;
+};
+
 /* The end of a context as a channel (ctx_done): no channel, but the context's handle, which is odd, and never dangles.
  * It can be received from, and selected on; it is closed when the context is done or gone. */
 static inline bool rn__chan_is_end(const volatile void *c)

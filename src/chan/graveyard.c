@@ -10,6 +10,11 @@
 #include "base/alloc.h"
 #include "chan/chan.h"
 
+static void give_back(struct rn_chan *c)
+{
+    rn__free(c ? rn_container(c, struct rn_chan_made, c)->block : NULL);
+}
+
 #ifdef RN_DEBUG
 
 enum { GRAVES = 4096, GRAVE_BYTES = 16 << 20 };
@@ -37,7 +42,7 @@ static struct rn_chan *dig_up(void)
 void rn__chan_bury(struct rn_chan *c)
 {
     if (size_of(c) > GRAVE_BYTES / 4) {
-        rn__free(c);
+        give_back(c);
         return;
     }
     for (bool room = false; !room;) {
@@ -51,21 +56,21 @@ void rn__chan_bury(struct rn_chan *c)
             out = dig_up();
         }
         rn_lock_release(&yard.lock);
-        rn__free(out);
+        give_back(out);
     }
 }
 
 static __attribute__((destructor)) void empty_yard(void)
 {
     while (yard.n)
-        rn__free(dig_up());
+        give_back(dig_up());
 }
 
 #else
 
 void rn__chan_bury(struct rn_chan *c)
 {
-    rn__free(c);
+    give_back(c);
 }
 
 #endif

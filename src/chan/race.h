@@ -15,8 +15,10 @@
  *
  * A channel of a timer has none of this: what its values come after is the call that set the timer.
  *
- * Misuse shows as races on the channel's own memory: sends read its first byte and close writes it (a
- * send may not race with a close), everybody reads its second byte, and chan_free writes them all.
+ * Misuse shows as races on the channel's own memory: sends read the first byte of a word and close writes it (a
+ * send may not race with a close), receives read its second byte, and chan_free writes them all.  The detector remembers the
+ * last four accesses to a word, so there are eight words, by goroutine: of ten senders the one that close does not come
+ * after is not forgotten for the nine that it does.
  */
 #ifndef RN_CHAN_RACE_H
 #define RN_CHAN_RACE_H
@@ -154,11 +156,19 @@ void rn__select_race_end(const struct rn_case *cases, int i, struct rn_select_ra
 void rn__turns_make(struct rn_chan *c);
 void rn__turns_free(struct rn_chan *c);
 
+enum { RN_CHAN_RACE_WORDS = 8 };
+_Static_assert(sizeof(struct rn_chan) >= 8 * RN_CHAN_RACE_WORDS, "the words are the channel's own");
+
+static inline char *rn__chan_race_word(struct rn_chan *c)
+{
+    return (char *)c + 8 * (rn__self()->id % RN_CHAN_RACE_WORDS);
+}
+
 static inline void rn__chan_race_sends(struct rn_chan *c, const void *v, void *pc)
 {
     if (!c)
         return;
-    rn__race_read(c, 2, pc);
+    rn__race_read(rn__chan_race_word(c), 1, pc);
     rn__race_read(v, c->elem, pc);
 }
 
@@ -167,7 +177,7 @@ static inline size_t rn__chan_race_receives(struct rn_chan *c, void *pc)
 {
     if (!c || rn__chan_is_end(c))
         return 0;
-    rn__race_read((char *)c + 1, 1, pc);
+    rn__race_read(rn__chan_race_word(c) + 1, 1, pc);
     return c->elem;
 }
 
@@ -178,7 +188,8 @@ static inline void rn__chan_race_received(void *v, size_t n, void *pc)
 
 static inline void rn__chan_race_closes(struct rn_chan *c, void *pc)
 {
-    rn__race_write(c, 1, pc);
+    for (int i = 0; i < RN_CHAN_RACE_WORDS; i++)
+        rn__race_write((char *)c + 8 * i, 1, pc);
     rn__race_release(RN_RACE_NAME(c, RN_CHAN_NAME_CLOSE));
 }
 

@@ -586,7 +586,7 @@ static bool stand_outside(struct outing *x, struct outcome *out, struct rn_waite
         if (wake)
             rn__chan_wake(wake);
         if (!ours)
-            *by = rn__park(RN_WAIT_SELECT, NULL);
+            *by = rn__park(RN_WAIT_SELECT, x);
         return matched;
     }
     mix(&x->s);
@@ -600,7 +600,7 @@ static bool stand_outside(struct outing *x, struct outcome *out, struct rn_waite
     if (done && rn__waiter_claim(done))
         *by = done;
     else if (done || until == INT64_MAX)
-        *by = rn__park(RN_WAIT_SELECT, NULL);
+        *by = rn__park(RN_WAIT_SELECT, x);
     else
         *by = park_until(&x->s, &t, x->v.timeout, until);
     leave_queues(&x->s, x->cases, *by, !done);
@@ -624,7 +624,7 @@ static bool look_outside(struct outing *x, struct outcome *out)
         lock_all(&x->s);
         chosen = stand_outside(x, out, &by);
     } else if (!claim_own(x)) {
-        by = rn__park(RN_WAIT_SELECT, NULL);
+        by = rn__park(RN_WAIT_SELECT, x);
     }
     leave_outside(x);
     if (chosen || (now < 0 && !by))

@@ -75,8 +75,7 @@ size_t rn_num_contexts(void)
 
 int rn_ctx_wait(const rn_context *ctx)
 {
-    struct rn_waiter w = {.g = rn__self(), .of = (void *)(uintptr_t)ctx};
-    if (rn__done_add(ctx, &w))
+    if (rn__done_add(ctx, rn__waiter_own(rn__self(), NULL, (void *)(uintptr_t)ctx)))
         rn__park(RN_WAIT_CONTEXT, ctx);
     return rn__done_seen(ctx);
 }

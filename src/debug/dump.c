@@ -191,7 +191,7 @@ static void print_stack(const struct rn_g *g)
 void rn__print_goroutine(const struct rn_g *g, rn_time now, void (*note)(const struct rn_g *g, void *arg), void *arg)
 {
     print_head(g, state_text(g), now);
-    if (rn__all_asleep && g->panic && !rn__only_exits(g->panic)) { /* it waits in a deferred call */
+    if (rn_load_relaxed(&rn__all_asleep) && g->panic && !rn__only_exits(g->panic)) { /* it waits in a deferred call */
         rn__out("\t");
         rn__print_panics(g->panic);
     }

@@ -172,6 +172,7 @@ static size_t make_groups(const struct rn_leaks_answer *a, struct group *groups)
 }
 
 static const char *const hints[RN_WAIT_COUNT] = {
+    [RN_WAIT_NONE] = "it asks the semaphore for more units than there are: that never comes",
     [RN_WAIT_CHAN_RECV] = "nobody who can still run has this channel, to send on it or close it: look for the sender "
                           "that returned early, or the chan_close that is missing",
     [RN_WAIT_CHAN_SEND] = "nobody who can still run has this channel, to receive from it: look at why the receiver "
@@ -196,6 +197,21 @@ static const char *const hints[RN_WAIT_COUNT] = {
     [RN_WAIT_SCOPE] = "the goroutines of the scope do not end: they are in this list",
     [RN_WAIT_CONTEXT] = "nobody can cancel this context any more: look for the ctx_cancel that was dropped",
 };
+
+/* Whose hint fits, where there was no queue to stand in. */
+static enum rn_wait without_queue(enum rn_wait why)
+{
+    switch (why) {
+    case RN_WAIT_CHAN_RECV:
+        return RN_WAIT_CHAN_RECV_NIL;
+    case RN_WAIT_CHAN_SEND:
+        return RN_WAIT_CHAN_SEND_NIL;
+    case RN_WAIT_SELECT:
+        return RN_WAIT_SELECT_NONE;
+    default:
+        return RN_WAIT_NONE;
+    }
+}
 
 static void print_channel(const struct rn_chan *c)
 {
@@ -270,8 +286,9 @@ static void print_note(const struct rn_g *g, void *arg)
     const struct group *group = arg;
     struct note note = {.g = g, .why = (enum rn_wait)rn_load_relaxed(&g->waiting)}; /* relaxed: it is parked for good */
     rn__leaks_waits(g, print_wait, &note);
-    if (hints[note.why])
-        rn__out("\tlook first: %s\n", hints[note.why]);
+    const char *hint = hints[rn__leaks_in_no_queue(g) ? without_queue(note.why) : note.why];
+    if (hint)
+        rn__out("\tlook first: %s\n", hint);
     if (group->n > 1)
         rn__out("\t(and %zu more goroutines that wait at the same place)\n", group->n - 1);
 }

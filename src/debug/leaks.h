@@ -44,6 +44,10 @@ bool rn__leaks_nobody_frees(const void *lock);
 /* In the copy; the job.  False when no answer was found. */
 bool rn__leaks_mark(void *job);
 
+/* Whether g, which is parked, never stood in a queue: all its channels are NULL, its context is never done, or it wants more
+ * than the semaphore has.  A select whose cases are outside of the program (on_fd) says what it waits for. */
+bool rn__leaks_in_no_queue(const struct rn_g *g);
+
 /* The waits that g, which is parked, stands in: calls f for each waiter that can still wake it. */
 void rn__leaks_waits(const struct rn_g *g, void (*f)(const struct rn_waiter *w, void *arg), void *arg);
 

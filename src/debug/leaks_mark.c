@@ -101,9 +101,20 @@ static void add_wake(const struct rn_waiter *w, void *arg)
         o->n++;
 }
 
+bool rn__leaks_in_no_queue(const struct rn_g *g)
+{
+    enum rn_wait why = (enum rn_wait)rn_load_relaxed(&g->waiting); /* relaxed, both: parked */
+    if (g->waits || (g->flags & RN_G_TIMED))
+        return false;
+    return why == RN_WAIT_CHAN_RECV || why == RN_WAIT_CHAN_SEND || why == RN_WAIT_SEMAPHORE ||
+           (why == RN_WAIT_SELECT && !rn_load_relaxed(&g->waiting_for));
+}
+
 /* Why a wait can never end, whatever others do. */
 static bool waits_for_nothing(const struct rn_g *g, enum rn_wait why)
 {
+    if (rn__leaks_in_no_queue(g))
+        return true;
     if (why == RN_WAIT_CHAN_RECV_NIL || why == RN_WAIT_CHAN_SEND_NIL || why == RN_WAIT_SELECT_NONE)
         return true;
     return why == RN_WAIT_CONTEXT && rn__done_never(rn_load_relaxed(&g->waiting_for)); /* relaxed: parked */
@@ -550,7 +561,13 @@ static void scan_thread_in(const struct rn_os_mapping *m, void *arg)
         rn__mem_scan(s->from, thread_to(s->t, s->from, m->end));
 }
 
-/* A thread's registers, its own stack, and its thread-local data on both sides of the thread pointer. */
+static uintptr_t least(uintptr_t a, uintptr_t b)
+{
+    return a < b ? a : b;
+}
+
+/* A thread's registers, its own stack, and its thread-local data on both sides of the thread pointer; what begins behind them
+ * (the allocator's first arena does so, for one, and knows all its chunks) is no part of them. */
 static void scan_thread(const struct rn_os_stopped *t)
 {
     struct thread_scan s = {t, thread_from(t)};
@@ -559,7 +576,8 @@ static void scan_thread(const struct rn_os_stopped *t)
         rn_os_mappings(scan_thread_in, &s);
     if (t->alt_hi)
         rn__mem_scan(t->sp - RED_ZONE > t->alt_lo ? t->sp - RED_ZONE : t->alt_lo, t->alt_hi);
-    rn__mem_scan(tls < t->sp && t->sp < t->tp ? t->sp : tls, t->tp + TCB + marks.job->tls_bytes);
+    rn__mem_scan(tls < t->sp && t->sp < t->tp ? t->sp : tls,
+                 least(t->tp + TCB + marks.job->tls_bytes, rn__mem_end(t->tp)));
     for (size_t i = 0; !sleeps(t) && i < t->n; i++)
         rn__mem_word(t->regs[i]);
 }

@@ -513,6 +513,12 @@ enum rn_mem_state rn__mem_state(uintptr_t address)
     return mem.chunk_flags[c] & FREE ? RN_MEM_UNKNOWN : mem.chunk_flags[c] ? RN_MEM_REACHED : RN_MEM_UNREACHED;
 }
 
+uintptr_t rn__mem_end(uintptr_t address)
+{
+    const struct region *r = find_region(address);
+    return r ? r->end : address;
+}
+
 size_t rn__mem_coarse(void)
 {
     return mem.coarse;

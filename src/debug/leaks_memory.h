@@ -35,6 +35,8 @@ void rn__mem_scan(uintptr_t start, uintptr_t end);
 void rn__mem_word(uintptr_t word);
 /* The roots: data of all objects, and shared mappings of files. */
 void rn__mem_scan_roots(void);
+/* Where the heap, special range or mapping that has `address` ends; address itself: nothing is known there. */
+uintptr_t rn__mem_end(uintptr_t address);
 /* Has [start, end) scanned by rn__mem_follow; also from within `met` and `odd`. */
 void rn__mem_later(uintptr_t start, uintptr_t end);
 /* Follows what was reached until nothing new is; false when something had to be left out. */

@@ -225,11 +225,7 @@ static size_t take_locked(struct rn_http_exchange *ex, struct rn__http_chunk *c,
     ex->unread -= n;
     if (c->read == c->bytes) {
         ex->first = c->next;
-        bool keep = ex->spare_n < RN_HTTP_SPARES;
-        struct rn__http_chunk **list = keep ? &ex->spare : empty;
-        ex->spare_n += keep;
-        c->next = *list;
-        *list = c;
+        rn__http_chunk_spare_locked(ex->shard, c, empty);
         if (!ex->first) {
             ex->last = NULL;
             ex->news &= ~(uint32_t)RN_HTTP_DATA;

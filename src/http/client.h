@@ -43,7 +43,7 @@ enum {
     RN_HTTP_SHARDS = 8,               /* at most */
     RN_HTTP_DRIVER_STACK = 256 << 10, /* what libcurl and OpenSSL were seen to use, several times over */
     RN_HTTP_RECEIVES = 64 << 10, /* bytes that libcurl takes from the socket at once, for a body that is streamed */
-    RN_HTTP_SPARES = 8,          /* chunks; libcurl brings at most 16 KiB at a time */
+    RN_HTTP_SPARES = 32,         /* chunks that a shard keeps; libcurl brings at most 16 KiB at a time */
     RN_HTTP_WINDOW = 256 << 10,  /* bytes of an unread body from which on its sender has to wait */
     RN_HTTP_UPLOAD = 64 << 10,   /* bytes asked of body_read at a time */
     RN_HTTP_KEPT_HANDLES = 256,  /* easy handles that a client keeps */
@@ -106,6 +106,7 @@ struct rn_http_exchange {
     /* The driver's while it is active. */
     struct rn_node in_active;
     bool active, head_over, discards;
+    bool asked;   /* libcurl has sent the request, or begun to */
     bool counted; /* in active_n; under the shard's lock */
     int result;   /* 0, or a negative error */
     int why;      /* what our own callbacks found wrong, or 0 */
@@ -120,8 +121,6 @@ struct rn_http_exchange {
 
     /* news: the body on its way from the driver to the reader */
     struct rn__http_chunk *first, *last;
-    struct rn__http_chunk *spare; /* that were read: at most RN_HTTP_SPARES, for what comes next */
-    uint32_t spare_n;
     size_t unread;
     bool stopped; /* libcurl has been told to pause it */
 
@@ -159,6 +158,9 @@ struct rn__http_shard {
     bool drop_idle;    /* order: close the connections when nothing is active */
     rn_time used_at;   /* when the last driver ended */
     uint32_t paused_n; /* active exchanges whose reader is slow: nothing comes from outside for them */
+    struct rn__http_chunk
+        *spare; /* that were read, for what comes next: at most RN_HTTP_SPARES; they go when its connections do */
+    uint32_t spare_n;
 
     /* The driver's. */
     CURLM *multi;
@@ -214,7 +216,11 @@ void rn__http_exchange_free(struct rn_http_exchange *ex);
 void rn__http_callbacks_set(struct rn_http_exchange *ex);
 bool rn__http_bytes_add(struct rn__http_bytes *b, const char *text, size_t n);
 void rn__http_chunks_free(struct rn__http_chunk *c);
+/* Keeps c for what comes next, if there is to be more; otherwise puts it on the list of those to be freed.  The shard is locked. */
+void rn__http_chunk_spare_locked(struct rn__http_shard *s, struct rn__http_chunk *c, struct rn__http_chunk **unwanted);
 void rn__http_chunks_drop(struct rn_http_exchange *ex);
+/* Frees the shard's spare chunks. */
+void rn__http_spares_free(struct rn__http_shard *s);
 bool rn__http_is_redirect(int status);
 /* The value of the first header called `name` in the answer so far; NULL: none. */
 const char *rn__http_head_find(const struct rn_http_exchange *ex, const char *name);

@@ -7,10 +7,15 @@
  * sender has to wait; the reader orders GO_ON when half of it is read.  A body to be sent comes in pieces
  * from body_read, which runs in the exchange's own goroutine; while there is none libcurl pauses.
  *
+ * Chunks that were read are the shard's, for the next ones, until its connections are closed: given back after each body, libc
+ * would give all of their pages back to the system, and fetch them anew for the next.
+ *
  * Rejected: a ring of fixed size for each streamed body (a thousand open responses would be a thousand
  * rings, mostly empty), and body_read in the driver (it may block, which would stall all exchanges).
  */
 #include "http/client.h"
+#include <errno.h>
+#include <openssl/ssl.h>
 #include <string.h>
 #include <strings.h>
 
@@ -117,16 +122,38 @@ static size_t end_head(struct rn_http_exchange *ex, size_t n)
     return n;
 }
 
+static void trim(const char **from, const char **end)
+{
+    while (*end > *from && is_space((*end)[-1]))
+        --*end;
+    while (*from < *end && is_space(**from))
+        ++*from;
+}
+
+/* A line that goes on with the value of the one before it: a blank stands for the break (RFC 9112, 5.2). */
+static size_t continue_header(struct rn_http_exchange *ex, const char *line, size_t n)
+{
+    const char *end = line + n;
+    trim(&line, &end);
+    if (ex->head_n == 0 || line == end)
+        return n;
+    ex->head.used--; /* the zero */
+    bool empty = ex->head.at[ex->head.used - 1] == '\0';
+    if ((!empty && !rn__http_bytes_add(&ex->head, " ", 1)) ||
+        !rn__http_bytes_add(&ex->head, line, (size_t)(end - line)) || !rn__http_bytes_add(&ex->head, "", 1))
+        return refuse(ex, RN_ENOMEM);
+    return n;
+}
+
 static size_t add_header(struct rn_http_exchange *ex, const char *line, size_t n)
 {
     const char *colon = memchr(line, ':', n), *end = line + n;
+    if (line[0] == ' ' || line[0] == '\t')
+        return continue_header(ex, line, n);
     if (!colon)
         return n; /* libcurl has judged it; nothing to show */
     const char *value = colon + 1;
-    while (end > value && is_space(end[-1]))
-        end--;
-    while (value < end && is_space(*value))
-        value++;
+    trim(&value, &end);
     if (!rn__http_bytes_add(&ex->head, line, (size_t)(colon - line)) || !rn__http_bytes_add(&ex->head, "", 1) ||
         !rn__http_bytes_add(&ex->head, value, (size_t)(end - value)) || !rn__http_bytes_add(&ex->head, "", 1))
         return refuse(ex, RN_ENOMEM);
@@ -183,10 +210,10 @@ static bool reader_is_full(struct rn_http_exchange *ex, struct rn__http_chunk **
         ex->stopped = true;
         s->paused_n++;
     }
-    *c = full ? NULL : ex->spare;
+    *c = full ? NULL : s->spare;
     if (*c) {
-        ex->spare = (*c)->next;
-        ex->spare_n--;
+        s->spare = (*c)->next;
+        s->spare_n--;
     }
     rn__http_unlock(s);
     return full;
@@ -237,13 +264,30 @@ void rn__http_chunks_free(struct rn__http_chunk *c)
     }
 }
 
+void rn__http_chunk_spare_locked(struct rn__http_shard *s, struct rn__http_chunk *c, struct rn__http_chunk **unwanted)
+{
+    bool keep = s->driven && s->spare_n < RN_HTTP_SPARES;
+    struct rn__http_chunk **list = keep ? &s->spare : unwanted;
+    s->spare_n += keep;
+    c->next = *list;
+    *list = c;
+}
+
 void rn__http_chunks_drop(struct rn_http_exchange *ex)
 {
     rn__http_chunks_free(ex->first);
-    rn__http_chunks_free(ex->spare);
-    ex->first = ex->last = ex->spare = NULL;
-    ex->spare_n = 0;
+    ex->first = ex->last = NULL;
     ex->unread = 0;
+}
+
+void rn__http_spares_free(struct rn__http_shard *s)
+{
+    rn__http_lock(s);
+    struct rn__http_chunk *all = s->spare;
+    s->spare = NULL;
+    s->spare_n = 0;
+    rn__http_unlock(s);
+    rn__http_chunks_free(all);
 }
 
 /* ---- the body to send ------------------------------------------------------------------------------ */
@@ -270,8 +314,51 @@ static size_t on_upload(char *to, size_t one, size_t n, void *arg)
     return n;
 }
 
+/* ---- again -------------------------------------------------------------------------------------------- */
+
+static bool is_idempotent(const char *method)
+{
+    static const char *const methods[] = {"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"};
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+        if (strcmp(method, methods[i]) == 0)
+            return true;
+    return false;
+}
+
+/* Whether the connection speaks HTTP/2: there the server says what it did not take. */
+static bool speaks_http2(const struct rn_http_exchange *ex)
+{
+    const struct curl_tlssessioninfo *tls = NULL;
+    const unsigned char *name = NULL;
+    unsigned n = 0;
+    if (!ex->tls || curl_easy_getinfo(ex->easy, CURLINFO_TLS_SSL_PTR, &tls) != CURLE_OK || !tls || !tls->internals)
+        return false;
+    if (tls->backend != CURLSSLBACKEND_OPENSSL)
+        return true; /* can't be known */
+    SSL_get0_alpn_selected(tls->internals, &name, &n);
+    return n == 2 && memcmp(name, "h2", 2) == 0;
+}
+
+/* Before the request is sent.  When a connection that was used before ends without a word, libcurl asks again on another;
+ * the server may have done by then what was asked, and a POST is not for doing twice (RFC 9110, 9.2.2). */
+static int on_ready(void *arg, char *to, char *from, int to_port, int from_port)
+{
+    struct rn_http_exchange *ex = arg;
+    (void)to, (void)from, (void)to_port, (void)from_port;
+    if (ex->asked && ex->heads_bytes == 0 && !speaks_http2(ex)) {
+        ex->why = -ECONNRESET;
+        return CURL_PREREQFUNC_ABORT;
+    }
+    ex->asked = true;
+    return CURL_PREREQFUNC_OK;
+}
+
 void rn__http_callbacks_set(struct rn_http_exchange *ex)
 {
+    if (!is_idempotent(ex->method)) {
+        curl_easy_setopt(ex->easy, CURLOPT_PREREQFUNCTION, on_ready);
+        curl_easy_setopt(ex->easy, CURLOPT_PREREQDATA, ex);
+    }
     curl_easy_setopt(ex->easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(ex->easy, CURLOPT_HEADERDATA, ex);
     curl_easy_setopt(ex->easy, CURLOPT_WRITEFUNCTION, on_body);

@@ -223,6 +223,7 @@ static void close_multi(struct rn__http_shard *s)
         curl_multi_cleanup(s->multi);
     s->multi = NULL;
     s->due = 0;
+    rn__http_spares_free(s);
 }
 
 /* ---- exchanges --------------------------------------------------------------------------------------------- */
@@ -299,8 +300,8 @@ static bool is_systems(const struct rn_http_exchange *ex, CURLcode code)
 static int result_of(struct rn_http_exchange *ex, CURLcode code)
 {
     long os_errno = 0;
-    if (code == CURLE_OK)
-        return 0;
+    if (code == CURLE_OK) /* also for an end within the head */
+        return ex->head_over ? 0 : RN_EPROTO;
     if (ex->why)
         return ex->why;
     if (is_systems(ex, code))

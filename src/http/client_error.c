@@ -23,8 +23,12 @@ int rn__http_error(CURLcode code, long os_errno)
     case CURLE_COULDNT_CONNECT:
     case CURLE_INTERFACE_FAILED:
         return system_or(os_errno, -ECONNREFUSED);
-    case CURLE_OUT_OF_MEMORY:
+    case CURLE_OUT_OF_MEMORY: /* before libcurl 8.6 also for one header of more than 100 KiB */
         return RN_ENOMEM;
+#if LIBCURL_VERSION_NUM >= 0x080600
+    case CURLE_TOO_LARGE:
+        return RN_ETOOBIG;
+#endif
     case CURLE_OPERATION_TIMEDOUT:
         return RN_ETIMEOUT;
     case CURLE_RECV_ERROR: /* also what libcurl can't make out: chunks, too many headers */

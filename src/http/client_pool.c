@@ -80,8 +80,10 @@ static void client_drop(struct rn_http_client *c)
         curl_easy_cleanup(c->easy[--c->easy_n]);
     if (c->cookies)
         curl_share_cleanup(c->cookies);
-    for (uint32_t i = 0; i < c->shards_n; i++)
+    for (uint32_t i = 0; i < c->shards_n; i++) {
+        rn__http_spares_free(&c->shards[i]);
         rn__free(c->shards[i].by_fd);
+    }
     for (int i = 0; i < 3; i++)
         rn__free((void *)(uintptr_t)c->environment[i]);
     rn__http_names_free(c->names);

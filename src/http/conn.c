@@ -129,7 +129,8 @@ char *rn__http_conn_remote(struct rn__http_conn *c, struct rn__http_arena *a)
 
 /* ---- the head of a request ---- */
 
-enum outcome { GO_ON, END, LINGER }; /* LINGER: something was sent that the client should see before the end */
+/* LINGER: something was sent that the client should see before the end.  NOTHING: no request has begun. */
+enum outcome { GO_ON, END, LINGER, NOTHING };
 
 static enum outcome refuse(struct rn__http_work *w, int status)
 {
@@ -149,6 +150,16 @@ static enum outcome end_head(struct rn__http_work *w, size_t n, size_t most)
     return GO_ON;
 }
 
+/* Empty lines before a request mean nothing (RFC 9112, 2.2; old clients send one behind a body): they are taken away, so that a
+ * connection on which nothing else has come is an idle one. */
+static void skip_empty_lines(struct rn__http_work *w)
+{
+    size_t n = 0;
+    while (n + 2 <= w->len && w->in[n] == '\r' && w->in[n + 1] == '\n')
+        n += 2;
+    memmove(w->in, w->in + n, w->len -= n);
+}
+
 /* Reads until the whole head is there. */
 static enum outcome read_head(struct rn__http_work *w)
 {
@@ -159,10 +170,11 @@ static enum outcome read_head(struct rn__http_work *w)
         ptrdiff_t n = rn__http_head_end(w->in, w->len, &seen);
         if (n < 0)
             return refuse(w, (int)-n);
-        if (n == 2 && !w->head_n) { /* an empty line before a request: some clients send one */
-            memmove(w->in, w->in + 2, w->len -= 2);
+        if (n == 2) {
+            skip_empty_lines(w);
+            if (!w->len)
+                return NOTHING;
             seen = 0;
-            w->head_n = 2; /* but not two */
             continue;
         }
         if (n > 0)
@@ -317,6 +329,8 @@ static __attribute__((noinline)) enum outcome serve_arrived(struct rn__http_conn
             rn_store_relaxed(&c->served, true);
             out = serve_request(w);
         }
+        if (out == NOTHING)
+            out = GO_ON;
     } while (out == GO_ON && (w->len > 0 || w->ended || more_has_come(w)));
     if (rn__http1_flush(w) < 0)
         out = END;

@@ -267,7 +267,8 @@ static char *put_head(struct rn__http_work *w, char *to)
 {
     struct rn_http_writer *x = &w->x;
     to = put_status(to, x->status);
-    to = put_date(w, to);
+    if (!rn_http_get_header(x, "Date"))
+        to = put_date(w, to);
     to = put_fields(x, to);
     if (x->chunked) {
         to = PUT(to, "Transfer-Encoding: chunked\r\n");

@@ -364,7 +364,7 @@ static nghttp2_nv *fields_of(struct rn_http_writer *x, int status, const char *o
         snprintf(text, 8, "%d", status);
         set_nv(&nv[(*n)++], ":status", 7, text, strlen(text));
     }
-    if (status >= 200) {
+    if (status >= 200 && !rn_http_get_header(x, "Date")) {
         rn__http_date(text + 8, rn__http_wall());
         set_nv(&nv[(*n)++], "date", 4, text + 8, RN__HTTP_DATE - 1);
     }

@@ -195,16 +195,32 @@ static const llhttp_settings_t settings = {
 
 /* ---- what is wrong with it ---- */
 
-/* Whether the line ends in a version that could be meant, but is not ours. */
-static bool other_version(const char *buf, size_t n)
+/* The version that the request line ends in, where it is HTTP/ with one digit on each side of its dot; or NULL. */
+static char *version_of(char *buf, size_t n)
 {
-    const char *end = memchr(buf, '\r', n), *v = end - 8;
-    return v > buf && v[-1] == ' ' && memcmp(v, "HTTP/", 5) == 0 && v[5] >= '0' && v[5] <= '9' && v[5] != '1' &&
-           v[6] == '.' && v[7] >= '0' && v[7] <= '9';
+    char *end = memchr(buf, '\r', n), *v = end - 8;
+    bool is = v > buf && v[-1] == ' ' && memcmp(v, "HTTP/", 5) == 0 && v[5] >= '0' && v[5] <= '9' && v[6] == '.' &&
+              v[7] >= '0' && v[7] <= '9';
+    return is ? v : NULL;
+}
+
+/* Whether it is one that could be meant, but is not ours. */
+static bool other_version(char *buf, size_t n)
+{
+    const char *v = version_of(buf, n);
+    return v && v[5] != '1';
+}
+
+/* A minor version above ours means that the request may be read as one of ours (RFC 9110, 2.5); llhttp would refuse it. */
+static void lower_version(char *buf, size_t n)
+{
+    char *v = version_of(buf, n);
+    if (v && v[5] == '1' && v[7] > '1')
+        v[7] = '1';
 }
 
 /* The status for a head that llhttp refuses. */
-static int refuse(const char *buf, size_t n, llhttp_errno_t err)
+static int refuse(char *buf, size_t n, llhttp_errno_t err)
 {
     const char *blank = memchr(buf, ' ', n);
     if (err == HPE_INVALID_METHOD && blank && rn__http_is_token(buf, (size_t)(blank - buf)))
@@ -224,8 +240,6 @@ static int check_line(char *buf, size_t n, struct rn__http_head *h, const llhttp
     for (const char *s = h->target; s < end; s++)
         if (*s <= ' ' || *s == '#' || *s >= 0x7f || (*s & 0x80))
             return 400;
-    if (llhttp_get_http_minor((llhttp_t *)parser) > 1)
-        return 505;
     h->version = 10 + llhttp_get_http_minor((llhttp_t *)parser);
     h->method = buf;
     *blank = *end = 0;
@@ -357,6 +371,7 @@ int rn__http_parse_head(char *buf, size_t n, struct rn__http_head *h)
     *h = (struct rn__http_head){.fields = h->fields, .room = h->room, .length = -1};
     if (n < 4 || !rn__http_is_token(buf, 1))
         return 400;
+    lower_version(buf, n);
     llhttp_init(&p.parser, HTTP_REQUEST, &settings);
     llhttp_errno_t err = llhttp_execute(&p.parser, buf, n);
     if (p.too_many)

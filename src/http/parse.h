@@ -31,7 +31,7 @@ enum rn__http_flags {
 struct rn__http_head {
     const char *method, *target, *host; /* host NULL: none given */
     size_t target_n;
-    int version; /* 10 or 11 */
+    int version; /* 10 or 11; HTTP/1.2 and above are read as 11 */
     uint32_t flags;
     int64_t length; /* of Content-Length; -1 */
     struct rn__http_field *fields;

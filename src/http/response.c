@@ -56,12 +56,14 @@ static bool put_header(struct rn_http_writer *x, const char *name, const char *v
     struct rn__http_out *o = replace ? find_out(x, name, name_n) : NULL;
     for (struct rn__http_out *other; o && (other = find_out(x, name, name_n)) != NULL;)
         *other = (struct rn__http_out){0}; /* also those that were added beside it */
+    if (name_n == 14 && strcasecmp(name, "content-length") == 0) {
+        x->declared = value ? length_of(value) : -1;
+        return !value || x->declared >= 0; /* the carrier writes it */
+    }
     if (!value)
         return true;
-    if (name_n == 14 && strcasecmp(name, "content-length") == 0) {
-        x->declared = length_of(value);
-        return x->declared >= 0; /* the carrier writes it */
-    }
+    if (name_n == 17 && strcasecmp(name, "transfer-encoding") == 0)
+        return false; /* how the body is framed is for the carrier to say */
     char *copy = rn__http_arena_get(&x->arena, name_n + value_n + 2);
     if (!copy || !(o = o ? o : new_out(x)))
         return false;
@@ -88,8 +90,14 @@ bool rn_http_add_header(rn_http_writer *w, const char *name, const char *value)
 
 const char *rn_http_get_header(const rn_http_writer *w, const char *name)
 {
+    struct rn_http_writer *x = (struct rn_http_writer *)(uintptr_t)w;
     struct rn__http_out *o = find_out(w, name, strlen(name));
-    return o ? o->value : NULL;
+    if (o || w->declared < 0 || strcasecmp(name, "content-length") != 0)
+        return o ? o->value : NULL;
+    char *text = rn__http_arena_get(&x->arena, 24);
+    if (text)
+        snprintf(text, 24, "%lld", (long long)w->declared);
+    return text;
 }
 
 int rn_http_interim(rn_http_writer *w, int status)
@@ -180,15 +188,21 @@ int rn_http_flush(rn_http_writer *w)
     return rn__http_send_body(w, NULL, 0, false);
 }
 
+/* Less than the Content-Length that was set: the handler could not do it all. */
+static bool falls_short(const struct rn_http_writer *x)
+{
+    return x->declared >= 0 && x->written < x->declared && strcmp(x->r.method, "HEAD") != 0 && x->status != 204 &&
+           x->status != 304;
+}
+
 void rn__http_finish(struct rn_http_writer *x)
 {
     if (x->finished || x->hijacked)
         return;
-    if (x->declared >= 0 && x->written < x->declared && strcmp(x->r.method, "HEAD") != 0 && x->status != 304) {
-        if (x->head_sent)
-            x->error = x->error ? x->error : RN_EINVAL; /* less than was promised: only a broken connection can tell */
-        else
-            x->declared = -1;
+    if (falls_short(x)) { /* only a broken connection can tell, behind the length that was promised */
+        if (!x->head_sent)
+            rn__http_send_body(x, NULL, 0, false);
+        x->error = x->error ? x->error : RN_EINVAL;
     }
     if (x->error)
         x->close = true;

@@ -14,7 +14,7 @@
 #include <unistd.h>
 #include "net/sim.h" /* last: stands in for system calls */
 
-enum { ADDRESSES = 32, STAGGER = 250 }; /* ms: RFC 8305, "Connection Attempt Delay" */
+enum { ADDRESSES = 32, FEW = 2, STAGGER = 250 }; /* ms: RFC 8305, "Connection Attempt Delay" */
 
 struct attempt {
     rn_conn *conn; /* NULL: it has failed */
@@ -24,14 +24,14 @@ struct attempt {
 struct dial {
     struct rn__network net;
     rn_context *ctx;
-    rn_addr list[ADDRESSES];
+    rn_addr *list;
     int n, next;     /* addresses; the first not tried yet */
     int live;        /* attempts under way */
     int err;         /* the first failure */
     rn_time next_at; /* when to try the next one although others are under way */
     rn_conn *won;
     rn_atomic(uint32_t) claim;
-    struct attempt attempts[ADDRESSES];
+    struct attempt *attempts; /* as many as addresses */
 };
 
 /* ---- one attempt ----------------------------------------------------------------------------------- */
@@ -218,6 +218,37 @@ static void interleave(rn_addr *list, int n)
     }
 }
 
+static int dial(struct dial *d, const char *address, int most, rn_conn **out)
+{
+    d->n = rn__resolve(d->ctx, &d->net, address, false, d->list, most);
+    if (d->n < 0)
+        return d->n;
+    interleave(d->list, d->n);
+    int err = connect_first(d);
+    if (!err)
+        *out = d->won;
+    return err;
+}
+
+static __attribute__((noinline)) int dial_name(struct dial *d, const char *address, rn_conn **out)
+{
+    rn_addr list[ADDRESSES];
+    struct attempt attempts[ADDRESSES] = {0};
+    d->list = list;
+    d->attempts = attempts;
+    return dial(d, address, ADDRESSES, out);
+}
+
+/* Apart from the other: a page of stack less, which the goroutine would keep for as long as the connection. */
+static __attribute__((noinline)) int dial_few(struct dial *d, const char *address, rn_conn **out)
+{
+    rn_addr list[FEW];
+    struct attempt attempts[FEW] = {0};
+    d->list = list;
+    d->attempts = attempts;
+    return dial(d, address, FEW, out);
+}
+
 int rn_net_dial_ctx(rn_context *ctx, const char *network, const char *address, rn_conn **out)
 {
     struct dial d = {.ctx = ctx};
@@ -227,14 +258,7 @@ int rn_net_dial_ctx(rn_context *ctx, const char *network, const char *address, r
     err = rn__done_seen(ctx);
     if (err)
         return err;
-    d.n = rn__resolve(ctx, &d.net, address, false, d.list, ADDRESSES);
-    if (d.n < 0)
-        return d.n;
-    interleave(d.list, d.n);
-    err = connect_first(&d);
-    if (!err)
-        *out = d.won;
-    return err;
+    return rn__is_name(&d.net, address) ? dial_name(&d, address, out) : dial_few(&d, address, out);
 }
 
 int rn_net_dial(const char *network, const char *address, rn_conn **out)

@@ -31,20 +31,36 @@ static bool grow(struct flow *f)
     return true;
 }
 
+/* The next bytes into f's data: as rn_net_read. */
+static ssize_t read_some(struct flow *f, bool wait)
+{
+    if (f->room - f->size < 2 && !grow(f))
+        return RN_ENOMEM;
+    char *to = f->data + f->size;
+    size_t room = f->room - f->size - 1;
+    ssize_t n = wait ? rn_net_read_ctx(f->ctx, f->pipe, to, room) : rn_net_try_read(f->pipe, to, room);
+    if (n > 0)
+        f->size += (size_t)n;
+    return n;
+}
+
+/* When ctx is done: what the pipe holds by now.  No more, since children of the process may write for ever. */
+static void read_rest(struct flow *f)
+{
+    enum { A_PIPE = 64 << 10 };
+    size_t most = f->size + A_PIPE;
+    while (f->size < most && read_some(f, false) > 0)
+        continue;
+}
+
 static void read_all(struct flow *f)
 {
-    for (;;) {
-        if (f->room - f->size < 2 && !grow(f)) {
-            f->err = RN_ENOMEM;
-            break;
-        }
-        ssize_t n = rn_net_read_ctx(f->ctx, f->pipe, f->data + f->size, f->room - f->size - 1);
-        if (n <= 0) {
-            f->err = (int)n;
-            break;
-        }
-        f->size += (size_t)n;
-    }
+    ssize_t n;
+    while ((n = read_some(f, true)) > 0)
+        continue;
+    f->err = (int)n;
+    if (n == RN_ECANCELED || n == RN_ETIMEOUT)
+        read_rest(f);
     rn_net_close(f->pipe);
     if (f->data)
         f->data[f->size] = 0;

@@ -24,6 +24,8 @@ int rn__addr_path(const char *path, rn_addr *out);
 /* The addresses that `text` means on a network, in order of preference, at most max; how many, or an
  * error.  passive: for listening, where no host means every address (v6 first when there is any). */
 int rn__resolve(rn_context *ctx, const struct rn__network *net, const char *text, bool passive, rn_addr *out, int max);
+/* Whether `text` has a host's name, so that it may mean many addresses; otherwise it means two at most. */
+bool rn__is_name(const struct rn__network *net, const char *text);
 
 /* A non-blocking socket of a's family that is not passed on to other programs; or the negative errno. */
 int rn__socket_open(const struct rn__network *net, const rn_addr *a);

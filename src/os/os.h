@@ -16,7 +16,7 @@
 /* ---- start ------------------------------------------------------------------------------- */
 
 /* Finds out what the kernel offers (membarrier, guard pages, page size) and registers for
- * membarrier.  Idempotent; called before anything else here. */
+ * membarrier and restartable sections.  Idempotent; called before anything else here. */
 void rn_os_init(void);
 
 /* ---- memory ------------------------------------------------------------------------------ */
@@ -28,10 +28,16 @@ extern size_t rn_os_page; /* bytes in a page */
  * (MAP_NORESERVE), no huge pages. */
 void *rn_os_map(size_t bytes, size_t align);
 void rn_os_unmap(void *p, size_t bytes);
+/* What was mapped, and not touched yet, may be given huge pages after all. */
+void rn_os_huge(void *p, size_t bytes);
 /* Gives the pages back to the system; they read as zero afterwards. */
 void rn_os_discard(void *p, size_t bytes);
-/* The same for a range with guards in it, which stay.  It fails where memory is locked. */
-int rn_os_discard_guarded(void *p, size_t bytes);
+struct rn_os_range {
+    void *p;
+    size_t bytes;
+};
+/* The same for n ranges, 1024 at most, with guards in them, which stay.  It fails where memory is locked. */
+int rn_os_discard_guarded(const struct rn_os_range *ranges, uint32_t n);
 /* Bytes that this process may use: what the machine has, and every memory.max (cgroup 2) or memory.limit_in_bytes
  * (cgroup 1) up the tree. */
 int64_t rn_os_memory(void);
@@ -81,6 +87,8 @@ int64_t rn_os_thread_cpu(pthread_t t);
 /* Whether a thread of this process waits in the kernel, rather than for its turn on a processor.  True where
  * it can't be told.  Costs some microseconds. */
 bool rn_os_thread_is_blocked(int tid);
+/* How often the kernel has let another thread run in the caller's place. */
+int64_t rn_os_thread_preempted(void);
 /* Keeps the program's signal handlers from this thread, but for those that a fault calls: what it is at must be over before
  * one of them runs here.  Returns what is to be given to release. */
 uint64_t rn_os_signals_hold(void);
@@ -100,6 +108,13 @@ bool rn_os_has_program(const char *path);
 /* Every thread of this process that runs executes a full fence before this returns.  Pairs with
  * rn_fence_light (base/atomic.h). */
 void rn_os_fence_heavy(void);
+
+/* Where the kernel looks for the restartable section that this thread is in (arch/solo.h); NULL: there are none, on this
+ * kernel, with this C library, or for this thread.  Always the same for a thread. */
+void **rn_os_section(void);
+/* Every thread of this process that is in such a section goes on behind it, as if it had failed, before this returns; and
+ * each that runs executes a full fence.  Only where rn_os_section has given somebody a place. */
+void rn_os_fence_restart(void);
 
 /* Processors that this process may use: the affinity mask, and every cpu.max (cgroup 2) or
  * cpu.cfs_quota_us (cgroup 1) up the tree, a quota of 2.5 processors counting as 3; >= 1. */

@@ -46,11 +46,11 @@ static bool strangers(void)
     return n != 0;
 }
 
-bool rn__all_asleep;
+rn_atomic(bool) rn__all_asleep;
 
 _Noreturn void rn__deadlock_report(void)
 {
-    rn__all_asleep = true;
+    rn_store_relaxed(&rn__all_asleep, true); /* relaxed: two workers may find it, one of them tells */
     if (rn_num_goroutines() == 0)
         rn_fatal("no goroutines (main called rn_exit_goroutine) - deadlock!");
     rn_fatal("all goroutines are asleep - deadlock!");

@@ -156,8 +156,8 @@ void rn__hib_hold_slow(const void *p, size_t bytes)
 static void bring_all_back(void)
 {
     struct rn_g *records;
-    size_t bytes;
-    for (uint32_t i = 0; (records = rn__chunk(i, &bytes)) != NULL; i++)
+    struct rn_os_range stacks;
+    for (uint32_t i = 0; (records = rn__chunk(i, &stacks)) != NULL; i++)
         for (uint32_t k = 0; k < RN_CHUNK; k++)
             if (rn_load_relaxed(&records[k].hib) == RN_HIB_AWAY) /* relaxed: only the putter puts away */
                 rn__hib_stay(&records[k]);
@@ -277,22 +277,22 @@ static uint32_t choose(struct rn_g **g, uint32_t n, rn_time now)
 }
 
 /* The first of this chunk is being put away. */
-static void open_chunk(uint32_t i, void *mapping, size_t bytes)
+static void open_chunk(uint32_t i, const struct rn_os_range *stacks)
 {
     if (hib.opened[i / 8] >> (i % 8) & 1)
         return;
     hib.opened[i / 8] |= (uint8_t)(1 << i % 8);
     rn_add_relaxed(&rn__hib_chunks, 1); /* relaxed: see rn__hib_hold */
-    rn_os_away_range(mapping, bytes);
+    rn_os_away_range(stacks->p, stacks->bytes);
 }
 
-static void look_at_chunk(struct rn_g *records, size_t bytes, rn_time now)
+static void look_at_chunk(struct rn_g *records, const struct rn_os_range *stacks, rn_time now)
 {
     struct rn_g *claimed[RN_CHUNK];
     uint32_t n = claim(records, now, claimed);
     if (n == 0)
         return;
-    open_chunk(hib.chunk, records, bytes);
+    open_chunk(hib.chunk, stacks);
     rn_os_fence_heavy(); /* pairs with the light one in rn_hib_must_wake */
     n = choose(claimed, n, now);
     for (uint32_t from = 0, to; from < n; from = to) {
@@ -352,16 +352,16 @@ static void pass_ends(rn_time now)
 static void pass_goes_on(rn_time now)
 {
     struct rn_g *records;
-    size_t bytes;
+    struct rn_os_range stacks;
     rn_time began = rn_os_now(), at = began;
-    while (at - began < SLICE * RN_MILLISECOND && (records = rn__chunk(hib.chunk, &bytes)) != NULL) {
-        look_at_chunk(records, bytes, now);
+    while (at - began < SLICE * RN_MILLISECOND && (records = rn__chunk(hib.chunk, &stacks)) != NULL) {
+        look_at_chunk(records, &stacks, now);
         hib.chunk++;
         at = rn_os_now();
     }
     hib.cost += at - began;
     hib.next = hib.tight ? at : at + PAUSE * (at - began);
-    if (!rn__chunk(hib.chunk, &bytes))
+    if (!rn__chunk(hib.chunk, &stacks))
         pass_ends(at);
 }
 
@@ -392,9 +392,9 @@ static rn_time look_and_unlock(rn_time now, bool *urgent)
 
 rn_time rn__hib_look(rn_time now, bool active, bool *urgent)
 {
-    size_t bytes;
+    struct rn_os_range stacks;
     *urgent = false;
-    if (!hib.on || !rn__chunk((uint32_t)hib.least / RN_CHUNK, &bytes))
+    if (!hib.on || !rn__chunk((uint32_t)hib.least / RN_CHUNK, &stacks))
         return INT64_MAX;
     hib.active |= active;
     uint64_t held = rn_os_signals_hold(); /* see rn_hib_thaw */
@@ -408,7 +408,7 @@ void rn__hib_help(void)
 {
     enum { PUT = 128, LOOKS = 64 }; /* twice as many as were just taken for new ones */
     struct rn_g *records;
-    size_t bytes;
+    struct rn_os_range stacks;
     if (!hib.on)
         return;
     uint64_t held = rn_os_signals_hold(); /* see rn_hib_thaw */
@@ -417,9 +417,9 @@ void rn__hib_help(void)
     int64_t enough = hib.put + PUT;
     /* The monitor has seen to it that a touch is heard of, when it began this pass. */
     for (int i = 0; i < LOOKS && hib.tight && hib.chunk && !hib.gave_up && hib.put < enough; i++) {
-        if ((records = rn__chunk(hib.chunk, &bytes)) == NULL)
+        if ((records = rn__chunk(hib.chunk, &stacks)) == NULL)
             break;
-        look_at_chunk(records, bytes, now);
+        look_at_chunk(records, &stacks, now);
         hib.chunk++;
     }
     pthread_mutex_unlock(&hib.lock);
@@ -470,7 +470,7 @@ static void after_fork(void)
 void rn__hib_begin(void)
 {
     static bool once;
-    bool on = setting(getenv("RUNNEL_HIBERNATE"));
+    bool on = setting(rn__setting("RUNNEL_HIBERNATE"));
     hib.on = on && !rn__exploring() && !RUNNING_ON_VALGRIND;
     hib.gave_up = hib.active = hib.pending = false;
     hib.chunk = 0;

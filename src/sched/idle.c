@@ -67,6 +67,7 @@ static void attach(struct rn_m *m, struct rn_p *p)
 {
     m->p = p;
     rn_store_release(&p->m, m); /* as in rn__worker_start; p is in our hands */
+    rn__pace_begin(p, rn__choose_now());
 }
 
 static void spinning_less(void)
@@ -223,16 +224,20 @@ void rn__hand_off(struct rn_p *p)
 
 /* ---- sleeping ------------------------------------------------------------------------------------ */
 
-bool rn__work_somewhere(void)
+bool rn__work_at(struct rn_p *p)
 {
-    if (rn__shared_work()) /* relaxed, all: after the heavy fence */
+    /* relaxed, all: after the heavy fence, or a hint. */
+    return rn_runq_length(&p->runq) != 0 || rn_deque_length(&p->fresh) != 0 ||
+           (!rn_load_relaxed(&rn__sched.watcher) && rn__waits_here(p) != NULL);
+}
+
+bool rn__work_somewhere(const struct rn_p *but)
+{
+    if (rn__shared_work()) /* relaxed: as above */
         return true;
-    bool watched = rn_load_relaxed(&rn__sched.watcher) != NULL;
-    for (uint32_t i = 0; i < rn__procs_made(); i++) {
-        struct rn_p *p = &rn__procs[i];
-        if (rn_runq_length(&p->runq) != 0 || rn_deque_length(&p->fresh) != 0 || (!watched && rn__waits_here(p) != NULL))
+    for (uint32_t i = 0; i < rn__procs_made(); i++)
+        if (&rn__procs[i] != but && rn__work_at(&rn__procs[i]))
             return true;
-    }
     return false;
 }
 
@@ -400,10 +405,8 @@ static bool sleep_once(struct rn_m *m)
     }
     bool stuck = watches && rn__watch_look(m);
     bool awake = wake_up(m, work || stuck, work);
-    if (m->events.first) {
-        rn__queue_list(m, &m->events);
-        rn__poll_queued();
-    }
+    if (m->events.first)
+        rn__queue_polled(m, &m->events);
     return awake;
 }
 
@@ -415,7 +418,7 @@ static void sleep_idle(struct rn_m *m)
         if (polling)
             rn_store_relaxed(&rn__sched.poll_until, INT64_MAX); /* relaxed: as in poller_become_locked */
         rn_os_fence_heavy(); /* pairs with the light fence in rn__wake_idle, rn__wake_for_next and timers.c */
-        if (wake_up(m, rn__work_somewhere(), false))
+        if (wake_up(m, rn__work_somewhere(NULL), false))
             return;
         do
             if (sleep_once(m))

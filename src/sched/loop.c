@@ -3,10 +3,10 @@
 #include "sched/switch.h"
 
 enum {
-    ELSEWHERE_EVERY = 61, /* resumptions between looks at the global queue while others wait (Go) */
-    POLL_EVERY = 50,      /* µs between looks at descriptors meanwhile */
-    SPIN_ROUNDS = 40,     /* looks at everybody's queue before sleeping, at most: about 20 µs */
-    SPIN_PAUSES = 40,     /* between two looks */
+    POLL_EVERY = 30,  /* µs between looks at descriptors while others wait, for each one that the last has found, */
+    POLL_MOST = 16,   /* up to so many: where there are many, it is their number that makes them wait */
+    SPIN_ROUNDS = 40, /* looks at everybody's queue before sleeping, at most: about 20 µs */
+    SPIN_PAUSES = 40, /* between two looks */
 };
 
 /* Timers have woken many here, who are to run before more fire. */
@@ -78,6 +78,13 @@ static uint32_t spin_rounds(struct rn_m *m)
     return m->spin_rounds == 1 && m->loop_tick % TRY_EVERY == 0 ? TRY : m->spin_rounds;
 }
 
+/* What p ran last was brief and woken by timers: so will be what comes next, and who sleeps until then finds more of it due. */
+static bool waits_for_timers(struct rn_p *p)
+{
+    /* relaxed, both: a guess; only the owner writes tick. */
+    return rn_load_relaxed(&p->brief) && rn_load_relaxed(&p->tick) - p->timers_tick <= 2 * RN_TIMERS_WAKE;
+}
+
 static struct rn_g *spin(struct rn_m *m)
 {
     uint32_t rounds = spin_rounds(m);
@@ -96,28 +103,44 @@ static struct rn_g *spin(struct rn_m *m)
     return rn__steal_next(m, true);
 }
 
-/* Whether m's processor has resumed enough goroutines since it last looked elsewhere. */
-static bool elsewhere_is_due(struct rn_m *m)
+/* Descriptors, while this worker always finds work of its own; the first whom they wake is next. */
+static void look_at_descriptors(struct rn_m *m, rn_time now)
 {
-    uint32_t tick = rn_load_relaxed(&m->p->tick); /* relaxed: only the owner writes it */
-    if (tick - m->looked_elsewhere < ELSEWHERE_EVERY)
-        return false;
-    m->looked_elsewhere = tick;
-    return true;
+    struct rn_p *p = m->p;
+    uint32_t times = p->polled_n == 0 ? 1 : p->polled_n < POLL_MOST ? p->polled_n : POLL_MOST;
+    if (now - rn_load_relaxed(&rn__sched.polled_at) >= times * POLL_EVERY * RN_MICROSECOND) /* relaxed: a hint */
+        p->polled_n = rn__poll_now(m, false);
 }
 
-/* What waits elsewhere while this worker always finds work of its own: descriptors, the global queue, and the timers
- * of a processor that rn_set_procs has taken out of use, which has no worker to see to them. */
+/* What else waits elsewhere meanwhile: the global queue, and the timers of a processor that rn_set_procs has taken out of
+ * use, which has no worker to see to them. */
 static struct rn_g *elsewhere(struct rn_m *m)
 {
-    rn_time now = rn__choose_now();
-    (void)rn__crowd_left(m, now);
-    if (now - rn_load_relaxed(&rn__sched.polled_at) >= POLL_EVERY * RN_MICROSECOND) /* relaxed: a hint */
-        rn__poll_now(m);
     struct rn_g *g = rn__exchange_global(m->p);
     for (uint32_t i = 0; !g && i < rn__procs_made(); i++)
-        g = after_timers(m, &rn__procs[i]);
+        if (&rn__procs[i] != m->p)
+            g = after_timers(m, &rn__procs[i]);
     return g;
+}
+
+/* It is time to look at all of it.  Whom a timer has woken goes first, and makes way for others at the next such look. */
+static struct rn_g *look_around(struct rn_m *m)
+{
+    struct rn_p *p = m->p;
+    struct rn_g *g = NULL;
+    rn_time now = rn__choose_now();
+    bool timers_first = !p->timer_was_first;
+    rn__pace_elsewhere(p, now);
+    rn__crowd_look(m, now);
+    if (!timers_first)
+        g = elsewhere(m);
+    p->timer_was_first = false;
+    if (!g) {
+        g = after_timers(m, p);
+        p->timer_was_first = g != NULL;
+    }
+    look_at_descriptors(m, now); /* after timers: `next` is free */
+    return g || !timers_first ? g : elsewhere(m);
 }
 
 /* The next goroutine for m, which has a processor; NULL: look again (it may have slept). */
@@ -127,16 +150,15 @@ static struct rn_g *find(struct rn_m *m)
     struct rn_g *g;
     if (rn__exploring())
         return rn__explore_find(m);
-    if ((g = after_timers(m, p)) != NULL)
-        return g;
     m->loop_tick++;
-    if (elsewhere_is_due(m) && (g = elsewhere(m)) != NULL)
+    if ((g = rn__pace_elsewhere_is_due(p) ? look_around(m) : after_timers(m, p)) != NULL)
         return g;
     if ((g = rn__choose_next(p)) != NULL || (g = rn__pop_global(p)) != NULL || (g = rn__spilled_share(p)) != NULL)
         return g;
-    if (rn__poll_now(m) && (g = rn__choose_next(p)) != NULL)
+    p->through = true;
+    if (rn__poll_now(m, true) != 0 && (g = rn__choose_next(p)) != NULL)
         return g;
-    if (may_spin(m) && (g = spin(m)) != NULL)
+    if (!waits_for_timers(p) && may_spin(m) && (g = spin(m)) != NULL)
         return g;
     rn__idle(m);
     return NULL;
@@ -185,7 +207,7 @@ static void stop_spinning(struct rn_m *m)
     m->spinning = false;
     /* acq_rel: see idle.c.  The last one wakes another if there is more work.  What is being queued at this
      * very moment it may miss, as there is no heavy fence; its queue's owner runs it, or the monitor sees it. */
-    if (rn_sub_acq_rel(&rn__sched.spinning_n, 1) == 1 && rn__work_somewhere())
+    if (rn_sub_acq_rel(&rn__sched.spinning_n, 1) == 1 && rn__work_somewhere(m->alone ? m->p : NULL))
         rn__wake_idle();
 }
 

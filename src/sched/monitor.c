@@ -8,8 +8,8 @@
  *  - one that computes: 10 ms (Go's time slice), or 1 ms when a timer is overdue.
  *
  * It looks every 20 µs for 50 looks after it has taken one; otherwise the pause doubles up to 10 ms, or
- * to 1 ms while timers are pending or a processor has been idle since the last look.  When it has found every processor
- * idle at 20 looks one after the other it sleeps until one is not, and begins with 20 µs again.  Rejected: to sleep
+ * to 1 ms while timers are pending, all processors are idle, or one is while another is left alone (pace.c), and is once 50 µs when that one seems to compute (missed.c).
+ * When it has found every processor idle at 20 looks one after the other it sleeps until one is not, and begins with 20 µs again.  Rejected: to sleep
  * at the first such look; a server is idle some thousand times in a second, and a wake-up of the monitor each time
  * was 6 % of what it did. */
 #include "base/hooks.h"
@@ -20,16 +20,26 @@ enum {
     PAUSE_MIN = 20,      /* µs */
     PAUSE_MAX = 10000,   /* µs */
     PAUSE_TIMERS = 1000, /* µs */
+    PAUSE_SOON = 50,     /* µs */
     LOOKS = 50,
     IDLE_LOOKS = 20,
     SLICE = 10,      /* ms */
     SLICE_TIMER = 1, /* ms */
 };
 
+/* Is a timer due that p's worker would see to: p's own, or one that is left on a processor out of use? */
+static bool timer_waits(struct rn_p *p, rn_time now)
+{
+    bool due = rn_load_relaxed(&p->timers_next) <= now; /* relaxed, all: as in others_wait */
+    for (uint32_t i = rn__procs_used(); i < rn__procs_made() && !due; i++)
+        due = rn_load_relaxed(&rn__procs[i].timers_next) <= now;
+    return due;
+}
+
 static bool others_wait(struct rn_p *p, rn_time now, bool *timer)
 {
     /* relaxed, all: hints; a wrong one costs a hand-off or a later look. */
-    *timer = rn_load_relaxed(&p->timers_next) <= now;
+    *timer = timer_waits(p, now);
     if (*timer || rn__p_has_work(p))
         return true;
     return rn__shared_work() && rn_load_relaxed(&rn__sched.idle_p_n) == 0;
@@ -142,33 +152,6 @@ static bool sleep_while_idle(rn_time until)
     return idle;
 }
 
-/* Timers and descriptors, when the worker that used to sleep for them is busy, and another could.  A busy
- * worker looks at both between two goroutines: only when nobody has for a while is another one woken, or when a
- * processor is idle, which no goroutine looks for. */
-static void replace_poller(rn_time now)
-{
-    enum { EVERY = 1 }; /* ms */
-    struct rn_sched *s = &rn__sched;
-    /* relaxed, all: hints. */
-    if (rn_load_relaxed(&s->poll_until) != INT64_MIN)
-        return;
-    bool idle = rn_load_relaxed(&s->idle_p_n) != 0;
-    rn_duration unseen = now - rn_load_relaxed(&s->polled_at);
-    bool descriptors = rn_load_relaxed(&rn__external_wakers) != 0 && unseen >= EVERY * RN_MILLISECOND;
-    rn_time first = rn__timers_first(), late = now - EVERY * RN_MILLISECOND;
-    if (descriptors || first <= late || (idle && first != INT64_MAX))
-        rn__poller_replace();
-}
-
-/* A worker that stopped spinning may have missed what was queued at that moment; see stop_spinning. */
-static void wake_for_missed_work(void)
-{
-    struct rn_sched *s = &rn__sched;
-    /* relaxed, both: hints. */
-    if (rn_load_relaxed(&s->idle_p_n) != 0 && rn_load_relaxed(&s->spinning_n) == 0 && rn__work_somewhere())
-        rn__wake_idle();
-}
-
 /* Descriptors, when every worker has been busy for long. */
 static void poll_if_nobody_does(rn_time now)
 {
@@ -180,10 +163,8 @@ static void poll_if_nobody_does(rn_time now)
         return;
     struct rn_ready_list wake = {0};
     rn__poll(&wake, 0);
-    if (!wake.first)
-        return;
-    rn__ready_all(&wake);
-    rn__poll_queued();
+    if (wake.first)
+        rn__queue_polled(NULL, &wake);
 }
 
 /* True while there are stacks to trim, now or later. */
@@ -199,14 +180,17 @@ static bool trim_stacks(rn_time now)
     return more;
 }
 
-static uint32_t next_pause(uint32_t pause, uint32_t looks, rn_time now)
+static uint32_t next_pause(uint32_t pause, uint32_t looks, bool soon, rn_time now)
 {
     if (looks <= LOOKS)
         return PAUSE_MIN;
+    if (soon)
+        return PAUSE_SOON;
     pause *= 2;
     uint32_t max = PAUSE_MAX;
     rn_time first = rn__timers_first();
-    if (all_idle() || (first != INT64_MAX && first - now < PAUSE_MAX * RN_MICROSECOND))
+    bool alone = rn_load_relaxed(&rn__sched.idle_p_n) != 0 && rn__pace_somebody_looks(); /* relaxed: a hint */
+    if (alone || all_idle() || (first != INT64_MAX && first - now < PAUSE_MAX * RN_MICROSECOND))
         max = PAUSE_TIMERS;
     return pause < max ? pause : max;
 }
@@ -227,8 +211,7 @@ void *rn__monitor(void *arg)
             look_at_fresh(&rn__procs[i], now);
             took |= look_at(&rn__procs[i], now);
         }
-        replace_poller(now);
-        wake_for_missed_work();
+        bool soon = rn__missed_look(now);
         if (rn_load_relaxed(&s->worker_wanted)) { /* relaxed: a hint */
             rn_store_relaxed(&s->worker_wanted, 0);
             rn__wake_idle();
@@ -239,7 +222,7 @@ void *rn__monitor(void *arg)
         bool urgent;
         rn_time hibernates = rn__hib_look(now, active, &urgent);
         looks = took || urgent ? 0 : looks + 1;
-        pause = next_pause(pause, looks, now);
+        pause = next_pause(pause, looks, soon, now);
         active = true;
         idle_looks = all_idle() ? idle_looks + 1 : 0;
         if (!trims && idle_looks >= IDLE_LOOKS && sleep_while_idle(again < hibernates ? again : hibernates)) {

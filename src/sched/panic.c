@@ -230,7 +230,7 @@ static void go_to_caller_of(struct rn_cursor *c, const struct rn_defer *d)
     } while (r > 0 && c->cfa <= at);
     if (r <= 0)
         rn_fatal("recovered, but there is no way back to the caller: code without unwind tables at %p "
-                 "(compile with -fasynchronous-unwind-tables)",
+                 "(compile with -fasynchronous-unwind-tables; gcc -static needs -Wl,--eh-frame-hdr)",
                  (void *)c->regs[RN_REG_PC]); /* NOLINT(performance-no-int-to-ptr) */
 }
 
@@ -280,16 +280,25 @@ static void tsan_leave_frames(const struct rn_cursor *from, uintptr_t end)
 }
 #endif
 
-/* The sanitizers must hear that frames go away without returning. */
+#ifndef RN_FIBER_ASAN
+void __asan_unpoison_memory_region(void const volatile *at, size_t size) __attribute__((weak));
+#endif
+
+/* The sanitizers must hear that frames go away without returning: AddressSanitizer also where only the program is
+ * compiled for it. */
 static inline __attribute__((always_inline)) void tell_sanitizers(uintptr_t end)
 {
 #ifdef RN_FIBER_ASAN
     __asan_handle_no_return();
+#else
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    if (__builtin_expect(__asan_unpoison_memory_region != NULL, 0))
+        __asan_unpoison_memory_region((void *)here, end - here); /* NOLINT(performance-no-int-to-ptr) */
 #endif
 #ifdef RN_FIBER_TSAN
-    struct rn_cursor here;
-    rn_cursor_from_here(&here);
-    tsan_leave_frames(&here, end);
+    struct rn_cursor top;
+    rn_cursor_from_here(&top);
+    tsan_leave_frames(&top, end);
 #endif
     (void)end;
 }
@@ -455,6 +464,8 @@ void rn_panic(const char *format, ...)
 void rn_panic_value(void *value, const char *text)
 {
     struct rn_g *g = self();
+    if (!text)
+        text = "panic without a text";
     struct rn_panic *p = block_with(g, text, strlen(text));
     if (!p)
         raise_without_memory(g, value, false);

@@ -17,7 +17,7 @@ _Noreturn void rn__die(struct rn_g *g, void *uc);
 /* Whether p and those further out are all rn_exit_goroutine's. */
 bool rn__only_exits(const struct rn_panic *p);
 /* Set by the thread that reports a deadlock: no goroutine runs any more, so that all of each may be read. */
-extern bool rn__all_asleep;
+extern rn_atomic(bool) rn__all_asleep;
 
 #ifdef RN_FIBER_ASAN
 void __asan_handle_no_return(void);

@@ -14,6 +14,7 @@
  * PARKING and leaves a token): two locked instructions a wake-up where this has none.
  */
 #include "sched/choice.h"
+#include "sched/exceptions.h"
 #include "sched/switch.h"
 #include <limits.h>
 
@@ -23,10 +24,26 @@ static inline bool may_resume(struct rn_g *g, struct rn_m *m)
     return rn_load_acquire(&g->on_cpu) == 0 && (!g->pinned || g->pinned == m);
 }
 
+/* As rn__switch_to; from is a goroutine. */
+static __attribute__((noinline)) void switch_with_exceptions(struct rn_m *m, struct rn_g *from, struct rn_g *to)
+{
+    struct rn_exceptions mine = rn__exceptions_take(m);
+    rn__switch_to(m, from, to);
+    rn__exceptions_give(rn__m(), mine);
+}
+
+static inline __attribute__((always_inline)) void leave_to(struct rn_m *m, struct rn_g *from, struct rn_g *to)
+{
+    if (__builtin_expect(m->exceptions != NULL, 0))
+        switch_with_exceptions(m, from, to);
+    else
+        rn__switch_to(m, from, to);
+}
+
 void rn__to_loop(struct rn_m *m, struct rn_g *g, struct rn_g *hint)
 {
     m->hint = hint;
-    rn__switch_to(m, g, &m->g0);
+    leave_to(m, g, &m->g0);
 }
 
 /* One that has waited for long behind newer ones; not several at once, so that it can finish what it starts. */
@@ -43,6 +60,16 @@ static __attribute__((noinline)) struct rn_g *take_due(struct rn_p *p)
     return g;
 }
 
+/* One has left the ring: see rn__fetch_later. */
+static __attribute__((noinline)) void fetch_next(struct rn_p *p)
+{
+    /* relaxed, both: only the owner writes them.  What is before fetch_end was pushed in this run, and a record stays one. */
+    uint32_t at = rn_load_relaxed(&p->runq.mine) + RN_FETCH_FIRST;
+    p->fetches = (int32_t)(p->fetch_end - at) > 0;
+    if (p->fetches)
+        rn__fetch(rn_load_relaxed(&p->runq.ring[at % RN_RUNQ_SIZE]));
+}
+
 /* Of runq, in their order, or, when none of fresh has had a turn for long, the oldest of those. */
 static inline __attribute__((always_inline)) struct rn_g *next_of_runq(struct rn_p *p)
 {
@@ -54,10 +81,14 @@ static inline __attribute__((always_inline)) struct rn_g *next_of_runq(struct rn
         p->waits = 0;
         g = rn__oldest_fresh(p);
     }
-    if (g || (g = rn_runq_pop_mine(&p->runq)) != NULL)
+    if (g)
         return g;
-    return rn_runq_length(&p->runq) > 2 && rn__nobody_looks() ? rn_runq_pop_shared(&p->runq, RN_RUNQ_MINE)
-                                                              : rn_runq_pop_shared(&p->runq, 1);
+    if ((g = rn_runq_pop_mine(&p->runq)) == NULL)
+        g = rn_runq_length(&p->runq) > 2 && rn__nobody_looks() ? rn_runq_pop_shared(&p->runq, RN_RUNQ_MINE)
+                                                               : rn_runq_pop_shared(&p->runq, 1);
+    if (__builtin_expect(p->fetches, 0))
+        fetch_next(p);
+    return g;
 }
 
 static inline bool has_fresh(struct rn_p *p)
@@ -112,10 +143,9 @@ struct rn_g *rn__next_local(struct rn_p *p)
  * m is inside; when this returns, g runs again and has left, perhaps on another thread. */
 static inline __attribute__((always_inline)) void switch_away(struct rn_m *m, struct rn_g *g)
 {
-    enum { LOOP_EVERY = 64 }; /* the loop looks at timers and the global queue */
     struct rn_p *p = m->p;
     struct rn_g *next = NULL;
-    if (p && !g->pinned && (rn__exploring() || rn_load_relaxed(&p->tick) % LOOP_EVERY != 0))
+    if (p && !g->pinned && (rn__exploring() || (rn_load_relaxed(&p->tick) & p->look) != 0))
         next = rn__choose_next(p);
     if (next == g) {
         /* relaxed: only the owner writes it.  Counted, so that one that yields alone comes to the loop. */
@@ -124,7 +154,7 @@ static inline __attribute__((always_inline)) void switch_away(struct rn_m *m, st
         return;
     }
     if (next && may_resume(next, m))
-        rn__switch_to(m, g, next);
+        leave_to(m, g, next);
     else
         rn__to_loop(m, g, next);
     rn__leave(rn__m());
@@ -152,6 +182,15 @@ static struct rn_m *enter_without(struct rn_m *m)
     return rn__m();
 }
 
+/* The run ends: g, which runs here, stays where it is for ever.  Who was about to park may have been woken meanwhile, and
+ * a worker that has not seen the end yet takes it from its queue: then it is put away there, on that worker's own g0.
+ * The one that it was put away by first may be gone already. */
+static _Noreturn void go_no_further(struct rn_g *g)
+{
+    for (;;)
+        rn__to_loop(rn__m(), g, NULL);
+}
+
 /* The monitor looks at this worker's processor, or the run ends. */
 static void enter_slow(struct rn_m *m)
 {
@@ -164,7 +203,7 @@ static void enter_slow(struct rn_m *m)
             rn_store_relaxed(&m->own.inside, 1); /* relaxed: nobody takes any more */
             if (m->g == &m->g0)                  /* the first worker, before its loop */
                 return;
-            rn__to_loop(m, m->g, NULL); /* for ever */
+            go_no_further(m->g);
         }
     } while (!rn_own_try_enter(&m->own));
 }
@@ -303,24 +342,44 @@ void rn__ready_last(struct rn_g *g)
         queue_ready(g, false);
 }
 
+/* Threads are woken one by one; where a plan decides, or ThreadSanitizer is told of each hand-over, so are goroutines. */
+static bool must_go_singly(const struct rn_ready_list *l)
+{
+#if defined(RN_FIBER_TSAN) && !defined(RN_RACE)
+    (void)l;
+    return true;
+#else
+    return l->threads || rn__exploring();
+#endif
+}
+
 /* Queues the goroutines of a list; wakes its threads.  m is inside.  One alone runs next, as with rn__ready.  In the
  * loop, where it is timers and descriptors that wake, the first of them is the next to run, before those that were
- * runnable already: it has waited for that moment, they for one another.  (Go does so with timers.) */
-void rn__queue_list(struct rn_m *m, struct rn_ready_list *l)
+ * runnable already: it has waited for that moment, they for one another.  (Go does so with timers.)  Of very many the
+ * first go into the ring, and the others as they are into the global queue, whence they come by shares.  alone: nobody is
+ * told of those in the ring (pace.c). */
+static inline void queue_list(struct rn_m *m, struct rn_ready_list *l, bool alone)
 {
+    enum { HERE = RN_RUNQ_STEAL };
     bool in_loop = m->g == &m->g0;
     bool next = m->p && (in_loop ? !rn_load_relaxed(&m->p->next) : !l->first->link); /* relaxed: the owner's */
     bool queued = false;
-    for (struct rn_g *g = l->first, *after; g; g = after) {
+    uint32_t n = 0, singly = must_go_singly(l) ? l->n : m->p ? HERE : 0;
+    struct rn_g *g = l->first;
+    m->alone = alone;
+    for (struct rn_g *after; g && n < singly; g = after, n++) {
         after = g->link;
         rn__fiber_release(g);
         if (g->kind == RN_G_THREAD) {
             ready_thread(g);
             continue;
         }
-        rn_store_relaxed(&g->status, RN_G_RUNNABLE); /* relaxed: for reports */
+        if (n < RN_FETCH_FIRST)
+            rn__fetch(g);
         if (next) {
-            rn__wake_for_next(m->p, rn__push_next(m->p, g));
+            bool only = rn__push_next(m->p, g);
+            if (!alone)
+                rn__wake_for_next(m->p, only);
             next = false;
             continue;
         }
@@ -330,9 +389,45 @@ void rn__queue_list(struct rn_m *m, struct rn_ready_list *l)
             rn__push_last(m->p, g);
         queued = true;
     }
-    *l = (struct rn_ready_list){0};
-    if (queued)
+    if (m->p && n > RN_FETCH_FIRST)
+        rn__fetch_later(m->p);
+    if (g)
+        rn__push_global(g, l->last, l->n - n);
+    if ((queued && !alone) || g)
         rn__wake_idle();
+    *l = (struct rn_ready_list){0};
+}
+
+void rn__queue_list(struct rn_m *m, struct rn_ready_list *l)
+{
+    queue_list(m, l, false);
+}
+
+/* There is no processor whose next they could be. */
+static void queue_in_front(struct rn_ready_list *l)
+{
+    struct rn_g *g = l->first, *after;
+    bool singly = must_go_singly(l);
+    for (; g && singly; g = after) {
+        after = g->link;
+        rn__fiber_release(g);
+        if (g->kind == RN_G_THREAD)
+            ready_thread(g);
+        else
+            rn__push_front(g, g, 1);
+    }
+    if (g)
+        rn__push_front(g, l->last, l->n);
+    rn__wake_idle();
+    *l = (struct rn_ready_list){0};
+}
+
+void rn__queue_paced(struct rn_m *m, struct rn_ready_list *l)
+{
+    if (m && m->p)
+        queue_list(m, l, rn__pace_alone(m->p, l->n));
+    else
+        queue_in_front(l);
 }
 
 void rn__ready_all(struct rn_ready_list *l)
@@ -382,9 +477,41 @@ void rn__yield_global(struct rn_m *m)
 {
     struct rn_g *g = m->g;
     rn_store_relaxed(&g->status, RN_G_RUNNABLE); /* relaxed: for reports */
+    rn_add_relaxed(&rn__sched.floods, 1);        /* relaxed: a count */
     rn__push_global(g, g, 1);
     rn__to_loop(m, g, NULL);
     rn__leave(rn__m());
+}
+
+uint32_t rn__spin_rounds(void)
+{
+    enum { ALONE = 4, OTHERS_WAIT = 2, TRY_EVERY = 64 };
+    struct rn_sched *s = &rn__sched;
+    struct rn_m *m = rn__m();
+    if (!m || m->external)
+        return ALONE;
+    /* relaxed, both: hints. */
+    uint32_t unused = rn_load_relaxed(&s->idle_p_n) + rn_load_relaxed(&s->spinning_n);
+    if (unused + 2 > rn__procs_used())
+        return 0;
+    rn__enter_any_soon(m);
+    bool others_wait = m->p && rn__p_has_work(m->p);
+    rn__leave(m);
+    if (!others_wait)
+        return ALONE;
+    return m->spin_luck || ++m->spins_spared % TRY_EVERY == 0 ? OTHERS_WAIT : 0;
+}
+
+void rn__spun(bool gained)
+{
+    enum { MOST = 8 };
+    struct rn_m *m = rn__m();
+    if (!m)
+        return;
+    if (!gained)
+        m->spin_luck /= 4;
+    else if (m->spin_luck < MOST)
+        m->spin_luck++;
 }
 
 struct rn_g *rn__self(void)

@@ -14,7 +14,7 @@ static void pass_event(const struct rn_os_event *e, struct rn_ready_list *wake)
         to(e->tag, e->ready, wake);
 }
 
-void rn__poll(struct rn_ready_list *wake, rn_time until)
+rn_time rn__poll(struct rn_ready_list *wake, rn_time until)
 {
     enum { EVENTS = 128 };
     struct rn_os_event events[EVENTS];
@@ -28,7 +28,9 @@ void rn__poll(struct rn_ready_list *wake, rn_time until)
         rn__poll_signals(wake);
     if (!wake->first)
         rn__poll_queued();
-    rn_store_relaxed(&rn__sched.polled_at, rn__choose_now()); /* relaxed: a moment */
+    rn_time now = rn__choose_now();
+    rn_store_relaxed(&rn__sched.polled_at, now); /* relaxed: a moment */
+    return now;
 }
 
 /* release: whoever asks whether all sleep for ever (deadlock.c) and finds us counted no more finds them queued. */
@@ -37,16 +39,23 @@ void rn__poll_queued(void)
     rn_sub_release(&rn__external_wakers, 1);
 }
 
-bool rn__poll_now(struct rn_m *m)
+void rn__queue_polled(struct rn_m *m, struct rn_ready_list *wake)
 {
-    /* relaxed, both: hints; the poller that sleeps will see what this misses. */
-    if (rn_load_relaxed(&rn__external_wakers) == 0 || rn_load_relaxed(&rn__sched.poll_until) != INT64_MIN)
-        return false;
-    struct rn_ready_list wake = {0};
-    rn__poll(&wake, 0);
-    if (!wake.first)
-        return false;
-    rn__queue_list(m, &wake);
+    rn__queue_paced(m, wake);
     rn__poll_queued();
-    return true;
+}
+
+uint32_t rn__poll_now(struct rn_m *m, bool through)
+{
+    if (rn_load_relaxed(&rn__external_wakers) == 0) /* relaxed: a hint; as below */
+        return 0;
+    /* relaxed: a hint; the poller that sleeps will see what this misses. */
+    bool sleeps = rn_load_relaxed(&rn__sched.poll_until) != INT64_MIN;
+    struct rn_ready_list wake = {0};
+    rn_time now = sleeps ? rn__choose_now() : rn__poll(&wake, 0);
+    rn__pace_look(m, now, through && !wake.first);
+    uint32_t n = wake.n;
+    if (wake.first)
+        rn__queue_polled(m, &wake);
+    return n;
 }

@@ -1,9 +1,21 @@
 /* Where runnable goroutines wait: each processor's `next`, its ring, its deque of goroutines that have not run
  * yet, and the global queue for what does not fit, for goroutines that lost their processor, and for plain threads that wake somebody.
  *
- * The global queue is guarded by sched.lock; its length may be read without.  Whoever queues
- * something calls rn__wake_idle afterwards. */
+ * The global queue has a front, for whom descriptors wake while the worker that finds them (the poller), or the monitor, has no
+ * processor: a processor that had looked itself would run the first of them next, and behind ten thousand others they were late by
+ * a whole round.  Whoever takes from the global queue takes from its front first; and a busy processor's look elsewhere takes from
+ * there whether its share of the rest has run or not.
+ *
+ * The global queue is guarded by sched.lock; its length, the front's included, may be read without, and so may whether there is
+ * anybody in front.  Whoever queues something calls rn__wake_idle afterwards. */
 #include "sched/choice.h"
+
+static void more_global_locked(uint32_t n)
+{
+    struct rn_sched *s = &rn__sched;
+    /* relaxed: readers without the lock take it as a hint; ordering as in rn__wake_idle. */
+    rn_store_relaxed(&s->global_n, rn_load_relaxed(&s->global_n) + n);
+}
 
 void rn__push_global(struct rn_g *first, struct rn_g *last, uint32_t n)
 {
@@ -17,8 +29,21 @@ void rn__push_global(struct rn_g *first, struct rn_g *last, uint32_t n)
     else
         s->global_first = first;
     s->global_last = last;
-    /* relaxed: readers without the lock take it as a hint; ordering as in rn__wake_idle. */
-    rn_store_relaxed(&s->global_n, rn_load_relaxed(&s->global_n) + n);
+    more_global_locked(n);
+    rn_lock_release(&s->lock);
+}
+
+void rn__push_front(struct rn_g *first, struct rn_g *last, uint32_t n)
+{
+    struct rn_sched *s = &rn__sched;
+    last->link = NULL;
+    rn_lock_take(&s->lock, RN_RANK_SCHED);
+    if (rn_load_relaxed(&s->front_first)) /* relaxed, both: under the lock; outside it is a hint */
+        s->front_last->link = first;
+    else
+        rn_store_relaxed(&s->front_first, first);
+    s->front_last = last;
+    more_global_locked(n);
     rn_lock_release(&s->lock);
 }
 
@@ -115,33 +140,78 @@ bool rn__push_fresh(struct rn_m *m, struct rn_g *g)
     return room;
 }
 
-/* A fair share of the global queue: its first goroutine is returned, others go to p's ring. */
-struct rn_g *rn__pop_global(struct rn_p *p)
+/* Those who were started one after the other, and woken so, mostly have records side by side: where x and next have, the
+ * one some further on is fetched, which the chain would tell much later. */
+static inline void fetch_neighbour(const struct rn_g *x, const struct rn_g *next)
 {
-    enum { SHARE = 124 }; /* gone when the loop looks for the second time since (park.c, LOOP_EVERY) */
+    enum { ON = 8 };
+    uintptr_t step = (uintptr_t)next - (uintptr_t)x;
+    __builtin_prefetch((const void *)((uintptr_t)x + ON * step), 1);
+}
+
+/* The global queue's first, which stays there, or NULL; under the lock. */
+static struct rn_g *first_locked(bool front_only)
+{
+    struct rn_g *front = rn_load_relaxed(&rn__sched.front_first); /* relaxed: under the lock */
+    return front || front_only ? front : rn__sched.global_first;
+}
+
+static void remove_first_locked(struct rn_g *next)
+{
     struct rn_sched *s = &rn__sched;
-    if (rn_load_relaxed(&s->global_n) == 0) /* relaxed: a hint; rn__idle looks again under the lock */
-        return NULL;
-    rn_lock_take(&s->lock, RN_RANK_SCHED);
-    uint32_t left = rn_load_relaxed(&s->global_n);
-    uint32_t n = left / rn__procs_used() + 1;
-    if (n > SHARE)
-        n = SHARE;
-    struct rn_g *g = NULL;
-    for (uint32_t i = 0; i < n && s->global_first; i++) {
-        struct rn_g *x = s->global_first, *next = x->link; /* once in the ring, x may be stolen, run and end */
+    if (rn_load_relaxed(&s->front_first)) { /* relaxed, all: as above */
+        rn_store_relaxed(&s->front_first, next);
+    } else {
+        s->global_first = next;
+        if (!next)
+            s->global_last = NULL;
+    }
+    rn_store_relaxed(&s->global_n, rn_load_relaxed(&s->global_n) - 1);
+}
+
+/* Up to n of the global queue: the first is returned, others go to p's ring, as far as there is room. */
+static struct rn_g *take_locked(struct rn_p *p, uint32_t n, bool front_only)
+{
+    struct rn_g *g = NULL, *x;
+    for (uint32_t i = 0; i < n && (x = first_locked(front_only)) != NULL; i++) {
+        struct rn_g *next = x->link; /* once in the ring, x may be stolen, run and end */
+        fetch_neighbour(x, next);
+        if (i < RN_FETCH_FIRST)
+            rn__fetch(x);
         if (g && !rn_runq_push(&p->runq, x))
             break;
         if (!g)
             g = x;
-        s->global_first = next;
-        left--;
+        remove_first_locked(next);
     }
-    if (!s->global_first)
-        s->global_last = NULL;
-    rn_store_relaxed(&s->global_n, left);
+    rn__fetch_later(p);
+    return g;
+}
+
+/* A fair share of the global queue: its first goroutine is returned, others go to p's ring. */
+struct rn_g *rn__pop_global(struct rn_p *p)
+{
+    enum { SHARE = 124 }; /* gone when the loop looks for the second time since (pace.c, RN_PACE_LOOK) */
+    struct rn_sched *s = &rn__sched;
+    if (rn_load_relaxed(&s->global_n) == 0) /* relaxed: a hint; rn__idle looks again under the lock */
+        return NULL;
+    rn_lock_take(&s->lock, RN_RANK_SCHED);
+    uint32_t n = rn_load_relaxed(&s->global_n) / rn__procs_used() + 1;
+    struct rn_g *g = take_locked(p, n < SHARE ? n : SHARE, false);
     rn_lock_release(&s->lock);
     p->share_end = rn_load_relaxed(&p->runq.tail); /* relaxed: only the owner writes it */
+    return g;
+}
+
+/* Those in front of all others, whom p's ring could let wait: as queue_list (park.c) does with those that p finds itself. */
+static struct rn_g *pop_front(struct rn_p *p)
+{
+    struct rn_sched *s = &rn__sched;
+    if (__builtin_expect(!rn_load_relaxed(&s->front_first), 1)) /* relaxed: a hint; this is asked again and again */
+        return NULL;
+    rn_lock_take(&s->lock, RN_RANK_SCHED);
+    struct rn_g *g = take_locked(p, UINT32_MAX, true);
+    rn_lock_release(&s->lock);
     return g;
 }
 
@@ -159,7 +229,7 @@ struct rn_g *rn__exchange_global(struct rn_p *p)
         return NULL;
     if (left + here > ALL) {
         if ((int32_t)(p->share_end - rn_load_relaxed(&p->runq.head)) > 0)
-            return NULL;
+            return pop_front(p);
         uint32_t n = take_chain(p, RN_RUNQ_SIZE, &first, &last);
         if (n)
             rn__push_global(first, last, n);
@@ -177,7 +247,7 @@ static void push_global_first(struct rn_g *first, struct rn_g *last, uint32_t n)
     if (!s->global_first)
         s->global_last = last;
     s->global_first = first;
-    rn_store_relaxed(&s->global_n, rn_load_relaxed(&s->global_n) + n); /* relaxed: as in rn__push_global */
+    more_global_locked(n);
     rn_lock_release(&s->lock);
 }
 

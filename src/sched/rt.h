@@ -26,9 +26,10 @@ enum { RN_TIMERS_WAKE = 64 }; /* timers.c */
 
 struct rn_p {
     uint32_t id;
-    uint32_t streak;               /* goroutines taken from `next` in a row */
-    rn_atomic(struct rn_m *) m;    /* any reads; written by sched.lock's holder or the taker */
-    rn_atomic(uint32_t) tick;      /* any reads; goroutines resumed */
+    uint32_t streak;            /* goroutines taken from `next` in a row */
+    rn_atomic(struct rn_m *) m; /* any reads; written by sched.lock's holder or the taker */
+    rn_atomic(uint32_t) tick;   /* any reads; goroutines resumed */
+    uint32_t look; /* pace.c: the loop looks around when tick has none of these bits; a power of two less 1 */
     rn_atomic(struct rn_g *) next; /* the goroutine just woken; any reads, only the owner writes */
     struct rn_runq runq;           /* any: as runq.h says */
     uint32_t share_end;            /* the ring's tail after the last share of the global queue */
@@ -38,8 +39,24 @@ struct rn_p {
     bool next_is_fresh;            /* the owner's, as the following */
     bool has_spilled;              /* and not yet found that nobody is left there */
     bool yields;                   /* the one that ran last: goroutines that have not run come first, for once */
+    bool fetches;                  /* some in the ring, before fetch_end, are still to be fetched (rn__fetch_later) */
+    uint32_t fetch_end;            /* the ring's tail then */
     uint32_t waits;                /* turns of runq, and long streaks of next, since one of fresh */
     uint32_t wakes_at_once;        /* goroutines put into `next` that others shall be told of; watch.c */
+
+    /* pace.c */
+    rn_atomic(bool) brief; /* any reads: what it resumes computes for some microseconds only */
+    uint32_t calm;
+    rn_atomic(uint32_t) looked_tick; /* any reads, as the following */
+    rn_atomic(int32_t) pace;         /* ns for each goroutine, lately */
+    rn_atomic(int64_t) looked_at;
+    rn_time alone_since;
+    uint32_t elsewhere_tick; /* when it last looked elsewhere (loop.c) */
+    rn_time elsewhere_at;
+    uint32_t polled_n;    /* how many descriptors woke at the last such look at them */
+    bool timer_was_first; /* then (loop.c) */
+    bool through;         /* it had nothing to run since then */
+    rn_time through_till; /* the first such look after which it always had */
 
     struct rn_g *free; /* goroutine records with stacks */
     uint32_t free_n;
@@ -60,6 +77,10 @@ struct rn_p {
     uint32_t seen_oldest, seen_fresh, old_quota;
     rn_time seen_oldest_at;
 
+    uint32_t missed_tick; /* missed.c */
+    rn_time missed_at;
+    int64_t missed_cpu;
+
     /* the watcher's notes */
     uint32_t watched_tick;
     struct rn_g *watched;
@@ -73,14 +94,29 @@ struct rn_seen {
     rn_time since;
 };
 
+/* A thread as the owner of words that it alone changes: solo.h. */
+struct rn_solo {
+    uint32_t name; /* 0: it has none */
+    void **at;     /* rn_os_section's */
+};
+
+/* crowd.c: a moment, and what was counted until then. */
+struct rn_flood {
+    rn_time since;
+    uint32_t floods;
+    uint64_t resumed;
+};
+
 struct rn_m {
-    struct rn_g g0; /* the loop's own context; or an external thread's goroutine */
-    struct rn_g *g; /* what runs here now; &g0 in the loop */
-    struct rn_p *p; /* inside only, or by the taker */
+    struct rn_g g0;                   /* the loop's own context; or an external thread's goroutine */
+    struct rn_g *g;                   /* what runs here now; &g0 in the loop */
+    struct rn_p *p;                   /* inside only, or by the taker */
+    struct rn_exceptions *exceptions; /* exceptions.h; NULL: no C++; its own thread's */
     struct rn_own own;
     struct rn_bound bound; /* of the clock; its own thread's */
     uint64_t random[2];
     struct rn_tally *tally;   /* tally.h; NULL until it counts */
+    struct rn_solo solo;      /* solo.h; its own thread's */
     rn_atomic(uint32_t) wake; /* futex: 1 = go on; 2, of a plain thread: look at the timers again */
     bool external, spinning, polling, sleeps_pinned;
     struct rn_p *given;  /* under sched.lock: the processor to go on with */
@@ -88,11 +124,15 @@ struct rn_m {
     struct rn_g *dead;   /* it has just ended here; the loop puts its record away */
     struct rn_g *hint;   /* the loop's next goroutine, chosen by park */
     uint32_t loop_tick;
-    uint32_t looked_elsewhere; /* its processor's tick then */
-    rn_time crowd_since;       /* crowd.c: when it was looked last how long this worker has waited at locks, */
-    uint64_t crowd_pauses;     /* and how long that was; */
-    uint32_t crowd_stay;       /* ns that it stood aside last, 0: it has not lost much since */
+    rn_time crowd_since;   /* crowd.c: when it was looked last how long this worker has waited at locks, */
+    uint64_t crowd_pauses; /* and how long that was; */
+    bool crowd_trial;      /* it has just come back, and is on trial */
+    struct rn_flood flood; /* crowd.c: its last look at floods */
+    uint8_t spin_luck;     /* park.c, rn__spin_rounds: above 0 where a short wait was worth it of late; */
+    uint8_t spins_spared;  /* how often none was tried */
     struct rn_seen seen;
+    bool alone;                  /* pace.c: whom the poller woke last is its own affair */
+    int64_t preempted;           /* pace.c: rn_os_thread_preempted at its last slow look */
     uint32_t naps;               /* watch.c: that may pass before it sleeps; 0: it does not watch */
     uint32_t spin_rounds;        /* how long to look for work before sleeping; see loop.c */
     struct rn_ready_list events; /* whom the poller's last answer wakes */
@@ -115,8 +155,10 @@ struct rn_sched {
     uint32_t pinned_n;      /* workers that sleep for their pinned goroutine */
     struct rn_m *poller;    /* the worker in rn_os_poll_wait, or NULL */
     struct rn_g *global_first, *global_last;
-    rn_atomic(uint32_t) global_n;
-    struct rn_g **spilled; /* spill.c */
+    struct rn_g *front_last;
+    rn_atomic(struct rn_g *) front_first; /* they go before all these (queue.c); whether there are any, any reads */
+    rn_atomic(uint32_t) global_n;         /* with them */
+    struct rn_g **spilled;                /* spill.c */
     uint32_t spilled_to;
     rn_atomic(uint32_t) spilled_from, spilled_n;
     struct rn_m *all_m; /* workers and external threads */
@@ -127,7 +169,12 @@ struct rn_sched {
     rn_atomic(struct rn_m *) watcher;         /* the idle worker that looks after each nap; any, written under lock */
 
     RN_NEW_LINE rn_atomic(int64_t) aside_since; /* when the last worker stood aside (crowd.c); any */
-    rn_atomic(uint32_t) aside_n;                /* how many do */
+    rn_atomic(int64_t) aside_back, aside_stay;  /* when one came back last, and from how long, 0: for other reasons */
+    rn_atomic(uint32_t) aside_n;                /* how many are aside */
+    rn_atomic(uint32_t) floods;                 /* how often one that starts very many was put behind them */
+    rn_atomic(int64_t) flood_next;              /* when somebody may try again whether fewer are faster; */
+    rn_atomic(int64_t) flood_alone;             /* for how long they were left alone last, 0: it was slower; */
+    rn_atomic(int64_t) flood_together;          /* and the other way round */
 
     RN_NEW_LINE rn_atomic(int64_t) poll_until; /* the poller's deadline; any */
     rn_atomic(int64_t) polled_at;
@@ -211,9 +258,38 @@ struct rn_m *rn__adopt(void); /* a plain thread's first call; never NULL */
 void rn__to_loop(struct rn_m *m, struct rn_g *g, struct rn_g *hint);
 struct rn_g *rn__next_local(struct rn_p *p);
 void rn__queue_list(struct rn_m *m, struct rn_ready_list *l);
+/* The same in the loop, after rn__pace_look: tells nobody where m's processor is left alone with them (pace.c).  Without a
+ * processor, or by the monitor (m is NULL): they go before all others that wait for one (queue.c). */
+void rn__queue_paced(struct rn_m *m, struct rn_ready_list *l);
 void rn__yield_global(struct rn_m *m);
 /* Exploring: lets another goroutine run, or the loop; whoever calls has queued the running one. */
 void rn__preempt(void);
+
+/* Has the processor fetch what a goroutine needs first that is about to be resumed, and that others precede.  Where very
+ * many were woken none of it is in a cache, and to fetch it takes longer than to run them; but of several at once not
+ * much longer than of one.  g may be in somebody else's hands by now: that is a guess.  Its record's first line, by
+ * which it is queued, is here. */
+static inline void rn__fetch(const struct rn_g *g)
+{
+    enum { LINE = 64, OF_STACK = 4, OF_RECORD = 3 };
+    if (rn_load_acquire(&g->on_cpu) != 0) /* pairs with the release in rn__arch_switch, which wrote sp */
+        return;
+    uintptr_t sp = (uintptr_t)rn_glance(&g->sp);
+    for (int i = 1; i < OF_RECORD; i++)
+        __builtin_prefetch((const char *)g + i * LINE, 1);
+    for (int i = 0; i < OF_STACK; i++)
+        __builtin_prefetch((const void *)(sp + (size_t)i * LINE), 1);
+}
+
+/* Of those who came into p's ring at once the first RN_FETCH_FIRST are fetched there and then; of the others one with each
+ * that leaves the ring, so that memory is at work while goroutines are.  (A hundred at once made the processor wait: for
+ * each stack it has to look up a translation, and it does not go on to the next instruction but one before it has.) */
+enum { RN_FETCH_FIRST = 16 };
+static inline void rn__fetch_later(struct rn_p *p)
+{
+    p->fetch_end = rn_load_relaxed(&p->runq.tail); /* relaxed: only the owner writes it */
+    p->fetches = true;
+}
 
 /* ---- queue.c ------------------------------------------------------------------------------------ */
 
@@ -223,6 +299,8 @@ bool rn__push_next(struct rn_p *p, struct rn_g *g);
 bool rn__push_fresh(struct rn_m *m, struct rn_g *g);
 void rn__push_last(struct rn_p *p, struct rn_g *g);
 void rn__push_global(struct rn_g *first, struct rn_g *last, uint32_t n);
+/* Before all others that wait for any processor, but behind those that came so before.  Never while exploring. */
+void rn__push_front(struct rn_g *first, struct rn_g *last, uint32_t n);
 struct rn_g *rn__pop_global(struct rn_p *p); /* moves a fair share to p's queue */
 /* Puts the ring's goroutines behind those of the global queue once its last share has run, and takes the next: the
  * first of them, or NULL. */
@@ -269,8 +347,10 @@ static inline bool rn__nobody_looks(void)
 /* Gives a processor that was taken, or is being left, to some worker, or makes it idle. */
 void rn__hand_off(struct rn_p *p);
 struct rn_p *rn__idle_p_get(void);
-/* Is anything queued, anywhere?  Exact after a heavy fence, otherwise a hint. */
-bool rn__work_somewhere(void);
+/* Is anything queued there that is not the watcher's affair?  As rn__work_somewhere. */
+bool rn__work_at(struct rn_p *p);
+/* Is anything queued, anywhere but there (NULL: anywhere)?  Exact after a heavy fence, otherwise a hint. */
+bool rn__work_somewhere(const struct rn_p *but);
 void rn__idle_p_put_locked(struct rn_p *p);
 /* The worker has a processor and nothing to run: sleeps, and comes back with a processor. */
 void rn__idle(struct rn_m *m);
@@ -290,9 +370,8 @@ void rn__retired_forget(void);
 
 /* At a run's begin. */
 void rn__crowd_begin(void);
-/* m, which has a processor and nothing in its hands, now and then: true when others were in its way, and it was away
- * for a while. */
-bool rn__crowd_left(struct rn_m *m, rn_time now);
+/* m, which has a processor and nothing in its hands, now and then: when others are in its way it is away for a while. */
+void rn__crowd_look(struct rn_m *m, rn_time now);
 
 /* ---- watch.c ------------------------------------------------------------------------------------ */
 
@@ -308,16 +387,50 @@ bool rn__watch_look(struct rn_m *m);
  * sees there. */
 struct rn_g *rn__steal_next(struct rn_m *m, bool wait);
 
+/* ---- pace.c ------------------------------------------------------------------------------------- */
+
+enum { RN_PACE_LOOK = 64 }; /* resumptions from one look elsewhere to the next, at most */
+/* p is a worker's, from now on. */
+void rn__pace_begin(struct rn_p *p, rn_time now);
+/* Has p resumed enough goroutines since it last looked elsewhere?  A sixteenth less will do, for who did that at another tick
+ * than its loop's. */
+static inline bool rn__pace_elsewhere_is_due(const struct rn_p *p)
+{
+    uint32_t n = rn_load_relaxed(&p->tick) - p->elsewhere_tick; /* relaxed: only the owner writes it */
+    return n > p->look - p->look / 16;
+}
+/* It looks: when shall it look again? */
+void rn__pace_elsewhere(struct rn_p *p, rn_time now);
+/* m has looked at descriptors, or would have if nobody slept there.  through: it has nothing to run. */
+void rn__pace_look(struct rn_m *m, rn_time now, bool through);
+/* After that: whether p is to be left alone with n more. */
+bool rn__pace_alone(struct rn_p *p, uint32_t n);
+/* Whether a busy processor looks at descriptors often, so that nobody else needs to.  A guess. */
+bool rn__pace_somebody_looks(void);
+/* It was wrong. */
+void rn__pace_nobody_looks(void);
+/* By p's own notes, does the one that runs there take longer than those did that it has resumed?  A guess, for any thread. */
+bool rn__pace_is_behind(struct rn_p *p, rn_time now);
+
+/* ---- missed.c ----------------------------------------------------------------------------------- */
+
+/* The monitor, at each look.  True: it should look again soon. */
+bool rn__missed_look(rn_time now);
+
 /* ---- poll.c ------------------------------------------------------------------------------------- */
 
 /* A run's beginning, which opens the poller, and end, before anything of it is forgotten. */
 int rn__poll_begin(void);
 void rn__poll_end(void);
 /* Waits for descriptors; adds whom they wake.  They wait for nothing any more and are in no queue yet, so the
- * poller counts as somebody who will wake them, until its caller, who has got any, has queued them and says so. */
-void rn__poll(struct rn_ready_list *wake, rn_time until);
+ * poller counts as somebody who will wake them, until its caller, who has got any, has queued them and says so.  Returns
+ * the time. */
+rn_time rn__poll(struct rn_ready_list *wake, rn_time until);
 void rn__poll_queued(void);
-bool rn__poll_now(struct rn_m *m);
+/* Queues them, for who is left alone with them, or may be helped; and says so.  As rn__queue_paced. */
+void rn__queue_polled(struct rn_m *m, struct rn_ready_list *wake);
+/* Whom descriptors wake now; returns how many.  through: m has nothing else to run. */
+uint32_t rn__poll_now(struct rn_m *m, bool through);
 
 /* ---- start.c, loop.c ---------------------------------------------------------------------------- */
 
@@ -327,6 +440,10 @@ void rn__worker_start(struct rn_p *p, bool spinning);
 /* ---- tally.c ------------------------------------------------------------------------------------ */
 
 void rn__tally_drop(struct rn_m *m); /* its thread has ended, or is about to */
+
+/* ---- solo.c ------------------------------------------------------------------------------------- */
+
+void rn__solo_drop(struct rn_m *m); /* as rn__tally_drop */
 
 /* ---- timers.c ----------------------------------------------------------------------------------- */
 
@@ -349,6 +466,8 @@ void rn__timers_forget(void);
 
 /* ---- start.c ------------------------------------------------------------------------------------ */
 
+/* A variable of the environment; NULL where it is not set, or empty. */
+const char *rn__setting(const char *name);
 _Noreturn void rn__bad_setting(const char *name, const char *value, const char *wanted);
 void rn__main_ended(enum rn_ended how, int status);
 extern bool rn__main_is_ours; /* main.c's: the process ends with the main goroutine */
@@ -387,8 +506,8 @@ extern rn_atomic(int64_t) rn__stacks_most; /* how many may; 0: not known yet */
 /* Calls f for each mapping of records, stacks, and what is kept of stacks; as rn__g_each. */
 void rn__stacks_each(void (*f)(const void *start, size_t bytes, void *arg), void *arg);
 
-/* The records of chunk i, of which there are RN_CHUNK; NULL: there is no such chunk.  *bytes: of the whole mapping. */
-struct rn_g *rn__chunk(uint32_t i, size_t *bytes);
+/* The records of chunk i, of which there are RN_CHUNK; NULL: there is no such chunk.  *stacks: the mapping of their stacks. */
+struct rn_g *rn__chunk(uint32_t i, struct rn_os_range *stacks);
 
 /* ---- hibernate.c --------------------------------------------------------------------------------- */
 

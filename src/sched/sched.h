@@ -162,12 +162,14 @@ struct rn_g {
 
     char *stack_lo, *stack_hi; /* usable bytes; lo - page is the guard */
     struct rn_m *pinned;       /* rn_pin: the only thread that may run it */
+    /* Bit-fields side by side are one place in memory, to be written by one at a time: hence no more of them here. */
     uint16_t pins;
+    uint16_t index_low; /* in the table of records, for good: rn__g_index */
+    uint8_t index_high;
     rn_atomic(uint8_t) hib; /* enum rn_hib */
     uint8_t hollow : 1;     /* by the putter and who thaws it: kept_stack.h */
     uint8_t reluctance : 3; /* by who thaws it: how long it has to be parked before it is put away */
-    uint32_t index : 24;    /* in the table of records */
-    uint32_t reads : 8;     /* by itself: about how many read locks it holds that are counted apart (sync/readers.h) */
+    uint8_t reads;          /* by itself: about how many read locks it holds that are counted apart (sync/readers.h) */
     const char *name;
     void *entry;                    /* the function */
     void *started_at;               /* return address in the starter */
@@ -188,6 +190,11 @@ struct rn_g {
     struct rn_explore_g explore;
 #endif
 };
+
+static inline uint32_t rn__g_index(const struct rn_g *g)
+{
+    return (uint32_t)g->index_high << 16 | g->index_low;
+}
 
 static inline void rn__waiter_note(struct rn_waiter *w, void (*leave)(struct rn_waiter *w))
 {
@@ -232,6 +239,12 @@ static inline bool rn__is_goroutine(const struct rn_g *g)
 
 /* Waits until rn__ready(self).  Returns self's woken_by.  `what` is for reports only. */
 RN_INNER struct rn_waiter *rn__park(enum rn_wait why, const void *what);
+/* How often to look, before parking, whether what another holds has become free; it pays where the holder runs on another
+ * processor and is about to let go.  0 where no other processor runs anybody; and where others wait for this one, few,
+ * and none but now and then after looks that were for nothing: the holder may well be one of those who wait.  Whoever has
+ * looked says whether it was worth it.  (Go, runtime_canSpin, never looks while others wait.) */
+RN_INNER uint32_t rn__spin_rounds(void);
+RN_INNER void rn__spun(bool gained);
 /* Makes g runnable, to run next on this processor (hand-over).  Never parks the caller, who may stand
  * in a queue already. */
 RN_INNER void rn__ready(struct rn_g *g);
@@ -241,6 +254,7 @@ RN_INNER void rn__ready_last(struct rn_g *g);
 struct rn_ready_list {
     struct rn_g *first, *last;
     uint32_t n;
+    bool threads; /* plain threads are among them */
 };
 static inline void rn__ready_add(struct rn_ready_list *l, struct rn_g *g);
 RN_INNER void rn__ready_all(struct rn_ready_list *l);
@@ -248,6 +262,10 @@ RN_INNER void rn__ready_all(struct rn_ready_list *l);
 static inline void rn__ready_add(struct rn_ready_list *l, struct rn_g *g)
 {
     g->link = NULL;
+    if (__builtin_expect(g->kind == RN_G_THREAD, 0))
+        l->threads = true;
+    else
+        rn_store_relaxed(&g->status, RN_G_RUNNABLE); /* relaxed: for reports */
     if (l->last)
         l->last->link = g;
     else

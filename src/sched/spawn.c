@@ -7,6 +7,7 @@
  * million short goroutines need a few hundred stacks.  (Go has no such rule; it pays with 2.7 GB at a million.)
  */
 #include "sched/choice.h"
+#include "sched/exceptions.h"
 #include "sched/switch.h"
 #include <stdio.h>
 #include <string.h>
@@ -199,6 +200,7 @@ void rn__g_begin(void)
 
 static void drop_panics(struct rn_g *g)
 {
+    rn__exceptions_take(rn__m()); /* what a recovery has left behind */
     while (g->panic) {
         struct rn_panic *p = g->panic;
         g->panic = p->up;
@@ -230,7 +232,7 @@ static inline __attribute__((always_inline)) _Noreturn void finish(enum rn_ended
     struct rn_p *p = m->p;
     /* Its record may be put away while it still runs on its stack: nobody else gets at p's list
      * before the switch, and p_spill keeps the newest. */
-    if (p && !(g->flags & RN_G_OWN_STACK) && (rn__exploring() || rn_load_relaxed(&p->tick) % 64 != 0))
+    if (p && !(g->flags & RN_G_OWN_STACK) && (rn__exploring() || (rn_load_relaxed(&p->tick) & p->look) != 0))
         next = rn__choose_next(p);
     if (next && rn_load_acquire(&next->on_cpu) == 0 && !next->pinned) {
         if (!rn__g_push(p, g))
@@ -247,6 +249,7 @@ static inline __attribute__((always_inline)) _Noreturn void finish(enum rn_ended
 
 void rn__g_finish(enum rn_ended how, intptr_t result)
 {
+    rn__exceptions_drop();
     finish(how, result);
 }
 

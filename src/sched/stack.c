@@ -1,10 +1,15 @@
 /* Goroutine records and their stacks.
  *
- * Both are made in chunks of 256, in one mapping: records first, then one stack each, of the default
- * size, the lowest page of it the guard.  Record i of a chunk has stack i, always: a free record
- * keeps its stack.  Chunks stay until the run ends, so a record's memory is a record for ever.
+ * Both are made in chunks of 256: a mapping of stacks, one for each record, of the default size, the lowest page of it the
+ * guard; and a 32nd of a mapping of records, a shelf.  Record i of a chunk has stack i, always: a free record keeps its stack.
+ * Chunks stay until the run ends, so a record's memory is a record for ever.
  *
- *     | 256 records | guard, stack 0 | guard, stack 1 | …
+ *     | 256 records | 256 records | …          | guard, stack 0 | guard, stack 1 | …
+ *
+ * A shelf is 2 MiB, and from the ninth on (65,536 goroutines) a huge page, where the system has one: what
+ * wakes very many goes from record to record, each of them a miss in the processor's cache of translations otherwise,
+ * and 512 page faults are one.  Of fewer goroutines the unused part of it would be felt.  Stacks can't lie in huge pages: they
+ * would have to be touched throughout.
  *
  * A free record is in the list of a processor (touched inside only) or in the pool (under its lock).
  * The monitor gives the pages of stacks that the pool did not need for a while back to the system; when the stacks that
@@ -35,6 +40,9 @@ enum {
     FEW = 4096,       /* these are never too many */
     GRANULE = 24,     /* bits */
     GRANULES = 1 << (48 - GRANULE),
+    SHELF = 32, /* chunks */
+    SHELVES_SMALL = 8,
+    HUGE = 2 << 20, /* a huge page */
 };
 
 #if !defined(RN_EXPLORE) && !defined(RN_RACE)
@@ -44,7 +52,6 @@ _Static_assert(sizeof(struct rn_g) <= 256, "a million goroutines are to take a q
 struct chunk {
     struct rn_g *records;
     char *stacks;
-    size_t bytes;
     uint32_t before_first, before_last; /* see chunk_of */
 };
 
@@ -64,17 +71,17 @@ rn_atomic(int64_t) rn__stacks_most;
 
 static void record_init(struct rn_g *g, uint32_t index, char *stack)
 {
-    *g = (struct rn_g){.kind = RN_G_GOROUTINE, .index = index};
+    *g = (struct rn_g){.kind = RN_G_GOROUTINE, .index_low = (uint16_t)index, .index_high = (uint8_t)(index >> 16)};
     g->stack_lo = stack + rn_os_page;
     g->stack_hi = stack + pool.stack;
 }
 
-struct rn_g *rn__chunk(uint32_t i, size_t *bytes)
+struct rn_g *rn__chunk(uint32_t i, struct rn_os_range *stacks)
 {
     /* acquire: as in rn__g_each. */
     if (i >= rn_load_acquire(&pool.chunks_n))
         return NULL;
-    *bytes = pool.chunks[i].bytes;
+    *stacks = (struct rn_os_range){pool.chunks[i].stacks, CHUNK * pool.stack};
     return pool.chunks[i].records;
 }
 
@@ -99,7 +106,7 @@ static bool chunk_enter(uint32_t n)
         pool.granules = rn_os_map(GRANULES * sizeof *pool.granules, rn_os_page);
     if (!pool.granules)
         return false;
-    uint32_t first = granule_of(c->records), last = granule_of((char *)c->records + c->bytes - 1);
+    uint32_t first = granule_of(c->stacks), last = granule_of(c->stacks + CHUNK * pool.stack - 1);
     /* relaxed, all but the last: under the lock that guards them. */
     c->before_first = rn_load_relaxed(&pool.granules[first]);
     c->before_last = rn_load_relaxed(&pool.granules[last]);
@@ -118,9 +125,26 @@ static struct chunk *chunk_of(const char *a)
         struct chunk *c = &pool.chunks[i - 1];
         if (a >= c->stacks && a < c->stacks + CHUNK * pool.stack)
             return c;
-        i = at == granule_of(c->records) ? c->before_first : c->before_last;
+        i = at == granule_of(c->stacks) ? c->before_first : c->before_last;
     }
     return NULL;
+}
+
+static size_t shelf_bytes(void)
+{
+    return (SHELF * CHUNK * sizeof(struct rn_g) + rn_os_page - 1) & ~(rn_os_page - 1);
+}
+
+/* With the lock held: where the records of chunk n are to be; NULL: there is no memory. */
+static struct rn_g *shelve(uint32_t n)
+{
+    if (n % SHELF)
+        return pool.chunks[n - 1].records + CHUNK;
+    bool huge = n / SHELF >= SHELVES_SMALL;
+    void *shelf = n < RN_CHUNKS_MAX ? rn_os_map(shelf_bytes(), huge ? HUGE : rn_os_page) : NULL;
+    if (shelf && huge)
+        rn_os_huge(shelf, shelf_bytes());
+    return shelf;
 }
 
 /* With the lock held; false when there is no memory. */
@@ -129,19 +153,19 @@ static bool chunk_make(void)
     uint32_t n = rn_load_relaxed(&pool.chunks_n); /* relaxed: under the lock */
     if (n == 0)
         pool.stack = rn__sched.stack_default;
-    size_t records = (CHUNK * sizeof(struct rn_g) + rn_os_page - 1) & ~(rn_os_page - 1);
-    size_t bytes = records + CHUNK * pool.stack;
-    char *p = n < RN_CHUNKS_MAX ? rn_os_map(bytes, rn_os_page) : NULL;
-    if (!p)
-        return false;
-    pool.chunks[n] = (struct chunk){(struct rn_g *)(void *)p, p + records, bytes, 0, 0};
-    if (!chunk_enter(n)) {
-        rn_os_unmap(p, bytes);
+    struct rn_g *records = shelve(n);
+    char *stacks = records ? rn_os_map(CHUNK * pool.stack, rn_os_page) : NULL;
+    if (records)
+        pool.chunks[n] = (struct chunk){records, stacks, 0, 0};
+    if (!stacks || !chunk_enter(n)) {
+        rn_os_unmap(stacks, CHUNK * pool.stack);
+        if (n % SHELF == 0)
+            rn_os_unmap(records, shelf_bytes());
         return false;
     }
     for (uint32_t i = CHUNK; i-- > 0;) {
         struct rn_g *g = &pool.chunks[n].records[i];
-        record_init(g, n * CHUNK + i, p + records + i * pool.stack);
+        record_init(g, n * CHUNK + i, stacks + i * pool.stack);
         g->link = pool.cold;
         pool.cold = g;
     }
@@ -170,6 +194,19 @@ static struct rn_g *pop_locked(void)
     return g;
 }
 
+/* They will be started soon, and many of those in the pool have left the processor's caches since they ended: fetches what a start
+ * writes, the record and the top of the stack but for RN_CAPTURED_MOST.  (Of stacks that have no page yet, nothing.) */
+static void fetch_all(const struct rn_g *first)
+{
+    enum { LINE = 64, OF_RECORD = 4, OF_STACK = 8 };
+    for (const struct rn_g *g = first; g; g = g->link)
+        for (int i = 1; i < OF_RECORD; i++) /* the first is here: it holds link */
+            __builtin_prefetch((const char *)g + i * LINE, 1);
+    for (const struct rn_g *g = first; g; g = g->link)
+        for (int i = 1; i <= OF_STACK; i++)
+            __builtin_prefetch(g->stack_hi - RN_CAPTURED_MOST - i * LINE, 1);
+}
+
 /* Takes up to n records out of the pool as a chain; NULL when there is no memory. */
 static struct rn_g *pool_take(uint32_t n, uint32_t *taken)
 {
@@ -181,6 +218,7 @@ static struct rn_g *pool_take(uint32_t n, uint32_t *taken)
             chain = g;
         }
     rn_lock_release(&pool.lock);
+    fetch_all(chain);
     return chain;
 }
 
@@ -228,20 +266,32 @@ void rn__g_sort(struct rn_g **g, size_t n, uint64_t (*key)(const struct rn_g *g)
 
 static uint64_t index_of(const struct rn_g *g)
 {
-    return g->index;
+    return rn__g_index(g);
 }
 
-/* The stacks of neighbours, which are free; the guards between them stay. */
-static void discard_run(struct rn_g **g, uint32_t n)
+/* Records that are neighbours on a shelf may be of two chunks, whose stacks are anywhere. */
+static bool are_neighbours(const struct rn_g *below, const struct rn_g *above)
 {
-    char *lo = g[0]->stack_lo;
-    if (rn_os_discard_guarded(lo, (size_t)(g[n - 1]->stack_hi - lo)) == 0)
+    return above->stack_lo == below->stack_hi + rn_os_page;
+}
+
+/* The pages of n stacks, which are free, as few ranges as there are; the guards between neighbours stay. */
+static void discard_some(struct rn_g **g, uint32_t n)
+{
+    struct rn_os_range ranges[CHUNK];
+    uint32_t k = 0;
+    rn__g_sort(g, n, index_of);
+    for (uint32_t from = 0, to; from < n; from = to) {
+        for (to = from + 1; to < n && are_neighbours(g[to - 1], g[to]); to++)
+            continue;
+        ranges[k++] = (struct rn_os_range){g[from]->stack_lo, (size_t)(g[to - 1]->stack_hi - g[from]->stack_lo)};
+    }
+    if (rn_os_discard_guarded(ranges, k) == 0)
         return;
     for (uint32_t i = 0; i < n; i++)
         rn_os_discard(g[i]->stack_lo, (size_t)(g[i]->stack_hi - g[i]->stack_lo));
 }
 
-/* The pages of a chain's stacks, neighbours together. */
 static void discard_all(struct rn_g *first)
 {
     struct rn_g *some[CHUNK];
@@ -249,12 +299,7 @@ static void discard_all(struct rn_g *first)
         uint32_t n = 0;
         for (; first && n < CHUNK; first = first->link)
             some[n++] = first;
-        rn__g_sort(some, n, index_of);
-        for (uint32_t from = 0, to; from < n; from = to) {
-            for (to = from + 1; to < n && some[to] == some[to - 1] + 1; to++)
-                continue;
-            discard_run(some + from, to - from);
-        }
+        discard_some(some, n);
     }
 }
 
@@ -318,8 +363,8 @@ static bool own_stack(struct rn_g *g, size_t bytes)
 static void own_stack_drop(struct rn_g *g)
 {
     char *stack = g->stack_lo - rn_os_page, *end = g->stack_hi;
-    struct chunk *c = &pool.chunks[g->index / CHUNK];
-    g->stack_lo = c->stacks + (g->index % CHUNK) * pool.stack + rn_os_page;
+    struct chunk *c = &pool.chunks[rn__g_index(g) / CHUNK];
+    g->stack_lo = c->stacks + (rn__g_index(g) % CHUNK) * pool.stack + rn_os_page;
     g->stack_hi = g->stack_lo - rn_os_page + pool.stack;
     g->flags &= (uint8_t)~RN_G_OWN_STACK;
     rn_os_unmap(stack, (size_t)(end - stack));
@@ -417,7 +462,9 @@ void rn__stacks_each(void (*f)(const void *start, size_t bytes, void *arg), void
     uint32_t n = rn_load_acquire(&pool.chunks_n);
     for (uint32_t i = 0; i < n; i++) {
         struct chunk *c = &pool.chunks[i];
-        f(c->records, c->bytes, arg);
+        if (i % SHELF == 0)
+            f(c->records, shelf_bytes(), arg);
+        f(c->stacks, CHUNK * pool.stack, arg);
         for (uint32_t k = 0; k < CHUNK; k++)
             if (c->records[k].flags & RN_G_OWN_STACK)
                 f(c->records[k].stack_lo, (size_t)(c->records[k].stack_hi - c->records[k].stack_lo), arg);
@@ -454,8 +501,11 @@ void rn__g_release_all(void)
         __asan_unpoison_memory_region(g->stack_lo, (size_t)(g->stack_hi - g->stack_lo));
 #endif
     }
-    for (uint32_t i = 0; i < n; i++)
-        rn_os_unmap(pool.chunks[i].records, pool.chunks[i].bytes);
+    for (uint32_t i = 0; i < n; i++) {
+        rn_os_unmap(pool.chunks[i].stacks, CHUNK * pool.stack);
+        if (i % SHELF == 0)
+            rn_os_unmap(pool.chunks[i].records, shelf_bytes());
+    }
     rn_os_unmap(pool.granules, GRANULES * sizeof *pool.granules);
     pool.granules = NULL;
     pool.warm = pool.cold = NULL;

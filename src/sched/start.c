@@ -12,6 +12,8 @@
 #include "base/hooks.h"
 #include "sched/choice.h"
 #include "base/race.h"
+#include "base/sanitizers.h" /* RN_TSAN */
+#include "sched/exceptions.h"
 #include "sched/fiber.h"
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,15 +57,17 @@ static void bounds_of_this_stack(struct rn_g *g)
 /* (A worker's m->thread is written by the one who starts it.) */
 static void m_init(struct rn_m *m, bool external)
 {
-    if (external) /* a worker's record is known to others by now, and says so from the start */
+    if (external) { /* a worker's record is known to others by now, and says so from the start */
         m->external = true;
+        m->g0.kind = RN_G_THREAD;
+    }
     m->g = &m->g0;
-    m->g0.kind = RN_G_THREAD;
     rn_store_relaxed(&m->g0.m, m); /* relaxed, all: m is not yet known to others */
     rn_store_relaxed(&m->g0.status, external ? RN_G_RUNNING : RN_G_FREE);
     rn_store_relaxed(&m->own.inside, external ? 0 : 1);
     rn_os_entropy(m->random, sizeof m->random);
     m->random[0] |= 1;
+    m->exceptions = rn__exceptions_here();
     rn__fiber_thread_begin(m);
     rn_store_relaxed(&m->tid, rn_os_thread_id());
     bounds_of_this_stack(&m->g0);
@@ -94,6 +98,7 @@ static void external_end(void *arg)
     struct rn_m *m = arg;
     rn__panic_free(m->g0.last_panic);
     rn__tally_drop(m);
+    rn__solo_drop(m);
     rn_lock_take(&rn__sched.lock, RN_RANK_SCHED);
     all_m_remove_locked(m);
     rn_store_relaxed(&m->g0.status, RN_G_FREE); /* relaxed: for reports */
@@ -147,6 +152,37 @@ void rn__threads_each(void (*f)(struct rn_g *, void *), void *arg)
             f(&m->g0, arg);
 }
 
+/* pthread_exit in a goroutine would take the worker with it, and leave the rest waiting for ever.  A worker's thread has a
+ * value under this key while it is in its loop. */
+static pthread_key_t worker_key;
+static pthread_once_t worker_once = PTHREAD_ONCE_INIT;
+
+static void worker_lost(void *arg)
+{
+    const struct rn_m *m = arg;
+    char text[200];
+    int n = snprintf(text, sizeof text,
+                     "fatal error: pthread_exit in goroutine %llu: it would end the thread that others run on, too; "
+                     "return, or call rn_exit_goroutine\n",
+                     (unsigned long long)m->g->id);
+    rn_os_write_stderr(text, (size_t)n);
+    rn_os_exit(2); /* as rn_fatal, whose listing would look at stacks that are half left */
+}
+
+static void worker_key_make(void)
+{
+    if (pthread_key_create(&worker_key, worker_lost) != 0)
+        rn_fatal("no thread-specific key is left for the runtime");
+}
+
+/* m's loop, until the run ends. */
+static void work(struct rn_m *m)
+{
+    pthread_setspecific(worker_key, m);
+    rn__loop(m);
+    pthread_setspecific(worker_key, NULL);
+}
+
 enum { PUNCTUAL = 1 }; /* ns of timer slack: a sleeping worker wakes for its timers in time */
 
 static void *worker(void *arg)
@@ -155,7 +191,7 @@ static void *worker(void *arg)
     m_init(m, false);
     rn_os_altstack_set();
     rn_os_timer_slack(PUNCTUAL);
-    rn__loop(m);
+    work(m);
     rn_os_altstack_drop();
     become(NULL);
     return NULL;
@@ -227,9 +263,15 @@ _Noreturn void rn__bad_setting(const char *name, const char *value, const char *
     exit(2);
 }
 
+const char *rn__setting(const char *name)
+{
+    const char *text = getenv(name);
+    return text && *text ? text : NULL;
+}
+
 static uint32_t procs_from_environment(void)
 {
-    const char *text = getenv("RUNNEL_PROCS");
+    const char *text = rn__setting("RUNNEL_PROCS");
     if (!text)
         return (uint32_t)rn_os_processors();
     char *end;
@@ -241,7 +283,7 @@ static uint32_t procs_from_environment(void)
 
 static size_t stack_from_environment(void)
 {
-    const char *text = getenv("RUNNEL_STACK");
+    const char *text = rn__setting("RUNNEL_STACK");
     if (!text)
         return RN_STACK_DEFAULT;
     char *end;
@@ -331,15 +373,38 @@ static void start_first_worker(void)
     rn_lock_release(&s->lock);
 }
 
+#if !defined(RN_TSAN) && !defined(RN_RACE) && !defined(RN_EXPLORE)
+void *__tsan_create_fiber(unsigned flags)
+    __attribute__((weak)); /* its runtime has it; who only counts accesses has not */
+
+/* ThreadSanitizer's runtime must hear of every goroutine's stack; otherwise it dies in its own code. */
+static void refuse_tsan(void)
+{
+    if (!__tsan_create_fiber)
+        return;
+    fputs(
+        "runnel: this program is compiled with -fsanitize=thread, but linked with a library that is not: use runnel run, "
+        "build or test with -race, or link the library of `cmake --preset race`\n",
+        stderr);
+    exit(2);
+}
+#else
+static void refuse_tsan(void)
+{
+}
+#endif
+
 void rn__run_prepare(struct rn_go_call *call)
 {
     struct rn_sched *s = &rn__sched;
+    refuse_tsan();
     struct rn_m *m = rn__m();
     if (m && !m->external)
         rn_panic("rn_run: called from a goroutine");
     if (rn__run_under_way())
         rn_panic("rn_run: already running on another thread");
     rn_os_init();
+    pthread_once(&worker_once, worker_key_make);
     rn_store_relaxed(&s->next_id, 1); /* relaxed, all: no other thread yet */
     rn_store_relaxed(&s->stopping, 0);
     rn_store_relaxed(&s->spinning_n, 0);
@@ -350,6 +415,11 @@ void rn__run_prepare(struct rn_go_call *call)
     rn_store_relaxed(&s->poll_until, INT64_MIN);
     rn_store_relaxed(&s->aside_n, 0);
     rn_store_relaxed(&s->aside_since, 0);
+    rn_store_relaxed(&s->aside_back, 0);
+    rn_store_relaxed(&s->aside_stay, 0);
+    rn_store_relaxed(&s->flood_next, 0);
+    rn_store_relaxed(&s->flood_alone, 0);
+    rn_store_relaxed(&s->flood_together, 0);
     rn_store_relaxed(&s->coarse, rn__choose_now());
     s->idle_p = NULL;
     rn__retired_forget();
@@ -416,6 +486,7 @@ static void join_workers(void)
     while ((m = gone) != NULL) {
         gone = m->all_link;
         rn__tally_drop(m);
+        rn__solo_drop(m);
         rn__free(m);
     }
 }
@@ -458,6 +529,7 @@ static void forget_the_run(void)
     rn__g_each(leave_queues, NULL);
     all_m_remove_locked(first);
     rn__tally_drop(first);
+    rn__solo_drop(first);
     rn__free(first);
     first = NULL;
     become(before);
@@ -470,7 +542,8 @@ static void forget_the_run(void)
     s->idle_m_n = s->m_n = s->pinned_n = 0;
     s->poller = NULL;
     s->global_first = s->global_last = NULL;
-    rn_store_relaxed(&s->global_n, 0); /* relaxed: no other thread is left */
+    rn_store_relaxed(&s->front_first, NULL); /* relaxed: as the following */
+    rn_store_relaxed(&s->global_n, 0);       /* relaxed: no other thread is left */
     rn__spilled_forget();
     s->main = NULL;
     rn_store_relaxed(&s->procs_made, 0); /* relaxed: as above */
@@ -483,7 +556,9 @@ int rn__run_wait(struct rn_go_call *call)
         start_monitor();
     rn_os_altstack_set();
     int64_t slack = rn_os_timer_slack(PUNCTUAL);
-    rn__loop(rn__enter_any(first)); /* go, in the macro, has left */
+    struct rn_exceptions mine = rn__exceptions_take(first); /* of the handler that rn_run may be called in */
+    work(rn__enter_any(first));                             /* go, in the macro, has left */
+    rn__exceptions_give(first, mine);
     stop_workers();
     join_workers();
     if (slack >= 0)

@@ -151,13 +151,18 @@ static bool fire_some(struct rn_p *p, rn_time now, struct rn_ready_list *wake, u
     return e && wake->n < WAKE;
 }
 
-/* Of those who slept for long the stack is in no cache: fetching one takes longer than to run it, and of 64 at once not
- * much longer than of one. */
-static void fetch_stacks(const struct rn_ready_list *wake)
+/* A processor that gets on fast with whom timers wake is left alone with them (pace.c). */
+static void queue_woken(struct rn_m *m, struct rn_ready_list *wake, rn_time now)
 {
-    for (struct rn_g *g = wake->first; g; g = g->link)
-        if (rn_load_acquire(&g->on_cpu) == 0) /* acquire: pairs with the release in rn__arch_switch, which wrote sp */
-            __builtin_prefetch(g->sp, 1);
+    bool paced = m->p && m->g == &m->g0;
+    if (paced)
+        rn__pace_look(m, now, !rn__p_has_work(m->p));
+    if (!wake->first)
+        return;
+    if (paced)
+        rn__queue_paced(m, wake);
+    else
+        rn__queue_list(m, wake);
 }
 
 uint32_t rn__timers_run(struct rn_m *m, struct rn_p *p, rn_time now)
@@ -180,9 +185,7 @@ uint32_t rn__timers_run(struct rn_m *m, struct rn_p *p, rn_time now)
         m->p->timers_woke_many = wake.n >= RN_TIMERS_WAKE;
         m->p->timers_tick = rn_load_relaxed(&m->p->tick); /* relaxed: only the owner writes it */
     }
-    fetch_stacks(&wake);
-    if (wake.first)
-        rn__queue_list(m, &wake);
+    queue_woken(m, &wake, now);
     return fired;
 }
 

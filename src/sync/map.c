@@ -246,26 +246,8 @@ bool rn__map_load_and_delete(rn_map *m, struct rn_map_key key, void **v)
     return at != NULL;
 }
 
-bool rn__map_compare_and_swap(rn_map *m, struct rn_map_key key, void *old, void *v)
-{
-    rn__point(RN_AT_MAP, m);
-    struct rn_mkey k;
-    struct rn_mshard *s = look(m, key, &k);
-    if (!s)
-        return false;
-    rn__map_lock(s);
-    struct rn_mslot *at = rn__map_find(s, &k);
-    bool swap = at && value_of(at) == old;
-    if (swap) {
-        rn__map_race_changes(m, k.hash);
-        set_value(at, v);
-    }
-    rn__map_unlock(s);
-    rn__map_race_sees(m, k.hash);
-    return swap;
-}
-
-bool rn__map_compare_and_delete(rn_map *m, struct rn_map_key key, void *old)
+/* If key's value is old, puts *v there, or without v takes the key out. */
+static bool change_if(rn_map *m, struct rn_map_key key, const void *old, void *const *v)
 {
     rn__point(RN_AT_MAP, m);
     struct rn_mkey k;
@@ -277,11 +259,24 @@ bool rn__map_compare_and_delete(rn_map *m, struct rn_map_key key, void *old)
     bool match = at && value_of(at) == old;
     if (match) {
         rn__map_race_changes(m, k.hash);
-        rn__map_remove(s, at);
+        if (v)
+            set_value(at, *v);
+        else
+            rn__map_remove(s, at);
     }
     rn__map_unlock(s);
     rn__map_race_sees(m, k.hash);
     return match;
+}
+
+bool rn__map_compare_and_swap(rn_map *m, struct rn_map_key key, void *old, void *v)
+{
+    return change_if(m, key, old, &v);
+}
+
+bool rn__map_compare_and_delete(rn_map *m, struct rn_map_key key, void *old)
+{
+    return change_if(m, key, old, NULL);
 }
 
 size_t rn_map_len(rn_map *m)

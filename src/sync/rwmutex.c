@@ -73,8 +73,8 @@ enum {
     TICKS = RN_RW_TICKS,
     READER = RN_RW_READER
 };
-enum { LOST = 1 };               /* rn_flags: somebody was woken to compete and had to queue again */
-enum { SPINS = 4, PAUSES = 30 }; /* as the mutex's */
+enum { LOST = 1 };    /* rn_flags: somebody was woken to compete and had to queue again */
+enum { PAUSES = 60 }; /* before the second look; twice as many before each one more */
 
 static inline bool is_shut(uint64_t s)
 {
@@ -314,21 +314,22 @@ void rn__rwmutex_unlock_slow(rn_rwmutex *m)
 }
 
 /* Who holds it in the way of `bits` runs on another processor as a rule, and lets go in less time than a park takes.
- * True: try again. */
+ * Each look takes the line from it, and each lock taken ends its turn, so they are further and further apart (7 readers and a
+ * writer on two processors that are far from each other: 7.4 ns, 8.5 with 30 pauses each time).  True: try again. */
 static bool spin_while(rn_rwmutex *m, uint64_t bits)
 {
-    if (rn__is_goroutine(rn__self()) && rn_procs() < 2)
-        return false;
-    for (int i = 0; i < SPINS; i++) {
+    bool free = false, useless = false;
+    uint32_t rounds = rn__spin_rounds();
+    for (uint32_t i = 0; i < rounds && !free && !useless; i++) {
+        if (i)
+            rn_cpu_rest((unsigned)PAUSES << (i - 1));
         uint64_t s = rn_load_relaxed(&m->rn_state); /* relaxed: a guess */
-        if (is_shut(s) || (s & BIASED))
-            return false;
-        if (!(s & bits))
-            return true;
-        for (int j = 0; j < PAUSES; j++)
-            rn_cpu_pause();
+        useless = is_shut(s) || (s & BIASED);
+        free = !useless && !(s & bits);
     }
-    return false;
+    if (rounds)
+        rn__spun(free);
+    return free;
 }
 
 /* ---- reading ------------------------------------------------------------------------------------ */

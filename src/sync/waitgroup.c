@@ -49,7 +49,7 @@ static int32_t count_of(uint64_t state)
 
 static uint64_t alone(const struct rn_g *g)
 {
-    return ((uint64_t)g->index + 1) << 1;
+    return ((uint64_t)rn__g_index(g) + 1) << 1;
 }
 
 static struct rn_g *alone_of(uint64_t state)
@@ -59,10 +59,11 @@ static struct rn_g *alone_of(uint64_t state)
 
 /* What add and wait touch for the race detector.  Nobody else does.  An add from zero that nothing orders with a wait
  * is misuse, whichever of the two came first this time: the add reads, and each wait marks what it reads.  (Go sees
- * it only if the wait has to wait.) */
+ * it only if the wait has to wait.)  The detector remembers the last four accesses to eight bytes, so these are not those
+ * that everybody touches. */
 static inline void *race_word(rn_waitgroup *wg)
 {
-    return (char *)&wg->rn_state + 4;
+    return (char *)&wg->rn_queue.rn_home;
 }
 
 /* The counter has come to zero and somebody may wait. */
@@ -192,7 +193,10 @@ static void abandon(struct rn_waiter *w)
 static void check_reuse(rn_waitgroup *wg)
 {
     /* relaxed: a check for misuse; what the adders published came through ready. */
-    if (rn_load_relaxed(&wg->rn_state) != 0)
+    uint64_t s = rn_load_relaxed(&wg->rn_state);
+    if (count_of(s) < 0)
+        rn_panic("sync: negative WaitGroup counter"); /* as the add that made it so is about to say */
+    if (s != 0)
         rn_panic("sync: WaitGroup is reused before previous Wait has returned");
 }
 

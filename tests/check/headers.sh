@@ -24,11 +24,98 @@ prefixed() {
         END { exit bad }'
 }
 
+# What programs get to see of the macros' insides: a user's warnings are about the user's code.
+cat >"$tap_dir/uses.c" <<'END_OF_PROGRAM'
+#include <runnel.h>
+#include <runnel/net.h>
+#include <runnel/signal.h>
+#include <runnel/test.h>
+struct point { int x, y; };
+static void adds(rn_mutex *m, struct point p, long *sum) { mutex_lock(m); defer(mutex_unlock, m); *sum += p.x; }
+static int fails(int err) { return err; }
+static void *makes(void *arg) { return arg; }
+static void once(void) { }
+static void waits(chan_recv_only(rn_unit) c) { (void)chan_recv(c); }
+static void sets(long *n) { *n = 1; }
+static void recovers(int *to) { const char *text = rn_recover(); *to = text != NULL; }
+static int panics(int *to) { defer(recovers, to); rn_panic("%d", 1); }
+static struct point pair(void) { long n = 0; defer_in(struct point, sets, &n); return (struct point){0, 0}; }
+static void select_all(rn_context *ctx, chan(struct point) c, chan(rn_unit) u)
+{
+    struct point p = {0, 0};
+    bool ok = false;
+    switch (chan_select(on_recv(c, &p), on_recv_ok(c, &p, &ok), on_send(c, p), on_done(ctx), on_timeout(RN_SECOND), on_default())) {
+    case 0: break;
+    }
+    chan_send(c, (struct point){1, 2});
+    CHECK_EQ(chan_try_send(c, p), 0);
+    CHECK(chan_recv_ok(c, &p) && chan_try_recv(c, &p) == 0 && chan_send_ctx(ctx, c, p) == 0 && chan_recv_ctx(ctx, c, &p) == 0);
+    chan_close(u);
+    for (; chan_next(u, NULL);)
+        ok = true;
+}
+TEST(uses)
+{
+    long sum = 0;
+    rn_mutex m = {0};
+    rn_waitgroup wg = {0};
+    rn_group g = {0};
+    rn_once o = {0};
+    rn_map map = {0};
+    rn_atomic_int64 a = {0};
+    rn_timer t = {0};
+    rn_context *ctx = ctx_with_timeout(ctx_background(), 2 * RN_SECOND);
+    defer(ctx_cancel, ctx);
+    chan(rn_unit) u = chan_make(rn_unit, 0);
+    chan(struct point) c = chan_make(struct point, 4);
+    go(waits, u);
+    rn_go_with((.stack = 1 << 20, .name = "waits"), waits, u);
+    wg_go(&wg, adds, &m, ((struct point){1, 2}), &sum);
+    group_go(&g, fails, 0);
+    once_do(&o, once);
+    static rn_once_value(void *) made;
+    CHECK_EQ(once_value(&made, makes, NULL), NULL);
+    select_all(ctx, c, u);
+    map_store(&map, "key", &sum);
+    CHECK(map_has(&map, "key"));
+    rn_atomic_add(&a, 1);
+    rn_after_func(&t, RN_SECOND, sets, &sum);
+    rn_scope s;
+    scope_begin(&s, ctx);
+    scope_go(&s, fails, panics(&(int){0}));
+    CHECK_EQ(scope_end(&s), 0);
+    rn_sleep(RN_MILLISECOND / 2);
+    CHECK_EQ(pair().x, 0);
+    CHECK_STR(ctx_err(ctx) ? "a" : "b", "b");
+}
+END_OF_PROGRAM
+picky="-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wcast-align -Wcast-qual -Wundef -Wformat=2 -Werror"
+
+quiet_in_c() {
+    for standard in gnu11 gnu17 gnu2x; do
+        # shellcheck disable=SC2086 # a list of words
+        "$1" -std=$standard $picky -Wc++-compat -Wstrict-prototypes -fsyntax-only -I. "$tap_dir/uses.c" || return 1
+    done
+}
+
+# (Old-style casts: as it is installed, where compilers look for system headers.  C++23 is not known to all.)
+quiet_in_cxx() {
+    : >"$tap_dir/none.cc"
+    for standard in c++17 c++20 c++23; do
+        "$1" -std=$standard -fsyntax-only "$tap_dir/none.cc" 2>"$tap_dir/said" || continue
+        # shellcheck disable=SC2086 # a list of words
+        "$1" -std=$standard $picky -fsyntax-only -I. "$RUNNEL_ROOT/tests/cxx/templates.cc" || return 1
+        # shellcheck disable=SC2086 # a list of words
+        "$1" -std=$standard $picky -Wold-style-cast -fsyntax-only -isystem . "$RUNNEL_ROOT/tests/cxx/templates.cc" || return 1
+    done
+}
+
 for compiler in gcc clang; do
     suffix=c
     if command -v $compiler >/dev/null; then
         check "each header compiles alone with $compiler" compiles $compiler -std=gnu11
         check "each header compiles alone with $compiler without short names" compiles $compiler -std=gnu11 -DRN_NO_SHORT_NAMES
+        check "the macros cause no warning in a program by $compiler" quiet_in_c $compiler
     else
         skip "each header compiles alone with $compiler" "$compiler is not installed"
     fi
@@ -37,6 +124,7 @@ for compiler in g++ clang++; do
     suffix=cc
     if command -v $compiler >/dev/null; then
         check "each header compiles alone with $compiler" compiles $compiler -std=c++17
+        check "the macros cause no warning in a template by $compiler" quiet_in_cxx $compiler
     else
         skip "each header compiles alone with $compiler" "$compiler is not installed"
     fi

@@ -181,12 +181,14 @@ cat >racy_test.c <<'END'
 #include <runnel.h>
 #include <runnel/test.h>
 static int n;
-static void add(void) { n++; }
+static void add(rn_waitgroup *wg) { n++; wg_done(wg); }
 TEST(racy)
 {
-    go(add);
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    wg_add(&wg, 1);
+    go(add, &wg);
     n++;
-    rn_sleep(RN_MILLISECOND);
+    wg_wait(&wg);
 }
 END
 # The detector's own descriptors are no leak of the test's.

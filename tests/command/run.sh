@@ -80,17 +80,17 @@ END
 says() {
     want_status=$1 want=$2
     shift 2
-    "$@" >out 2>&1
+    "$@" >"$work/out" 2>&1 # the directory that it runs in may be one that can't be written
     status=$?
-    cat out
+    cat "$work/out"
     [ $status = "$want_status" ] || { echo "status $status, expected $want_status"; return 1; }
-    case $(cat out) in *"$want"*) ;; *) echo "expected: $want"; return 1 ;; esac
+    case $(cat "$work/out") in *"$want"*) ;; *) echo "expected: $want"; return 1 ;; esac
 }
 # one_line STATUS TEXT COMMAND…: the same, and it is one line on stderr.
 one_line() {
     shift_status=$1 shift_text=$2
     shift 2
-    says "$shift_status" "$shift_text" "$@" && [ "$(wc -l <out)" = 1 ] && "$@" 2>/dev/null | { ! grep -q .; }
+    says "$shift_status" "$shift_text" "$@" && [ "$(wc -l <"$work/out")" = 1 ] && "$@" 2>/dev/null | { ! grep -q .; }
 }
 cached_start_is_fast() {
     best=1000000
@@ -164,6 +164,9 @@ read_only_directory() {
     else
         (cd ro && says 0 plain "$RUNNEL" run plain.c && one_line 1 "can't write plain" "$RUNNEL" build plain.c)
     fi
+    outcome=$?
+    chmod 755 ro # so that it can be removed
+    return $outcome
 }
 no_compiler() {
     mkdir -p empty
@@ -316,6 +319,8 @@ check "the cache stays within its size, what was used last is kept" cache_is_bou
 check "RUNNEL_CACHE_SIZE=2X" one_line 2 "RUNNEL_CACHE_SIZE" env RUNNEL_CACHE_SIZE=2X CFLAGS=-DX "$RUNNEL" run plain.c
 check "no compiler" no_compiler
 check "RUNNEL_PROCS=0" one_line 2 "RUNNEL_PROCS" env RUNNEL_PROCS=0 "$RUNNEL" run hello.c
+check "settings that are empty are as good as not there" \
+    says 1 "hello you" env RUNNEL_PROCS= RUNNEL_STACK= RUNNEL_HIBERNATE= "$RUNNEL" run hello.c you
 check "RUNNEL_PROCS=abc" one_line 2 "RUNNEL_PROCS" env RUNNEL_PROCS=abc "$RUNNEL" run hello.c
 check "nothing is left half-written" nothing_half_written
 check "version" says 0 "runnel 0.1.0 linux/" "$RUNNEL" version

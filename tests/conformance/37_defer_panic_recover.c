@@ -230,6 +230,24 @@ TEST(values)
     CHECK(o.recovered && o.value == NULL);
 }
 
+static void take_text(void *to)
+{
+    *(const char **)to = rn_recover();
+}
+
+static void value_alone(const char **text)
+{
+    defer(take_text, text);
+    rn_panic_value(text, NULL);
+}
+
+TEST(value_without_text)
+{
+    const char *text = NULL;
+    value_alone(&text);
+    CHECK(text != NULL);
+}
+
 /* ---- panics in deferred calls ---------------------------------------------------------------- */
 
 static void raise_again(void *text)

@@ -2,6 +2,7 @@
  * and traces, status 2. */
 #include <runnel.h>
 #include <runnel/test.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -40,7 +41,7 @@ TEST_DIES(prints_message_and_trace, 2, "panic: broken 7\n\ngoroutine 1 [running]
     rn_panic("broken %d", 7);
 }
 
-TEST_DIES(names_the_line, 2, "38_panic_report.c:45\n")
+TEST_DIES(names_the_line, 2, "38_panic_report.c:46\n")
 {
     rn_panic("here");
 }
@@ -207,3 +208,21 @@ TEST_PLAIN_DIES(without_a_run, 2, "panic: before any run\n\n")
 {
     rn_panic("before any run");
 }
+
+#ifndef SANITIZED /* it has its own way to end a thread */
+static void ends_its_thread(void)
+{
+    pthread_exit(NULL);
+}
+
+TEST_DIES(pthread_exit_in_main, 2, "fatal error: pthread_exit in goroutine 1: ")
+{
+    ends_its_thread();
+}
+
+TEST_DIES(pthread_exit_in_another, 2, "fatal error: pthread_exit in goroutine ")
+{
+    go(ends_its_thread);
+    rn_sleep(RN_HOUR);
+}
+#endif

@@ -23,6 +23,8 @@ static void answer(http_writer *w, const http_request *r)
         http_status(w, strcmp(cookies, "a=1; b=2; c=3") == 0 && last && strcmp(last, "x") == 0 ? 200 : 500);
     while ((n = http_read(r, piece, sizeof piece)) > 0)
         sum += n;
+    if (strcmp(r->path, "/short") == 0)
+        http_set_header(w, "Content-Length", "100");
     if (n == 0)
         http_printf(w, "%s %td\n", r->path, sum);
 }
@@ -395,6 +397,22 @@ TEST(floods_end_the_connection_or_nothing)
         pour(c, 100);
         net_free(c);
     }
+    finish(&s);
+}
+
+/* The server's own: fewer bytes than it has promised. */
+TEST(a_response_that_falls_short_is_reset)
+{
+    struct peer_server s;
+    begin(&s);
+    h2_begin(&out);
+    h2_request(&out, 1, H2_END_STREAM, METHOD("GET") SCHEME PATH("/short") AUTHORITY);
+    rn_conn *c = send_out(&s);
+    struct h2_outcome o = h2_await(c, 1, false);
+    CHECK_EQ(o.status, 200);
+    CHECK_EQ(o.bytes, 9);
+    CHECK(!o.whole && o.reset > 0);
+    net_free(c);
     finish(&s);
 }
 

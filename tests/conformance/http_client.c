@@ -411,10 +411,23 @@ TEST(peers_that_fail)
 {
     expect_error(NULL, "/reset", -ECONNRESET);
     expect_error(NULL, "/cut", RN_EPROTO);
+    expect_error(NULL, "/cut/head", RN_EPROTO);
     expect_error(NULL, "/garbage", RN_EPROTO);
     expect_error(NULL, "/chunk", RN_EPROTO); /* not the reset before it */
     expect_error(NULL, "/empty", -ECONNRESET);
     expect("/hello", 200, "hello");
+}
+
+/* RFC 9112, 5.2: a line that begins with a blank belongs to the one before it. */
+TEST(headers_over_several_lines)
+{
+    http_response res = {0};
+    CHECK_EQ(http_get(NULL, peer_url("/folded"), &res), 0);
+    CHECK_STR(http_response_header(&res, "X-A"), "one two: 2 three");
+    CHECK_STR(http_response_header(&res, "X-B"), "late");
+    CHECK_EQ(res.headers_len, 3);
+    CHECK_STR(res.body, "hello");
+    http_response_free(&res);
 }
 
 /* RFC 9112, 6.3: what can't be a length, or is two, is no answer. */
@@ -571,6 +584,34 @@ TEST(cookies_of_a_client)
     CHECK(sends(c, "one=2") && sends(c, "two=2") && !sends(c, "one=1"));
     http_client_free(c);
     http_client_free(other);
+}
+
+/* How often the peer was asked for /empty by one request on a connection that was used before. */
+static int asked_by(const char *method)
+{
+    http_response res = {0};
+    http_client_request r = {.url = peer_url("/empties")};
+    CHECK_EQ(http_do(NULL, &r, &res), 0);
+    int before = atoi(res.body);
+    http_response_free(&res);
+    char *url = strdup(peer_url("/empty"));
+    CHECK_EQ(http_do(NULL, &(http_client_request){.url = url, .method = method, .body = "x", .body_len = 1}, &res),
+             -ECONNRESET);
+    free(url);
+    http_response_free(&res);
+    CHECK_EQ(http_do(NULL, &r, &res), 0);
+    int after = atoi(res.body);
+    http_response_free(&res);
+    return after - before;
+}
+
+/* A server that dies in the middle of a request may have done it. */
+TEST(what_is_not_idempotent_is_not_repeated)
+{
+    CHECK_EQ(asked_by("POST"), 1);
+    CHECK_EQ(asked_by("PATCH"), 1);
+    CHECK_EQ(asked_by("BREW"), 1);
+    CHECK(asked_by("PUT") >= 1);
 }
 
 /* ---- connections ------------------------------------------------------------------------------------- */

@@ -51,6 +51,19 @@ static void sets_length(http_writer *w, const http_request *r)
     http_puts(w, "12345");
 }
 
+static void frames(http_writer *w, const http_request *r)
+{
+    (void)r;
+    CHECK(!http_set_header(w, "Transfer-Encoding", "chunked"));
+    CHECK(!http_add_header(w, "transfer-encoding", "chunked"));
+    CHECK(http_set_header(w, "Content-Length", "7"));
+    CHECK_STR(http_get_header(w, "content-length"), "7");
+    CHECK(http_set_header(w, "Content-Length", NULL));
+    CHECK(http_get_header(w, "Content-Length") == NULL);
+    CHECK(http_set_header(w, "Date", "Thu, 01 Jan 1970 00:00:00 GMT"));
+    http_puts(w, "12345");
+}
+
 static void no_content(http_writer *w, const http_request *r)
 {
     (void)r;
@@ -116,6 +129,7 @@ static http_mux *mux(void)
     http_mux_handle(m, "/header", header_of);
     http_mux_handle(m, "/many", many_lines);
     http_mux_handle(m, "/length", sets_length);
+    http_mux_handle(m, "/frames", frames);
     http_mux_handle(m, "/none", no_content);
     http_mux_handle(m, "/streams", streams);
     http_mux_handle(m, "/form", form);
@@ -194,6 +208,36 @@ TEST(responses_are_framed)
     const char *streamed = ASK("GET /streams", "\r\n");
     HAS(streamed, "\r\n4\r\none,\r\n3\r\ntwo\r\n0\r\nX-Sum: 2\r\n\r\n");
     HAS(ASK("GET /hints", "\r\n"), "HTTP/1.1 103 Early Hints\r\nLink: </x.css>\r\n\r\nHTTP/1.1 200 OK\r\n");
+    finish();
+}
+
+/* A relay whose source broke off must not look as if it had been all. */
+TEST(a_response_that_falls_short_is_broken_off)
+{
+    begin();
+    const char *cut =
+        peer_ask(&server, "GET /length?n=9 HTTP/1.1\r\nHost: h\r\n\r\nGET /none HTTP/1.1\r\nHost: h\r\n\r\n");
+    HAS(cut, "\r\nContent-Length: 9\r\n");
+    CHECK_STR(peer_body(cut), "12345");
+    const char *refused =
+        peer_ask(&server, "GET /length?n=4 HTTP/1.1\r\nHost: h\r\n\r\nGET /none HTTP/1.1\r\nHost: h\r\n\r\n");
+    HAS(refused, "\r\nContent-Length: 4\r\n");
+    CHECK_EQ(peer_responses(refused), 1);
+    HAS(ASK("HEAD /length?n=9", "\r\n"), "\r\nContent-Length: 9\r\n");
+    finish();
+}
+
+TEST(a_handler_does_not_say_how_its_body_is_framed)
+{
+    begin();
+    const char *answer = ASK("GET /frames", "\r\n");
+    HAS(answer, "\r\nContent-Length: 5\r\n");
+    CHECK(!strstr(answer, "ransfer-"));
+    CHECK_STR(peer_body(answer), "12345");
+    const char *date = strstr(answer, "Date: ");
+    REQUIRE(date);
+    CHECK(strncmp(date, "Date: Thu, 01 Jan 1970", 22) == 0);
+    CHECK(!strstr(date + 1, "Date: "));
     finish();
 }
 
@@ -458,6 +502,26 @@ TEST(shutdown_answers_what_has_come)
         net_free(c[i]);
     }
     CHECK_EQ(chan_recv(result), 0);
+    peer_stop(&s);
+    http_mux_free(m);
+    chan_free(result);
+}
+
+/* Who has sent an empty line has not begun a request: a server that is shut down does not wait for the rest. */
+TEST(an_empty_line_is_no_request)
+{
+    struct peer_server s;
+    chan(int) result = chan_make(int, 1);
+    static char text[1024];
+    http_mux *m = mux();
+    peer_serve(&s, &(http_options){.mux = m, .idle_timeout = 3600 * RN_SECOND, .header_timeout = 3600 * RN_SECOND});
+    rn_conn *c = peer_connect(&s);
+    net_write(c, "GET /show/1 HTTP/1.1\r\nHost: h\r\n\r\n\r\n", 35);
+    CHECK(net_read(c, text, sizeof text) > 0);
+    shut_down(s.s, result);
+    CHECK_EQ(chan_recv(result), 0);
+    CHECK_EQ(net_read(c, text, sizeof text), 0);
+    net_free(c);
     peer_stop(&s);
     http_mux_free(m);
     chan_free(result);

@@ -80,7 +80,7 @@ with_h2load() {
 }
 
 with_wrk() {
-    wrk -t 1 -c 20 -d 1s "$base/files/large" >got 2>&1
+    wrk -t 1 -c 20 -d 1s --timeout 20s "$base/files/large" >got 2>&1
     cat got
     ! grep -qE 'Non-2xx|Socket errors' got && grep -q 'requests in' got
 }

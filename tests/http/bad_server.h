@@ -15,7 +15,8 @@
  *     /redirect/N       302 to /redirect/(N-1) … /hello
  *     /to/STATUS/PATH   STATUS, with Location /PATH   /away/PATH      302 to the same server by the name localhost
  *     /echo             the request as it came        /sink           how many bytes of body came
- *     /cookie/A=B       sets a cookie
+ *     /cookie/A=B       sets a cookie                 /cut/head       the head's first bytes, and closes
+ *     /folded           headers over several lines    /empties        how often /empty was asked
  *     /gzip             "hello" packed                /count          connections ever, and open now
  *     http://…          "proxied " and the request line (it plays a proxy); CONNECT: a tunnel
  */
@@ -41,7 +42,7 @@
 #include <unistd.h>
 
 static int peer_port;
-static atomic_int peer_ever, peer_open;
+static atomic_int peer_ever, peer_open, peer_mute;
 
 struct peer_request {
     int fd;
@@ -283,6 +284,16 @@ static inline bool peer_misbehave(struct peer_request *r)
         peer_send(fd, "this is not HTTP\r\n\r\n", 20);
         return false;
     }
+    if (strcmp(p, "/cut/head") == 0) {
+        peer_send(fd, "HTTP/1.1 200 OK\r\nContent-Le", 27);
+        return false;
+    }
+    if (strcmp(p, "/folded") == 0) {
+        static const char folded[] =
+            "HTTP/1.1 200 OK\r\nX-A: one\r\n\t two: 2 \r\n three\r\nX-B:\r\n late\r\nContent-Length: 5\r\n"
+            "\r\nhello";
+        return peer_send(fd, folded, sizeof folded - 1);
+    }
     if (strncmp(p, "/endless/", 9) == 0)
         return peer_endless(fd, p + 9);
     if (strcmp(p, "/chunk") == 0)
@@ -294,7 +305,9 @@ static inline bool peer_misbehave(struct peer_request *r)
         return peer_send(fd, text, (size_t)len);
     }
     if (strcmp(p, "/empty") == 0)
-        return false;
+        return ++peer_mute < 0;
+    if (strcmp(p, "/empties") == 0)
+        return peer_answer(fd, 200, "", text, (size_t)snprintf(text, sizeof text, "%d", peer_mute));
     return peer_answer(fd, 404, "", "no such thing", 13);
 }
 

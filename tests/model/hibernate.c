@@ -93,6 +93,7 @@ static void check_ran(void)
 
 MODEL_TEST(resume, .setup = setup, .thread = {putter, resumer}, .finish = check_ran);
 MODEL_MUTANT(resume, "rn_os_fence_heavy", "fence_heavy");
+MODEL_MUTANT(resume, "rn_hib_must_wake", "fence_light");
 MODEL_MUTANT(resume, "rn_hib_decide", "store_release");
 MODEL_TEST(resume_twice, .setup = setup, .thread = {putter_twice, resumer_twice}, .finish = check_ran,
            .preemptions = 3);

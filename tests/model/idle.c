@@ -1,4 +1,4 @@
-/* Model test of idle workers and how they are woken: src/sched/{idle,queue,poll}.c.
+/* Model test of idle workers and how they are woken: src/sched/{idle,queue,poll,pace,missed}.c.
  *
  * Somebody queues work and does not run it himself; the worker that is on its way to sleep at that
  * moment, or asleep, must come and take it.  A wake-up that is lost shows as a deadlock. */
@@ -8,6 +8,8 @@
 
 #include "os/lock.c"
 #include "sched/idle.c"
+#include "sched/missed.c"
+#include "sched/pace.c"
 #include "sched/poll.c"
 #include "sched/queue.c"
 #include "sched/spill.c"
@@ -28,10 +30,16 @@ void rn__deadlock_report(void)
     model_fail("deadlock reported");
 }
 
+/* Here every worker exists; but who wakes one when the run has ended finds none that sleeps. */
 void rn__worker_start(struct rn_p *p, bool spinning)
 {
-    (void)p, (void)spinning;
-    model_fail("rn__worker_start: here every worker exists");
+    struct rn_sched *s = &rn__sched;
+    if (spinning)
+        rn_sub_acq_rel(&s->spinning_n, 1);
+    rn_lock_take(&s->lock, RN_RANK_SCHED);
+    MODEL_CHECK(rn_load_relaxed(&s->stopping));
+    rn__idle_p_put_locked(p);
+    rn_lock_release(&s->lock);
 }
 
 void rn__monitor_wake_locked(void)
@@ -44,10 +52,30 @@ rn_time rn__timers_first(void)
     return INT64_MAX;
 }
 
-void rn__queue_list(struct rn_m *m, struct rn_ready_list *l)
+int64_t rn_os_thread_preempted(void)
 {
-    (void)m, (void)l;
-    model_fail("rn__queue_list");
+    return 0;
+}
+
+int64_t rn_os_thread_cpu(pthread_t thread)
+{
+    (void)thread;
+    return -1; /* can't be asked: a millisecond has to pass */
+}
+
+/* As park.c's, of one goroutine, which goes into the ring. */
+void rn__queue_paced(struct rn_m *m, struct rn_ready_list *l)
+{
+    struct rn_g *g = l->first;
+    if (!m->p) {
+        rn__push_front(g, g, 1);
+        rn__wake_idle();
+        return;
+    }
+    bool alone = rn__pace_alone(m->p, 1);
+    rn__push_last(m->p, g);
+    if (!alone)
+        rn__wake_idle();
 }
 
 struct rn_g *rn__next_local(struct rn_p *p)
@@ -199,6 +227,7 @@ static void two_done(void)
 /* T0 goes idle, T1 pushes to its own queue and computes. */
 static void setup_pair(void)
 {
+    rn_store_relaxed(&rn__external_wakers, 0); /* the event's own setup says otherwise */
     reset(2, 2, 1);
 }
 
@@ -213,22 +242,27 @@ static void setup_pair_symmetric(void)
     rn__fence_asymmetric = false;
 }
 
-MODEL_TEST(work_for_an_idle_worker, .setup = setup_pair, .thread = {worker, pusher}, .finish = one_done);
-MODEL_TEST(work_for_a_spinning_worker, .setup = setup_pair, .thread = {spinning_worker, pusher}, .finish = one_done);
+MODEL_TEST(work_for_an_idle_worker, .setup = setup_pair, .thread = {worker, pusher}, .finish = one_done,
+           .preemptions = 3);
+MODEL_TEST(work_for_a_spinning_worker, .setup = setup_pair, .thread = {spinning_worker, pusher}, .finish = one_done,
+           .preemptions = 3);
 MODEL_TEST(work_for_an_idle_worker_without_membarrier, .setup = setup_pair_symmetric,
            .thread = {spinning_worker, pusher}, .finish = one_done, .preemptions = 3);
 MODEL_TEST(two_jobs_for_an_idle_worker, .setup = setup_pair_2, .thread = {worker, pusher_of_two}, .finish = two_done,
            .preemptions = 2);
 MODEL_MUTANT(work_for_an_idle_worker, "rn_os_fence_heavy", "fence_heavy");
-MODEL_MUTANT(work_for_an_idle_worker_without_membarrier, "rn__wake_idle", "fence_seq_cst");
+MODEL_MUTANT(work_for_an_idle_worker, "rn__wake_idle", "fence_light");
+MODEL_MUTANT(work_for_an_idle_worker_without_membarrier, "rn__wake_idle", "fence_light");
 
-MODEL_TEST(next_for_an_idle_worker, .setup = setup_pair, .thread = {worker, hands_over}, .finish = one_done);
-MODEL_TEST(next_for_a_spinning_worker, .setup = setup_pair, .thread = {spinning_worker, hands_over},
-           .finish = one_done);
+MODEL_TEST(next_for_an_idle_worker, .setup = setup_pair, .thread = {worker, hands_over}, .finish = one_done,
+           .preemptions = 3);
+MODEL_TEST(next_for_a_spinning_worker, .setup = setup_pair, .thread = {spinning_worker, hands_over}, .finish = one_done,
+           .preemptions = 3);
 MODEL_TEST(next_without_membarrier, .setup = setup_pair_symmetric, .thread = {worker, hands_over}, .finish = one_done,
            .preemptions = 3);
 MODEL_MUTANT(next_for_an_idle_worker, "rn_os_fence_heavy", "fence_heavy");
-MODEL_MUTANT(next_without_membarrier, "rn__wake_for_next", "fence_seq_cst");
+MODEL_MUTANT(next_for_an_idle_worker, "rn__wake_for_next", "fence_light");
+MODEL_MUTANT(next_without_membarrier, "rn__wake_for_next", "fence_light");
 
 /* T0 makes one its own while nobody looks, and then computes; another one anybody may take. */
 static void setup_own(void)
@@ -255,9 +289,9 @@ static void own_done(void)
 }
 
 MODEL_TEST(own_for_an_idle_worker, .setup = setup_own, .thread = {makes_own, worker}, .finish = own_done,
-           .preemptions = 1);
+           .preemptions = 2);
 MODEL_TEST(own_for_a_spinning_worker, .setup = setup_own, .thread = {makes_own, spinning_worker}, .finish = own_done,
-           .preemptions = 1);
+           .preemptions = 2);
 
 /* T0 goes idle, T1 is a plain thread. */
 static void setup_outsider(void)
@@ -270,6 +304,180 @@ MODEL_TEST(work_from_outside, .setup = setup_outsider, .thread = {worker, outsid
 MODEL_TEST(work_from_outside_while_spinning, .setup = setup_outsider, .thread = {spinning_worker, outsider},
            .finish = one_done, .preemptions = 4);
 
-/* Two workers go idle (one becomes the poller), a plain thread queues. */
+/* The poller without a processor, or the monitor, has found whom a descriptor wakes (rn__queue_paced). */
+static void finder(void)
+{
+    rn__push_front(&work[0], &work[0], 1);
+    rn__wake_idle();
+}
+
+MODEL_TEST(found_without_a_processor, .setup = setup_outsider, .thread = {worker, finder}, .finish = one_done,
+           .preemptions = 3);
+
+/* They go before all others, in their order, and a look elsewhere finds them while the processor's share of the others has
+ * not run yet. */
+static void setup_alone_with_three(void)
+{
+    reset(1, 1, 3);
+}
+
+static void front_before_all(void)
+{
+    struct rn_p *p = rn__m()->p;
+    rn__push_global(&work[0], &work[0], 1);
+    rn__push_front(&work[1], &work[1], 1);
+    rn__push_front(&work[2], &work[2], 1);
+    MODEL_CHECK(rn__pop_global(p) == &work[1]);
+    rn__push_global(&work[1], &work[1], 1);
+    MODEL_CHECK(rn__exchange_global(p) == NULL); /* two of its share are in the ring */
+    MODEL_CHECK(rn_runq_pop(&p->runq, 1) == &work[2]);
+    rn__push_front(&work[2], &work[2], 1);
+    MODEL_CHECK(rn__exchange_global(p) == &work[2]);
+    MODEL_CHECK(rn_load_relaxed(&rn__sched.global_n) == 1 && rn__sched.global_first == &work[1]);
+    MODEL_CHECK(rn_runq_pop(&p->runq, 1) == &work[0] && rn__pop_global(p) == &work[1]);
+    MODEL_CHECK(rn_load_relaxed(&rn__sched.global_n) == 0 && !rn__sched.global_last);
+}
+
+MODEL_TEST(who_is_found_goes_first, .setup = setup_alone_with_three, .thread = {front_before_all});
+
+/* Two workers go idle (one becomes the poller), a plain thread queues.  By chance: there are too many executions to run
+ * them all, even with one preemption. */
 MODEL_TEST(work_for_two_idle_workers, .setup = setup_pair, .thread = {worker, worker, outsider}, .finish = one_done,
-           .preemptions = 1);
+           .sample = 20000);
+
+/* ---- a brief processor ---------------------------------------------------------------------- */
+
+/* T0's processor is brief: it keeps whom it finds ready, and computes from then on; nobody is told. */
+static rn_atomic(bool) kept;
+
+static void setup_alone(void)
+{
+    setup_pair();
+    rn_store_relaxed(&rn__procs[0].brief, true);
+    rn_store_relaxed(&kept, false);
+}
+
+static void keeps(void)
+{
+    struct rn_m *m = rn__m();
+    struct rn_ready_list l = {.first = &work[0], .last = &work[0], .n = 1};
+    MODEL_CHECK(!rn_load_relaxed(&m->p->brief) || rn__pace_alone(m->p, 1));
+    rn__queue_paced(m, &l);
+    rn_store_release(&kept, true);
+    rn__leave(m);
+}
+
+/* The monitor, from then on: two looks show whether anybody was resumed between them. */
+static void look_twice(void)
+{
+    static const rn_time first = RN_MILLISECOND;
+    (void)rn__missed_look(first);
+    (void)rn__missed_look(first + RN_MILLISECOND);
+}
+
+static void monitor(void)
+{
+    while (!rn_load_acquire(&kept))
+        rn_cpu_pause();
+    while (rn_load_relaxed(&left)) {
+        look_twice();
+        rn_cpu_pause();
+    }
+}
+
+/* By chance: there are too many executions. */
+MODEL_TEST(left_alone_too_long, .setup = setup_alone, .thread = {keeps, worker, monitor}, .finish = one_done,
+           .sample = 3000);
+MODEL_TEST(left_alone_too_long_while_spinning, .setup = setup_alone, .thread = {keeps, spinning_worker, monitor},
+           .finish = one_done, .sample = 3000);
+
+/* Without a monitor: who falls asleep after somebody was kept sees him at his last look. */
+static void falls_asleep(void)
+{
+    while (!rn_load_acquire(&kept))
+        rn_cpu_pause();
+    rn__idle(rn__m());
+    worker();
+}
+
+MODEL_TEST(kept_before_the_last_look, .setup = setup_alone, .thread = {keeps, falls_asleep}, .finish = one_done,
+           .preemptions = 3);
+
+/* T0, which is brief, looks at descriptors no more, and one becomes ready.  Somebody sees it: T1, which falls idle beside it, or
+ * the monitor makes T1 look. */
+static void wake_by_event(uint64_t tag, uint32_t ready, struct rn_ready_list *wake)
+{
+    (void)tag, (void)ready;
+    *wake = (struct rn_ready_list){.first = &work[0], .last = &work[0], .n = 1};
+}
+
+static void setup_event(void)
+{
+    setup_alone();
+    rn__poll_event = wake_by_event;
+    rn_store_relaxed(&rn__external_wakers, 1);
+    rn_store_relaxed(&model_event, 0);
+}
+
+static void computes(void)
+{
+    rn__leave(rn__m());
+}
+
+static void event_beside_monitor(void)
+{
+    rn_store_release(&model_event, 1);
+    rn_os_poll_wake();
+    rn_store_relaxed(&kept, true);
+    monitor();
+}
+
+MODEL_TEST(event_beside_one_that_computes, .setup = setup_event, .thread = {computes, worker, event_beside_monitor},
+           .finish = one_done, .sample = 3000);
+
+/* Who falls idle beside a brief processor does not sleep in the poller; the brief one, when it falls idle, does. */
+static void setup_brief(void)
+{
+    setup_pair();
+    rn_store_relaxed(&rn__procs[0].brief, true);
+}
+
+MODEL_TEST(work_for_two_idle_workers_one_brief, .setup = setup_brief, .thread = {worker, worker, outsider},
+           .finish = one_done, .sample = 5000);
+
+/* Whether it is brief, by its looks: 256 without a slow one, and one slow one; and how many are too many. */
+static void setup_pace(void)
+{
+    setup_pair();
+    rn__pace_begin(&rn__procs[0], 0);
+}
+
+/* The next look, after n were resumed and a time. */
+static rn_time look_after(rn_time now, uint32_t n, rn_duration took)
+{
+    struct rn_m *m = rn__m();
+    rn_store_relaxed(&m->p->tick, rn_load_relaxed(&m->p->tick) + n);
+    rn__pace_look(m, now + took, true);
+    return now + took;
+}
+
+static void judged_by_its_looks(void)
+{
+    struct rn_p *p = rn__m()->p;
+    rn_time now = 0;
+    p->calm = CALM - 2;
+    rn_store_relaxed(&p->pace, 5 * RN_MICROSECOND);
+    now = look_after(now, 4, 4 * 5 * RN_MICROSECOND);
+    MODEL_CHECK(!rn_load_relaxed(&p->brief));
+    now = look_after(now, 4, 4 * 5 * RN_MICROSECOND);
+    MODEL_CHECK(rn_load_relaxed(&p->brief) && rn__pace_alone(p, 64) && !rn__pace_alone(p, 128));
+    MODEL_CHECK(!rn__pace_is_behind(p, now + 50 * RN_MICROSECOND) && rn__pace_is_behind(p, now + 100 * RN_MICROSECOND));
+    rn__missed_look(now + 100 * RN_MICROSECOND);
+    MODEL_CHECK(rn_load_relaxed(&p->brief));
+    rn__missed_look(now + 2 * RN_MILLISECOND);
+    MODEL_CHECK(rn_load_relaxed(&p->brief)); /* no processor is idle: nobody could help */
+    look_after(now, 1, SHORT + 1);
+    MODEL_CHECK(!rn_load_relaxed(&p->brief));
+}
+
+MODEL_TEST(brief_by_its_looks, .setup = setup_pace, .thread = {judged_by_its_looks});

@@ -58,6 +58,12 @@ LITMUS(store_buffering_rmw_acq_rel, two, "0 0|0 1|1 0|1 1", sbr_a, sbr_b);
 /* The same with the asymmetric pair: the light side only stores and loads. */
 THREAD(light, rn_store_relaxed(&x, 1); rn_fence_light(); r0 = rn_load_relaxed(&y))
 THREAD(heavy, rn_store_relaxed(&y, 1); rn_os_fence_heavy(); r1 = rn_load_relaxed(&x))
+THREAD(heavy_0, rn_store_relaxed(&x, 1); rn_os_fence_heavy(); r0 = rn_load_relaxed(&y))
+THREAD(light_1, rn_store_relaxed(&y, 1); rn_fence_light(); r1 = rn_load_relaxed(&x))
+static void not_both(void)
+{
+    MODEL_CHECK(r0 || r1);
+}
 static void no_membarrier(void)
 {
     zero();
@@ -66,15 +72,75 @@ static void no_membarrier(void)
 LITMUS(asymmetric_fences, two, "0 1|1 0|1 1", light, heavy);
 MODEL_TEST(asymmetric_fences_without_membarrier, .setup = no_membarrier, .thread = {light, heavy}, .finish = two,
            .outcomes = "0 1|1 0|1 1");
-LITMUS(asymmetric_fences_both_light, two, "0 0|0 1|1 0|1 1", light, sb_b);
+LITMUS(asymmetric_fences_heavy_first, two, "0 1|1 0|1 1", heavy_0, light_1);
+THREAD(no_light, rn_store_relaxed(&x, 1); r0 = rn_load_relaxed(&y))
+LITMUS(asymmetric_fences_without_light, two, "0 0|0 1|1 0|1 1", no_light, heavy);
+LITMUS(asymmetric_fences_without_heavy, two, "0 0|0 1|1 0|1 1", light, sb_b);
+MODEL_TEST(asymmetric_fences_meet, .setup = zero, .thread = {light, heavy}, .finish = not_both);
+MODEL_MUTANT(asymmetric_fences_meet, "light", "fence_light");
+MODEL_MUTANT(asymmetric_fences_meet, "rn_os_fence_heavy", "fence_heavy");
+
+/* Heavy fences are full ones to each other and to full ones; light ones are nothing to each other. */
+LITMUS(heavy_and_heavy, two, "0 1|1 0|1 1", heavy_0, heavy);
+LITMUS(heavy_and_full, two, "0 1|1 0|1 1", sbf_a, heavy);
+LITMUS(light_and_light, two, "0 0|0 1|1 0|1 1", light, light_1);
+LITMUS(light_and_full, two, "0 0|0 1|1 0|1 1", light, sbf_b);
+
+/* One heavy fence beside two light ones, which have nothing to do with each other. */
 THREAD(light_z, rn_store_relaxed(&z, 1); rn_fence_light(); r2 = rn_load_relaxed(&y))
 THREAD(heavy_two, rn_store_relaxed(&y, 1); rn_os_fence_heavy(); r1 = rn_load_relaxed(&x); r3 = rn_load_relaxed(&z))
-static void heavy_two_check(void)
-{
-    MODEL_CHECK((r0 || r1) && (r2 || r3));
-}
-MODEL_TEST(asymmetric_fences_two_light, .setup = zero, .thread = {light, heavy_two, light_z},
-           .finish = heavy_two_check);
+#define TWO_LIGHT "0 1 0 1|0 1 1 0|0 1 1 1|1 0 0 1|1 0 1 0|1 0 1 1|1 1 0 1|1 1 1 0|1 1 1 1"
+LITMUS(asymmetric_fences_two_light, four, TWO_LIGHT, light, heavy_two, light_z);
+LITMUS(asymmetric_fences_heavy_before_two_light, four, TWO_LIGHT, heavy_two, light, light_z);
+LITMUS(asymmetric_fences_heavy_after_two_light, four, TWO_LIGHT, light, light_z, heavy_two);
+THREAD(light_xz, rn_store_relaxed(&x, 1); rn_fence_light(); r0 = rn_load_relaxed(&z))
+THREAD(light_zx, rn_store_relaxed(&z, 1); rn_fence_light(); r1 = rn_load_relaxed(&x))
+THREAD(heavy_alone, rn_os_fence_heavy())
+LITMUS(two_light_beside_heavy, two, "0 0|0 1|1 0|1 1", light_xz, light_zx, heavy_alone);
+
+/* The visit in the middle of a pair of loads, of stores, and of a load and a store. */
+THREAD(pair_loads, r0 = rn_load_relaxed(&x); rn_fence_light(); r1 = rn_load_relaxed(&y))
+THREAD(mp_read_relaxed_xy, r0 = rn_load_relaxed(&x); r1 = rn_load_relaxed(&y))
+THREAD(heavy_stores, rn_store_relaxed(&y, 1); rn_os_fence_heavy(); rn_store_relaxed(&x, 1))
+LITMUS(visit_between_loads, two, "0 0|0 1|1 1", pair_loads, heavy_stores);
+LITMUS(no_light_between_loads, two, "0 0|0 1|1 0|1 1", mp_read_relaxed_xy, heavy_stores);
+THREAD(pair_stores, rn_store_relaxed(&y, 1); rn_fence_light(); rn_store_relaxed(&x, 1))
+THREAD(heavy_loads, r0 = rn_load_relaxed(&x); rn_os_fence_heavy(); r1 = rn_load_relaxed(&y))
+LITMUS(visit_between_stores, two, "0 0|0 1|1 1", heavy_loads, pair_stores);
+THREAD(pair_stores_bare, rn_store_relaxed(&y, 1); rn_store_relaxed(&x, 1))
+LITMUS(no_light_between_stores, two, "0 0|0 1|1 0|1 1", heavy_loads, pair_stores_bare);
+THREAD(pair_load_store, r0 = rn_load_relaxed(&x); rn_fence_light(); rn_store_relaxed(&y, 1))
+THREAD(heavy_load_store, r1 = rn_load_relaxed(&y); rn_os_fence_heavy(); rn_store_relaxed(&x, 1))
+LITMUS(visit_between_load_and_store, two, "0 0|0 1|1 0", pair_load_store, heavy_load_store);
+
+/* Two light fences in one thread: the visit comes before both, between them, or after both. */
+THREAD(two_lights, rn_store_relaxed(&x, 1); rn_fence_light(); r0 = rn_load_relaxed(&y); rn_store_relaxed(&z, 1);
+       rn_fence_light(); r1 = rn_load_relaxed(&y))
+THREAD(heavy_xz, rn_store_relaxed(&y, 1); rn_os_fence_heavy(); r2 = rn_load_relaxed(&x); r3 = rn_load_relaxed(&z))
+LITMUS(visit_among_two_lights, four, "0 0 1 1|0 1 1 0|0 1 1 1|1 1 0 0|1 1 0 1|1 1 1 0|1 1 1 1", two_lights, heavy_xz);
+
+/* The visits of one heavy fence come in any order, each at its own moment: the first thread's light
+ * fence after its visit, the last one's before, though a value went from the first to the last; r1
+ * is the old x, r2 the old z. */
+THREAD(visited_first, rn_store_relaxed(&x, 1); rn_fence_light(); rn_store_relaxed(&y, 1))
+THREAD(visited_last, r0 = rn_load_relaxed(&y); rn_fence_light(); r2 = rn_load_relaxed(&z))
+THREAD(visits_both, rn_store_relaxed(&z, 1); rn_os_fence_heavy(); r1 = rn_load_relaxed(&x))
+#define VISITS "0 0 0|0 0 1|0 1 0|0 1 1|1 0 0|1 0 1|1 1 0|1 1 1"
+LITMUS(visits_in_any_order, three, VISITS, visited_first, visits_both, visited_last);
+LITMUS(visits_in_any_order_the_other_way, three, VISITS, visited_last, visits_both, visited_first);
+
+/* Only a light fence divides the executions that have a visit. */
+THREAD(light_one, rn_store_relaxed(&x, 1); rn_fence_light())
+THREAD(light_alone, rn_store_relaxed(&x, 1); rn_fence_light(); rn_fence_light())
+THREAD(stores_x, rn_store_relaxed(&x, 1); rn_store_relaxed(&x, 2))
+THREAD(stores_z, rn_store_relaxed(&z, 1); rn_store_relaxed(&z, 2))
+MODEL_TEST(light_fences_need_one_execution, .setup = zero, .thread = {light_alone, stores_z}, .max = 1);
+MODEL_TEST(visits_without_light_need_one_execution, .setup = zero, .thread = {heavy_alone, stores_x, stores_z},
+           .max = 1);
+MODEL_TEST(visit_beside_light_needs_two_executions, .setup = zero, .thread = {heavy_alone, light_one, stores_z},
+           .max = 2);
+MODEL_TEST(visit_beside_two_lights_needs_three_executions, .setup = zero, .thread = {light_alone, heavy_alone},
+           .max = 3);
 
 /* Message passing: who sees the flag must see the message. */
 THREAD(mp_relaxed, rn_store_relaxed(&x, 1); rn_store_relaxed(&y, 1))

@@ -25,7 +25,7 @@ static rn_time model_clock;
 static inline void model_sched_reset(void)
 {
     for (int i = 0; i <= MODEL_THREADS; i++) {
-        model_g[i] = (struct rn_g){.kind = RN_G_GOROUTINE, .id = (uint64_t)i + 1, .index = (uint32_t)i};
+        model_g[i] = (struct rn_g){.kind = RN_G_GOROUTINE, .id = (uint64_t)i + 1, .index_low = (uint16_t)i};
         model_parked[i] = (struct model_token){0};
         model_recovers[i] = false;
     }
@@ -136,8 +136,18 @@ uint32_t rn__random_below(uint32_t n)
     return (uint32_t)model_choose((int)n);
 }
 
-/* 1: who finds a lock held parks at once.  (A bounded spin would, in the model, always last until the
+/* Who finds a lock held parks at once.  (A bounded spin would, in the model, always last until the
  * holder lets go, and nobody would ever park.) */
+uint32_t rn__spin_rounds(void)
+{
+    return 0;
+}
+
+void rn__spun(bool gained)
+{
+    (void)gained;
+}
+
 static int model_procs = 1;
 int rn_procs(void)
 {

@@ -30,6 +30,7 @@ struct rn_sched rn__sched;
 struct rn_p rn__procs[RN_PROCS_MAX];
 static struct rn_m workers[MODEL_THREADS];
 static rn_atomic(uint32_t) poll_word;
+static rn_atomic(uint32_t) model_event; /* a descriptor is ready: whoever sets it sets poll_word as well */
 static rn_time model_clock;
 
 static inline void workers_reset(int workers_n, int procs_n)
@@ -40,7 +41,7 @@ static inline void workers_reset(int workers_n, int procs_n)
     rn_store_relaxed(&poll_word, 0);
     model_clock = 1000;
     for (int i = 0; i < procs_n; i++) {
-        rn__procs[i] = (struct rn_p){.id = (uint32_t)i};
+        rn__procs[i] = (struct rn_p){.id = (uint32_t)i, .look = RN_PACE_LOOK - 1};
         rn_store_relaxed(&rn__procs[i].timers_next, INT64_MAX);
     }
     for (int i = 0; i <= MODEL_THREADS; i++)
@@ -99,13 +100,16 @@ bool rn_os_signals_pending(void)
 
 int rn_os_poll_wait(struct rn_os_event *events, int max, rn_time deadline)
 {
-    (void)events, (void)max;
+    (void)max;
     while (rn_xchg_acq_rel(&poll_word, 0) == 0)
         if (rn_os_futex_wait(&poll_word, 0, deadline) != 0) {
             clock_reaches(deadline);
             break;
         }
-    return 0;
+    if (rn_xchg_acq_rel(&model_event, 0) == 0)
+        return 0;
+    events[0] = (struct rn_os_event){0};
+    return 1;
 }
 
 void rn_fatal(const char *format, ...)

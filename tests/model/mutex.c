@@ -11,6 +11,7 @@ static int got[MODEL_THREADS];
 static void setup(void)
 {
     model_sched_reset();
+    model_solo_reset(0);
     mutex = (rn_mutex)RN_MUTEX_INIT;
     cell = 0;
     for (int i = 0; i < MODEL_THREADS; i++)
@@ -128,3 +129,131 @@ static void let_go(void)
 }
 
 MODEL_TEST(mutex_guards_its_own_memory, .setup = setup_object, .thread = {let_go, let_go});
+
+/* ---- a thread's own ------------------------------------------------------------------------------------- */
+
+static uint32_t owned_by(uint32_t thread)
+{
+    return (thread + 1) << RN_SOLO_NAME_SHIFT | OWNED;
+}
+
+/* Two threads have names, and the mutex belongs to the first of them. */
+static void setup_owned(void)
+{
+    setup();
+    model_solo_reset(2);
+    rn_store_relaxed(&mutex.rn_state, owned_by(0));
+}
+
+MODEL_TEST(mutex_owned, .setup = setup_owned, .thread = {add, add}, .finish = two, .preemptions = 3);
+MODEL_MUTANT(mutex_owned, "rn_os_fence_restart", "fence_restart");
+MODEL_MUTANT(mutex_owned, "rn__solo_give", "store_release");
+MODEL_TEST(mutex_owned_twice, .setup = setup_owned, .thread = {add_twice, add}, .finish = three, .preemptions = 2);
+
+/* What others do to the owner, and the owner to itself: sections that fail for no reason. */
+static void setup_interrupted(void)
+{
+    setup_owned();
+    model_solo_interrupted[0] = 1;
+}
+
+MODEL_TEST(mutex_owned_interrupted, .setup = setup_interrupted, .thread = {add, add}, .finish = two, .preemptions = 2);
+
+/* It has one look to go, and becomes the first thread's meanwhile; or there is no budget for it. */
+static void setup_due(void)
+{
+    setup();
+    model_solo_reset(2);
+    rn_store_relaxed(&mutex.rn_state, DUE);
+    mutex.rn_flags = (EARNS - 1) * SEEN | 1u << RN_SOLO_NAME_SHIFT;
+}
+
+static void setup_poor(void)
+{
+    setup_due();
+    model_solo_affords = false;
+}
+
+static bool was_owned;
+static void add_due(void)
+{
+    rn_mutex_lock(&mutex);
+    was_owned |= rn_load_relaxed(&mutex.rn_state) & OWNED;
+    cell++;
+    rn_mutex_unlock(&mutex);
+}
+
+static void note_owned(void)
+{
+    model_outcome(was_owned ? "owned" : "not owned");
+    was_owned = false;
+    two();
+}
+
+MODEL_TEST(mutex_due, .setup = setup_due, .thread = {add_due, add}, .finish = note_owned, .outcomes = "not owned|owned",
+           .preemptions = 2);
+MODEL_TEST(mutex_due_poor, .setup = setup_poor, .thread = {add_due, add}, .finish = note_owned, .outcomes = "not owned",
+           .preemptions = 2);
+
+/* Two take it away at the same time. */
+static void as_many_of_those(void)
+{
+    MODEL_CHECK(cell == 1 + got[1] + got[2]);
+    is_free();
+}
+
+MODEL_TEST(mutex_owned_three, .setup = setup_owned, .thread = {add, try_add, try_add}, .finish = as_many_of_those,
+           .preemptions = 1);
+
+static void as_many_and_two(void)
+{
+    MODEL_CHECK(cell == 2 + got[1]);
+    is_free();
+}
+
+MODEL_TEST(mutex_owned_try, .setup = setup_owned, .thread = {add_twice, try_add}, .finish = as_many_and_two,
+           .preemptions = 3);
+
+/* A goroutine that locked it on the first thread unlocks it on the second, which the owner sees in its own way; and beside
+ * one who takes it away. */
+static void setup_moved(void)
+{
+    setup_owned();
+    rn_store_relaxed(&mutex.rn_state, owned_by(0) | LOCKED);
+}
+
+static void add_locked(void)
+{
+    cell++;
+    rn_mutex_unlock(&mutex);
+}
+
+static void try_and_add(void)
+{
+    while (!rn_mutex_try_lock(&mutex))
+        rn__model_yield();
+    cell++;
+    rn_mutex_unlock(&mutex);
+}
+
+MODEL_TEST(mutex_owned_moved, .setup = setup_moved, .thread = {try_and_add, add_locked}, .finish = two);
+MODEL_MUTANT(mutex_owned_moved, "rn__solo_take", "load_acquire");
+
+static void as_many_and_the_two(void)
+{
+    MODEL_CHECK(cell == 2 + got[0]);
+    is_free();
+}
+
+MODEL_TEST(mutex_owned_moved_away, .setup = setup_moved, .thread = {try_add, add_locked, add},
+           .finish = as_many_and_the_two, .preemptions = 1);
+
+static void setup_owned_object(void)
+{
+    setup_object();
+    model_solo_reset(2);
+    rn_store_relaxed(&object->mutex.rn_state, owned_by(0));
+}
+
+MODEL_TEST(mutex_owned_guards_its_own_memory, .setup = setup_owned_object, .thread = {let_go, let_go},
+           .preemptions = 3);

@@ -58,6 +58,9 @@ MODEL_TEST(one_inside, .setup = setup, .thread = {worker, taker}, .finish = chec
 MODEL_TEST(one_inside_without_membarrier, .setup = setup_symmetric, .thread = {worker, taker}, .finish = check);
 MODEL_TEST(one_inside_again, .setup = setup, .thread = {worker_twice, taker}, .finish = check_twice);
 MODEL_MUTANT(one_inside, "rn_os_fence_heavy", "fence_heavy");
+MODEL_MUTANT(one_inside, "rn_own_try_enter", "fence_light");
+MODEL_MUTANT(one_inside_without_membarrier, "rn_own_try_enter", "fence_light");
+MODEL_MUTANT(one_inside_without_membarrier, "rn_os_fence_heavy", "fence_heavy");
 MODEL_MUTANT(one_inside, "rn_own_try_enter", "load_acquire &o->revoke");
 MODEL_MUTANT(one_inside, "rn_own_leave", "store_release");
 MODEL_MUTANT(one_inside, "rn_own_take", "load_acquire &o->inside");

@@ -96,8 +96,9 @@ void rn__idle(struct rn_m *m)
     rn_cpu_pause();
 }
 
-bool rn__work_somewhere(void)
+bool rn__work_somewhere(const struct rn_p *but)
 {
+    (void)but;
     return false;
 }
 
@@ -113,9 +114,11 @@ UNUSED(void, rn__retire_p, struct rn_m *m __attribute__((unused)))
 UNUSED(void, rn__wake_idle_slow, void)
 UNUSED(void, rn__g_put, struct rn_p *p __attribute__((unused)), struct rn_g *g __attribute__((unused)))
 UNUSED(void, rn__poll_queued, void)
-UNUSED(void, rn__poll, struct rn_ready_list *l __attribute__((unused)), rn_time until __attribute__((unused)))
-UNUSED(bool, rn__poll_now, struct rn_m *m __attribute__((unused)))
-UNUSED(bool, rn__crowd_left, struct rn_m *m __attribute__((unused)), rn_time now __attribute__((unused)))
+UNUSED(rn_time, rn__poll, struct rn_ready_list *l __attribute__((unused)), rn_time until __attribute__((unused)))
+UNUSED(uint32_t, rn__poll_now, struct rn_m *m __attribute__((unused)), bool through __attribute__((unused)))
+UNUSED(void, rn__crowd_look, struct rn_m *m __attribute__((unused)), rn_time now __attribute__((unused)))
+UNUSED(void, rn__pace_elsewhere, struct rn_p *p __attribute__((unused)), rn_time now __attribute__((unused)))
+UNUSED(bool, rn__pace_alone, struct rn_p *p __attribute__((unused)), uint32_t n __attribute__((unused)))
 UNUSED(rn_time, rn__timers_first, void)
 UNUSED(rn_time, rn__timers_alone, struct rn_m *m __attribute__((unused)))
 UNUSED(uint32_t, rn__timers_run, struct rn_m *m __attribute__((unused)), struct rn_p *p __attribute__((unused)),
@@ -333,6 +336,7 @@ static void monitor_then_worker(void)
 MODEL_TEST(processor_is_retaken, .setup = setup_retake, .thread = {worker, monitor_then_worker}, .finish = all_ran,
            .preemptions = 2);
 MODEL_MUTANT(processor_is_retaken, "rn_os_fence_heavy", "fence_heavy");
+MODEL_MUTANT(processor_is_retaken, "rn_own_try_enter", "fence_light");
 MODEL_MUTANT(processor_is_retaken, "rn_own_leave", "store_release");
 
 /* The same while it waits for another. */

@@ -70,9 +70,10 @@ static void one(void)
     is_free();
 }
 
-MODEL_TEST(writer_beside_reader, .late_fences = true, .setup = setup, .thread = {add, look}, .finish = one,
-           .preemptions = 2);
+MODEL_TEST(writer_beside_reader, .setup = setup, .thread = {add, look}, .finish = one, .preemptions = 2);
 MODEL_MUTANT(writer_beside_reader, "rn_os_fence_heavy", "fence_heavy");
+MODEL_MUTANT(writer_beside_reader, "rn__readers_enter", "fence_light");
+MODEL_MUTANT(writer_beside_reader, "rn__readers_count_down", "fence_light");
 MODEL_MUTANT(writer_beside_reader, "rn__tally_add", "store_release");
 MODEL_MUTANT(writer_beside_reader, "rn__tally_sum", "load_acquire &t->n");
 
@@ -83,8 +84,7 @@ static void setup_without_rows(void)
     begin(&mutex);
 }
 
-MODEL_TEST(a_new_row, .late_fences = true, .setup = setup_without_rows, .thread = {add, look}, .finish = one,
-           .preemptions = 2);
+MODEL_TEST(a_new_row, .setup = setup_without_rows, .thread = {add, look}, .finish = one, .preemptions = 2);
 MODEL_MUTANT(a_new_row, "make", "store_release");
 
 /* The bias is taken up beside readers in the word, and a writer. */
@@ -106,8 +106,7 @@ static void look_twice(void)
     look();
 }
 
-MODEL_TEST(bias_is_taken_up, .late_fences = true, .setup = setup_due, .thread = {add, look_twice}, .finish = one,
-           .preemptions = 2);
+MODEL_TEST(bias_is_taken_up, .setup = setup_due, .thread = {add, look_twice}, .finish = one, .preemptions = 2);
 
 /* Who reads by the bias comes after the writer before it. */
 static void write_and_hand(void)
@@ -123,8 +122,7 @@ static void look_when_handed(void)
         look();
 }
 
-MODEL_TEST(reader_after_writer, .late_fences = true, .setup = setup_rows, .thread = {write_and_hand, look_when_handed},
-           .finish = one);
+MODEL_TEST(reader_after_writer, .setup = setup_rows, .thread = {write_and_hand, look_when_handed}, .finish = one);
 MODEL_MUTANT(reader_after_writer, "rn__readers_open_locked", "store_release");
 MODEL_MUTANT(reader_after_writer, "rn__readers_enter", "load_acquire");
 
@@ -150,10 +148,10 @@ static void add_when_handed(void)
     add();
 }
 
-MODEL_TEST(unlocked_by_another, .late_fences = true, .setup = setup, .thread = {take, give_back, add_when_handed},
-           .finish = one, .preemptions = 2);
-MODEL_TEST(unlocked_by_another_beside_a_reader, .late_fences = true, .setup = setup,
-           .thread = {take, give_back, add_when_handed, look}, .finish = one, .preemptions = 1);
+MODEL_TEST(unlocked_by_another, .setup = setup, .thread = {take, give_back, add_when_handed}, .finish = one,
+           .preemptions = 2);
+MODEL_TEST(unlocked_by_another_beside_a_reader, .setup = setup, .thread = {take, give_back, add_when_handed, look},
+           .finish = one, .preemptions = 1);
 
 /* The memory may be freed by a writer once the last reader has let go. */
 static rn_rwmutex *object;
@@ -199,9 +197,8 @@ static void free_object_of_two(void)
     free(object);
 }
 
-MODEL_TEST(may_be_freed, .late_fences = true, .setup = setup_object, .thread = {hold_object, free_object},
-           .preemptions = 2);
-MODEL_TEST(may_be_freed_after_two, .late_fences = true, .setup = setup_object,
+MODEL_TEST(may_be_freed, .setup = setup_object, .thread = {hold_object, free_object}, .preemptions = 2);
+MODEL_TEST(may_be_freed_after_two, .setup = setup_object,
            .thread = {hold_object_too, hold_object_too, free_object_of_two}, .preemptions = 1);
 
 /* Readers counted in the word before the bias came hold it too. */
@@ -218,7 +215,7 @@ static void runlock(void)
     rn_rwmutex_runlock(&mutex);
 }
 
-MODEL_TEST(readers_of_both_kinds, .late_fences = true, .setup = setup_both, .thread = {runlock, add}, .finish = one);
+MODEL_TEST(readers_of_both_kinds, .setup = setup_both, .thread = {runlock, add}, .finish = one);
 
 /* try forms never wait; that of the writer succeeds when nobody is there. */
 static void try_add(void)
@@ -250,12 +247,10 @@ static void as_tried_and_one(void)
     is_free();
 }
 
-MODEL_TEST(try_lock_beside_reader, .late_fences = true, .setup = setup, .thread = {try_add, look}, .finish = as_tried,
+MODEL_TEST(try_lock_beside_reader, .setup = setup, .thread = {try_add, look}, .finish = as_tried, .preemptions = 2);
+MODEL_TEST(try_lock_beside_writer, .setup = setup, .thread = {try_add, add}, .finish = as_tried_and_one,
            .preemptions = 2);
-MODEL_TEST(try_lock_beside_writer, .late_fences = true, .setup = setup, .thread = {try_add, add},
-           .finish = as_tried_and_one, .preemptions = 2);
-MODEL_TEST(try_rlock_beside_writer, .late_fences = true, .setup = setup, .thread = {add, try_look}, .finish = one,
-           .preemptions = 1);
+MODEL_TEST(try_rlock_beside_writer, .setup = setup, .thread = {add, try_look}, .finish = one, .preemptions = 1);
 MODEL_MUTANT(try_lock_beside_reader, "rn_os_fence_heavy", "fence_heavy");
 
 /* A place is taken from one mutex for another. */
@@ -289,12 +284,11 @@ static void both_are_free(void)
     one();
 }
 
-MODEL_TEST(place_is_taken_beside_reader, .late_fences = true, .setup = setup_full, .thread = {read_other, look},
-           .finish = is_free, .preemptions = 2);
-MODEL_TEST(place_is_taken_beside_both, .late_fences = true, .setup = setup_full, .thread = {read_other, look, add},
-           .finish = both_are_free, .preemptions = 1);
-MODEL_TEST(place_changes_hands, .late_fences = true, .setup = setup_full, .thread = {use_other, look},
-           .finish = is_free, .preemptions = 2);
+MODEL_TEST(place_is_taken_beside_reader, .setup = setup_full, .thread = {read_other, look}, .finish = is_free,
+           .preemptions = 2);
+MODEL_TEST(place_is_taken_beside_both, .setup = setup_full, .thread = {read_other, look, add}, .finish = both_are_free,
+           .preemptions = 1);
+MODEL_TEST(place_changes_hands, .setup = setup_full, .thread = {use_other, look}, .finish = is_free, .preemptions = 2);
 MODEL_MUTANT(place_is_taken_beside_both, "rn_os_fence_heavy", "fence_heavy");
 
 /* Who unlocks what is not locked is told, though another mutex's reader may have the place in passing. */
@@ -303,5 +297,5 @@ static void unlock_too_often(void)
     rn_rwmutex_runlock(&mutex);
 }
 
-MODEL_TEST(unlock_of_unlocked, .late_fences = true, .setup = setup, .thread = {unlock_too_often, look},
+MODEL_TEST(unlock_of_unlocked, .setup = setup, .thread = {unlock_too_often, look},
            .finds = "sync: RUnlock of unlocked RWMutex");

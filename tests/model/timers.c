@@ -5,6 +5,7 @@
 #include "os/lock.c"
 #include "base/wheel.c"
 #include "sched/idle.c"
+#include "sched/pace.c"
 #include "sched/poll.c"
 #include "sched/queue.c"
 #include "sched/spill.c"
@@ -39,6 +40,16 @@ void rn__queue_list(struct rn_m *m, struct rn_ready_list *l)
 {
     (void)m, (void)l;
     model_fail("rn__queue_list");
+}
+
+int64_t rn_os_thread_preempted(void)
+{
+    return 0;
+}
+
+void rn__queue_paced(struct rn_m *m, struct rn_ready_list *l)
+{
+    rn__queue_list(m, l);
 }
 
 struct rn_g *rn__next_local(struct rn_p *p)
@@ -130,6 +141,7 @@ static void fired_once(void)
 
 MODEL_TEST(new_timer_is_not_slept_through, .setup = setup_two, .thread = {worker, starter}, .finish = fired_once);
 MODEL_MUTANT(new_timer_is_not_slept_through, "rn_os_fence_heavy", "fence_heavy");
+MODEL_MUTANT(new_timer_is_not_slept_through, "started", "fence_light");
 
 /* ---- stop beside fire ------------------------------------------------------------------------- */
 

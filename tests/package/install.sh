@@ -79,6 +79,53 @@ END
 }
 check "CMake's find_package" cmake_package
 
+# A plugin with a copy of its own: nobody else sees it, also in a program that has the library already, and uses it.
+cat >plugin.c <<'END'
+#include <runnel.h>
+static void cleared(int *n) { *n = 0; }
+static int add(int n) { int one = 1; defer(cleared, &one); return n + one; }
+int plugin(int n) { return rn_run(add, n); }
+END
+cat >loads.c <<'END'
+#include <runnel.h>
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+static int ask(int (*plugin)(int)) { return plugin(40); }
+int main(int argc, char **argv)
+{
+    void *it = dlopen(argv[1], RTLD_NOW);
+    int (*plugin)(int) = 0;
+    if (it)
+        memcpy(&plugin, &(void *){dlsym(it, "plugin")}, sizeof plugin);
+    if (!plugin)
+        return fprintf(stderr, "%s\n", dlerror()), 2;
+    int alone = argc > 2 ? plugin(40) : 41, within = argc > 3 ? rn_run(ask, plugin) : 41;
+    printf("%d\n", alone == within ? alone : -1);
+    return 0;
+}
+END
+plugin() {
+    # shellcheck disable=SC2046
+    cc -shared -fPIC -o plugin.so plugin.c $(pkg-config --cflags runnel) "$lib/librunnel_pic.a" -pthread -Wl,-z,defs \
+        -Wl,--exclude-libs,librunnel_pic.a && ! nm -D --defined-only plugin.so | grep ' rn_' &&
+        cc -o loads loads.c $(pkg-config --cflags --libs runnel) && [ "$(./loads ./plugin.so alone within)" = 41 ]
+}
+check "a plugin with its own copy of the library" plugin
+
+cmake_plugin() {
+    mkdir -p plug && cat >plug/CMakeLists.txt <<'END'
+cmake_minimum_required(VERSION 3.20)
+project(user LANGUAGES C)
+find_package(runnel 0.1 REQUIRED)
+add_library(plugin MODULE ../plugin.c)
+target_link_libraries(plugin PRIVATE runnel::runnel-pic)
+END
+    cmake -S plug -B plug/build -DCMAKE_PREFIX_PATH="$prefix" && cmake --build plug/build &&
+        [ "$(./loads plug/build/libplugin.so alone)" = 41 ] && ! nm -D --defined-only plug/build/libplugin.so | grep ' rn_'
+}
+check "a plugin by CMake" cmake_plugin
+
 # Components: http is there where it was built; one that does not exist is refused.
 cmake_components() {
     mkdir -p parts && cat >parts/CMakeLists.txt <<'END'

@@ -68,6 +68,24 @@ RACY(waitgroup_as_lock_racy, wg_wait(&wg); wg_add(&wg, 1); wg_done(&wg); STEP(1)
 RACY(waitgroup_overwritten_racy, wg_wait(&wg); STEP(1), AWAIT(1); wg = (rn_waitgroup){0})
 CLEAN(waitgroup_overwritten_clean, wg_wait(&wg); chan_send(c1, 1), (void)chan_recv(c1); wg = (rn_waitgroup){0})
 
+/* The next round begins while a wait of the last one, by another than who begins, may still be on its way. */
+static void arrive(int step)
+{
+    AWAIT(step);
+    wg_done(&wg);
+}
+
+static void count_eight(int step)
+{
+    wg_add(&wg, 8);
+    for (int i = 0; i < 8; i++)
+        go(arrive, step);
+}
+RACY(waitgroup_next_round_racy, (void)chan_recv(c1); STEP(1); wg_wait(&wg); STEP(2), count_eight(1); chan_send(c1, 1);
+     AWAIT(2); wg_wait(&wg); count_eight(1); wg_wait(&wg))
+CLEAN(waitgroup_next_round_clean, (void)chan_recv(c1); STEP(1); wg_wait(&wg); chan_send(c0, 1), count_eight(1);
+      chan_send(c1, 1); (void)chan_recv(c0); wg_wait(&wg); count_eight(1); wg_wait(&wg))
+
 /* Objects that are set anew under somebody. */
 ACCESS(mutex_overwritten, mutex_lock(&mu); mutex_unlock(&mu), mu = (rn_mutex){0})
 ACCESS(rwmutex_overwritten, rwmutex_rlock(&rw); rwmutex_runlock(&rw), rw = (rn_rwmutex){0})
@@ -93,6 +111,28 @@ RACY(select_might_send_and_close, chan_send(c1, 1); chan_select(on_send(c2, 1), 
      chan_close(c2))
 CLEAN(receive_and_close, chan_send(c2, 1); (void)chan_recv(c2); chan_send(c1, 1);
       (void)chan_try_recv(c2, &got), (void)chan_recv(c1); chan_close(c2))
+
+/* Seventeen senders, of whom the one that closes has waited for sixteen. */
+static chan(int) wide;
+static void send_wide(int before, int after)
+{
+    AWAIT(before);
+    chan_send(wide, 1);
+    STEP(after);
+}
+
+static void close_after_all_but(int others)
+{
+    wide = chan_make(int, 17);
+    for (int i = 0; i < others; i++)
+        go(send_wide, 0, 1);
+    for (int i = others; i < 17; i++)
+        wg_go(&wg, send_wide, others, 1);
+    wg_wait(&wg);
+    chan_close(wide);
+}
+CLEAN(close_after_all_senders, close_after_all_but(0), (void)0)
+RACY(close_after_all_but_one, close_after_all_but(1), (void)0)
 
 /* Elements of no size order as others do. */
 CLEAN(units_clean, make_own(); WRITE; chan_send(units, RN_UNIT); STEP(1), made(); AWAIT(1); (void)chan_recv(units);

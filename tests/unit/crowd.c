@@ -62,6 +62,67 @@ static void until_one_leaves(void (*beside)(long v))
     CHECK(rn_load_relaxed(&rn__sched.aside_n) < rn__procs_made());
 }
 
+TEST(who_gains_nothing_stays_longer)
+{
+    enum { ROUNDS = 100000 };
+    bool longer = false;
+    rn_set_procs(2);
+    for (int i = 0; i < ROUNDS && !longer; i++) {
+        pool(1000, NULL);
+        longer = rn_load_relaxed(&rn__sched.aside_stay) > RN_MILLISECOND;
+    }
+    CHECK(longer);
+}
+
+static void lose_nothing(void)
+{
+    for (int i = 0; i < 1000; i++)
+        rn_yield();
+}
+
+TEST(who_gains_begins_anew)
+{
+    enum { ROUNDS = 100000 };
+    bool back = false;
+    rn_set_procs(2);
+    until_one_leaves(NULL);
+    for (int i = 0; i < ROUNDS && !back; i++) {
+        rn_waitgroup all = RN_WAITGROUP_INIT;
+        for (int k = 0; k < 8; k++)
+            wg_go(&all, lose_nothing);
+        wg_wait(&all);
+        back = rn_load_relaxed(&rn__sched.aside_n) == 0 && rn_load_relaxed(&rn__sched.aside_stay) == 0;
+    }
+    CHECK(back);
+}
+
+/* Starts n; returns how long each took. */
+static rn_duration flood(int n)
+{
+    rn_waitgroup all = RN_WAITGROUP_INIT;
+    rn_time start = rn_now();
+    wg_add(&all, n);
+    for (int i = 0; i < n; i++)
+        go(wg_done, &all);
+    wg_wait(&all);
+    return (rn_now() - start) / n;
+}
+
+/* That one processor may be faster is tried out, where goroutines are brief (with sanitizers they are not). */
+TEST(floods_are_tried_alone)
+{
+    enum { SHORT = 2000, LONG = 20000, BRIEF = 100, TRIES = 5, ROUNDS = 50000 };
+    bool brief = false, tried = false;
+    rn_set_procs(2);
+    for (int i = 0; i < TRIES; i++)
+        brief |= flood(SHORT) < BRIEF;
+    for (int i = 0; brief && !tried && i < ROUNDS; i++) {
+        flood(LONG);
+        tried = rn_load_relaxed(&rn__sched.flood_alone) != 0 || rn_load_relaxed(&rn__sched.flood_together) != 0;
+    }
+    CHECK(tried || !brief);
+}
+
 TEST(all_is_done)
 {
     for (int procs = 2; procs <= 8; procs *= 2) {

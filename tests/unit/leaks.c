@@ -3,11 +3,13 @@
 #include "../emulated.h"
 #include <pthread.h>
 #include <runnel.h>
+#include <runnel/fd.h>
 #include <runnel/test.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #define NOINLINE __attribute__((noinline))
 
@@ -364,6 +366,52 @@ TEST(a_nil_channel_is_never_ready)
 {
     go(receive, NULL);
     CHECK_EQ(leaks_when_settled(1), 1);
+}
+
+static chan(int) never_made;
+
+static void receive_without_end(void)
+{
+    (void)!chan_recv_ctx(NULL, never_made, NULL);
+}
+
+static void send_without_end(void)
+{
+    (void)!chan_send_ctx(ctx_background(), never_made, 1);
+}
+
+static void select_without_end(void)
+{
+    chan_select(on_recv(never_made, NULL), on_send(never_made, 1), on_done(NULL));
+}
+
+static void select_until_later(void)
+{
+    chan_select(on_recv(never_made, NULL), on_timeout(RN_HOUR));
+}
+
+static void select_descriptor(int fd)
+{
+    chan_select(on_recv(never_made, NULL), on_fd(fd, RN_FD_READ));
+}
+
+static void ask_for_too_much(void)
+{
+    static rn_semaphore two = RN_SEMAPHORE_INIT(2);
+    (void)!sem_acquire(NULL, &two, 3);
+}
+
+TEST(who_stands_in_no_queue_is_never_woken)
+{
+    int ends[2];
+    CHECK_EQ(pipe(ends), 0);
+    go(select_until_later);
+    go(select_descriptor, ends[0]);
+    go(receive_without_end);
+    go(send_without_end);
+    go(select_without_end);
+    go(ask_for_too_much);
+    CHECK_EQ(leaks_when_settled(4), 4);
 }
 
 static void run_and_stop(void)

@@ -99,10 +99,13 @@ TEST_PLAIN(a_guard_traps_and_its_neighbours_do_not)
     CHECK(readable(p + 2 * rn_os_page));
     rn_os_discard(p, rn_os_page);
     CHECK(!readable(p + rn_os_page));
-    p[0] = p[2 * rn_os_page] = 7;
-    CHECK_EQ(rn_os_discard_guarded(p, 3 * rn_os_page), 0);
-    CHECK(p[0] == 0 && p[2 * rn_os_page] == 0);
-    CHECK(!readable(p + rn_os_page));
+    struct rn_os_range all = {p, 3 * rn_os_page}, parts[] = {{p, rn_os_page}, {p + rn_os_page, 2 * rn_os_page}};
+    for (int i = 0; i < 2; i++) {
+        p[0] = p[2 * rn_os_page] = 7;
+        CHECK_EQ(i ? rn_os_discard_guarded(parts, 2) : rn_os_discard_guarded(&all, 1), 0);
+        CHECK(p[0] == 0 && p[2 * rn_os_page] == 0);
+        CHECK(!readable(p + rn_os_page));
+    }
     rn_os_unmap(p, 3 * rn_os_page);
 }
 

@@ -281,16 +281,31 @@ TEST(it_may_tidy_up_first)
     process_free(p);
 }
 
+static void cancel_when_told(rn_context *ctx, int fd)
+{
+    char byte;
+    rn_conn *told;
+    REQUIRE(rn_conn_of_fd(fd, &told) == 0);
+    CHECK_EQ(net_read(told, &byte, 1), 1);
+    ctx_cancel(ctx);
+    net_free(told);
+}
+
 TEST(the_output_so_far)
 {
+    int ends[2];
     rn_output o;
-    rn_context *ctx = ctx_with_timeout(NULL, 300 * RN_MILLISECOND);
+    rn_waitgroup told = RN_WAITGROUP_INIT;
+    rn_context *ctx = ctx_with_cancel(NULL);
+    REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
+    wg_go(&told, cancel_when_told, ctx, ends[0]);
     /* A child of the child keeps the pipe open. */
-    CHECK_EQ(process_output_ctx(ctx, &(rn_command){.argv = SH("echo start; sleep 1000; :"), .new_group = true}, &o),
-             RN_ETIMEOUT);
+    rn_command c = {.argv = SH("echo start; echo >&3; sleep 1000; :"), .new_group = true, .fds = &ends[1], .fds_n = 1};
+    CHECK_EQ(process_output_ctx(ctx, &c, &o), RN_ECANCELED);
     CHECK_STR(o.out, "start\n");
     rn_output_free(&o);
-    ctx_cancel(ctx);
+    wg_wait(&told);
+    close(ends[1]);
 }
 
 TEST(a_group_ends_as_a_whole)

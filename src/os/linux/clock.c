@@ -13,7 +13,6 @@
 #if defined(__x86_64__)
 #include <cpuid.h>
 #endif
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
@@ -118,8 +117,11 @@ void rn_os_entropy(void *to, size_t bytes)
         rn__race_own_begin();
         ssize_t n = getrandom(at, bytes, 0);
         rn__race_own_end();
-        if (n < 0 && errno != EINTR)
-            abort(); /* no kernel that has epoll_pwait lacks it; a filter that forbids it is a mistake */
+        if (n < 0 && errno != EINTR) { /* no kernel that has epoll_pwait lacks it */
+            static const char text[] = "fatal error: getrandom is forbidden, by a seccomp filter it seems: allow it\n";
+            rn_os_write_stderr(text, sizeof text - 1);
+            rn_os_exit(2);
+        }
         if (n > 0) {
             at += n;
             bytes -= (size_t)n;

@@ -149,13 +149,13 @@ static int64_t memory_of(const char *dir, bool v1)
     return most;
 }
 
-/* The part of the group's path below what the mount shows: "" when the mount does not show it. */
+/* The part of the group's path below what the mount shows: "" when it is the top, or the mount does not show it. */
 static const char *below(const struct hierarchy *h)
 {
     size_t n = strcmp(h->shown, "/") == 0 ? 0 : strlen(h->shown);
     if (strstr(h->group, "/..") || strncmp(h->group, h->shown, n) != 0 || h->group[n] != '/')
         return "";
-    return h->group + n;
+    return h->group[n + 1] ? h->group + n : "";
 }
 
 static int64_t limit_by(const char *root, const struct hierarchy *h, int64_t (*limit_of)(const char *, bool),

@@ -10,11 +10,9 @@
 #define _GNU_SOURCE 1
 #include "os/linux/internal.h"
 #include "os/os.h"
-#include <stdlib.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
-enum { REGISTER = 1 << 4, EXPEDITED = 1 << 3 }; /* linux/membarrier.h, MEMBARRIER_CMD_PRIVATE_… */
+enum { EXPEDITED = 1 << 3 }; /* linux/membarrier.h, MEMBARRIER_CMD_PRIVATE_… */
 
 bool rn__fence_asymmetric;
 size_t rn_os_page = 4096;
@@ -22,17 +20,13 @@ size_t rn_os_page = 4096;
 rn_atomic(uint32_t) rn__tsan_fence_word;
 #endif
 
-static bool membarrier_ok(int command)
-{
-    return syscall(SYS_membarrier, command, 0, 0) == 0;
-}
-
 static void init_once(void)
 {
     rn_os_page = (size_t)sysconf(_SC_PAGESIZE);
 #ifndef RN_TSAN
-    rn__fence_asymmetric = membarrier_ok(REGISTER) && membarrier_ok(EXPEDITED);
+    rn__fence_asymmetric = rn__os_membarrier_begin(EXPEDITED);
 #endif
+    rn__os_section_init();
     rn__os_clock_init();
 }
 
@@ -50,7 +44,6 @@ void rn_os_fence_heavy(void)
         return;
     }
     /* pairs with the compiler barrier of rn_fence_light: the kernel turns it into a full fence on
-     * every thread.  A process that was forked registers anew. */
-    if (!membarrier_ok(EXPEDITED) && !(membarrier_ok(REGISTER) && membarrier_ok(EXPEDITED)))
-        abort(); /* going on without the fence would corrupt what it guards */
+     * every thread. */
+    rn__os_membarrier_sure(EXPEDITED);
 }

@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -26,8 +27,29 @@ static inline void rn__os_close(int fd)
     syscall(SYS_close, fd);
 }
 
+/* membarrier(2) by a command MEMBARRIER_CMD_PRIVATE_EXPEDITED…, for which a process registers by the bit above. */
+static inline bool rn__os_membarrier(int expedited)
+{
+    return syscall(SYS_membarrier, expedited, 0, 0) == 0;
+}
+
+/* Registers; false: the kernel has no such command. */
+static inline bool rn__os_membarrier_begin(int expedited)
+{
+    return rn__os_membarrier(expedited << 1) && rn__os_membarrier(expedited);
+}
+
+/* Must succeed after begin has: a process that was forked registers anew.  To go on without it would corrupt what it guards. */
+static inline void rn__os_membarrier_sure(int expedited)
+{
+    if (!rn__os_membarrier(expedited) && !rn__os_membarrier_begin(expedited))
+        abort();
+}
+
 /* By rn_os_init: whether the processor's counter may stand in for the clock; see clock.c. */
 void rn__os_clock_init(void);
+/* The same: registers for the membarrier that restarts sections; section.c. */
+void rn__os_section_init(void);
 
 /* How many processors the cgroups of this process allow: `limit`, or fewer when a quota on the way
  * from its group up to the mount says so; at least 1.  `root` is put before every path that is

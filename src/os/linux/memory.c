@@ -1,20 +1,24 @@
 /* Address space: reserve, give back, guard.
  *
- * Everything is mapped with MAP_NORESERVE and without huge pages: a stack of 64 KiB of which one
- * page is used must cost one page, and the guards would split huge pages anyway.
+ * Everything is mapped with MAP_NORESERVE and, unless rn_os_huge says otherwise, without huge pages: a stack of 64 KiB of
+ * which one page is used must cost one page, and the guards would split huge pages anyway.
  */
 #define _GNU_SOURCE 1
 #include "base/fault.h"
 #include "base/race.h"
 #include "os/os.h"
 #include <errno.h>
+#include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 enum {
     GUARD_INSTALL = 102,  /* MADV_GUARD_INSTALL, Linux 6.13 */
     DONTNEED_LOCKED = 24, /* MADV_DONTNEED_LOCKED, Linux 5.18 */
+    SELF = -10001,        /* PIDFD_SELF_THREAD_GROUP, Linux 6.14 */
 };
 
 static size_t round_up(size_t n, size_t to)
@@ -51,6 +55,11 @@ void *rn_os_map(size_t bytes, size_t align)
     return p;
 }
 
+void rn_os_huge(void *p, size_t bytes)
+{
+    madvise(p, bytes, MADV_HUGEPAGE); /* as above */
+}
+
 void rn_os_unmap(void *p, size_t bytes)
 {
     if (p)
@@ -66,9 +75,33 @@ void rn_os_discard(void *p, size_t bytes)
         memset(p, 0, bytes);
 }
 
-int rn_os_discard_guarded(void *p, size_t bytes)
+/* All by one call, after which each processor forgets its translations once.  Of single calls half the time, 1.06 µs a
+ * stack, is the interrupt to the others and the wait for it; by one call it is 0.59. */
+static bool discard_at_once(const struct rn_os_range *ranges, uint32_t n)
 {
-    return madvise(p, bytes, MADV_DONTNEED) == 0 ? 0 : -errno;
+    _Static_assert(sizeof *ranges == sizeof(struct iovec) &&
+                       offsetof(struct rn_os_range, p) == offsetof(struct iovec, iov_base),
+                   "ranges are the kernel's vector");
+    static rn_atomic(bool) missing;
+    if (rn_load_relaxed(&missing)) /* relaxed, both: a hint that saves system calls */
+        return false;
+    size_t all = 0;
+    for (uint32_t i = 0; i < n; i++)
+        all += ranges[i].bytes;
+    long done = syscall(SYS_process_madvise, SELF, ranges, (size_t)n, MADV_DONTNEED, 0);
+    if (done < 0 && errno != EINVAL && errno != ENOMEM)
+        rn_store_relaxed(&missing, true);
+    return done >= 0 && (size_t)done == all; /* less: locked memory, or more than a call takes (2 GiB) */
+}
+
+int rn_os_discard_guarded(const struct rn_os_range *ranges, uint32_t n)
+{
+    if (n > 1 && discard_at_once(ranges, n))
+        return 0;
+    for (uint32_t i = 0; i < n; i++)
+        if (madvise(ranges[i].p, ranges[i].bytes, MADV_DONTNEED) != 0)
+            return -errno;
+    return 0;
 }
 
 static void warn_unguarded(void)

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
@@ -99,6 +100,12 @@ bool rn_os_thread_is_blocked(int tid)
         return true; /* no /proc: what it used says enough */
     const char *after = strrchr(text, ')');
     return !after || strlen(after) < 3 || after[2] != 'R';
+}
+
+int64_t rn_os_thread_preempted(void)
+{
+    struct rusage u;
+    return getrusage(RUSAGE_THREAD, &u) ? 0 : u.ru_nivcsw;
 }
 
 /* What runs this program may have a thread in it: ThreadSanitizer (the race build says so by RN_RACE,

@@ -20,6 +20,9 @@ enum {
     THREADS = MODEL_THREADS,
     MAIN = THREADS, /* setup and finish */
     ALL = THREADS + 1,
+    /* Who makes events: the threads, and for each pair of them the visitor that one's heavy fence sends to the other. */
+    VISITORS = THREADS * (THREADS - 1),
+    ACTORS = THREADS + VISITORS,
     EVENTS = 1200, /* in one execution; more is taken for one without end */
     SPUN = 20,     /* locations that a yield remembers */
     PATIENCE = 2,  /* a thread reads the same old store so often in a row; then it sees a newer one */
@@ -36,13 +39,26 @@ static inline void clock_join(struct clock *to, const struct clock *from)
             to->at[i] = from->at[i];
 }
 
+/* A place in the partial order of dependent events: how many events of each actor precede it, and itself. */
+struct order {
+    uint16_t at[ACTORS];
+};
+
+static inline void order_join(struct order *to, const struct order *from)
+{
+    for (int i = 0; i < ACTORS; i++)
+        to->at[i] = to->at[i] < from->at[i] ? from->at[i] : to->at[i];
+}
+
 enum op_kind {
     OP_NONE,
     OP_LOAD,
     OP_STORE,
-    OP_RMW,          /* also a CAS; one that failed counts as OP_LOAD once executed */
-    OP_FENCE,        /* seq_cst */
-    OP_REMOTE_FENCE, /* in thread `target` */
+    OP_RMW,   /* also a CAS; one that failed counts as OP_LOAD once executed */
+    OP_FENCE, /* seq_cst */
+    OP_LIGHT, /* a light fence, or a section's begin, where heavy ones visit */
+    OP_VISIT, /* of thread `target`, by the heavy fence of thread `by` */
+    OP_HEAVY, /* the end of a heavy fence: all visits are over */
     OP_YIELD,
     OP_WAIT,
     OP_POST,
@@ -52,8 +68,10 @@ enum op_kind {
 
 /* The next operation of a thread, and once executed an event. */
 struct op {
-    uint8_t kind, thread, target;
+    uint8_t kind, thread; /* thread: the actor */
+    uint8_t target, by;
     bool seq_cst; /* a seq_cst access */
+    bool section; /* the store of a section */
     const volatile void *addr;
     const struct model_site *site;
     const char *text; /* for operations without a site */
@@ -78,21 +96,31 @@ struct seen {
 struct thread {
     void *sp;
     bool finished, started;
-    struct op next; /* pending */
-    uint32_t events;
-    struct clock dep;    /* the partial order of dependent events (explore.c) */
-    struct clock remote; /* fences that others have executed here; part of dep from its next event on */
     /* The memory model's (memory.c): hb is happens-before; vis also has what seq_cst fences
      * force a thread to see.  acq_: gained at the next acquire fence.  rel_: published by relaxed
      * stores, since the last release fence. */
     struct clock hb, vis, acq_hb, acq_vis, rel_hb, rel_vis;
+    /* Asymmetric fences.  light: what it could see at its last light fence; visited: what the visits
+     * since then have brought, and its next light fence makes it see.  bring, got: of its own heavy
+     * fence, what the visits bring, and what they have found. */
+    struct clock light, visited, bring, got;
     struct seen spun[SPUN]; /* what it has read since its last yield */
     int spun_n;
-    bool forced;       /* a yield that goes on though nothing changed */
-    bool woken, timed; /* futex */
+    bool forced;        /* a yield that goes on though nothing changed */
+    bool woken, timed;  /* futex */
+    bool restarts;      /* its heavy fence restarts sections */
+    uint32_t restarted; /* how often one has come by here */
+};
+
+/* An actor's next operation, and its last event's place in the partial order (explore.c). */
+struct actor {
+    struct op next;
+    uint16_t events;
+    struct order dep;
 };
 
 extern struct thread threads[ALL];
+extern struct actor actors[ACTORS];
 extern int running;    /* the thread that executes; MAIN in setup and finish */
 extern bool executing; /* between the start of setup and the end of finish */
 extern struct op events[EVENTS];
@@ -103,6 +131,8 @@ void point(struct op op); /* a scheduling point: returns when the operation may 
 int choose(int n);        /* among n outcomes of the operation under way */
 struct op *event(void);   /* the event under way, to fill in */
 bool op_enabled(int t);
+void visits_begin(void);     /* the running thread's heavy fence sends its visitors */
+bool visits_are_over(int t); /* those of t */
 struct result {
     uint64_t executions, pruned;
     bool failed, exhausted;
@@ -122,8 +152,11 @@ void memory_restart(const volatile void *p, size_t size); /* a plain write, or n
 uint64_t memory_newest(const volatile void *p, size_t size);
 void memory_post(struct clock *hb, struct clock *vis); /* release into */
 void memory_take(const struct clock *hb, const struct clock *vis);
-void memory_seq_cst_fence(int t, bool remote);
-struct clock *dep_of(const volatile void *addr); /* two clocks: of writes, of reads */
+void memory_seq_cst_fence(void);
+void memory_heavy_begin(int t);
+void memory_visit(int target, int by);
+void memory_heavy_end(int t);
+struct order *dep_of(const volatile void *addr); /* two: of writes, of reads */
 extern struct model_site *all_sites;
 void site_known(struct model_site *s);
 

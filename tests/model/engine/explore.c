@@ -13,8 +13,11 @@
  * with sleep sets the earlier judgement loses outcomes (tried; IRIW in litmus.c showed it).
  *
  * Two operations depend on each other when they touch the same location and one writes, when both
- * take part in the order of seq_cst fences, or when one is a fence that is executed in the other's
- * thread.
+ * take part in the order of seq_cst fences, or when one is a light fence and the other a heavy
+ * fence's visit to its thread; for that the begin and the store of a restartable section are light fences.
+ *
+ * A visit is an event of an actor of its own, since it comes at any moment between the begin and the
+ * end of the heavy fence, and the visits of one heavy fence in any order.
  *
  * The dependence of a blocked operation is that of what wakes it; so every wake-up is a write of the
  * location that the sleeper waits on.
@@ -26,6 +29,7 @@
 #include <stdio.h>
 
 struct thread threads[ALL];
+struct actor actors[ACTORS];
 int running = MAIN;
 bool executing;
 struct op events[EVENTS];
@@ -33,11 +37,11 @@ int event_n;
 struct result *result_now;
 
 struct node {
-    uint8_t enabled, backtrack, done, sleep; /* sets of threads */
+    uint16_t enabled, backtrack, done, sleep; /* sets of actors */
     uint8_t chosen;
     int16_t outcome, outcomes;
     int16_t preemptions; /* before this node */
-    int8_t last;         /* thread of the event before it; -1 */
+    int8_t last;         /* thread that made the last event before it; -1 */
 };
 
 static struct node stack[EVENTS];
@@ -47,13 +51,19 @@ static const struct model_test *test;
 static const char *replay;
 static jmp_buf escape; /* out of setup and finish */
 static bool failed, complete;
-static struct clock clocks[EVENTS]; /* each event's place in the partial order of dependent events */
+static struct order clocks[EVENTS]; /* each event's place in the partial order of dependent events */
 static struct op scratch;
-static struct clock fence_dep[2]; /* of seq_cst fences; of seq_cst accesses */
+static struct order fence_dep[2];          /* of seq_cst fences; of seq_cst accesses */
+static struct order light_dep[THREADS][2]; /* of each thread's light fences; of the visits to it */
+static uint16_t visiting;                  /* visitors that have not arrived yet */
 static uint64_t stalls;
 bool explore_all;
+static uint64_t luck; /* of a sample */
 
-#define BIT(t) ((uint8_t)(1u << (t)))
+#define BIT(t) ((uint16_t)(1u << (t)))
+/* The actors of a set; a is the loop's variable, and the set is read once. */
+#define EACH(a, set) \
+    (uint16_t rest_ = (set), a = 0; rest_ && (a = (uint16_t)__builtin_ctz(rest_), 1); rest_ &= (uint16_t)(rest_ - 1))
 
 /* ---- what threads call --------------------------------------------------------------------- */
 
@@ -65,8 +75,17 @@ void point(struct op op)
         return;
     }
     op.thread = (uint8_t)running;
-    t->next = op;
+    actors[running].next = op;
     coroutine_suspend(t);
+}
+
+/* xorshift: the same numbers each time. */
+static uint32_t chance(uint32_t below)
+{
+    luck ^= luck << 13;
+    luck ^= luck >> 7;
+    luck ^= luck << 17;
+    return (uint32_t)(luck >> 33) % below;
 }
 
 struct op *event(void)
@@ -80,6 +99,8 @@ int choose(int n)
         return 0;
     struct node *at = &stack[depth];
     at->outcomes = (int16_t)n;
+    if (test->sample && !replay && chance(4) == 0)
+        at->outcome = (int16_t)chance((uint32_t)n);
     if (at->outcome >= n)
         model_fail("the replayed execution differs: outcome %d of %d", at->outcome, n);
     return at->outcome;
@@ -116,16 +137,50 @@ void model_fail(const char *format, ...)
     fail_now();
 }
 
+/* ---- visitors of heavy fences ---------------------------------------------------------------- */
+
+static int visitor(int target, int by)
+{
+    return THREADS + by * (THREADS - 1) + (target < by ? target : target - 1);
+}
+
+static uint16_t visitors_of(int by)
+{
+    return (uint16_t)(((1u << (THREADS - 1)) - 1) << (THREADS + by * (THREADS - 1)));
+}
+
+void visits_begin(void)
+{
+    for (int t = 0; t < THREADS; t++) {
+        if (t == running || !threads[t].started)
+            continue;
+        int a = visitor(t, running);
+        actors[a].next = (struct op){.kind = OP_VISIT,
+                                     .thread = (uint8_t)a,
+                                     .target = (uint8_t)t,
+                                     .by = (uint8_t)running,
+                                     .text = "heavy fence"};
+        visiting |= BIT(a);
+    }
+}
+
+bool visits_are_over(int t)
+{
+    return !(visiting & visitors_of(t));
+}
+
 /* ---- dependence ---------------------------------------------------------------------------- */
 
+/* A seq_cst load too: the next one of its location sees no older store than it has seen. */
 static bool writes(const struct op *o)
 {
-    return o->kind == OP_STORE || o->kind == OP_RMW || o->kind == OP_POST || o->kind == OP_WAIT || o->kind == OP_SLEEP;
+    return (o->kind == OP_LOAD && o->seq_cst) || o->kind == OP_STORE || o->kind == OP_RMW || o->kind == OP_POST ||
+           o->kind == OP_WAIT || o->kind == OP_SLEEP;
 }
 
 static bool fences(const struct op *o)
 {
-    return o->kind == OP_FENCE || o->kind == OP_REMOTE_FENCE;
+    return o->kind == OP_FENCE || o->kind == OP_HEAVY;
 }
 
 static bool spins_on(const struct op *o, const volatile void *addr)
@@ -136,11 +191,15 @@ static bool spins_on(const struct op *o, const volatile void *addr)
     return false;
 }
 
+static bool minds_visits(const struct op *o)
+{
+    return o->kind == OP_LIGHT || o->section;
+}
+
 static bool dependent(const struct op *a, const struct op *b)
 {
-    if ((a->kind == OP_REMOTE_FENCE && a->target == b->thread) ||
-        (b->kind == OP_REMOTE_FENCE && b->target == a->thread))
-        return true;
+    if (a->kind == OP_VISIT || b->kind == OP_VISIT)
+        return (minds_visits(a) && b->target == a->thread) || (minds_visits(b) && a->target == b->thread);
     if ((fences(a) && (fences(b) || b->seq_cst)) || (fences(b) && a->seq_cst))
         return true;
     if (a->kind == OP_YIELD)
@@ -150,40 +209,49 @@ static bool dependent(const struct op *a, const struct op *b)
     return a->addr && a->addr == b->addr && (writes(a) || writes(b));
 }
 
-/* Adds event e of thread t to the partial order. */
-static void order_event(struct op *e, struct thread *t)
+/* An event at `mine` that depends on those at of[0], and if it writes on those at of[1] too. */
+static void order_access(struct order *mine, struct order *of, bool write)
 {
-    struct clock *mine = &t->dep;
-    e->seq = ++t->events;
-    clock_join(mine, &t->remote);
+    order_join(mine, &of[0]);
+    if (write)
+        order_join(mine, &of[1]);
+    order_join(&of[write ? 0 : 1], mine);
+}
+
+/* A visit lies between what its heavy fence comes after, and the fence's end. */
+static void order_fence(const struct op *e, struct order *mine)
+{
+    if (fences(e) || e->seq_cst)
+        order_access(mine, fence_dep, fences(e));
+    if (minds_visits(e))
+        order_access(mine, light_dep[e->thread], true);
+    if (e->kind == OP_VISIT) {
+        order_access(mine, light_dep[e->target], false);
+        order_join(&actors[e->by].dep, mine);
+    }
+}
+
+/* Adds event e to the partial order. */
+static void order_event(struct op *e)
+{
+    struct actor *a = &actors[e->thread];
+    struct order *mine = &a->dep;
+    e->seq = ++a->events;
     mine->at[e->thread] = e->seq;
-    if (fences(e) || e->seq_cst) {
-        clock_join(mine, &fence_dep[0]);
-        if (fences(e))
-            clock_join(mine, &fence_dep[1]);
-        clock_join(&fence_dep[fences(e) ? 0 : 1], mine);
-    }
-    if (e->kind == OP_REMOTE_FENCE) {
-        clock_join(mine, &threads[e->target].dep);
-        clock_join(test->late_fences ? &threads[e->target].remote : &threads[e->target].dep, mine);
-    }
-    for (int i = 0; i < e->spun_n; i++) {
-        struct clock *of = dep_of(e->spun[i]);
-        clock_join(mine, &of[0]);
-        clock_join(&of[1], mine);
-    }
-    if (e->addr) {
-        struct clock *of = dep_of(e->addr);
-        clock_join(mine, &of[0]);
-        if (writes(e))
-            clock_join(mine, &of[1]);
-        clock_join(&of[writes(e) ? 0 : 1], mine);
-    }
+    order_fence(e, mine);
+    for (int i = 0; i < e->spun_n; i++)
+        order_access(mine, dep_of(e->spun[i]), false);
+    if (e->addr)
+        order_access(mine, dep_of(e->addr), writes(e));
     clocks[e - events] = *mine;
+    if (e->thread < THREADS && a->next.kind == OP_HEAVY)
+        for
+            EACH(v, visiting & visitors_of(e->thread))
+    actors[v].dep = *mine;
 }
 
 /* Whether event i precedes an event (or next operation) whose clock is dep. */
-static bool precedes(int i, const struct clock *dep)
+static bool precedes(int i, const struct order *dep)
 {
     return events[i].seq <= dep->at[events[i].thread];
 }
@@ -194,19 +262,20 @@ static bool precedes(int i, const struct clock *dep)
 static void add_backtrack(int i, int e)
 {
     struct node *n = &stack[i];
-    uint8_t first = 0, later = 0; /* threads that can begin; those that can't */
-    struct clock begun = {{0}};   /* each thread's first event that does not come after i */
+    uint16_t first = 0, later = 0; /* actors that can begin; those that can't */
+    uint16_t begun[ACTORS];        /* the first event of each of them that does not come after i */
     for (int j = i + 1; j <= e; j++) {
         int q = events[j].thread;
         if (j < e && precedes(i, &clocks[j]))
             continue;
+        if ((first | later) & BIT(q))
+            continue;
         bool follows = false;
-        for (int t = 0; t < THREADS; t++)
-            follows |= t != q && begun.at[t] && clocks[j].at[t] >= begun.at[t];
-        if (!((first | later) & BIT(q)))
-            *(follows ? &later : &first) |= BIT(q);
-        if (!begun.at[q])
-            begun.at[q] = events[j].seq;
+        for
+            EACH(t, first | later)
+        follows |= clocks[j].at[t] >= begun[t];
+        *(follows ? &later : &first) |= BIT(q);
+        begun[q] = (uint16_t)events[j].seq;
     }
     if (first == BIT(events[e].thread) && !(first & n->enabled))
         return; /* e can't come first: what precedes it makes it possible */
@@ -214,21 +283,20 @@ static void add_backtrack(int i, int e)
     if (!first)
         n->backtrack |= n->enabled;
     else if (!(first & n->backtrack))
-        n->backtrack |= first & (uint8_t)-first;
+        n->backtrack |= first & (uint16_t)-first;
 }
 
 /* Every event that the next operation of p, about to execute as event e, races with; the newest
- * first, and not those that come before a newer one.  A fence that another thread executed in p since its last event is one of
- * them: it might have come after e. */
+ * first, and not those that come before a newer one. */
 static void find_races(int p, int e, int *with, int *n)
 {
-    struct clock covered = threads[p].dep;
+    struct order covered = actors[p].dep;
     *n = 0;
     for (int i = e - 1; i >= 0; i--) {
         if (events[i].thread == p || precedes(i, &covered) || !dependent(&events[i], &events[e]))
             continue;
         with[(*n)++] = i;
-        clock_join(&covered, &clocks[i]);
+        order_join(&covered, &clocks[i]);
     }
 }
 
@@ -248,35 +316,36 @@ static void resume(int t)
     coroutine_resume(&threads[t]);
     running = MAIN;
     if (threads[t].finished)
-        threads[t].next = (struct op){.kind = OP_NONE, .thread = (uint8_t)t};
+        actors[t].next = (struct op){.kind = OP_NONE, .thread = (uint8_t)t};
 }
 
-static uint8_t live(void)
+static uint16_t live(void)
 {
-    uint8_t set = 0;
+    uint16_t set = 0;
     for (int t = 0; t < THREADS; t++)
         if (threads[t].started && !threads[t].finished)
             set |= BIT(t);
     return set;
 }
 
-static uint8_t enabled(void)
+static uint16_t enabled(void)
 {
-    uint8_t set = 0;
-    for (int t = 0; t < THREADS; t++)
-        if (live() & BIT(t) && op_enabled(t))
-            set |= BIT(t);
+    uint16_t set = visiting;
+    for
+        EACH(t, live())
+    if (op_enabled(t))
+        set |= BIT(t);
     return set;
 }
 
 /* Nobody can go on.  Threads that spin may then go round once more, since a loop may be bounded;
  * one thread at a time, and not for ever. */
-static uint8_t stalled(void)
+static uint16_t stalled(void)
 {
-    uint8_t set = 0;
+    uint16_t set = 0;
     for (int k = 1; k <= THREADS && !set; k++) {
         int t = (int)((stalls + (uint64_t)k) % THREADS);
-        if (live() & BIT(t) && threads[t].next.kind == OP_YIELD)
+        if (live() & BIT(t) && actors[t].next.kind == OP_YIELD)
             set = BIT(t);
     }
     if (!set)
@@ -286,30 +355,38 @@ static uint8_t stalled(void)
     return set;
 }
 
+/* A visitor is part of the thread that sent it. */
+static int thread_of(int actor)
+{
+    return actor < THREADS ? actor : (actor - THREADS) / (THREADS - 1);
+}
+
 static bool preempts(const struct node *n, int t)
 {
-    return n->last >= 0 && t != n->last && n->enabled & BIT(n->last);
+    return n->last >= 0 && thread_of(t) != n->last && n->enabled & (BIT(n->last) | visitors_of(n->last));
 }
 
 /* The threads that n may still try, given the bound. */
-static uint8_t candidates(const struct node *n)
+static uint16_t candidates(const struct node *n)
 {
-    uint8_t set = n->enabled & (uint8_t)~n->sleep & (uint8_t)~n->done;
+    uint16_t set = n->enabled & (uint16_t)~n->sleep & (uint16_t)~n->done;
     if (test->preemptions && n->preemptions >= test->preemptions)
-        for (int t = 0; t < THREADS; t++)
-            if (preempts(n, t))
-                set &= (uint8_t)~BIT(t);
+        for
+            EACH(t, set)
+    if (preempts(n, t))
+        set &= (uint16_t)~BIT(t);
     return set;
 }
 
 /* What is asleep after event e of node n: what was before, or was tried there, and is not woken by
  * an operation that e depends on. */
-static uint8_t sleep_after(const struct node *n, const struct op *e)
+static uint16_t sleep_after(const struct node *n, const struct op *e)
 {
-    uint8_t set = explore_all ? 0 : (n->sleep | n->done) & (uint8_t)~BIT(e->thread);
-    for (int t = 0; t < THREADS; t++)
-        if (set & BIT(t) && dependent(e, &threads[t].next))
-            set &= (uint8_t)~BIT(t);
+    uint16_t set = explore_all ? 0 : (n->sleep | n->done) & (uint16_t)~BIT(e->thread);
+    for
+        EACH(t, set)
+    if (dependent(e, &actors[t].next))
+        set &= (uint16_t)~BIT(t);
     return set;
 }
 
@@ -325,12 +402,22 @@ static bool replay_next(int *t, int *outcome)
     return true;
 }
 
+/* Mostly who ran last goes on. */
+static int sampled(const struct node *n, uint16_t set)
+{
+    if (n->last >= 0 && set & BIT(n->last) && chance(8))
+        return n->last;
+    for (uint32_t skip = chance((uint32_t)__builtin_popcount(set)); skip; skip--)
+        set &= (uint16_t)(set - 1);
+    return __builtin_ctz(set);
+}
+
 /* A node at the end of the stack; false when all that could run there was covered elsewhere. */
-static bool new_node(struct node *n, uint8_t set, uint8_t sleep)
+static bool new_node(struct node *n, uint16_t set, uint16_t sleep)
 {
     *n = (struct node){.enabled = set, .sleep = sleep, .outcomes = 1, .last = -1};
     if (depth) {
-        n->last = (int8_t)events[depth - 1].thread;
+        n->last = (int8_t)thread_of(events[depth - 1].thread);
         n->preemptions = (int16_t)(n[-1].preemptions + preempts(&n[-1], n[-1].chosen));
     }
     int t, outcome;
@@ -340,26 +427,37 @@ static bool new_node(struct node *n, uint8_t set, uint8_t sleep)
         n->backtrack = BIT(t);
         return true;
     }
-    uint8_t free = candidates(n);
+    if (test->sample) {
+        n->chosen = (uint8_t)sampled(n, set);
+        return true;
+    }
+    uint16_t free = candidates(n);
     if (!free)
         return false;
-    n->chosen = (uint8_t)(n->last >= 0 && free & BIT(n->last) ? n->last : __builtin_ctz(free));
+    uint16_t same = n->last >= 0 ? free & (BIT(n->last) | visitors_of(n->last)) : 0;
+    n->chosen = (uint8_t)__builtin_ctz(same ? same : free);
     n->backtrack = explore_all ? set : BIT(n->chosen);
     return true;
 }
 
 static void step(int t)
 {
-    struct op *e = add_event(&threads[t].next);
+    struct op *e = add_event(&actors[t].next);
     int i = event_n - 1;
     if (e->kind == OP_YIELD && !threads[t].forced)
         stalls = 0;
-    resume(t);
-    if (failed)
+    if (e->kind == OP_VISIT) {
+        memory_visit(e->target, e->by);
+        threads[e->target].restarted += threads[e->by].restarts;
+        visiting &= (uint16_t)~BIT(t);
+    } else {
+        resume(t);
+    }
+    if (failed || test->sample)
         return;
     int with[EVENTS], n;
     find_races(t, i, with, &n);
-    order_event(e, &threads[t]);
+    order_event(e);
     while (n > 0)
         add_backtrack(with[--n], i);
 }
@@ -374,14 +472,14 @@ static void begin(void)
     stalls = 0;
     failed = false;
     running = MAIN;
+    visiting = 0;
     memset(fence_dep, 0, sizeof fence_dep);
+    memset(light_dep, 0, sizeof light_dep);
+    memset(actors, 0, sizeof actors);
     rn__fence_asymmetric = true;
     for (int t = 0; t < ALL; t++) {
         threads[t].started = threads[t].finished = threads[t].forced = threads[t].woken = false;
-        threads[t].events = 0;
-        threads[t].next.kind = OP_NONE;
-        memset(&threads[t].dep, 0, sizeof threads[t].dep);
-        memset(&threads[t].remote, 0, sizeof threads[t].remote);
+        threads[t].restarted = 0;
     }
     outcomes_clear();
     executing = true;
@@ -414,13 +512,13 @@ static void end(void)
 
 static void run_threads(void)
 {
-    uint8_t sleep = 0;
+    uint16_t sleep = 0;
     while (!failed && live()) {
-        uint8_t set = enabled();
+        uint16_t set = enabled();
         if (!set) {
             set = stalled();
             threads[__builtin_ctz(set)].forced = true;
-            sleep &= (uint8_t)~set;
+            sleep &= (uint16_t)~set;
         }
         struct node *n = &stack[depth];
         if (depth >= stack_n) {
@@ -468,7 +566,7 @@ static bool advance(void)
             return true;
         }
         n->done |= BIT(n->chosen);
-        uint8_t left = n->backtrack & candidates(n);
+        uint16_t left = n->backtrack & candidates(n);
         if (left) {
             n->chosen = (uint8_t)__builtin_ctz(left);
             n->outcome = 0;
@@ -496,6 +594,7 @@ void explore(const struct model_test *t, const char *choices, struct result *r)
     replay = choices;
     result_now = r;
     stack_n = 0;
+    luck = 88172645463325252u;
     do {
         if (execute())
             r->executions++;
@@ -508,6 +607,8 @@ void explore(const struct model_test *t, const char *choices, struct result *r)
         }
         if (choices)
             return;
-        r->exhausted = !advance();
+        if (t->sample)
+            stack_n = 0;
+        r->exhausted = t->sample ? r->executions == (uint64_t)t->sample : !advance();
     } while (!r->exhausted && r->executions + r->pruned < max);
 }

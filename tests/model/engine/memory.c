@@ -39,7 +39,7 @@ struct location {
     int seq_cst_n; /* stores up to and with this number are in the seq_cst order; 0: none */
     struct store *stores;
     int cap;
-    struct clock dep[2];
+    struct order dep[2];
 };
 
 static struct location locations[LOCATIONS];
@@ -73,6 +73,8 @@ void memory_reset(void)
         th->vis = th->acq_hb = th->acq_vis = th->hb;
         memset(&th->rel_hb, 0, sizeof th->rel_hb);
         memset(&th->rel_vis, 0, sizeof th->rel_vis);
+        memset(&th->visited, 0, sizeof th->visited);
+        memset(&th->got, 0, sizeof th->got);
         th->spun_n = 0;
     }
 }
@@ -96,7 +98,7 @@ void memory_start(int t)
 {
     tick(&threads[MAIN]); /* what it did after its last operation, too */
     everything(&threads[t], &threads[MAIN]);
-    threads[t].dep = threads[MAIN].dep;
+    threads[t].light = threads[t].vis;
 }
 
 void memory_join(int t)
@@ -125,7 +127,7 @@ static struct location *lookup(const volatile void *addr, bool make)
     return l;
 }
 
-struct clock *dep_of(const volatile void *addr)
+struct order *dep_of(const volatile void *addr)
 {
     return lookup(addr, true)->dep;
 }
@@ -298,7 +300,8 @@ void rn__model_yield(void)
 static struct op operation(uint8_t kind, const volatile void *p, size_t size, struct model_site *s)
 {
     site_known(s);
-    return (struct op){.kind = kind, .addr = p, .size = (uint8_t)size, .site = s, .seq_cst = s->now == MODEL_SEQ_CST};
+    return (struct op){
+        .kind = kind, .addr = p, .size = (uint8_t)size, .site = s, .seq_cst = p && s->now == MODEL_SEQ_CST};
 }
 
 /* t reads store i; the event is filled in. */
@@ -355,6 +358,24 @@ void model_store(volatile void *p, size_t size, const void *v, struct model_site
     tick(t);
     race_atomic(p, size, true);
     write_store(t, at(p, size), value, site->now);
+}
+
+bool model_section_store(volatile void *p, size_t size, const void *v, uint32_t begun, struct model_site *site)
+{
+    uint64_t value = 0;
+    memcpy(&value, v, size);
+    struct op op = operation(OP_STORE, p, size, site);
+    op.section = true;
+    point(op);
+    struct thread *t = &threads[running];
+    if (t->restarted != begun) {
+        event()->failed = true;
+        return false;
+    }
+    tick(t);
+    race_atomic(p, size, true);
+    write_store(t, at(p, size), value, site->now);
+    return true;
 }
 
 /* The new store of an RMW carries on what the one it read carried. */
@@ -420,15 +441,12 @@ void model_rmw(volatile void *p, size_t size, enum model_rmw what, const void *v
     memcpy(out, &was, size);
 }
 
-/* A fence in thread t.  Remote: one that membarrier makes t execute; then it orders what t sees but
- * synchronises with nothing (happens-before needs an operation of t's own). */
-void memory_seq_cst_fence(int i, bool remote)
+void memory_seq_cst_fence(void)
 {
-    struct thread *t = &threads[i];
+    struct thread *t = &threads[running];
     tick(t);
     clock_join(&t->vis, &t->acq_vis);
-    if (!remote)
-        clock_join(&t->hb, &t->acq_hb);
+    clock_join(&t->hb, &t->acq_hb);
     clock_join(&t->vis, &fence_clock);
     clock_join(&fence_clock, &t->vis);
     for (int k = 0; k < location_n; k++)
@@ -436,8 +454,61 @@ void memory_seq_cst_fence(int i, bool remote)
             know(&locations[k].stores[locations[k].seq_cst_n - 1], t);
     clock_join(&t->acq_vis, &t->vis);
     clock_join(&t->rel_vis, &t->vis);
-    if (!remote)
-        clock_join(&t->rel_hb, &t->hb);
+    clock_join(&t->rel_hb, &t->hb);
+}
+
+/* Asymmetric fences order what threads see; they synchronise with nothing (happens-before needs an
+ * operation of each thread's own). */
+void memory_heavy_begin(int i)
+{
+    threads[i].bring = threads[i].acq_vis;
+    memset(&threads[i].got, 0, sizeof threads[i].got);
+}
+
+/* A full fence at a moment between two light fences of the target, as far as those tell: what came
+ * before the first of them came before the visit, what comes after the second comes after it. */
+void memory_visit(int target, int by)
+{
+    struct thread *t = &threads[target], *h = &threads[by];
+    clock_join(&h->got, &t->light);
+    clock_join(&t->visited, &t->light);
+    clock_join(&t->visited, &h->bring);
+}
+
+void memory_heavy_end(int i)
+{
+    clock_join(&threads[i].acq_vis, &threads[i].got);
+    memory_seq_cst_fence();
+}
+
+static void see_visits(void)
+{
+    struct thread *t = &threads[running];
+    tick(t);
+    clock_join(&t->vis, &t->visited);
+    clock_join(&t->acq_vis, &t->visited);
+    clock_join(&t->rel_vis, &t->visited);
+    t->light = t->acq_vis;
+}
+
+void model_fence_light(struct model_site *site)
+{
+    site_known(site);
+    if (site->now != MODEL_SEQ_CST)
+        return;
+    point(operation(rn__fence_asymmetric ? OP_LIGHT : OP_FENCE, NULL, 0, site));
+    if (!rn__fence_asymmetric) {
+        memory_seq_cst_fence();
+        return;
+    }
+    see_visits();
+}
+
+uint32_t model_section_begin(void)
+{
+    point((struct op){.kind = OP_LIGHT, .text = "section"});
+    see_visits();
+    return threads[running].restarted;
 }
 
 void model_fence(struct model_site *site)
@@ -445,7 +516,7 @@ void model_fence(struct model_site *site)
     site_known(site);
     if (site->now == MODEL_SEQ_CST) {
         point(operation(OP_FENCE, NULL, 0, site));
-        memory_seq_cst_fence(running, false);
+        memory_seq_cst_fence();
         return;
     }
     struct thread *t = &threads[running];

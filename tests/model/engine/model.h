@@ -37,10 +37,10 @@ struct model_test {
     void (*finish)(void);
     const char *finds;    /* NULL: every execution passes; else some execution fails, with this in its text */
     const char *outcomes; /* NULL, or exactly the set of model_outcome lines, sorted, separated by '|' */
+    int sample;           /* n: not every execution, but n that are chosen by chance, always the same ones */
+    int programs;         /* n: for model_program = 0 … n-1, the reduction must give all outcomes that there are */
     uint64_t max;         /* executions; 0: the default.  Needing more is a failure */
-    bool
-        late_fences; /* tries also to have what follows a heavy fence in a thread come before it: many more executions */
-    int preemptions; /* 0: no bound; n: executions with at most n preemptions */
+    int preemptions;      /* 0: no bound; n: executions with at most n preemptions */
     struct model_test *next;
 };
 void model_register(struct model_test *t);
@@ -78,6 +78,9 @@ _Noreturn void model_fail(const char *format, ...) __attribute__((format(printf,
 #define MODEL_CHECK(condition) \
     ((condition) ? (void)0 : model_fail("%s:%d: %s does not hold", model_base(__FILE__), __LINE__, #condition))
 const char *model_base(const char *path);
+
+/* Which of the test's programs is explored. */
+extern int model_program;
 
 /* Records one line that describes this execution's result; see outcomes. */
 void model_outcome(const char *format, ...) __attribute__((format(printf, 1, 2)));

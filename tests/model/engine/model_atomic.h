@@ -34,7 +34,12 @@ void model_store(volatile void *p, size_t size, const void *v, struct model_site
 bool model_cas(volatile void *p, size_t size, void *expected, const void *v, struct model_site *s);
 void model_rmw(volatile void *p, size_t size, enum model_rmw what, const void *v, void *out, struct model_site *s);
 void model_fence(struct model_site *s);
+void model_fence_light(struct model_site *s);
 void rn__model_yield(void);
+/* A restartable section (arch/solo.h) from begin to the store, which is not done, and then false, if rn_os_fence_restart has
+ * come by this thread since. */
+uint32_t model_section_begin(void);
+bool model_section_store(volatile void *p, size_t size, const void *v, uint32_t begun, struct model_site *s);
 
 #define MODEL_VALUE_(p) __typeof__((void)0, *(p))
 #define MODEL_SITE_(name, text, o)           \
@@ -53,6 +58,12 @@ void rn__model_yield(void);
         MODEL_SITE_(name, #p, o);                                                         \
         MODEL_VALUE_(p) model_value_ = (v);                                               \
         model_store((p), sizeof model_value_, (const void *)&model_value_, &model_site_); \
+    })
+#define MODEL_SECTION_STORE_(p, v, begun, o, name)                                                         \
+    ({                                                                                                     \
+        MODEL_SITE_(name, #p, o);                                                                          \
+        MODEL_VALUE_(p) model_value_ = (v);                                                                \
+        model_section_store((p), sizeof model_value_, (const void *)&model_value_, (begun), &model_site_); \
     })
 #define MODEL_CAS_(p, e, v, o, name)                                                                             \
     ({                                                                                                           \
@@ -111,10 +122,10 @@ void rn__model_yield(void);
 /* False: the light side is a full fence and the heavy side one of its own thread only, as on a
  * kernel without membarrier.  A test may set it in its setup; it is true again for the next. */
 extern bool rn__fence_asymmetric;
-#define rn_fence_light()           \
-    ({                             \
-        if (!rn__fence_asymmetric) \
-            rn_fence_seq_cst();    \
+#define rn_fence_light()                               \
+    ({                                                 \
+        MODEL_SITE_("fence_light", "", MODEL_SEQ_CST); \
+        model_fence_light(&model_site_);               \
     })
 
 /* The heap: a bump allocator that is reset for every execution and never reuses memory. */

@@ -19,6 +19,12 @@ static struct model_site heavy_site = {.op = "fence_heavy",
                                        .func = "rn_os_fence_heavy",
                                        .order = MODEL_SEQ_CST,
                                        .now = MODEL_SEQ_CST};
+static struct model_site restart_site = {.op = "fence_restart",
+                                         .expr = "",
+                                         .file = "os.h",
+                                         .func = "rn_os_fence_restart",
+                                         .order = MODEL_SEQ_CST,
+                                         .now = MODEL_SEQ_CST};
 
 struct cell {
     bool posted;
@@ -49,12 +55,14 @@ static struct cell *cell_of(struct model_token *t)
 
 bool op_enabled(int t)
 {
-    const struct op *o = &threads[t].next;
+    const struct op *o = &actors[t].next;
     switch (o->kind) {
     case OP_YIELD:
         return o->spun_n == 0 || memory_changed(t);
     case OP_WAIT:
         return ((const struct cell *)(uintptr_t)o->addr)->posted;
+    case OP_HEAVY:
+        return visits_are_over(t);
     case OP_SLEEP:
         return threads[t].woken || threads[t].timed;
     default:
@@ -122,24 +130,29 @@ void rn_os_futex_wake(rn_atomic(uint32_t) * word, int n)
     }
 }
 
-/* A full fence of its own, one in every other thread, each at a moment of its own, and another. */
+/* A visit of every other thread, each at a moment of its own, and a full fence when they are over. */
+static void fence_everywhere(struct model_site *site, bool restarts)
+{
+    site_known(site);
+    if (site->now != MODEL_SEQ_CST)
+        return;
+    threads[running].restarts = restarts;
+    if (running != MAIN && rn__fence_asymmetric) {
+        memory_heavy_begin(running);
+        visits_begin();
+    }
+    point((struct op){.kind = OP_HEAVY, .site = site});
+    memory_heavy_end(running);
+}
+
 void rn_os_fence_heavy(void)
 {
-    site_known(&heavy_site);
-    if (heavy_site.now != MODEL_SEQ_CST)
-        return;
-    point((struct op){.kind = OP_FENCE, .site = &heavy_site});
-    memory_seq_cst_fence(running, false);
-    if (!rn__fence_asymmetric)
-        return;
-    for (int t = 0; t < THREADS; t++) {
-        if (t == running || !threads[t].started)
-            continue;
-        point((struct op){.kind = OP_REMOTE_FENCE, .target = (uint8_t)t, .site = &heavy_site});
-        memory_seq_cst_fence(t, true);
-    }
-    point((struct op){.kind = OP_FENCE, .site = &heavy_site});
-    memory_seq_cst_fence(running, false);
+    fence_everywhere(&heavy_site, false);
+}
+
+void rn_os_fence_restart(void)
+{
+    fence_everywhere(&restart_site, true);
 }
 
 uint64_t rn_os_signals_hold(void)

@@ -17,6 +17,7 @@
 enum { OUTCOMES = 64, LINE = 200, NOTES = 256 };
 
 bool model_sees_plain;
+int model_program;
 static struct model_test *tests, **tests_end = &tests;
 static struct model_mutant *mutants, **mutants_end = &mutants;
 
@@ -134,9 +135,9 @@ static void print_value(const struct op *e)
 static void print_event(int i, const volatile void **known, int *n)
 {
     const struct op *e = &events[i];
-    printf("#   %3d  T%d  ", i, e->thread);
-    if (e->kind == OP_REMOTE_FENCE)
-        printf("fence in T%d by ", e->target);
+    printf("#   %3d  T%d  ", i, e->kind == OP_VISIT ? e->by : e->thread);
+    if (e->kind == OP_VISIT)
+        printf("visit of T%d by ", e->target);
     printf("%s", e->site ? e->site->op : e->text);
     if (e->addr) {
         int k = letter(e->addr, known, n);
@@ -161,9 +162,8 @@ void trace_print(void)
         printf("#             T%d: %s\n", notes[note].thread, notes[note].text);
     for (int t = 0; t < THREADS; t++)
         if (threads[t].started && !threads[t].finished)
-            printf("#        T%d is at %s %s\n", t,
-                   threads[t].next.site ? threads[t].next.site->op : threads[t].next.text,
-                   threads[t].next.site ? threads[t].next.site->expr : "");
+            printf("#        T%d is at %s %s\n", t, actors[t].next.site ? actors[t].next.site->op : actors[t].next.text,
+                   actors[t].next.site ? actors[t].next.site->expr : "");
 }
 
 /* The source lines of the code addresses "(@0x…)" in an error. */
@@ -229,6 +229,37 @@ static double seconds(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+/* Each of the test's programs with the reduction and without: both must find the same. */
+static bool run_programs(const struct model_test *t, int number)
+{
+    static char all[sizeof outcomes], reduced[OUTCOMES * LINE];
+    struct result r;
+    uint64_t executions = 0, without = 0;
+    double start = seconds();
+    for (model_program = 0; model_program < t->programs; model_program++) {
+        for (int k = 0; k < 2; k++) {
+            outcome_n = 0;
+            explore_all = k;
+            explore(t, NULL, &r);
+            explore_all = false;
+            *(k ? &without : &executions) += r.executions;
+            outcomes_join(k ? all : reduced, sizeof all);
+            if (r.failed || !r.exhausted)
+                break;
+        }
+        if (r.failed || !r.exhausted || strcmp(all, reduced) != 0) {
+            printf("not ok %d - %s # program %d%s\n#   with the reduction: %s\n#   without: %s\n", number, t->name,
+                   model_program, r.exhausted ? "" : " has more executions than the bound", reduced, all);
+            if (r.failed)
+                print_failure(t, &r);
+            return false;
+        }
+    }
+    printf("ok %d - %s # %d programs, %llu executions instead of %llu, %.2f s\n", number, t->name, t->programs,
+           (unsigned long long)executions, (unsigned long long)without, seconds() - start);
+    return true;
+}
+
 static bool run_test(const struct model_test *t, int number)
 {
     struct result r;
@@ -238,6 +269,8 @@ static bool run_test(const struct model_test *t, int number)
         printf("ok %d - %s # SKIP plain accesses are not seen beside another sanitizer\n", number, t->name);
         return true;
     }
+    if (t->programs)
+        return run_programs(t, number);
     outcome_n = 0;
     explore(t, NULL, &r);
     bool ok = judge(t, &r, why, sizeof why);
@@ -245,7 +278,10 @@ static bool run_test(const struct model_test *t, int number)
     if (r.failed)
         printf("%s after %llu executions", t->finds ? "found" : "fails", (unsigned long long)r.executions);
     else
-        printf("%s %llu executions%s", r.exhausted ? "explored all" : "NOT EXHAUSTED after",
+        printf("%s %llu executions%s",
+               t->sample     ? "by chance"
+               : r.exhausted ? "explored all"
+                             : "NOT EXHAUSTED after",
                (unsigned long long)r.executions, t->preemptions ? " within the bound on preemptions" : "");
     printf(" (+%llu cut short), %.2f s\n", (unsigned long long)r.pruned, seconds() - start);
     if (!ok) {

@@ -1,0 +1,81 @@
+/* Words that one thread changes without atomic operations, until another one wants to.
+ *
+ * A thread that is to own such words has a name: bits 16-30, never 0, which it writes into them.  It then changes them by
+ * rn__solo_take and rn__solo_give, which are a load, a comparison and a store in a restartable section of Linux
+ * (arch/solo.h): while nothing comes in between on this thread, as if they were one operation.
+ *
+ *     owner's section              another
+ *     load the word, compare       change the word by an atomic operation to what the owner expects never
+ *     store                        rn__solo_fence
+ *                                  change it again, by a compare and swap: it is no more the owner's
+ *
+ * Each section of the owner's falls into one of these, by when the fence visits its thread:
+ *  - it has stored.  The store comes before the first change, which then has read it; or after, and then the second finds
+ *    it, since the fence has made it visible, and fails.
+ *  - it is under way.  It is interrupted and stores nothing.
+ *  - it begins later.  Its load then sees the first change, or a later one: the visit is a full fence.
+ * So after the second change has succeeded no store of the owner's will ever come.  The second change must be for the one
+ * alone who made the first (the others wait for a lock, or some such): who has called the fence for an earlier first
+ * change may find the same value there again, and a section that began after that fence.
+ *
+ * What the owner does before rn__solo_give happens before who changes the word next by an acquiring operation, or takes
+ * it by rn__solo_take; what was done before a releasing change of the word, before its rn__solo_take.
+ *
+ * A thread's name becomes another's when it has ended.  Its words are the other's then, who comes after all that it did.
+ *
+ * The fence costs 0.3 to some µs, and as much for each processor that it interrupts.  So names are lent by a budget: a
+ * word may be made somebody's own only when rn__solo_afford says so.  Each is charged with what such a fence cost of late, and
+ * twice, for those who were interrupted; what it really costs more is charged then.  In total that may be BURST and a
+ * SHARE of the time since the first: this is what a program loses by it in the worst case.
+ *
+ * None has a name where the kernel or the C library has no such sections (os/linux/section.c), nor a plain thread that has not
+ * waited or entered the runtime in another way yet.
+ *
+ * Rejected: own words of a processor (its worker changes whenever a goroutine computes for long, without its doing); a
+ * second word that says who is about to change the first one (it would be looked at after the change, when the memory may have
+ * been freed); that others help with a change that is under way, instead of waiting for it (then a fence may be older than
+ * the change which it is to be for; see above).
+ *
+ * Model test: tests/model/mutex.c.
+ */
+#ifndef RN_SCHED_SOLO_H
+#define RN_SCHED_SOLO_H
+
+enum { RN_SOLO_NAME_SHIFT = 16 };
+
+#ifdef RN_MODEL
+#include "model_solo.h"
+#else
+#include "arch/solo.h"
+#include "sched/rt.h"
+
+/* The running thread, which may have a name or not; NULL: it has not.  As rn__m, to be asked for again after whatever may park. */
+static inline const struct rn_solo *rn__solo(void)
+{
+    struct rn_m *m = rn__m();
+    return __builtin_expect(m != NULL, 1) ? &m->solo : NULL;
+}
+
+/* By me, the running thread, which has a name: if *word is from it becomes to.  False: it is not, or something has come in
+ * between.  take acquires, give releases. */
+static inline bool rn__solo_take(const struct rn_solo *me, rn_atomic(uint32_t) * word, uint32_t from, uint32_t to)
+{
+    return rn__arch_solo_take(word, from, to, me->at);
+}
+
+static inline bool rn__solo_give(const struct rn_solo *me, rn_atomic(uint32_t) * word, uint32_t from, uint32_t to)
+{
+    return rn__arch_solo_give(word, from, to, me->at);
+}
+
+/* The running thread's name, which it is given if it has none; 0: it can't have one. */
+uint32_t rn__solo_name(void);
+
+/* Whether a word more may be made somebody's own now; if so, that is charged. */
+bool rn__solo_afford(void);
+
+/* As in the table above.  It takes some µs. */
+void rn__solo_fence(void);
+#endif
+
+#endif

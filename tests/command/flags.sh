@@ -1,0 +1,79 @@
+#!/bin/sh
+# Programs of users who compile as they like: what the header's macros tell the compiler must hold for all of that.
+. "$(dirname "$0")/../tap.sh"
+unset CC CFLAGS LDFLAGS LDLIBS
+export XDG_CACHE_HOME="$tap_dir/cache"
+cd "$tap_dir" || exit 1
+
+cat >prog.c <<'END_OF_PROGRAM'
+#include <runnel.h>
+#include <string.h>
+struct point { double x; int y; };
+static void recovers(void *to) { const char *text = rn_recover(); if (text) strcpy(to, text); }
+static int panics(char *to) { defer(recovers, to); rn_panic("number %d", 42); return 3; }
+static char *panics_too(char *to) { defer(recovers, to); rn_panic("again"); }
+static int locals(int n) { char b[200]; memset(b, n, sizeof b); return b[n] == n; }
+static void add(rn_mutex *m, int *sum, struct point p, float f) { mutex_lock(m); *sum += p.y + (int)(p.x + (double)f); mutex_unlock(m); }
+int rn_main(int argc, char **argv)
+{
+    (void)argv;
+    char text[32] = "";
+    if (panics(text) != 0 || strcmp(text, "number 42") != 0 || !locals(argc))
+        return 1;
+    if (panics_too(text) != NULL || strcmp(text, "again") != 0 || !locals(argc))
+        return 2;
+    rn_mutex m = {0};
+    int sum = 0;
+    rn_waitgroup wg = {0};
+    for (int i = 0; i < 10; i++)
+        wg_go(&wg, add, &m, &sum, ((struct point){1.5, i}), 0.5f);
+    wg_wait(&wg);
+    chan(struct point) c = chan_make(struct point, 1);
+    chan_send(c, (struct point){1, 2});
+    struct point p;
+    int chosen = chan_select(on_recv(c, &p), on_timeout(RN_SECOND));
+    chan_free(c);
+    return sum == 65 && chosen == 0 && p.y == 2 ? 0 : 3;
+}
+END_OF_PROGRAM
+
+# with COMPILER CFLAGS LDFLAGS: the program is built and ends with 0.
+with() {
+    rm -f prog
+    CC=$1 CFLAGS=$2 LDFLAGS=$3 "$RUNNEL" build -o prog prog.c && ./prog
+}
+hard="-O2 -D_FORTIFY_SOURCE=2 -fstack-protector-all -fcf-protection -fstack-clash-protection -Wall -Wextra -Werror"
+[ "$(uname -m)" = x86_64 ] || hard="-O2 -D_FORTIFY_SOURCE=2 -fstack-protector-all -Wall -Wextra -Werror"
+for cc in gcc clang; do
+    if ! command -v $cc >/dev/null; then
+        skip "programs by $cc" "it is not installed"
+        continue
+    fi
+    check "$cc -O0" with $cc "-O0 -std=gnu2x" ""
+    check "$cc -O3" with $cc "-O3 -std=gnu11" ""
+    check "$cc, hardened" with $cc "$hard" ""
+    echo 'int main(void) { return 0; }' >none.c
+    for lto in -flto -flto=thin; do
+        if $cc $lto none.c -o none 2>none.said; then
+            check "$cc $lto" with $cc "-O2 $lto" "-O2 $lto"
+        fi
+    done
+    check "$cc -static" with $cc -O2 -static
+done
+
+# A program under AddressSanitizer alone: frames that a panic leaves are not taken for live ones.
+if gcc -fsanitize=address none.c -o none 2>none.said; then
+    export ASAN_OPTIONS=detect_leaks=0
+    check "gcc -fsanitize=address, with the library as it is" with gcc "-O2 -fsanitize=address" -fsanitize=address
+fi
+
+# Under ThreadSanitizer alone the runtime of that would die in its own code; one line says what to do.
+tsan_is_refused() {
+    CC=gcc CFLAGS=-fsanitize=thread LDFLAGS=-fsanitize=thread "$RUNNEL" build -o prog prog.c || return 1
+    ./prog 2>said
+    [ $? = 2 ] && [ "$(wc -l <said)" = 1 ] && grep -q -e "-race" said
+}
+if gcc -fsanitize=thread none.c -o none 2>none.said; then
+    check "-fsanitize=thread without -race is refused" tsan_is_refused
+fi
+finish

@@ -1,0 +1,114 @@
+/* Stacks that are given back (src/sched/stack.c): what lies between those of two chunks is somebody else's. */
+#include "base/sanitizers.h"
+#include <runnel.h>
+#include <runnel/test.h>
+#include "sched/rt.h"
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+enum {
+    CHUNKS = 6,
+    BETWEEN = 16,   /* pages between two chunks */
+    HUGE = 2 << 20, /* at a multiple of which the kernel may begin what is large */
+};
+
+/* One processor, so that the records of all who have ended come into one list, and from there into the pool. */
+__attribute__((constructor)) static void on_one_processor(void)
+{
+    setenv("RUNNEL_PROCS", "1", 1);
+}
+
+/* Address space: holes for chunks of stacks, with room to align them, each with pages of ours above it. */
+static struct {
+    char *at;
+    size_t hole, ours;
+} land;
+
+static char *hole(int i)
+{
+    return land.at + (size_t)i * (land.hole + land.ours);
+}
+
+static uint32_t chunks_made(void)
+{
+    struct rn_os_range stacks;
+    uint32_t n = 0;
+    while (rn__chunk(n, &stacks))
+        n++;
+    return n;
+}
+
+static void wait_for(chan_recv_only(int) gate, rn_waitgroup *wg)
+{
+    chan_recv(gate);
+    wg_done(wg);
+}
+
+/* Starts goroutines until there is another chunk, or the one after it where the system's place for it is elsewhere. */
+static void fill_hole(int i, chan_recv_only(int) gate, rn_waitgroup *wg)
+{
+    uint32_t before = chunks_made();
+    munmap(hole(i), land.hole);
+    while (chunks_made() == before) {
+        wg_add(wg, 1);
+        go(wait_for, gate, wg);
+    }
+}
+
+/* How many chunks lie in a hole, the one before them, by their records, in the hole below. */
+static int in_order(void)
+{
+    struct rn_os_range low, high;
+    int n = 0;
+    for (uint32_t i = 0; rn__chunk(i, &low) && rn__chunk(i + 1, &high); i++)
+        if ((char *)low.p >= land.at && (char *)high.p == (char *)low.p + land.hole + land.ours)
+            n++;
+    return n;
+}
+
+static bool is_ours_intact(int i)
+{
+    const char *p = hole(i) + land.hole;
+    for (size_t k = 0; k < land.ours; k++)
+        if (p[k] != (char)(i + 1))
+            return false;
+    return true;
+}
+
+static void lay_out(void)
+{
+    struct rn_os_range stacks;
+    REQUIRE(rn__chunk(0, &stacks) != NULL);
+    land.ours = BETWEEN * rn_os_page;
+    land.hole = stacks.bytes + 2 * HUGE - land.ours;
+    size_t all = CHUNKS * (land.hole + land.ours);
+    land.at = mmap(NULL, all, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    REQUIRE(land.at != MAP_FAILED);
+    for (int i = 0; i < CHUNKS; i++)
+        memset(hole(i) + land.hole, i + 1, land.ours);
+}
+
+TEST(stacks_that_are_given_back_take_nothing_along_that_lies_between_them)
+{
+    lay_out();
+    chan(int) gate = chan_make(int, 0);
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    for (int i = 0; i < CHUNKS; i++)
+        fill_hole(i, gate, &wg);
+    int chances = in_order();
+    /* relaxed, both: a limit.  So few stacks may have pages that all are given back as they come into the pool. */
+    rn_store_relaxed(&rn__stacks_most, 8);
+    chan_close(gate);
+    wg_wait(&wg);
+    while (rn__stacks_trim())
+        continue;
+    rn_store_relaxed(&rn__stacks_most, 0);
+    for (int i = 0; i < CHUNKS; i++)
+        CHECK(is_ours_intact(i));
+    for (int i = 0; i < CHUNKS; i++)
+        munmap(hole(i) + land.hole, land.ours);
+    chan_free(gate);
+    if (chances == 0)
+        rn_test_skip("the system's place for stacks was elsewhere");
+}
