@@ -88,7 +88,8 @@ bool rn__timer_stop(struct rn_timer_entry *t)
     if (!p)
         return false;
     rn_wheel_remove(&p->wheel, &t->wheel);
-    rn_store_relaxed(&t->p, NULL); /* relaxed: the caller is the only one who reads it now */
+    /* release: pairs with the acquire in lock_timers_of of one who resets it meanwhile, and finds it in no wheel. */
+    rn_store_release(&t->p, NULL);
     rn_lock_release(&p->timers_lock);
     return true;
 }

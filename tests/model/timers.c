@@ -176,3 +176,35 @@ static void one_of_both(void)
 MODEL_TEST(stop_beside_fire, .setup = setup_due, .thread = {runner, stopper}, .finish = one_of_both);
 MODEL_MUTANT(stop_beside_fire, "lock_timers_of", "load_acquire");
 MODEL_MUTANT(stop_beside_fire, "fire_one", "store_release");
+
+/* ---- stop beside reset -------------------------------------------------------------------------- */
+
+/* In processor 0, and far from due. */
+static void setup_pending(void)
+{
+    setup(2);
+    model_m[MODEL_THREADS] = &workers[0];
+    rn__timer_start(timer, 2 * DEADLINE);
+}
+
+static void resetter(void)
+{
+    if (!rn__timer_move(timer, 3 * DEADLINE))
+        rn__timer_start(timer, 3 * DEADLINE); /* in processor 0's wheel or, of the second thread, 1's */
+}
+
+static void idle_stopper(void)
+{
+    stopped = rn__timer_stop(timer);
+}
+
+/* Whoever was last, the timer is in one wheel with its new deadline, or in none. */
+static void in_one_wheel(void)
+{
+    struct rn_p *p = rn_load_relaxed(&timer->p);
+    MODEL_CHECK(stopped == 1 && (!p || (timer->wheel.when == 3 * DEADLINE && rn_wheel_next(&p->wheel) <= 3 * DEADLINE)));
+}
+
+MODEL_TEST(stop_beside_reset, .setup = setup_pending, .thread = {idle_stopper, resetter}, .finish = in_one_wheel);
+MODEL_MUTANT(stop_beside_reset, "rn__timer_stop", "store_release");
+MODEL_MUTANT(stop_beside_reset, "lock_timers_of", "load_acquire");
