@@ -53,7 +53,7 @@ struct question {
     rn_leak *leaks;
     int max;
     int result;
-    bool stuck, strangers;
+    bool stuck, strangers, begins;
 };
 
 /* ---- the question --------------------------------------------------------------------------------- */
@@ -336,6 +336,7 @@ static void answer(void *arg)
         q->result = a->n > INT32_MAX ? INT32_MAX : (int)a->n;
         q->stuck = a->asker_stuck;
         q->strangers = a->strangers;
+        q->begins = a->begins;
         if (q->leaks)
             store(q);
         if (q->report && a->n > 0)
@@ -404,10 +405,12 @@ bool rn__leaks_nobody_frees(const void *lock)
     struct rn_g *self = rn__self_or_null();
     if (!self || !rn__is_goroutine(self))
         return false;
-    for (int i = 0; i < TRIES; i++) {
-        struct question q = {.job = {.wants = lock}};
+    struct question q = {0};
+    rn_time start = rn__now();
+    for (int i = 0; i < TRIES || (q.begins && rn__now() - start < RN_SECOND); i++) {
         if (i > 0)
-            rn_sleep(RN_MILLISECOND << i);
+            rn_sleep(RN_MILLISECOND << (i < TRIES ? i : TRIES));
+        q = (struct question){.job = {.wants = lock}};
         if (ask(&q) >= 0 && !q.strangers)
             return q.stuck;
     }
@@ -468,29 +471,44 @@ static int settle(void)
     return b.waiting;
 }
 
-/* A thread that begins or ends just then, and has no name yet, might be one that wakes somebody; or it blocks all signals for
- * that, and there is no answer: hence not once. */
-static int ask_at_the_end(void)
+/* Whether to ask once more.  A thread that begins or ends just then, and has no number yet, might be one that wakes somebody; or
+ * it blocks all signals for that, and there is no answer.  One of ours that only begins gets as long as goroutines do; one that
+ * nobody knows is perhaps the program's own, and stays. */
+static bool may_change(const struct question *q, int asked, rn_time start)
 {
     enum { TRIES = 4 };
-    int n = 0;
-    for (int i = 0; i < TRIES && n <= 0; i++)
-        if (rn__exploring() || BLIND || settle() > 0 || i == 0 || n < 0)
-            n = rn_debug_leaks();
-    return n;
+    rn_duration patience = q->begins || q->result < 0 ? RN_SECOND : q->strangers ? RN_SECOND / 20 : 0;
+    return q->result <= 0 && !BLIND && (asked < TRIES || rn__now() - start < patience);
 }
 
-/* Who waits for a lock that it holds itself, less than a second by now, and will for ever.  Not once: as above. */
+static int ask_at_the_end(void)
+{
+    struct question q = {0};
+    rn_time start = rn__now();
+    int asked = 0;
+    do {
+        bool some = rn__exploring() || BLIND || settle() > 0 || asked == 0 || q.result < 0;
+        q = (struct question){.report = true};
+        if (some)
+            ask(&q);
+    } while (may_change(&q, ++asked, start));
+    return q.result;
+}
+
+/* Who waits for a lock that it holds itself, less than a second by now, and will for ever. */
 static void look_at_locks(void)
 {
-    enum { TRIES = 4, SOME = 64 };
+    enum { SOME = 64 };
     rn_leak found[SOME];
-    int n = 0;
-    for (int i = 0; i < TRIES && n <= 0 && !BLIND && rn__lock_order_waits(); i++) {
+    struct question q = {0};
+    rn_time start = rn__now();
+    int asked = 0;
+    while (!BLIND && rn__lock_order_waits() && may_change(&q, asked++, start)) {
         settle();
-        n = rn_debug_find_leaks(found, SOME);
+        q = (struct question){.leaks = found, .max = SOME};
+        ask(&q);
     }
-    for (int i = 0; i < n && i < SOME; i++)
+    for (int i = 0; i < q.result && i < SOME; i++)
         rn__lock_order_stays(found[i].goroutine);
 }
 

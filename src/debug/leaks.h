@@ -30,6 +30,7 @@ struct rn_leaks_answer {
     size_t coarse;    /* heaps that count as one block */
     bool asker_stuck; /* nobody who can still run reaches what it wants */
     bool strangers;   /* but for threads that are not ours, or have only begun */
+    bool begins;      /* one of ours has only begun */
     struct rn_g *leaked[];
 };
 

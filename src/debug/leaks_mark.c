@@ -688,6 +688,15 @@ static bool is_ours(const struct rn_os_stopped *t)
            (m && (!m->external || rn_load_relaxed(&m->g0.status) == RN_G_WAITING));
 }
 
+static bool some_begins(void)
+{
+    const struct rn_sched *s = &rn__sched;
+    bool begins = !rn__exploring() && rn_load_relaxed(&s->monitor_tid) == 0; /* relaxed: the world is stopped */
+    for (const struct rn_m *m = s->all_m; m && !begins; m = m->all_link)
+        begins = !m->external && rn_load_relaxed(&m->tid) == 0;
+    return begins;
+}
+
 static bool some_timer(struct rn_wheel_entry *e, void *arg)
 {
     (void)e, (void)arg;
@@ -740,6 +749,7 @@ bool rn__leaks_mark(void *arg)
     if (!nobody_will_run() && (!scan_all_roots() || !find_fixed_point()))
         return false;
     answer->coarse = rn__mem_coarse();
+    answer->begins = some_begins();
     for (size_t i = 0; i < marks.n; i++)
         if (!marks.all[i].live && marks.all[i].g == marks.job->asker)
             answer->asker_stuck = true;

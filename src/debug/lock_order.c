@@ -771,8 +771,8 @@ void rn__lock_order_start(void)
 {
 #if !defined(RN_DEBUG) && !defined(RN_EXPLORE)
     const char *on = getenv("RUNNEL_LOCKORDER"), *leaks = getenv("RUNNEL_LEAKS");
-    bool orders = on && strcmp(on, "1") == 0;
-    if (!orders && (on || !leaks || strcmp(leaks, "1") != 0))
+    bool set = on && *on, orders = set && strcmp(on, "1") == 0;
+    if (!orders && (set || !leaks || strcmp(leaks, "1") != 0))
         return;
     rn_os_init();
     t = rn_os_map(sizeof *t, rn_os_page);

@@ -204,7 +204,37 @@ TEST(with_a_context)
 }
 END
 cat >held.c <<'END'
+#define _GNU_SOURCE 1
+#include <dlfcn.h>
+#include <pthread.h>
 #include <runnel.h>
+#include <stdlib.h>
+
+struct beginning {
+    void *(*f)(void *);
+    void *arg;
+};
+
+static void *begin_late(void *v)
+{
+    struct beginning b = *(struct beginning *)v;
+    rn_time late = rn_now() + 100 * RN_MILLISECOND;
+    free(v);
+    while (rn_now() < late)
+        sched_yield();
+    return b.f(b.arg);
+}
+
+/* A machine on which threads take their time to begin. */
+int pthread_create(pthread_t *t, const pthread_attr_t *attr, void *(*f)(void *), void *arg)
+{
+    __typeof__(&pthread_create) create = (__typeof__(create))(uintptr_t)dlsym(RTLD_NEXT, "pthread_create");
+    struct beginning *b;
+    if (!getenv("THREADS_BEGIN_LATE") || !(b = malloc(sizeof *b)))
+        return create(t, attr, f, arg);
+    *b = (struct beginning){f, arg};
+    return create(t, attr, begin_late, b);
+}
 
 static void keeps(rn_mutex *m, chan(int) told)
 {
@@ -456,7 +486,8 @@ off() {
 check "RUNNEL_LOCKORDER=0 turns it off" off
 holder() { # SETTING PATTERN
     status=0
-    env "$1" RUNNEL_LEAKS=1 "$RUNNEL" run held.c >held.out 2>&1 || status=$?
+    # shellcheck disable=SC2086 # a list of settings
+    env $1 RUNNEL_LEAKS=1 "$RUNNEL" run held.c >held.out 2>&1 || status=$?
     cat held.out
     [ $status = 3 ] && grep -E "$2" held.out
 }
@@ -464,6 +495,7 @@ for setting in RUNNEL_LOCKORDER=1 RUNNEL_LEAKS=1; do
     check "a leak says who holds the lock ($setting)" holder $setting \
         'held by goroutine [0-9]+, taken in keeps \(.*held.c:[0-9]+\), started by rn_main \(.*held.c:[0-9]+\)'
 done
+check "also where threads take their time to begin" holder "RUNNEL_LEAKS=1 THREADS_BEGIN_LATE=1" 'taken in keeps'
 check "or how to know" holder RUNNEL_LOCKORDER=0 'RUNNEL_LOCKORDER=1 shows who holds it'
 "$RUNNEL" build again.c -o again && "$RUNNEL" build brief.c -o brief || exit 1
 # The program goes on, with others who might let it go; the first words about it are those of a lock whose past is known.
