@@ -14,7 +14,7 @@
  * before, and those who are left measure again.  One processor is always left.
  *
  * Who has come back is on trial: each of its goroutines comes by the loop, until what it has lost can be told after TRIAL
- * instead of after 61 goroutines, which at a channel with room for 1,024 take three milliseconds.  When that is too
+ * instead of after 64 goroutines, which at a channel with room for 1,024 take three milliseconds.  When that is too
  * much again, whoever leaves now stays twice as long as the one before, up to MOST; when it is not, the next one begins with
  * STAY.  So trials take a two-thousandth of the time where nothing changes.  (Eight producers and eight consumers of one channel
  * stood aside for 1 to 2 ms mostly, since each of the two workers counted its own losses, and who was left alone had none:

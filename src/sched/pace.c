@@ -47,8 +47,8 @@ enum {
     BURST = 400 * RN_MICROSECOND, /* what waits for one processor; with another one's help it might be half of that */
     ALONE = 10 * RN_MILLISECOND,
     CALM = 256,                   /* looks */
-    AROUND = 20 * RN_MICROSECOND, /* from one look elsewhere to the next, at most, */
-    BUSY = RN_MILLISECOND,        /* for who has had something to run all this time */
+    AROUND = 20 * RN_MICROSECOND, /* from one look elsewhere to the next, at most, for who is busy: */
+    BUSY = RN_MILLISECOND,        /* has had something to run all this time */
 };
 
 static void note_look(struct rn_p *p, rn_time now)
@@ -63,8 +63,8 @@ void rn__pace_begin(struct rn_p *p, rn_time now)
     p->alone_since = p->elsewhere_at = p->through_till = now;
     note_look(p, now);
     p->look = RN_PACE_LOOK - 1;
-    p->elsewhere_tick =
-        rn_load_relaxed(&p->tick) - RN_PACE_LOOK; /* at once: who waits there may be why it was given away */
+    /* At once: who waits there may be why it was given away. */
+    p->elsewhere_tick = rn_load_relaxed(&p->tick) - RN_PACE_LOOK;
 }
 
 /* Is anybody late when p does not look? */

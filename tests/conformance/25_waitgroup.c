@@ -68,9 +68,9 @@ TEST(add_concurrent_with_wait_at_zero_panics)
     EXPECT_PANIC("sync: WaitGroup misuse: Add called concurrently with Wait", wg_add(&wg, 1));
 }
 
-static void wait_and_expect_panic(rn_atomic_bool *done)
+static void wait_and_expect_panic(const char *message, rn_atomic_bool *done)
 {
-    EXPECT_PANIC("sync: WaitGroup is reused before previous Wait has returned", wg_wait(&wg));
+    EXPECT_PANIC(message, wg_wait(&wg));
     rn_atomic_store(done, true);
 }
 
@@ -86,17 +86,11 @@ TEST(reuse_before_the_wait_has_returned_panics)
     rn_atomic_bool done = {false};
     rn_set_procs(1);
     wg_add(&wg, 1);
-    go(wait_and_expect_panic, &done);
+    go(wait_and_expect_panic, "sync: WaitGroup is reused before previous Wait has returned", &done);
     await_wg_waiters(&wg, 1);
     reuse_at_once(); /* no park in between: the waiter has not run */
     while (!rn_atomic_load(&done))
         rn_yield();
-}
-
-static void wait_and_expect_negative(rn_atomic_bool *done)
-{
-    EXPECT_PANIC("sync: negative WaitGroup counter", wg_wait(&wg));
-    rn_atomic_store(done, true);
 }
 
 /* Who was let go may run before whoever did one too many has said so: it says the same. */
@@ -106,7 +100,7 @@ TEST(a_waiter_that_finds_the_counter_negative_says_so)
     rn_atomic_bool done = {false};
     rn_set_procs(1);
     wg_add(&wg, 1);
-    go(wait_and_expect_negative, &done);
+    go(wait_and_expect_panic, "sync: negative WaitGroup counter", &done);
     await_wg_waiters(&wg, 1);
     wg_done(&wg);
     EXPECT_PANIC("sync: negative WaitGroup counter", wg_done(&wg)); /* no park in between */
