@@ -202,7 +202,8 @@ static void idle_stopper(void)
 static void in_one_wheel(void)
 {
     struct rn_p *p = rn_load_relaxed(&timer->p);
-    MODEL_CHECK(stopped == 1 && (!p || (timer->wheel.when == 3 * DEADLINE && rn_wheel_next(&p->wheel) <= 3 * DEADLINE)));
+    MODEL_CHECK(stopped == 1 &&
+                (!p || (timer->wheel.when == 3 * DEADLINE && rn_wheel_next(&p->wheel) <= 3 * DEADLINE)));
 }
 
 MODEL_TEST(stop_beside_reset, .setup = setup_pending, .thread = {idle_stopper, resetter}, .finish = in_one_wheel);
