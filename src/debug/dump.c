@@ -168,9 +168,8 @@ static void print_creator(const struct rn_g *g)
 /* A goroutine that has not begun has no frame but the function that it will run. */
 static bool not_begun(const struct rn_g *g)
 {
-    return g->entry && rn_load_relaxed(&g->status) == RN_G_RUNNABLE &&
-           (const char *)g->stack_hi - (const char *)g->sp < 1024 && (const char *)g->sp < g->stack_hi &&
-           rn__arch_not_begun(g->sp);
+    return g->entry && rn_load_relaxed(&g->status) == RN_G_RUNNABLE && rn__g_top(g) - (const char *)g->sp < 1024 &&
+           (const char *)g->sp < rn__g_top(g) && rn__arch_not_begun(g->sp);
 }
 
 static void print_stack(const struct rn_g *g)

@@ -189,7 +189,7 @@ static bool wakes_soon(const struct rn_g *g, rn_time now)
 static bool is_fit(const struct rn_g *g, rn_time now)
 {
     return !g->pinned && !wakes_soon(g, now) && !(g->flags & (RN_G_OWN_STACK | RN_G_TIMED)) &&
-           (char *)g->sp > g->stack_lo && (char *)g->sp < g->stack_hi - RN_CAPTURED_MOST && !waits_for_its_own(g) &&
+           (char *)g->sp > g->stack_lo && (char *)g->sp < rn__g_top(g) - RN_CAPTURED_MOST && !waits_for_its_own(g) &&
            rn_keep_fits(g);
 }
 

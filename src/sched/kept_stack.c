@@ -37,7 +37,7 @@ static char *page_of(const void *p)
 
 static size_t used(const struct rn_g *g)
 {
-    return (size_t)(g->stack_hi - RN_CAPTURED_MOST - (char *)g->sp);
+    return (size_t)(rn__g_top(g) - RN_CAPTURED_MOST - (char *)g->sp);
 }
 
 /* ---- holes ----------------------------------------------------------------------------------------- */

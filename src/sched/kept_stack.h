@@ -1,11 +1,11 @@
 /* What is kept of a stack that is put away, and how it gets back onto it.
  *
- * What a goroutine uses of its stack goes from its saved stack pointer to RN_CAPTURED_MOST bytes below the stack's end, but
+ * What a goroutine uses of its stack goes from its saved stack pointer to RN_CAPTURED_MOST bytes below its top, but
  * that a long run of zeroes in it is not kept: a buffer on the stack that nothing was read into yet would otherwise be
  * most of what an idle connection costs.  One such hole for each stack: the longest.
  *
  *     | low: no hole, or below it | hole | high: above it | what no frame owns |
- *     sp                                                  stack_hi - RN_CAPTURED_MOST
+ *     sp                                                  rn__g_top - RN_CAPTURED_MOST
  *
  * g->kept is a block (kept.h) of low and high, with a struct rn_hole before them if g->hollow.  Pages that the hole covers
  * wholly do not trap: they are discarded, and so are what they were.

@@ -90,7 +90,7 @@ static struct rn_g *make(struct rn_p *p, const struct rn_go_call *call, void *en
     else if (!(g = rn__g_get(p, bytes)))
         return NULL;
     describe(g, p, call, entry, pc);
-    g->sp = rn__arch_prepare(g->stack_hi, entry, args, stack, stack_bytes);
+    g->sp = rn__arch_prepare(rn__g_top(g), entry, args, stack, stack_bytes);
     count_live(p, 1);
     rn__fiber_begin(g, from);
     rn__fiber_release(g);

@@ -204,7 +204,7 @@ static void fetch_all(const struct rn_g *first)
             __builtin_prefetch((const char *)g + i * LINE, 1);
     for (const struct rn_g *g = first; g; g = g->link)
         for (int i = 1; i <= OF_STACK; i++)
-            __builtin_prefetch(g->stack_hi - RN_CAPTURED_MOST - i * LINE, 1);
+            __builtin_prefetch(rn__g_top(g) - RN_CAPTURED_MOST - i * LINE, 1);
 }
 
 /* Takes up to n records out of the pool as a chain; NULL when there is no memory. */
@@ -347,7 +347,7 @@ static bool own_stack(struct rn_g *g, size_t bytes)
 {
     if (bytes > SIZE_MAX / 2)
         return false;
-    bytes = (bytes + rn_os_page - 1) & ~(rn_os_page - 1);
+    bytes = (bytes + RN_COLOURS * RN_COLOUR + rn_os_page - 1) & ~(rn_os_page - 1);
     char *stack = rn_os_map(bytes + rn_os_page, rn_os_page);
     if (!stack)
         return false;
@@ -401,7 +401,7 @@ struct rn_g *rn__g_get(struct rn_p *p, size_t stack)
     }
     if (__builtin_expect(!(g->flags & RN_G_GUARDED), 0))
         guard(g);
-    if (__builtin_expect(stack > (size_t)(g->stack_hi - g->stack_lo), 0) && !own_stack(g, stack)) {
+    if (__builtin_expect(stack > (size_t)(rn__g_top(g) - g->stack_lo), 0) && !own_stack(g, stack)) {
         rn__g_put(p, g);
         return NULL;
     }

@@ -1,4 +1,5 @@
-/* Stacks that are given back (src/sched/stack.c): what lies between those of two chunks is somebody else's. */
+/* Stacks (src/sched/stack.c): what lies between those of two chunks is somebody else's when they are given back; each has as
+ * many bytes as were asked for, wherever it begins. */
 #include "base/sanitizers.h"
 #include <runnel.h>
 #include <runnel/test.h>
@@ -111,4 +112,24 @@ TEST(stacks_that_are_given_back_take_nothing_along_that_lies_between_them)
     chan_free(gate);
     if (chances == 0)
         rn_test_skip("the system's place for stacks was elsewhere");
+}
+
+enum { WANTED = 24 << 12, FRAMES = 1024 };
+
+static void use_all(void)
+{
+    volatile char used[WANTED - FRAMES];
+    for (size_t i = 0; i < sizeof used; i += 1024)
+        used[i] = 1;
+    CHECK_EQ(used[0], 1);
+}
+
+TEST(a_stack_of_a_size_has_that_size_whatever_its_colour)
+{
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    for (int i = 0; i < RN_COLOURS; i++) {
+        wg_add(&wg, 1);
+        rn_go_with((.stack = WANTED, .ended = rn__wg_ended, .owner = &wg), use_all);
+    }
+    wg_wait(&wg);
 }
