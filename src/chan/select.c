@@ -5,8 +5,8 @@
  *  1. A look at every case without a lock (survey).  If some seem ready one of them is chosen, uniformly,
  *     and tried with only its own channel locked.  That case was ready at the moment of the attempt,
  *     so the choice is a correct one.  When none is ready and there is a default, it is taken at once if only
- *     one channel is involved, whose look is exact, or if a second look shows that no channel has
- *     changed in between (chan.h, "looks without the lock").
+ *     one channel is involved, whose look is exact, or if no channel has changed since the survey has looked at
+ *     it (none_ready; chan.h, "looks without the lock").
  *  2. All channels locked, in address order, each once.  Now readiness of all cases is judged at one
  *     instant: a ready one is chosen, or default is taken, or
  *  3. a waiter for every case is queued on its channel or context, all with one claim word; the locks are
@@ -49,6 +49,7 @@ struct survey {
     int first;    /* the first of them */
     int fallback; /* the case to take when none is ready: default or a timeout of 0; or -1 */
     int timeout;  /* the case with the earliest timeout, or -1 */
+    bool quiet;   /* all channels were seen unlocked */
 };
 
 struct outcome {
@@ -152,31 +153,54 @@ static inline void note_timeout(struct survey *s, const struct rn_case *cases, s
 /* What a survey without outside cases says when it meets one, or the end of a context. */
 static const struct survey has_outside = {.live = MOST + 1, .fallback = -1, .timeout = -1};
 
-static inline struct survey survey(const struct rn_case *cases, size_t n)
+static inline bool channel_seems_ready(const struct rn_case *k)
 {
-    struct survey s = {.fallback = -1, .timeout = -1};
+    return k->kind == RN_CASE_RECV ? rn__chan_seems_receivable(k->chan) : rn__chan_seems_sendable(k->chan);
+}
+
+static inline void note_live(struct survey *s, size_t i, bool ready)
+{
+    s->live++;
+    if (ready && s->ready++ == 0)
+        s->first = (int)i;
+}
+
+/* changes: [FEW], of the channels of as many cases, for none_ready. */
+static inline struct survey survey(const struct rn_case *cases, size_t n, uint32_t *changes)
+{
+    struct survey s = {.fallback = -1, .timeout = -1, .quiet = n <= FEW};
     for (size_t i = 0; i < n; i++) {
         const struct rn_case *k = &cases[i];
         if (is_channel(k)) {
             if (__builtin_expect(rn__chan_is_end(k->chan), 0))
                 return has_outside;
             rn__chan_check(k->chan);
-        }
-        if (is_live(k)) {
-            s.live++;
-            if (seems_ready(k) && s.ready++ == 0)
-                s.first = (int)i;
+            s.quiet &= rn__chan_glance(k->chan, &changes[i % FEW]);
+            note_live(&s, i, channel_seems_ready(k));
+        } else if (k->kind == RN_CASE_DEFAULT) {
+            s.fallback = s.fallback < 0 ? (int)i : s.fallback;
         } else if (k->kind == RN_CASE_TIMEOUT) {
             note_timeout(&s, cases, i);
-        } else if (k->kind == RN_CASE_DEFAULT && s.fallback < 0) {
-            s.fallback = (int)i;
         } else if (k->kind == RN_CASE_OUTSIDE) {
             return has_outside;
+        } else if (is_live(k)) {
+            note_live(&s, i, rn__done_err(k->chan) != 0);
         }
     }
     if (s.fallback < 0 && s.timeout >= 0 && cases[s.timeout].timeout <= 0)
         s.fallback = s.timeout;
     return s;
+}
+
+/* Of several cases, with a default among them, of which none seemed ready to the survey, and all channels unlocked: true when
+ * it is certain that none was ready at one moment, the one between the survey and this.  (A context that is not done here was not
+ * then either.) */
+static inline bool none_ready(const struct rn_case *cases, size_t n, const uint32_t *changes)
+{
+    for (size_t i = 0; i < n; i++)
+        if (is_channel(&cases[i]) ? !rn__chan_unchanged(cases[i].chan, changes[i]) : seems_ready(&cases[i]))
+            return false;
+    return true;
 }
 
 /* Tries one case with only its channel locked. */
@@ -194,25 +218,6 @@ static inline bool try_alone(const struct rn_case *cases, int i, struct outcome 
         rn__chan_wake(wake);
     *out = outcome_of(cases, i, m);
     return m != RN_MATCH_WAIT;
-}
-
-/* Of several cases, with a default among them: true when it is certain that none was ready at one
- * moment during the call.  No case seemed ready to the survey. */
-static bool none_ready(const struct rn_case *cases, size_t n)
-{
-    uint32_t changes[FEW];
-    if (n > FEW)
-        return false;
-    for (size_t i = 0; i < n; i++)
-        if (is_channel(&cases[i]) && !rn__chan_glance(cases[i].chan, &changes[i]))
-            return false;
-    for (size_t i = 0; i < n; i++)
-        if (seems_ready(&cases[i]))
-            return false;
-    for (size_t i = 0; i < n; i++)
-        if (is_channel(&cases[i]) && !rn__chan_unchanged(cases[i].chan, changes[i]))
-            return false;
-    return true;
 }
 
 /* ---- stage 2 ---------------------------------------------------------------------------------------- */
@@ -745,13 +750,14 @@ static inline int select_any(struct rn_case *cases, size_t n)
     struct outcome out;
     if (n > MOST)
         rn_panic("chan_select: too many cases (max 65535)");
-    struct survey v = survey(cases, n);
+    uint32_t changes[FEW];
+    struct survey v = survey(cases, n, changes);
     if (v.ready) {
         int i = v.ready == 1 ? v.first : choose(cases, n, v.ready, seems_ready);
         if (i >= 0 && try_alone(cases, i, &out))
             return finish(out);
     }
-    if (v.fallback >= 0 && (v.live <= 1 || (!v.ready && none_ready(cases, n))))
+    if (v.fallback >= 0 && (v.live <= 1 || (!v.ready && v.quiet && none_ready(cases, n, changes))))
         return v.fallback;
     if (n == 1 && cases->kind <= RN_CASE_SEND)
         return only(cases);

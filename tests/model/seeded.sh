@@ -102,4 +102,7 @@ seeded "semaphore: who gives up lets nobody in" semaphore front_gives_up sync/se
     's/^        wake = let_in_locked(s);$/;/'
 seeded "waitgroup: the waiters stay" waitgroup two_wait sync/waitgroup.c \
     's/rn__waitq_pop_all(&wg->rn_queue, &wake);/;/'
+seeded "select: default without a second look" chan default_is_exact_either_way chan/select.c \
+    's/!rn__chan_unchanged(cases\[i\].chan, changes\[i\])/false/'
+seeded "select: a channel that is locked counts as looked at" chan default_is_exact_either_way chan/select.c 's/!v.ready \&\& v.quiet/!v.ready/'
 finish
