@@ -61,8 +61,8 @@ void rn__print_panics(struct rn_panic *newest)
 
 static void stack_overflow(struct rn_g *g, void *uc)
 {
-    /* What was asked for: the default size counts the guard. */
-    size_t bytes = (size_t)(g->stack_hi - g->stack_lo) + (g->flags & RN_G_OWN_STACK ? 0 : rn_os_page);
+    /* What was asked for: the default size counts the guard, and a stack of its own size has a page more. */
+    size_t bytes = (size_t)(g->stack_hi - g->stack_lo) + (g->flags & RN_G_OWN_STACK ? -rn_os_page : rn_os_page);
     rn__dying();
     rn__out("runtime: goroutine stack exceeds %zu-byte limit\n", bytes);
     rn__out("runtime: goroutine %llu%s%s%s needs more: start it by rn_go_with((.stack = %zu), f, ...)%s\n",

@@ -342,12 +342,12 @@ bool rn__stacks_trim(void)
     return more;
 }
 
-/* A stack of its own size for g; false when there is no memory. */
+/* A stack of its own size for g, and a page more, since it may begin at any line; false when there is no memory. */
 static bool own_stack(struct rn_g *g, size_t bytes)
 {
     if (bytes > SIZE_MAX / 2)
         return false;
-    bytes = (bytes + RN_COLOURS * RN_COLOUR + rn_os_page - 1) & ~(rn_os_page - 1);
+    bytes = ((bytes + rn_os_page - 1) & ~(rn_os_page - 1)) + rn_os_page;
     char *stack = rn_os_map(bytes + rn_os_page, rn_os_page);
     if (!stack)
         return false;
