@@ -74,10 +74,10 @@ static void count(struct rn_mshard *s, size_t by)
 
 static void put(struct rn_mslot *at, uint64_t hash, uintptr_t key, void *value)
 {
-    /* relaxed: published by the hash; release for what the value points to when the slot is seen in
-     * motion. */
+    /* release, both: pair with the reader's acquire fence.  Who has read an older hash here and then one of these must
+     * see the version of the move that emptied the slot, which may have been another thread's. */
     rn_store_release(&at->value, value);
-    rn_store_relaxed(&at->key, key);
+    rn_store_release(&at->key, key);
     /* release: pairs with the acquire in find. */
     rn_store_release(&at->hash, hash);
 }

@@ -129,6 +129,24 @@ static void remove_1_insert_17(void)
 MODEL_TEST(read_beside_another_in_its_place, .setup = setup_1_9, .thread = {remove_1_insert_17, read_17_then_1},
            .preemptions = 3);
 
+/* 17 comes into the place that the deletion has moved 9 from, by another thread: who finds 9's hash there, and then the key
+ * of 17, is told to look again. */
+static void insert_17_behind(void)
+{
+    struct rn_mkey gone = number(1), k = number(17);
+    rn__map_lock(&shard);
+    bool moved_up = !rn__map_find(&shard, &gone);
+    data[17] = 17;
+    if (moved_up)
+        MODEL_CHECK(rn__map_insert(&shard, &k, &data[17]));
+    rn__map_unlock(&shard);
+}
+
+MODEL_TEST(read_beside_move_and_insert, .setup = setup_1_9, .thread = {remove_1, insert_17_behind, read_moved},
+           .preemptions = 3);
+MODEL_MUTANT(read_beside_move_and_insert, "put", "store_release &at->key");
+MODEL_MUTANT(read_beside_move_and_insert, "put", "store_release &at->value");
+
 static void setup_full(void)
 {
     setup_empty();
