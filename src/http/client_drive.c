@@ -187,6 +187,7 @@ static void disarm(struct rn__http_shard *s)
     s->armed = 0;
     if (!s->idle_armed && s->multi) {
         s->idle_armed = true;
+        rn__timer_stop(&s->idle_timer); /* one that fired without memory for a driver may be in its last step */
         rn__timer_start(&s->idle_timer, rn_time_add(rn__now(), idle_timeout(s)));
     }
 }
@@ -340,10 +341,13 @@ static void work(struct rn__http_shard *s)
     bool drop_idle = s->drop_idle && s->active_n == 0 && rn_list_empty(&s->inbox);
     if (drop_idle)
         s->drop_idle = false;
-    if (s->timer_fired)
-        s->armed = 0;
+    bool fired = s->timer_fired;
     s->timer_fired = false;
     rn__http_unlock(s);
+    if (fired) {
+        rn__timer_stop(&s->timer); /* it may be in its last step still, or have been set again after it fired */
+        s->armed = 0;
+    }
     if (drop_idle)
         close_multi(s);
     obey(s);
