@@ -241,7 +241,7 @@ void rn__http_sockets_set(struct rn_http_exchange *ex)
 
 void rn__http_sockets_set_multi(struct rn__http_shard *s)
 {
-    rn__poll_http_event = on_event;
+    rn_store_release(&rn__poll_http_event, on_event); /* pairs with the acquire in src/sched/poll.c */
     curl_multi_setopt(s->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
     curl_multi_setopt(s->multi, CURLMOPT_SOCKETDATA, s);
 }

@@ -177,8 +177,8 @@ struct rn__fd *rn__fd_make(int fd, unsigned flags)
     static rn_atomic(bool) known;
     if (__builtin_expect(!rn_load_acquire(&known), 0)) { /* acquire: pairs with the release below */
         rn__at_stop(&at_stop);
-        rn__poll_event = on_event;
-        rn_store_release(&known, true); /* published with the first registration as well */
+        rn_store_release(&rn__poll_event, on_event); /* pairs with the acquire in src/sched/poll.c */
+        rn_store_release(&known, true);
     }
     f->fd = fd;
     f->flags = (uint8_t)flags;

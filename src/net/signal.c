@@ -174,7 +174,7 @@ static struct watch *add_locked(void)
     if (!w)
         return NULL;
     rn__at_stop(&stop_hook);
-    rn__poll_signals = on_pending;
+    rn_store_release(&rn__poll_signals, on_pending); /* pairs with the acquire in src/sched/poll.c */
     if (!watches)
         rn_add_release(&rn__external_wakers, 1); /* pairs with the acquire in deadlock.c */
     w->next = watches;

@@ -130,8 +130,9 @@ static void join(struct end *a, struct end *b)
 
 static void tell(struct end *e, uint32_t ready, struct rn_ready_list *wake)
 {
-    if (e->tag && rn__poll_event)
-        rn__poll_event(e->tag, ready, wake);
+    rn__poll_event_fn *to = rn_load_acquire(&rn__poll_event); /* acquire: as in src/sched/poll.c */
+    if (e->tag && to)
+        to(e->tag, ready, wake);
 }
 
 static void tell_now(struct end *e, uint32_t ready)

@@ -2,16 +2,23 @@
  * registered it (src/net), which says here how an event becomes goroutines. */
 #include "sched/choice.h"
 
-void (*rn__poll_event)(uint64_t tag, uint32_t ready, struct rn_ready_list *wake);
-void (*rn__poll_http_event)(uint64_t tag, uint32_t ready, struct rn_ready_list *wake);
-void (*rn__poll_signals)(struct rn_ready_list *wake);
+rn_atomic(rn__poll_event_fn *) rn__poll_event;
+rn_atomic(rn__poll_event_fn *) rn__poll_http_event;
+rn_atomic(rn__poll_signals_fn *) rn__poll_signals;
 
 static void pass_event(const struct rn_os_event *e, struct rn_ready_list *wake)
 {
-    void (*to)(uint64_t, uint32_t, struct rn_ready_list *) =
-        e->tag & RN_POLL_HTTP_TAG ? rn__poll_http_event : rn__poll_event;
+    /* acquire: pairs with the release of who has registered it. */
+    rn__poll_event_fn *to = rn_load_acquire(e->tag & RN_POLL_HTTP_TAG ? &rn__poll_http_event : &rn__poll_event);
     if (to)
         to(e->tag, e->ready, wake);
+}
+
+static void pass_signals(struct rn_ready_list *wake)
+{
+    rn__poll_signals_fn *to = rn_load_acquire(&rn__poll_signals); /* acquire: as in pass_event */
+    if (to)
+        to(wake);
 }
 
 rn_time rn__poll(struct rn_ready_list *wake, rn_time until)
@@ -24,8 +31,8 @@ rn_time rn__poll(struct rn_ready_list *wake, rn_time until)
     rn_add_relaxed(&rn__external_wakers, 1);
     for (int i = 0; i < n; i++)
         pass_event(&events[i], wake);
-    if (__builtin_expect(rn_os_signals_pending(), 0) && rn__poll_signals)
-        rn__poll_signals(wake);
+    if (__builtin_expect(rn_os_signals_pending(), 0))
+        pass_signals(wake);
     if (!wake->first)
         rn__poll_queued();
     rn_time now = rn__choose_now();

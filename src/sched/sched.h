@@ -412,12 +412,15 @@ void rn__panic_left(struct rn_g *g);
 /* How events of the poller become goroutines, for the layers that registered descriptors; each adds
  * those whom it wakes, claimed, to `wake`.  They run on a worker that has no processor, or on the
  * monitor: they must not block, park or call user code.  NULL: nobody has registered any.  Tags with
- * RN_POLL_HTTP_TAG are those of the HTTP client, the others src/net's. */
+ * RN_POLL_HTTP_TAG are those of the HTTP client, the others src/net's.  Stored with release by whoever is about to
+ * register something, so more than once, also while a poller looks: that acquires. */
 #define RN_POLL_HTTP_TAG (UINT64_C(1) << 31)
-extern void (*rn__poll_event)(uint64_t tag, uint32_t ready, struct rn_ready_list *wake);
-RN_INNER extern void (*rn__poll_http_event)(uint64_t tag, uint32_t ready, struct rn_ready_list *wake);
+typedef void rn__poll_event_fn(uint64_t tag, uint32_t ready, struct rn_ready_list *wake);
+extern rn_atomic(rn__poll_event_fn *) rn__poll_event;
+RN_INNER extern rn_atomic(rn__poll_event_fn *) rn__poll_http_event;
 /* Called whenever rn_os_signals_pending. */
-extern void (*rn__poll_signals)(struct rn_ready_list *wake);
+typedef void rn__poll_signals_fn(struct rn_ready_list *wake);
+extern rn_atomic(rn__poll_signals_fn *) rn__poll_signals;
 
 /* What a higher layer has to forget when a run ends: f is called at the end of every run from then on,
  * when no goroutine and no worker is left but the thread that called rn_run.  Once for each hook. */

@@ -77,7 +77,7 @@ static int recv_most(int most)
 /* ---- what is not used here ------------------------------------------------------------------------------ */
 
 rn_atomic(int64_t) rn__external_wakers;
-void (*rn__poll_event)(uint64_t tag, uint32_t ready, struct rn_ready_list *wake);
+rn_atomic(rn__poll_event_fn *) rn__poll_event;
 
 uint32_t rn__poll_run(void)
 {

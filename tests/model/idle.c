@@ -414,7 +414,7 @@ static void wake_by_event(uint64_t tag, uint32_t ready, struct rn_ready_list *wa
 static void setup_event(void)
 {
     setup_alone();
-    rn__poll_event = wake_by_event;
+    rn_store_relaxed(&rn__poll_event, wake_by_event);
     rn_store_relaxed(&rn__external_wakers, 1);
     rn_store_relaxed(&model_event, 0);
 }
