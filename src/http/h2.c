@@ -158,8 +158,9 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
 {
     struct rn__http2_stream *st = find(session, frame->hd.stream_id);
     (void)flags, (void)user;
-    if (st)
-        rn__http2_stream_field(st, name, name_n, value, value_n);
+    /* The rest of the head is then decoded, for the table's sake, but not looked at. */
+    if (st && !rn__http2_stream_field(st, name, name_n, value, value_n))
+        return NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE;
     return 0;
 }
 
@@ -329,8 +330,8 @@ static bool take_over(struct rn__http2 *h, struct rn_http_writer *from)
     nghttp2_session_set_stream_user_data(h->session, 1, st);
     h->order.next = 3;
     for (size_t i = 0; i < from->n_fields; i++)
-        rn__http2_stream_field(st, (const uint8_t *)from->fields[i].name, from->fields[i].name_n,
-                               (const uint8_t *)from->fields[i].value, from->fields[i].value_n);
+        (void)rn__http2_stream_field(st, (const uint8_t *)from->fields[i].name, from->fields[i].name_n,
+                                     (const uint8_t *)from->fields[i].value, from->fields[i].value_n);
     st->x.r.method = rn__http_arena_copy(&st->x.arena, from->r.method, strlen(from->r.method));
     st->x.r.target = rn__http_arena_copy(&st->x.arena, from->r.target, strlen(from->r.target));
     if (!st->x.r.method || !st->x.r.target)

@@ -84,8 +84,9 @@ int rn__http2_pump(struct rn__http2 *h);
 struct rn__http2_stream *rn__http2_stream_make(struct rn__http2 *h, int32_t id);
 /* Takes it out of the list and frees it.  With the lock. */
 void rn__http2_stream_free(struct rn__http2_stream *st);
-/* Adds a header of the request, or a trailer; may set st->refuse or st->bad_trailers.  With the lock. */
-void rn__http2_stream_field(struct rn__http2_stream *st, const uint8_t *name, size_t name_n, const uint8_t *value,
+/* Adds a header of the request, or a trailer; may set st->refuse or st->bad_trailers.  False when they are so far beyond what
+ * is allowed that not even a refusal is worth looking at the rest.  With the lock. */
+bool rn__http2_stream_field(struct rn__http2_stream *st, const uint8_t *name, size_t name_n, const uint8_t *value,
                             size_t value_n);
 /* n bytes of body have come; false when there is no room for them. */
 bool rn__http2_stream_data(struct rn__http2_stream *st, const uint8_t *data, size_t n);

@@ -113,7 +113,7 @@ static int add_field(struct rn__http2_stream *st, const uint8_t *name, size_t na
     return 0;
 }
 
-void rn__http2_stream_field(struct rn__http2_stream *st, const uint8_t *name, size_t name_n, const uint8_t *value,
+bool rn__http2_stream_field(struct rn__http2_stream *st, const uint8_t *name, size_t name_n, const uint8_t *value,
                             size_t value_n)
 {
     st->head_bytes += name_n + value_n + 32;
@@ -121,6 +121,7 @@ void rn__http2_stream_field(struct rn__http2_stream *st, const uint8_t *name, si
         st->bad_trailers |= !st->bad_trailers && add_field(st, name, name_n, value, value_n) != 0;
     else if (!st->refuse)
         st->refuse = add_field(st, name, name_n, value, value_n);
+    return st->head_bytes / 4 <= rn__http_server_options(st->x.server)->max_header_bytes;
 }
 
 bool rn__http2_stream_data(struct rn__http2_stream *st, const uint8_t *data, size_t n)
