@@ -68,7 +68,7 @@ typedef struct rn_http_response {
 typedef struct rn_http_client_options {
     rn_duration timeout;         /* for a whole exchange, redirects and body included; 0: none */
     rn_duration connect_timeout; /* for name, connection and TLS; 0: 30 s */
-    rn_duration idle_timeout;    /* unused connections are closed after it; 0: 90 s */
+    rn_duration idle_timeout;    /* unused connections are closed after it; 0: 90 s; less: at once */
     int max_idle;                /* unused connections that are kept; 0: 256 */
     int max_per_host;            /* connections to one host at a time; the rest queue; 0: no limit */
     int max_redirects;           /* 0: 10; -1: none are followed, the 3xx is the answer */

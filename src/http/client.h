@@ -255,6 +255,8 @@ static inline void rn__http_wake_locked(struct rn__http_shard *s, struct rn_read
 }
 /* Adds news, in the driver, with the shard's lock. */
 void rn__http_tell_locked(struct rn_http_exchange *ex, uint32_t news);
+/* How long the client keeps an unused connection; more than 0. */
+rn_duration rn__http_idle_timeout(const struct rn_http_client *c);
 /* Makes the shard close its connections as soon as nothing is active. */
 void rn__http_shard_rest(struct rn__http_shard *s);
 void rn__http_shard_init(struct rn__http_shard *s, struct rn_http_client *c);

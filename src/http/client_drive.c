@@ -147,10 +147,11 @@ static void drop(void *arg)
     start_driver(arg);
 }
 
-static rn_duration idle_timeout(const struct rn__http_shard *s)
+/* At least so much that the timer of a shard that is driven fires later, not again at once. */
+rn_duration rn__http_idle_timeout(const struct rn_http_client *c)
 {
-    rn_duration d = s->client->options.idle_timeout;
-    return d ? d : 90 * RN_SECOND;
+    rn_duration d = c->options.idle_timeout;
+    return !d ? 90 * RN_SECOND : d < RN_MILLISECOND ? RN_MILLISECOND : d;
 }
 
 /* Nothing has been asked for a while: a driver that closes the connections. */
@@ -158,7 +159,7 @@ static rn_time idle_fire(struct rn_timer_entry *t, rn_time now, struct rn_ready_
 {
     struct rn__http_shard *s = rn_container(t, struct rn__http_shard, idle_timer);
     rn__http_lock(s);
-    rn_time due = rn_time_add(s->driven ? now : s->used_at, idle_timeout(s));
+    rn_time due = rn_time_add(s->driven ? now : s->used_at, rn__http_idle_timeout(s->client));
     bool rest = due <= now;
     if (rest) {
         s->drop_idle = true;
@@ -188,7 +189,7 @@ static void disarm(struct rn__http_shard *s)
     if (!s->idle_armed && s->multi) {
         s->idle_armed = true;
         rn__timer_stop(&s->idle_timer); /* one that fired without memory for a driver may be in its last step */
-        rn__timer_start(&s->idle_timer, rn_time_add(rn__now(), idle_timeout(s)));
+        rn__timer_start(&s->idle_timer, rn_time_add(rn__now(), rn__http_idle_timeout(s->client)));
     }
 }
 

@@ -306,8 +306,7 @@ static void set_connection(struct rn_http_exchange *ex, const rn_http_client_opt
         curl_easy_setopt(e, CURLOPT_NOPROXY, o->no_proxy);
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
                      milliseconds(o->connect_timeout ? o->connect_timeout : 30 * RN_SECOND));
-    curl_easy_setopt(e, CURLOPT_MAXAGE_CONN,
-                     (long)((o->idle_timeout ? o->idle_timeout : 90 * RN_SECOND) / RN_SECOND + 1));
+    curl_easy_setopt(e, CURLOPT_MAXAGE_CONN, (long)(rn__http_idle_timeout(ex->client) / RN_SECOND + 1));
     curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
     set_tls(ex, o);
     set_version(ex, o);

@@ -679,6 +679,28 @@ TEST(idle_connections_are_closed_in_time)
     http_client_free(c);
 }
 
+/* Two drivers of one shard were started then. */
+TEST(no_time_for_idle_connections)
+{
+    http_client_options o = {.idle_timeout = -1};
+    http_client *c = http_client_make(&o);
+    rn_group g = RN_GROUP_INIT;
+    struct ask {
+        http_client_request r;
+        http_response res;
+    } asks[8] = {0};
+    for (int round = 0; round < 100; round++) {
+        for (int i = 0; i < 8; i++) {
+            asks[i].r = (http_client_request){.url = peer_url("/hello"), .client = c};
+            group_go(&g, rn_http_do, (rn_context *)NULL, &asks[i].r, &asks[i].res);
+        }
+        CHECK_EQ(group_wait(&g), 0);
+        for (int i = 0; i < 8; i++)
+            http_response_free(&asks[i].res);
+    }
+    http_client_free(c);
+}
+
 TEST_DIES(a_client_in_use_is_not_freed, 2, "http_client_free: requests are under way, or responses open")
 {
     http_client *c = http_client_make(NULL);
