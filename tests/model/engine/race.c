@@ -34,7 +34,7 @@ static struct granule granules[GRANULES];
 static uint32_t run;
 static int used;
 
-static char heap[HEAP] __attribute__((aligned(64)));
+static char heap[HEAP] __attribute__((aligned(128))); /* what any of the sources asks for */
 static size_t heap_used;
 static struct {
     char *p;
