@@ -214,10 +214,18 @@ CURL *rn__http_easy_get(struct rn_http_client *c)
     return easy ? easy : curl_easy_init();
 }
 
+/* libcurl 7.83 to 8.0 keeps a pointer to the last header of a handle's last answer, which is freed by then, and continues it when
+ * the next answer begins with a line that begins with a blank (its issue 11101): there no handle serves twice. */
+static bool may_serve_again(void)
+{
+    unsigned v = curl_version_info(CURLVERSION_NOW)->version_num;
+    return v < 0x075300 || v >= 0x080100;
+}
+
 void rn__http_easy_put(struct rn_http_client *c, CURL *easy)
 {
     rn_lock_take(&c->lock, RN_RANK_HTTP);
-    bool room = c->easy_n < RN_HTTP_KEPT_HANDLES;
+    bool room = may_serve_again() && c->easy_n < RN_HTTP_KEPT_HANDLES;
     if (room)
         c->easy[c->easy_n++] = easy;
     rn_lock_release(&c->lock);

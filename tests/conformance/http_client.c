@@ -430,6 +430,18 @@ TEST(headers_over_several_lines)
     http_response_free(&res);
 }
 
+/* With none before it, it belongs to nothing; above all not to the last answer, which is freed. */
+TEST(an_answer_that_begins_with_a_blank)
+{
+    for (int i = 0; i < 4; i++) {
+        http_response res = {0};
+        expect("/hello", 200, "hello");
+        int err = http_get(NULL, peer_url("/folded/first"), &res);
+        CHECK(err == 0 || err == RN_EPROTO);
+        http_response_free(&res);
+    }
+}
+
 /* RFC 9112, 6.3: what can't be a length, or is two, is no answer. */
 TEST(lengths_that_make_no_sense)
 {

@@ -17,6 +17,7 @@
  *     /echo             the request as it came        /sink           how many bytes of body came
  *     /cookie/A=B       sets a cookie                 /cut/head       the head's first bytes, and closes
  *     /folded           headers over several lines    /empties        how often /empty was asked
+ *     /folded/first     … with none before them
  *     /gzip             "hello" packed                /count          connections ever, and open now
  *     http://…          "proxied " and the request line (it plays a proxy); CONNECT: a tunnel
  */
@@ -294,6 +295,8 @@ static inline bool peer_misbehave(struct peer_request *r)
             "\r\nhello";
         return peer_send(fd, folded, sizeof folded - 1);
     }
+    if (strcmp(p, "/folded/first") == 0)
+        return peer_send(fd, "HTTP/1.1 200 OK\r\n X-A: one\r\nContent-Length: 5\r\n\r\nhello", 54);
     if (strncmp(p, "/endless/", 9) == 0)
         return peer_endless(fd, p + 9);
     if (strcmp(p, "/chunk") == 0)
