@@ -264,12 +264,13 @@ void rn__timeout_stop(struct rn_timeout *t)
 /* ---- a run's beginning and end --------------------------------------------------------------------- */
 
 /* Timers that plain threads set before the run stay, and fire in it: those of the first processor.  The
- * others nobody knows yet; their timers' lock is not taken, since rn_set_procs holds a later one. */
+ * others nobody knows yet; their timers' lock is not taken, since rn_set_procs holds a later one.  timers_next is left to
+ * publish_next: a plain thread that waits may just be letting its timers fire, with the lock. */
 void rn__p_init(struct rn_p *p, uint32_t id)
 {
-    enum { AFTER_WHEEL = offsetof(struct rn_p, timers_next) };
+    enum { AFTER_TIMERS = offsetof(struct rn_p, timers_tick) };
     memset(p, 0, offsetof(struct rn_p, timers_lock));
-    memset((char *)p + AFTER_WHEEL, 0, sizeof *p - AFTER_WHEEL);
+    memset((char *)p + AFTER_TIMERS, 0, sizeof *p - AFTER_TIMERS);
     p->id = id;
     if (id == 0)
         rn_lock_take(&p->timers_lock, RN_RANK_TIMERS);
