@@ -181,12 +181,20 @@ cat >racy_test.c <<'END'
 #include <runnel.h>
 #include <runnel/test.h>
 static int n;
-static void add(rn_waitgroup *wg) { n++; wg_done(wg); }
+static int step; /* orders nothing, as above */
+static void add(rn_waitgroup *wg)
+{
+    n++;
+    __atomic_store_n(&step, 1, __ATOMIC_RELAXED);
+    wg_done(wg);
+}
 TEST(racy)
 {
     rn_waitgroup wg = RN_WAITGROUP_INIT;
     wg_add(&wg, 1);
     go(add, &wg);
+    while (!__atomic_load_n(&step, __ATOMIC_RELAXED))
+        rn_yield();
     n++;
     wg_wait(&wg);
 }

@@ -237,10 +237,18 @@ TEST(after_func_runs_in_a_goroutine_of_its_own)
 TEST(a_stopped_after_func_does_not_run)
 {
     struct call c = {.done = RN_WAITGROUP_INIT};
-    rn_after_func(&c.timer, RN_MILLISECOND, count_call, &c);
-    CHECK(rn_timer_stop(&c.timer));
-    await_fired(RN_MILLISECOND);
-    CHECK_EQ(c.n, 0);
+    rn_duration d = RN_MILLISECOND;
+    int ran = 0;
+    wg_add(&c.done, 1);
+    rn_after_func(&c.timer, d, count_call, &c);
+    for (; !rn_timer_stop(&c.timer); rn_timer_reset(&c.timer, d *= 2)) { /* this thread had stood still for as long */
+        wg_wait(&c.done);
+        CHECK_EQ(c.n, ++ran);
+        wg_add(&c.done, 1);
+    }
+    await_fired(d);
+    CHECK_EQ(c.n, ran);
+    wg_done(&c.done);
     rn_timer_destroy(&c.timer);
 }
 
