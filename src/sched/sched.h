@@ -299,6 +299,8 @@ _Noreturn void rn__g_finish(enum rn_ended how, intptr_t result);
 /* Calls f for every goroutine and every plain thread that is known.  Records may change meanwhile:
  * for a program that dies, or that can bear it. */
 void rn__g_each(void (*f)(struct rn_g *g, void *arg), void *arg);
+/* The same without the plain threads, who come and go also when a run has ended. */
+void rn__goroutines_each(void (*f)(struct rn_g *g, void *arg), void *arg);
 /* Sorts g[0 … n) by their keys, the least first (Shell: no recursion, no memory).  Async-signal-safe. */
 void rn__g_sort(struct rn_g **g, size_t n, uint64_t (*key)(const struct rn_g *g));
 /* The goroutine whose stack, its guard included, holds addr; NULL if none.  Async-signal-safe. */

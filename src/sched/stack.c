@@ -78,7 +78,7 @@ static void record_init(struct rn_g *g, uint32_t index, char *stack)
 
 struct rn_g *rn__chunk(uint32_t i, struct rn_os_range *stacks)
 {
-    /* acquire: as in rn__g_each. */
+    /* acquire: as in rn__goroutines_each. */
     if (i >= rn_load_acquire(&pool.chunks_n))
         return NULL;
     *stacks = (struct rn_os_range){pool.chunks[i].stacks, CHUNK * pool.stack};
@@ -169,7 +169,7 @@ static bool chunk_make(void)
         g->link = pool.cold;
         pool.cold = g;
     }
-    /* release: pairs with the acquires in rn__g_each and rn__g_of_address. */
+    /* release: pairs with the acquires in rn__goroutines_each and rn__g_of_address. */
     rn_store_release(&pool.chunks_n, n + 1);
     return true;
 }
@@ -442,7 +442,7 @@ void rn__g_put(struct rn_p *p, struct rn_g *g)
     }
 }
 
-void rn__g_each(void (*f)(struct rn_g *g, void *arg), void *arg)
+void rn__goroutines_each(void (*f)(struct rn_g *g, void *arg), void *arg)
 {
     /* acquire: pairs with the release in chunk_make. */
     uint32_t n = rn_load_acquire(&pool.chunks_n);
@@ -453,12 +453,17 @@ void rn__g_each(void (*f)(struct rn_g *g, void *arg), void *arg)
         if (status != RN_G_FREE && status != RN_G_DEAD)
             f(g, arg);
     }
+}
+
+void rn__g_each(void (*f)(struct rn_g *g, void *arg), void *arg)
+{
+    rn__goroutines_each(f, arg);
     rn__threads_each(f, arg);
 }
 
 void rn__stacks_each(void (*f)(const void *start, size_t bytes, void *arg), void *arg)
 {
-    /* acquire: as in rn__g_each. */
+    /* acquire: as in rn__goroutines_each. */
     uint32_t n = rn_load_acquire(&pool.chunks_n);
     for (uint32_t i = 0; i < n; i++) {
         struct chunk *c = &pool.chunks[i];

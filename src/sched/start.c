@@ -518,7 +518,7 @@ static void call_stop_hooks(void)
 static void leave_queues(struct rn_g *g, void *arg)
 {
     (void)arg;
-    for (struct rn_waiter *w = rn__is_goroutine(g) ? g->waits : NULL; w; w = w->also)
+    for (struct rn_waiter *w = g->waits; w; w = w->also)
         if (w->queued || g->woken_by != w)
             w->leave(w);
 }
@@ -526,8 +526,10 @@ static void leave_queues(struct rn_g *g, void *arg)
 static void forget_the_run(void)
 {
     struct rn_sched *s = &rn__sched;
-    rn__g_each(leave_queues, NULL);
+    rn__goroutines_each(leave_queues, NULL);
+    rn_lock_take(&s->lock, RN_RANK_SCHED); /* plain threads may be ending */
     all_m_remove_locked(first);
+    rn_lock_release(&s->lock);
     rn__tally_drop(first);
     rn__solo_drop(first);
     rn__free(first);
