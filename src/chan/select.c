@@ -609,6 +609,7 @@ static bool stand_outside(struct outing *x, struct outcome *out, struct rn_waite
     else
         *by = park_until(&x->s, &t, x->v.timeout, until);
     leave_queues(&x->s, x->cases, *by, !done);
+    rn__waiters_forget((*by)->g); /* it may not have parked */
     race_woken(&x->s, x->cases, *by);
     if (*by != &t.w)
         return false;

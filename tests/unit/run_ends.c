@@ -1,7 +1,10 @@
 /* A run ends while a goroutine that is about to wait has been woken already.  Its worker puts it away for ever; one that
  * has not seen the end yet has it in its queue, and takes it up once more: it stays where it is there, too.  (It went on as
  * if on its first worker, on the stack of a thread that was gone.) */
+#include "chan/done.h"
+#include "chan/outside.h"
 #include "sched/switch.h"
+#include <pthread.h>
 #include <runnel.h>
 #include <runnel/test.h>
 
@@ -49,4 +52,89 @@ TEST_PLAIN(one_that_is_woken_before_it_waits_stays_where_it_is)
         rn_atomic_store(&begun, 0);
         CHECK_EQ(rn_run(run_and_end), 7);
     }
+}
+
+/* ---- who did not wait after all ---- */
+
+/* A select of two contexts and a descriptor, say, meets the second context's end when it stands in the queue of the first
+ * already: it leaves that, and does not park.  The run ends before the goroutine has waited again, whose stack is something
+ * else by then.  (Its waiter was still remembered, and asked to leave its queue.) */
+static rn_context *one, *other;
+static rn_atomic_int may_select;
+
+static bool is_never_ready(const struct rn_case *k, bool take)
+{
+    (void)k, (void)take;
+    return false;
+}
+
+static int never_waits(struct rn_outside *o)
+{
+    (void)o;
+    return 0;
+}
+
+static __attribute__((noinline)) void use_the_stack(void)
+{
+    volatile char rubbish[8192];
+    for (size_t i = 0; i < sizeof rubbish; i++)
+        rubbish[i] = 0x55;
+}
+
+static __attribute__((noinline)) void select_all(void)
+{
+    static const struct rn_case_ops ops = {.ready = is_never_ready, .enqueue = never_waits};
+    struct rn_case cases[] = {
+        {.kind = RN_CASE_DONE, .chan = one},
+        {.kind = RN_CASE_DONE, .chan = other},
+        {.kind = RN_CASE_OUTSIDE, .chan = (void *)(uintptr_t)&ops},
+    };
+    CHECK_EQ(rn__select(cases, 3), 1);
+}
+
+static void selects_and_computes(void)
+{
+    rn_atomic_add(&begun, 1);
+    while (!rn_atomic_load(&may_select))
+        rn_cpu_pause();
+    select_all();
+    use_the_stack();
+    rn_atomic_add(&begun, 1);
+    while (!rn_load_relaxed(&rn__sched.stopping)) /* relaxed: until the run ends */
+        rn_cpu_pause();
+    rn_yield();
+}
+
+static void *end_the_other(void *arg)
+{
+    ctx_cancel(other);
+    return arg;
+}
+
+/* While the first's lock is held the select has looked at both, and gets no further. */
+static int ends_beside_it(void)
+{
+    pthread_t t;
+    go(selects_and_computes);
+    while (rn_atomic_load(&begun) < 1)
+        rn_yield();
+    struct rn_done *d = rn__done_lock(one);
+    rn_atomic_store(&may_select, 1);
+    rn_os_nap(20 * RN_MILLISECOND);
+    REQUIRE(pthread_create(&t, NULL, end_the_other, NULL) == 0);
+    pthread_join(t, NULL);
+    rn_lock_release(&d->lock);
+    while (rn_atomic_load(&begun) < 2)
+        rn_yield();
+    return 7;
+}
+
+TEST_PLAIN(one_that_did_not_wait_stands_nowhere)
+{
+    one = ctx_with_cancel(NULL);
+    other = ctx_with_cancel(NULL);
+    rn_atomic_store(&begun, 0);
+    rn_set_procs(2);
+    CHECK_EQ(rn_run(ends_beside_it), 7);
+    ctx_cancel(one);
 }
