@@ -66,7 +66,7 @@ struct rn_p *rn__idle_p_get(void)
 static void attach(struct rn_m *m, struct rn_p *p)
 {
     m->p = p;
-    rn_store_release(&p->m, m); /* as in rn__worker_start; p is in our hands */
+    rn_store_release(&p->m, m); /* as in begin_with_p; p is in our hands */
     rn__pace_begin(p, rn__choose_now());
 }
 

@@ -48,7 +48,7 @@ static bool others_wait(struct rn_p *p, rn_time now, bool *timer)
 /* Takes p from its worker and gives it to another. */
 static bool retake(struct rn_p *p)
 {
-    struct rn_m *m = rn_load_acquire(&p->m); /* pairs with the release in rn__worker_start; checked below */
+    struct rn_m *m = rn_load_acquire(&p->m); /* pairs with the release in begin_with_p; checked below */
     if (!m || !rn_own_take(&m->own))
         return false;
     bool ours = m->p == p;

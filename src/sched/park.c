@@ -165,7 +165,7 @@ static struct rn_m *take_idle_p(struct rn_m *m)
     struct rn_p *p = rn__idle_p_get();
     if (p) {
         m->p = p;
-        rn_store_release(&p->m, m); /* as in rn__worker_start; p is in our hands */
+        rn_store_release(&p->m, m); /* as in begin_with_p; p is in our hands */
     }
     return m;
 }

@@ -185,10 +185,21 @@ static void work(struct rn_m *m)
 
 enum { PUNCTUAL = 1 }; /* ns of timer slack: a sleeping worker wakes for its timers in time */
 
+/* m is known to others by its processor from now on.  Not before: a record whose thread can't be had is freed.  The lock is
+ * held while the thread is started: after it m->thread has been written. */
+static void begin_with_p(struct rn_m *m)
+{
+    rn_lock_take(&rn__sched.lock, RN_RANK_SCHED);
+    /* release: pairs with the acquires of the watcher and the monitor, which look into the record. */
+    rn_store_release(&m->p->m, m);
+    rn_lock_release(&rn__sched.lock);
+}
+
 static void *worker(void *arg)
 {
     struct rn_m *m = arg;
     m_init(m, false);
+    begin_with_p(m);
     rn_os_altstack_set();
     rn_os_timer_slack(PUNCTUAL);
     work(m);
@@ -238,13 +249,10 @@ void rn__worker_start(struct rn_p *p, bool spinning)
     if (may) {
         s->m_n++;
         all_m_add_locked(m);
-        /* release: pairs with the acquires of steal_next and the monitor, which look into the record. */
-        rn_store_release(&p->m, m);
         m->joinable = rn__race_thread_start(&m->thread, worker, m, "runnel") == 0;
         if (!m->joinable) {
             s->m_n--;
             all_m_remove_locked(m);
-            rn_store_relaxed(&p->m, NULL); /* relaxed: as above */
             may = false;
         }
     }

@@ -88,7 +88,7 @@ static struct rn_g *take(struct rn_m *m)
 {
     const struct rn_seen *seen = &m->seen;
     struct rn_p *victim = seen->p;
-    struct rn_m *owner = rn_load_acquire(&victim->m); /* pairs with the release in rn__worker_start; checked below */
+    struct rn_m *owner = rn_load_acquire(&victim->m); /* pairs with the release in begin_with_p; checked below */
     struct rn_g *g = NULL;
     if (!owner || !rn_own_take(&owner->own))
         return NULL;

@@ -1,0 +1,57 @@
+/* A worker's thread that can't be had: its record is freed, so nobody may have known it.  (A processor said that the worker was
+ * its own while the thread was being started; the monitor, which looks there at any moment, could read what was freed.) */
+#define _GNU_SOURCE 1
+#include "base/sanitizers.h"
+#include "sched/rt.h"
+#include <dlfcn.h>
+#include <errno.h>
+#include <runnel.h>
+#include <runnel/test.h>
+#include <string.h>
+
+#if !defined(RN_TSAN) && !defined(RN_ASAN) /* these have a pthread_create of their own */
+static rn_atomic_int refused, known;
+
+static bool is_known(const void *m)
+{
+    for (uint32_t i = 0; i < rn__procs_made(); i++)
+        if (rn_load_relaxed(&rn__procs[i].m) == m) /* relaxed: written by this thread, if at all */
+            return true;
+    return false;
+}
+
+/* No thread for a worker: for the monitor only, which gets no argument. */
+int pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*f)(void *), void *arg)
+{
+    static int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
+    void *symbol = dlsym(RTLD_NEXT, "pthread_create");
+    memcpy(&create, &symbol, sizeof create);
+    if (!arg)
+        return create(t, a, f, arg);
+    rn_atomic_add(&refused, 1);
+    if (is_known(arg))
+        rn_atomic_add(&known, 1);
+    return EAGAIN;
+}
+
+static void nothing(void)
+{
+}
+
+static int starts_some(void)
+{
+    for (int i = 0; i < 20; i++) {
+        go(nothing);
+        rn_yield();
+    }
+    return 7;
+}
+
+TEST_PLAIN(who_has_no_thread_is_known_to_nobody)
+{
+    rn_set_procs(3);
+    CHECK_EQ(rn_run(starts_some), 7);
+    CHECK(rn_atomic_load(&refused) > 0);
+    CHECK_EQ(rn_atomic_load(&known), 0);
+}
+#endif
