@@ -69,19 +69,15 @@ static inline bool is_live(const struct rn_case *k)
     return is_channel(k) || (k->kind == RN_CASE_DONE && !rn__done_never(k->chan));
 }
 
+static inline bool channel_seems_ready(const struct rn_case *k)
+{
+    return k->kind == RN_CASE_RECV ? rn__chan_seems_receivable(k->chan) : rn__chan_seems_sendable(k->chan);
+}
+
 /* Without a lock; false is exact, true must be tried. */
 static inline bool seems_ready(const struct rn_case *k)
 {
-    switch (k->kind) {
-    case RN_CASE_RECV:
-        return k->chan && rn__chan_seems_receivable(k->chan);
-    case RN_CASE_SEND:
-        return k->chan && rn__chan_seems_sendable(k->chan);
-    case RN_CASE_DONE:
-        return rn__done_err(k->chan) != 0;
-    default:
-        return false;
-    }
+    return is_channel(k) ? channel_seems_ready(k) : k->kind == RN_CASE_DONE && rn__done_err(k->chan) != 0;
 }
 
 /* Whether somebody in q can be matched.  Those who can't any more are taken out. */
@@ -152,11 +148,6 @@ static inline void note_timeout(struct survey *s, const struct rn_case *cases, s
 
 /* What a survey without outside cases says when it meets one, or the end of a context. */
 static const struct survey has_outside = {.live = MOST + 1, .fallback = -1, .timeout = -1};
-
-static inline bool channel_seems_ready(const struct rn_case *k)
-{
-    return k->kind == RN_CASE_RECV ? rn__chan_seems_receivable(k->chan) : rn__chan_seems_sendable(k->chan);
-}
 
 static inline void note_live(struct survey *s, size_t i, bool ready)
 {

@@ -503,7 +503,7 @@ static void look_at_locks(void)
     struct question q = {0};
     rn_time start = rn__now();
     int asked = 0;
-    while (!BLIND && rn__lock_order_waits() && may_change(&q, asked++, start)) {
+    while (may_change(&q, asked++, start) && rn__lock_order_waits()) {
         settle();
         q = (struct question){.leaks = found, .max = SOME};
         ask(&q);
