@@ -159,6 +159,17 @@ void rn__panic_free(struct rn_panic *p)
     }
 }
 
+void rn__panics_drop(struct rn_g *g)
+{
+    while (g->panic) {
+        struct rn_panic *p = g->panic;
+        g->panic = p->up;
+        rn__panic_free(p);
+    }
+    rn__panic_free(g->last_panic);
+    g->last_panic = NULL;
+}
+
 /* A block with room for n bytes of text and a zero; NULL: no memory. */
 static struct rn_panic *block_get(struct rn_g *g, size_t n)
 {

@@ -201,13 +201,7 @@ void rn__g_begin(void)
 static void drop_panics(struct rn_g *g)
 {
     rn__exceptions_take(rn__m()); /* what a recovery has left behind */
-    while (g->panic) {
-        struct rn_panic *p = g->panic;
-        g->panic = p->up;
-        rn__panic_free(p);
-    }
-    rn__panic_free(g->last_panic);
-    g->last_panic = NULL;
+    rn__panics_drop(g);
 }
 
 static inline __attribute__((always_inline)) _Noreturn void finish(enum rn_ended how, intptr_t result)

@@ -523,18 +523,19 @@ static void call_stop_hooks(void)
 
 /* Nobody is to find a waiter whose goroutine has ended with the run.  The one by which it was woken is in
  * no queue any more, and what it stood in line for may be gone. */
-static void leave_queues(struct rn_g *g, void *arg)
+static void end_with_the_run(struct rn_g *g, void *arg)
 {
     (void)arg;
     for (struct rn_waiter *w = g->waits; w; w = w->also)
         if (w->queued || g->woken_by != w)
             w->leave(w);
+    rn__panics_drop(g);
 }
 
 static void forget_the_run(void)
 {
     struct rn_sched *s = &rn__sched;
-    rn__goroutines_each(leave_queues, NULL);
+    rn__goroutines_each(end_with_the_run, NULL);
     rn_lock_take(&s->lock, RN_RANK_SCHED); /* plain threads may be ending */
     all_m_remove_locked(first);
     rn_lock_release(&s->lock);

@@ -107,6 +107,58 @@ TEST_PLAIN(goroutines_that_are_left_go_with_the_run)
     }
 }
 
+static rn_atomic_int there;
+
+static void comes_and_waits(void *c)
+{
+    rn_atomic_add(&there, 1);
+    blocked(c);
+}
+
+static void recovers(void *unused)
+{
+    (void)unused;
+    CHECK_STR(rn_recover(), "recovered 1");
+}
+
+static void panics_and_recovers(void)
+{
+    defer(recovers, NULL);
+    rn_panic("recovered %d", 1);
+}
+
+static void waits_after_a_recovery(void)
+{
+    panics_and_recovers();
+    comes_and_waits(for_ever);
+}
+
+static void waits_in_a_deferred_call(void)
+{
+    defer(comes_and_waits, for_ever);
+    rn_panic("not %s", "ended");
+}
+
+static int leaves_panics(void)
+{
+    for_ever = chan_make(int, 0);
+    rn_atomic_store(&there, 0);
+    go(waits_after_a_recovery);
+    go(waits_in_a_deferred_call);
+    while (rn_atomic_load(&there) < 2)
+        rn_yield();
+    return 1;
+}
+
+/* AddressSanitizer's build sees what is left. */
+TEST_PLAIN(panics_of_those_that_are_left_go_too)
+{
+    for (int i = 0; i < 3; i++) {
+        CHECK_EQ(rn_run(leaves_panics), 1);
+        chan_free(for_ever);
+    }
+}
+
 /* ---- what goroutines of an ended run waited on goes on without them ---- */
 
 static chan(int) left, also_left;
