@@ -59,6 +59,9 @@ struct rn_defer **rn__defers_adopt(void)
 /* The thread that prints the last words: 0, or 1 + its id. */
 static rn_atomic(uint32_t) dying;
 
+/* How long main's end waits for deferred calls of a panic. */
+#define PATIENCE (100 * RN_MILLISECOND)
+
 static void say(const char *text)
 {
     rn_os_write_stderr(text, strlen(text));
@@ -148,6 +151,27 @@ void rn_fatal(const char *format, ...)
     rn__die(g, NULL);
 }
 
+/* Panics of goroutines that have neither been recovered nor ended the program.  relaxed, all of it: main's end just looks
+ * whether to wait, and hears of a panic whose deferred calls let main go on by what they did for that. */
+static rn_atomic(int64_t) under_way;
+
+static void count_panics(const struct rn_g *g, int by)
+{
+    if (rn__is_goroutine(g))
+        rn_add_relaxed(&under_way, by);
+}
+
+void rn__panics_settle(void)
+{
+    rn_time end = rn_os_now() + PATIENCE;
+    while (rn_load_relaxed(&under_way) != 0 && rn_os_now() < end) {
+        rn_yield();
+        rn_os_nap(20 * RN_MICROSECOND);
+    }
+    if (rn_load_relaxed(&dying) != 0)
+        rn__dying();
+}
+
 /* ---- blocks ---------------------------------------------------------------------------------- */
 
 void rn__panic_free(struct rn_panic *p)
@@ -159,13 +183,20 @@ void rn__panic_free(struct rn_panic *p)
     }
 }
 
+/* Takes the newest off. */
+static struct rn_panic *pop(struct rn_g *g)
+{
+    struct rn_panic *p = g->panic;
+    g->panic = p->up;
+    if (!p->is_exit)
+        count_panics(g, -1);
+    return p;
+}
+
 void rn__panics_drop(struct rn_g *g)
 {
-    while (g->panic) {
-        struct rn_panic *p = g->panic;
-        g->panic = p->up;
-        rn__panic_free(p);
-    }
+    while (g->panic)
+        rn__panic_free(pop(g));
     rn__panic_free(g->last_panic);
     g->last_panic = NULL;
 }
@@ -250,8 +281,7 @@ static bool drop_panics_below(struct rn_g *g, uintptr_t end)
 {
     bool exit = false;
     while (g->panic && g->panic->frame < end) {
-        struct rn_panic *p = g->panic;
-        g->panic = p->up;
+        struct rn_panic *p = pop(g);
         exit |= p->is_exit;
         rn__panic_free(p);
     }
@@ -339,7 +369,8 @@ static inline __attribute__((always_inline)) void recovered(struct rn_g *g, stru
     struct rn_cursor c;
     rn_cursor_from_here(&c);
     go_to_caller_of(&c, d);
-    g->panic = p->up;
+    for (struct rn_panic *left; (left = pop(g)) != p;) /* by a jump, in the deferred call */
+        rn__panic_free(left);
     if (drop_panics_below(g, c.cfa)) {
         go_on_with_exit(g, p);
         return;
@@ -413,6 +444,7 @@ static _Noreturn __attribute__((noinline)) void end(struct rn_g *g, struct rn_pa
     if (!g->ended(g->owner, RN_ENDED_PANIC, 0, p))
         die_of_panic(g, p);
     g->panic = up; /* p is the owner's now, and may be gone */
+    count_panics(g, -1);
     rn__g_finish(RN_ENDED_PANIC, 0);
 }
 
@@ -427,6 +459,8 @@ static inline _Noreturn __attribute__((always_inline)) void raise_panic(struct r
         rn__panic_left(g); /* what a jump has left behind */
     p->up = g->panic;
     g->panic = p;
+    if (!p->is_exit)
+        count_panics(g, 1);
     for (struct rn_defer *d; (d = g->defers) != NULL;) {
         g->defers = d->up;
         p->running = d;

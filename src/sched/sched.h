@@ -404,6 +404,9 @@ struct rn_panic {
 
 void rn__panic_free(struct rn_panic *p); /* one, not the chain; NULL is nothing */
 void rn__panics_drop(struct rn_g *g);    /* all that g has, at its end */
+/* Main has returned.  A goroutine that panics may have let it go on, by a deferred wg_done: waits a little until it
+ * has recovered or ends the program, and for whoever prints the last words.  (Go's issues 3934 and 20018.) */
+void rn__panics_settle(void);
 /* Panics here with what an `ended` callback has taken over, which this takes; a report shows both traces. */
 _Noreturn void rn__panic_pass_on(struct rn_panic *p);
 /* A recovered panic's deferred call is being left by a jump: forgets the panic. */

@@ -593,6 +593,8 @@ void rn__main_ended(enum rn_ended how, int status)
     }
     if (rn__exploring())
         rn__explore_drain();
+    else
+        rn__panics_settle();
     if (rn__hooks.main_returned)
         status = rn__hooks.main_returned(status);
     if (rn__main_is_ours)

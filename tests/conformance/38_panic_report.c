@@ -85,6 +85,46 @@ TEST_DIES(lists_senders, 2, " [chan send]:\nsender\n\t")
     rn_panic("listing");
 }
 
+static void linger(rn_duration d)
+{
+    rn_sleep(d);
+}
+
+static void fails_when_told(rn_waitgroup *wg)
+{
+    defer(linger, 2 * RN_MILLISECOND);
+    defer(wg_done, wg);
+    rn_panic("after main");
+}
+
+TEST_DIES(main_waits_for_a_panic_that_let_it_go, 2, "panic: after main\n\ngoroutine ")
+{
+    static rn_waitgroup wg;
+    wg_add(&wg, 1);
+    go(fails_when_told, &wg);
+    wg_wait(&wg);
+}
+
+static void waits_while_it_fails(chan(int) c)
+{
+    defer(receiver, c);
+    rn_panic("never told");
+}
+
+static int returns_beside_it(chan(int) c)
+{
+    go(waits_while_it_fails, c);
+    rn_sleep(RN_MILLISECOND);
+    return 7;
+}
+
+TEST_PLAIN(main_does_not_wait_for_ever)
+{
+    chan(int) c = chan_make(int, 0);
+    CHECK_EQ(rn_run(returns_beside_it, c), 7);
+    chan_free(c);
+}
+
 TEST_DIES(both_panics, 2, "panic: first\n\tpanic: second\n\ngoroutine 1 [running]:\n")
 {
     defer(raise_text, "second");

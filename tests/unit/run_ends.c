@@ -138,3 +138,27 @@ TEST_PLAIN(one_that_did_not_wait_stands_nowhere)
     CHECK_EQ(rn_run(ends_beside_it), 7);
     ctx_cancel(one);
 }
+
+/* ---- a program ends with its main function, but not while it dies of another's panic ---- */
+
+static void panics(rn_waitgroup *wg)
+{
+    defer(wg_done, wg);
+    rn_panic("to be read in full");
+}
+
+static int returns_while_it_is_printed(void)
+{
+    static rn_waitgroup wg;
+    wg_add(&wg, 1);
+    go(panics, &wg);
+    wg_wait(&wg);
+    return 0;
+}
+
+/* With one processor main goes on when the monitor takes that from the one who prints. */
+TEST_PLAIN_DIES(main_ends_while_a_panic_is_printed, 2, "created by returns_while_it_is_printed in goroutine 1\n")
+{
+    rn__main_is_ours = true;
+    rn_run(returns_while_it_is_printed);
+}
