@@ -487,15 +487,14 @@ void rn_ctx_release(rn_context *ctx)
 
 /* ---- after_func ------------------------------------------------------------------------------------- */
 
-/* Handles of those that need no slot: it will never run, and it has been started. */
-static char never_runs, has_run;
+/* The handle of one that needs no slot, for it has been started.  (One of the background has a slot: stop says only
+ * once that it was in time.) */
+static char has_run;
 
 rn_ctx_after *rn__ctx_after_func(rn_context *ctx, void (*f)(void *), void *arg)
 {
     if (!f)
         rn_fatal("go of nil func value");
-    if (rn__done_never(ctx))
-        return (rn_ctx_after *)(void *)&never_runs;
     struct rn_ctx *c = ctx_new(RN_CTX_AFTER);
     /* relaxed: published by the lock of the parent. */
     rn_store_relaxed(&c->key, (uintptr_t)f);
@@ -517,12 +516,16 @@ bool rn_ctx_after_stop(rn_ctx_after *a)
 {
     rn__point(RN_AT_CONTEXT, a);
     void *handle = a;
-    if (!a || handle == &never_runs || handle == &has_run)
-        return handle == &never_runs;
+    if (!a || handle == &has_run)
+        return false;
     struct rn_done *d = rn__done_lock(handle);
     if (!d)
         return false;
-    struct rn_ctx *c = rn__ctx_of(d), *parent = c->parent; /* an AFTER with a slot has a parent */
+    struct rn_ctx *c = rn__ctx_of(d), *parent = c->parent;
+    if (!parent) { /* the background */
+        unref_unlock(c);
+        return true;
+    }
     c->done.refs++;
     rn__ctx_unlock(c);
     rn__ctx_lock(parent);

@@ -274,7 +274,9 @@ TEST(a_stopped_after_func_does_not_run)
     rn_ctx_after *a = ctx_after_func(ctx, never, NULL);
     CHECK(ctx_after_stop(a));
     CHECK(!ctx_after_stop(a));
-    CHECK(ctx_after_stop(ctx_after_func(NULL, never, NULL))); /* the background never ends */
+    rn_ctx_after *of_none = ctx_after_func(NULL, never, NULL); /* the background never ends */
+    CHECK(ctx_after_stop(of_none));
+    CHECK(!ctx_after_stop(of_none));
     ctx_cancel(ctx);
     rn_yield();
     CHECK_EQ(rn_num_contexts(), 0);
