@@ -4,19 +4,19 @@
 #include "net/process.h"
 #include <errno.h>
 #include <runnel/context.h>
-#include <runnel/time.h>
 #include <runnel/waitgroup.h>
 #include <string.h>
 
-/* What goes through one pipe. */
+/* What goes through one pipe, by one goroutine. */
 struct flow {
-    rn_conn *pipe;
+    rn_process *p;
     rn_context *ctx;
     rn_waitgroup *wg;
+    rn_conn *pipe;
     const char *from; /* input: what is written */
     char *data;       /* output: what was read, with room for a 0 */
     size_t size, room;
-    int err;
+    int err; /* what has cut it short, other than ctx; to be read after wg */
 };
 
 static bool grow(struct flow *f)
@@ -44,13 +44,36 @@ static ssize_t read_some(struct flow *f, bool wait)
     return n;
 }
 
-/* When ctx is done: what the pipe holds by now.  No more, since children of the process may write for ever. */
-static void read_rest(struct flow *f)
+/* When ctx is done: what the pipe holds by now.  No more, since children of it may write for ever. */
+static ssize_t read_rest(struct flow *f)
 {
     enum { A_PIPE = 64 << 10 };
     size_t most = f->size + A_PIPE;
-    while (f->size < most && read_some(f, false) > 0)
-        continue;
+    ssize_t n = 1;
+    while (n > 0 && f->size < most)
+        n = read_some(f, false);
+    return n;
+}
+
+/* One flow has failed, or could not be begun: the process goes, and the other flows end also where a child of it
+ * keeps their pipe open. */
+static void give_up(rn_process *p)
+{
+    enum { NOW = 1 }; /* a deadline that has passed */
+    rn_process_kill(p);
+    for (int i = 0; i < 3; i++)
+        if (p->pipes[i])
+            rn_net_set_deadline(p->pipes[i], NOW);
+}
+
+/* n: what has ended it.  Neither ctx nor another flow's give_up is a failure of this one. */
+static void end_flow(struct flow *f, ssize_t n)
+{
+    if (n < 0 && n != RN_ECANCELED && n != RN_ETIMEOUT && n != RN_EAGAIN) {
+        f->err = (int)n;
+        give_up(f->p);
+    }
+    rn_net_close(f->pipe);
 }
 
 static void read_all(struct flow *f)
@@ -58,10 +81,9 @@ static void read_all(struct flow *f)
     ssize_t n;
     while ((n = read_some(f, true)) > 0)
         continue;
-    f->err = (int)n;
     if (n == RN_ECANCELED || n == RN_ETIMEOUT)
-        read_rest(f);
-    rn_net_close(f->pipe);
+        n = read_rest(f);
+    end_flow(f, n);
     if (f->data)
         f->data[f->size] = 0;
 }
@@ -77,8 +99,7 @@ static void write_all_apart(void *arg)
 {
     struct flow *f = arg;
     ssize_t n = rn_net_write_ctx(f->ctx, f->pipe, f->from, f->size);
-    f->err = n < 0 && n != -EPIPE ? (int)n : 0; /* a process need not read all of it */
-    rn_net_close(f->pipe);
+    end_flow(f, n == -EPIPE ? 0 : n); /* a process need not read all of it */
     rn_wg_done(f->wg);
 }
 
@@ -91,13 +112,14 @@ static int apart(void (*run)(void *), struct flow *f)
     return err;
 }
 
-/* Moves what goes through the pipes, and waits for the end.  out and err may be NULL. */
+/* Moves what goes through the pipes, and waits for the end: 0, or what has cut one short. */
 static int attend(struct rn_process *p, struct flow *in, struct flow *out, struct flow *err)
 {
     rn_waitgroup wg = {0};
     struct flow *flows[] = {in, out, err};
     int failed = 0;
     for (int i = 0; i < 3; i++) {
+        flows[i]->p = p;
         flows[i]->pipe = p->pipes[i];
         flows[i]->wg = &wg;
     }
@@ -105,17 +127,13 @@ static int attend(struct rn_process *p, struct flow *in, struct flow *out, struc
         failed = apart(write_all_apart, in);
     if (err->pipe && !failed)
         failed = apart(read_all_apart, err);
-    if (out->pipe && !failed)
+    if (failed)
+        give_up(p);
+    else if (out->pipe)
         read_all(out);
-    for (int i = 0; i < 3 && !failed; i++)
-        failed = flows[i]->err == RN_ENOMEM ? RN_ENOMEM : 0;
-    if (failed) {
-        rn_process_kill(p);
-        for (int i = 0; i < 3; i++)
-            if (p->pipes[i])
-                rn_net_close(p->pipes[i]);
-    }
     rn_wg_wait(&wg);
+    for (int i = 0; i < 3 && !failed; i++)
+        failed = flows[i]->err;
     return failed;
 }
 

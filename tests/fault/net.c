@@ -2,6 +2,7 @@
 #include "nth.h"
 #include <errno.h>
 #include <runnel/net.h>
+#include <runnel/process.h>
 
 /* Shortage is told by an error; anything else is a bug. */
 static bool short_of_memory(ssize_t err)
@@ -58,4 +59,18 @@ FAULT_TEST(names)
     int n = net_lookup("tcp", "localhost", a, 4);
     if (n < 0 && n != RN_ENOMEM)
         rn_panic("unexpected: %s", rn_strerror(n));
+}
+
+/* What a process says is whole, or the shortage is told: also when that comes after its output has ended. */
+FAULT_TEST(output_of_a_process)
+{
+    enum { BYTES = 20000 };
+    const char *const argv[] = {"sh", "-c", "echo out; exec >&-; head -c 20000 /dev/zero >&2", NULL};
+    rn_output o;
+    int err = rn_process_output(&(rn_command){.argv = argv, .err = RN_STDIO_PIPE}, &o);
+    defer(rn_output_free, &o);
+    if (err != -EMFILE && err != -EAGAIN && !short_of_memory(err)) { /* those: pipes, the process itself */
+        CHECK_EQ(o.out_size, 4);
+        CHECK_EQ(o.err_size, BYTES);
+    }
 }
