@@ -3,7 +3,7 @@
 #include "base/alloc.h"
 #include "net/process.h"
 #include <errno.h>
-#include <runnel/context.h>
+#include <runnel/fd.h>
 #include <runnel/waitgroup.h>
 #include <string.h>
 
@@ -44,7 +44,7 @@ static ssize_t read_some(struct flow *f, bool wait)
     return n;
 }
 
-/* When ctx is done: what the pipe holds by now.  No more, since children of it may write for ever. */
+/* What the pipe holds now that the process has ended.  No more, since children of it may write for ever. */
 static ssize_t read_rest(struct flow *f)
 {
     enum { A_PIPE = 64 << 10 };
@@ -52,6 +52,19 @@ static ssize_t read_rest(struct flow *f)
     ssize_t n = 1;
     while (n > 0 && f->size < most)
         n = read_some(f, false);
+    return n;
+}
+
+/* When ctx is done: what the process says until it has ended. */
+static ssize_t read_until_ended(struct flow *f)
+{
+    enum { ENDED };
+    ssize_t n = 1;
+    while (n > 0 || n == RN_EAGAIN) {
+        if (rn_chan_select(rn_on_recv(rn_process_done(f->p), NULL), rn_on_fd(rn_net_fd(f->pipe), RN_FD_READ)) == ENDED)
+            return read_rest(f);
+        n = read_some(f, false);
+    }
     return n;
 }
 
@@ -82,7 +95,7 @@ static void read_all(struct flow *f)
     while ((n = read_some(f, true)) > 0)
         continue;
     if (n == RN_ECANCELED || n == RN_ETIMEOUT)
-        n = read_rest(f);
+        n = read_until_ended(f);
     end_flow(f, n);
     if (f->data)
         f->data[f->size] = 0;

@@ -308,6 +308,36 @@ TEST(the_output_so_far)
     close(ends[1]);
 }
 
+/* What it says while it ends, which is more than a pipe holds, is there as well. */
+static void check_last_words(rn_duration grace)
+{
+    enum { WORDS = 200000 };
+    int ends[2];
+    rn_output o;
+    rn_waitgroup told = RN_WAITGROUP_INIT;
+    rn_context *ctx = ctx_with_cancel(NULL);
+    REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
+    wg_go(&told, cancel_when_told, ctx, ends[0]);
+    rn_command c = {.argv = SH("trap 'sleep 0.05; head -c 200000 /dev/zero; exit 3' TERM\n"
+                               "echo >&3; while :; do sleep 0.01; done"),
+                    .cancel_signal = SIGTERM,
+                    .grace = grace,
+                    .fds = &ends[1],
+                    .fds_n = 1};
+    CHECK_EQ(process_output_ctx(ctx, &c, &o), RN_ECANCELED);
+    CHECK_EQ(o.out_size, WORDS);
+    CHECK_EQ(o.how.code, 3);
+    rn_output_free(&o);
+    wg_wait(&told);
+    close(ends[1]);
+}
+
+TEST(last_words)
+{
+    check_last_words(100 * RN_SECOND);
+    check_last_words(0);
+}
+
 TEST(a_group_ends_as_a_whole)
 {
     rn_process *p;
