@@ -272,8 +272,9 @@ static void tell_connection(struct rn__http_conn *c)
     /* seq_cst: behind the store in stop_accepting; against that of rn__http2_serve, which then looks whether the server drains. */
     if (rn_load_seq_cst(&c->is_h2)) {
         rn__http_conn_read_deadline(c, RN__HTTP_NOW);
-    } else if (!rn_load_relaxed(&c->served)) { /* relaxed, both: as good as a little earlier */
-        if (rn_load_relaxed(&c->state) == RN__HTTP_IDLE)
+    } else if (!rn_load_relaxed(&c->served)) { /* relaxed: as good as a little earlier */
+        /* seq_cst: behind the store in stop_accepting; against `become` of conn.c. */
+        if (rn_load_seq_cst(&c->state) == RN__HTTP_IDLE)
             rn__http_conn_first_chance(c);
     } else if (!rn__net_has_come(c->stream.c) && rn_cas_seq_cst(&c->state, &idle, RN__HTTP_CLOSING)) {
         rn_net_close(c->stream.c); /* the swap: against `become` of conn.c */

@@ -51,6 +51,8 @@ THREAD(sbs_b, rn_store_seq_cst(&y, 1); r1 = rn_load_seq_cst(&x))
 LITMUS(store_buffering_seq_cst, two, "0 1|1 0|1 1", sbs_a, sbs_b);
 LITMUS(store_buffering_seq_cst_and_acq_rel, two, "0 0|0 1|1 0|1 1", sbs_a, sb_b);
 LITMUS(store_buffering_seq_cst_and_fence, two, "0 1|1 0|1 1", sbs_a, sbf_b);
+THREAD(sbc_b, rn_store_seq_cst(&y, 1); int e = 9; (void)rn_cas_seq_cst(&x, &e, 9); r1 = e)
+LITMUS(store_buffering_failed_cas_seq_cst, two, "0 1|1 0|1 1", sbs_a, sbc_b);
 THREAD(sbr_a, (void)rn_xchg_acq_rel(&x, 1); r0 = rn_load_acquire(&y))
 THREAD(sbr_b, (void)rn_xchg_acq_rel(&y, 1); r1 = rn_load_acquire(&x))
 LITMUS(store_buffering_rmw_acq_rel, two, "0 0|0 1|1 0|1 1", sbr_a, sbr_b);

@@ -400,7 +400,8 @@ bool model_cas(volatile void *p, size_t size, void *expected, const void *v, str
     struct location *l = at(p, size);
     /* Outcome 0 is the newest store; the others, old ones that make it fail. */
     int old[KEPT], n = 0;
-    for (int i = l->n - 2, low = oldest(l, t, false); i >= low && n < KEPT; i--)
+    bool seq_cst = site->now == MODEL_SEQ_CST; /* then its failure is, too */
+    for (int i = l->n - 2, low = oldest(l, t, seq_cst); i >= low && n < KEPT; i--)
         if (l->stores[i].value != want)
             old[n++] = i;
     int k = choose(n + 1);
@@ -408,8 +409,9 @@ bool model_cas(volatile void *p, size_t size, void *expected, const void *v, str
         replace(t, l, value, site->now);
         return true;
     }
-    uint8_t order =
-        site->order & MODEL_RELEASE && site->order & MODEL_ACQUIRE ? site->now & (uint8_t)~MODEL_RELEASE : 0;
+    uint8_t order = 0;
+    if (site->order & MODEL_RELEASE && site->order & MODEL_ACQUIRE)
+        order = seq_cst ? MODEL_SEQ_CST : site->now & MODEL_ACQUIRE;
     uint64_t found = read_store(t, l, k == 0 ? l->n - 1 : old[k - 1], order);
     event()->kind = OP_LOAD;
     event()->failed = true;
