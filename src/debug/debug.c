@@ -67,7 +67,7 @@ static void stack_overflow(struct rn_g *g, void *uc)
     rn__out("runtime: goroutine stack exceeds %zu-byte limit\n", bytes);
     rn__out("runtime: goroutine %llu%s%s%s needs more: start it by rn_go_with((.stack = %zu), f, ...)%s\n",
             (unsigned long long)g->id, g->name ? " \"" : "", g->name ? g->name : "", g->name ? "\"" : "", 4 * bytes,
-            g->id == 1 ? "" : ", or set RUNNEL_STACK for all");
+            g->id == RN_MAIN_ID ? "" : ", or set RUNNEL_STACK for all");
     rn__out("fatal error: stack overflow\n\n");
     rn__out_flush();
     rn__die(g, uc);

@@ -133,10 +133,10 @@ static const char *state_text(const struct rn_g *g)
 
 static void print_head(const struct rn_g *g, const char *state, rn_time now)
 {
-    if (g->id)
-        rn__out("goroutine %llu ", (unsigned long long)g->id);
+    if (g->kind == RN_G_THREAD && !rn__run_under_way())
+        rn__out("outside of any run ");
     else
-        rn__out("outside of any run "); /* a plain thread's, which gets no number there */
+        rn__out("goroutine %llu ", (unsigned long long)g->id);
     if (g->name)
         rn__out("\"%.200s\" ", g->name);
     rn__out("[%s", state);

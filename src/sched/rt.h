@@ -146,6 +146,8 @@ struct rn_m {
 /* What is written at different times by different processors is kept on different cache lines (docs/design/scale.md). */
 #define RN_NEW_LINE __attribute__((aligned(128)))
 
+enum { RN_MAIN_ID = 1 };
+
 struct rn_sched {
     rn_lock lock;
     /* Under lock; counts are readable by any. */
@@ -180,8 +182,10 @@ struct rn_sched {
     rn_atomic(int64_t) polled_at;
     rn_time woke_for_timers; /* the poller's: idle.c */
 
-    /* Written by each processor once in 64 goroutines that it starts, and by threads without one. */
+    /* Written by each processor once in 64 goroutines that it starts, and by threads without one.  The main goroutine is
+     * RN_MAIN_ID in each run; the others' numbers go on behind those of plain threads, which may outlive a run. */
     RN_NEW_LINE rn_atomic(uint64_t) next_id;
+    uint64_t threads_id_end;         /* above the numbers of all plain threads there were, or 0; under lock */
     rn_atomic(int64_t) live_outside; /* as rn_p.live, of threads without a processor */
 
     /* Read by all, written now and then. */

@@ -115,6 +115,27 @@ static void external_key_make(void)
         rn_fatal("no thread-specific key is left for the runtime");
 }
 
+/* The numbers behind the main goroutine's and those of plain threads are free again. */
+static void number_from_start(void)
+{
+    struct rn_sched *s = &rn__sched;
+    rn_lock_take(&s->lock, RN_RANK_SCHED); /* plain threads may be numbered just now */
+    rn_store_relaxed(&s->next_id, s->threads_id_end ? s->threads_id_end : RN_MAIN_ID + 1); /* relaxed: as in new_id */
+    rn_lock_release(&s->lock);
+    rn__procs[0].id_next = RN_MAIN_ID;
+    rn__procs[0].id_end = RN_MAIN_ID + 1;
+}
+
+static void number_thread_locked(struct rn_m *m)
+{
+    struct rn_sched *s = &rn__sched;
+    if (rn_load_relaxed(&s->next_id) == 0) /* relaxed, all: no run was yet, and all else is under the lock */
+        rn_store_relaxed(&s->next_id, RN_MAIN_ID + 1);
+    m->g0.id = rn_add_relaxed(&s->next_id, 1);
+    if (m->g0.id >= s->threads_id_end)
+        s->threads_id_end = m->g0.id + 1;
+}
+
 struct rn_m *rn__adopt(void)
 {
     pthread_once(&external_once, external_key_make);
@@ -137,9 +158,9 @@ struct rn_m *rn__adopt(void)
     memset(m, 0, sizeof *m);
     m_init(m, true);
     m->thread = pthread_self();
-    m->g0.id = rn_add_relaxed(&rn__sched.next_id, 1); /* relaxed: only its being unique matters */
     pthread_setspecific(external_key, m);
     rn_lock_take(&rn__sched.lock, RN_RANK_SCHED);
+    number_thread_locked(m);
     all_m_add_locked(m);
     rn_lock_release(&rn__sched.lock);
     return m;
@@ -413,8 +434,7 @@ void rn__run_prepare(struct rn_go_call *call)
         rn_panic("rn_run: already running on another thread");
     rn_os_init();
     pthread_once(&worker_once, worker_key_make);
-    rn_store_relaxed(&s->next_id, 1); /* relaxed, all: no other thread yet */
-    rn_store_relaxed(&s->stopping, 0);
+    rn_store_relaxed(&s->stopping, 0); /* relaxed, all: no other thread yet */
     rn_store_relaxed(&s->spinning_n, 0);
     rn_store_relaxed(&s->watcher, NULL);
     rn_store_relaxed(&s->worker_wanted, 0);
@@ -437,6 +457,7 @@ void rn__run_prepare(struct rn_go_call *call)
     rn__explore_run_starts();
     call->stack = RN_MAIN_STACK;
     start_processors();
+    number_from_start();
     rn__crowd_begin();
     if (rn__poll_begin() != 0)
         rn_panic("rn_run: no descriptor for the poller");

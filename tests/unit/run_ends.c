@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <runnel.h>
 #include <runnel/test.h>
+#include <sched.h>
 
 static struct rn_g *waiter;
 static rn_atomic_int begun;
@@ -161,4 +162,71 @@ TEST_PLAIN_DIES(main_ends_while_a_panic_is_printed, 2, "created by returns_while
 {
     rn__main_is_ours = true;
     rn_run(returns_while_it_is_printed);
+}
+
+/* ---- numbers --------------------------------------------------------------------------------------------- */
+
+/* A plain thread keeps its number, by which reports and the detector of lock orders know it, from run to run: no
+ * goroutine has the same (it was reported to hold the thread's locks). */
+
+static rn_mutex used;
+static uint64_t number_of_thread;
+static rn_atomic_int numbered, released;
+
+static void *numbered_thread(void *arg)
+{
+    (void)arg;
+    rn_mutex_lock(&used);
+    rn_mutex_unlock(&used);
+    number_of_thread = rn__self()->id;
+    rn_atomic_store(&numbered, 1);
+    while (!rn_atomic_load(&released))
+        sched_yield();
+    return NULL;
+}
+
+static void begin_thread(pthread_t *t)
+{
+    rn_atomic_store(&numbered, 0);
+    REQUIRE(pthread_create(t, NULL, numbered_thread, NULL) == 0);
+    while (!rn_atomic_load(&numbered))
+        sched_yield();
+}
+
+static void check_number(rn_waitgroup *wg)
+{
+    CHECK(rn__self()->id != number_of_thread);
+    wg_done(wg);
+}
+
+static int many_numbers(void)
+{
+    enum { MANY = 400 };
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    CHECK_EQ(rn__self()->id, 1);
+    for (int i = 0; i < MANY; i++) {
+        wg_add(&wg, 1);
+        go(check_number, &wg);
+    }
+    wg_wait(&wg);
+    return 7;
+}
+
+static int begin_in_a_run(pthread_t *t)
+{
+    begin_thread(t);
+    return 7;
+}
+
+TEST_PLAIN(numbers_of_threads_are_their_own)
+{
+    pthread_t before, within;
+    begin_thread(&before);
+    CHECK(number_of_thread > 1);
+    CHECK_EQ(rn_run(many_numbers), 7);
+    CHECK_EQ(rn_run(begin_in_a_run, &within), 7);
+    CHECK_EQ(rn_run(many_numbers), 7);
+    rn_atomic_store(&released, 1);
+    pthread_join(before, NULL);
+    pthread_join(within, NULL);
 }
