@@ -36,6 +36,30 @@ struct rn_http_server {
     rn_waitgroup users;
 };
 
+/* How many servers there are: the pools of buffers are everybody's, and go with the last one. */
+static struct {
+    rn_lock lock; /* RN_RANK_HTTP */
+    size_t n;
+} servers;
+
+static void count_in(void)
+{
+    rn_lock_take(&servers.lock, RN_RANK_HTTP);
+    servers.n++;
+    rn_lock_release(&servers.lock);
+}
+
+/* The server has no connection any more.  With the lock, lest another one begins. */
+static void count_out(void)
+{
+    rn_lock_take(&servers.lock, RN_RANK_HTTP);
+    if (--servers.n == 0) {
+        rn__http_conn_drain_pool();
+        rn__http2_drain_pool();
+    }
+    rn_lock_release(&servers.lock);
+}
+
 const rn_http_options *rn__http_server_options(const rn_http_server *s)
 {
     return &s->o;
@@ -132,6 +156,7 @@ int rn_http_server_make(const rn_http_options *options, rn_http_server **out)
         return err;
     }
     s->o.cert_file = s->o.key_file = NULL; /* the caller's; not needed any more */
+    count_in();
     *out = s;
     return 0;
 }
@@ -325,6 +350,7 @@ void rn_http_server_free(rn_http_server *s)
     rn_http_close(s);
     rn_cond_destroy(&s->empty);
     free_parts(s);
+    count_out();
 }
 
 /* ---- the whole, for a main function ---- */
@@ -379,7 +405,7 @@ static int serve_until_signal(rn_http_server *s, rn_listener *l)
     rn_wg_wait(&v.done);
     rn_ctx_cancel(limit);
     rn_ctx_cancel(v.ctx);
-    return v.err;
+    return v.err == RN_ECLOSED ? 0 : v.err; /* the signal came before it had begun to serve */
 }
 
 int rn_http_listen_and_serve(const char *address, const rn_http_options *options)
@@ -397,7 +423,5 @@ int rn_http_listen_and_serve(const char *address, const rn_http_options *options
     err = serve_until_signal(s, l);
     rn_net_listener_free(l);
     rn_http_server_free(s);
-    rn__http_conn_drain_pool();
-    rn__http2_drain_pool();
     return err ? complain(address, err) : 0;
 }

@@ -1,6 +1,7 @@
 /* What the server does with requests that are as they should be. */
 #include "../http/peer.h"
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -550,6 +551,53 @@ TEST(at_most_so_many_connections)
 }
 
 /* ---- files ---- */
+
+/* Ends at the first signal. */
+static void serve_for_a_while(const http_options *o)
+{
+    CHECK_EQ(http_listen_and_serve("127.0.0.1:0", o), 0);
+}
+
+static void has_begun(void *begun, const char *address)
+{
+    (void)address;
+    chan_send((chan(int))begun, 1);
+}
+
+static void ask_until(rn_context *end)
+{
+    static const char request[] = "GET /many?n=3 HTTP/1.1\r\nHost: h\r\n\r\n";
+    char answer[1000];
+    rn_conn *c = peer_connect(&server);
+    while (!ctx_err(end)) {
+        net_write(c, request, sizeof request - 1);
+        REQUIRE(read_until(c, "line 2", answer, sizeof answer));
+    }
+    net_free(c);
+}
+
+/* Their buffers come from the same pools.  (And a signal may come before a server has begun to accept.) */
+TEST(a_server_that_ends_leaves_the_others_alone)
+{
+    chan(int) begun = chan_make(int, 1);
+    rn_context *end = ctx_with_cancel(NULL);
+    rn_waitgroup asking = {0};
+    begin();
+    for (int i = 0; i < 4; i++)
+        wg_go(&asking, ask_until, end);
+    for (int i = 0; i < 500; i++) {
+        http_options o = {.mux = routes, .listening = has_begun, .listening_arg = begun};
+        rn_waitgroup serving = {0};
+        wg_go(&serving, serve_for_a_while, &o);
+        chan_recv(begun);
+        kill(getpid(), SIGTERM);
+        wg_wait(&serving);
+    }
+    ctx_cancel(end);
+    wg_wait(&asking);
+    finish();
+    chan_free(begun);
+}
 
 static void write_text(const char *path, const char *text, size_t n)
 {
