@@ -143,7 +143,11 @@ struct rn__http_socket {
     uint32_t ready; /* RN_POLL_… that the poller has said and libcurl has not been told */
     uint32_t want;  /* RN_POLL_… that libcurl waits for; written by the driver alone */
     /* The driver's. */
-    uint32_t unsure; /* of these no new event may come, although they are ready */
+    uint32_t unsure;          /* of these no new event may come, although they are ready */
+    uint32_t writable;        /* how often in a row libcurl was told that it can write, and could afterwards */
+    curl_off_t uploaded_then; /* what the shard's exchanges had sent when that was last looked at */
+    bool held;                /* libcurl is not told at once that it can write … */
+    rn_duration rest;         /* … but so much later, or with other news */
     int fd;
     bool foreign; /* libcurl opened it without asking us */
 };
@@ -167,6 +171,7 @@ struct rn__http_shard {
     struct rn_list active; /* exchanges in the multi handle */
     uint32_t active_n;
     rn_time due;   /* libcurl's timer; 0: none */
+    rn_time retry; /* when to tell it of the sockets that are held; 0: there are none */
     rn_time armed; /* what timer was last set to; 0: not set */
     bool idle_armed;
     bool uses_tls;

@@ -174,11 +174,12 @@ static rn_time idle_fire(struct rn_timer_entry *t, rn_time now, struct rn_ready_
  * early costs less than one that is moved with every exchange. */
 static void arm(struct rn__http_shard *s)
 {
-    if (!s->due || (s->armed && s->armed <= s->due))
+    rn_time due = s->retry && (!s->due || s->retry < s->due) ? s->retry : s->due;
+    if (!due || (s->armed && s->armed <= due))
         return;
-    if (!s->armed || !rn__timer_move(&s->timer, s->due))
-        rn__timer_start(&s->timer, s->due);
-    s->armed = s->due;
+    if (!s->armed || !rn__timer_move(&s->timer, due))
+        rn__timer_start(&s->timer, due);
+    s->armed = due;
 }
 
 static void disarm(struct rn__http_shard *s)
@@ -224,7 +225,7 @@ static void close_multi(struct rn__http_shard *s)
     if (s->multi)
         curl_multi_cleanup(s->multi);
     s->multi = NULL;
-    s->due = 0;
+    s->due = s->retry = 0;
     rn__http_spares_free(s);
 }
 

@@ -8,6 +8,9 @@
  *  - `ready` collects what the poller says; it is cleared before libcurl is told.
  *  - What libcurl was told, and still waits for afterwards, is asked of the kernel once (rn_os_poll_now), and
  *    libcurl told again if it is still so.  A small answer needs no such call: libcurl has finished.
+ *  - A server of HTTP/2 may keep its window shut.  libcurl goes on to wait for a socket to which it could write and won't, and
+ *    would be told for ever.  A socket that it was told of in vain is `held`: libcurl is told with the next news
+ *    of it, as the window's opening is, or after a while.
  *  - `unsure` are the directions of which an event may have been used up while libcurl did not wait for them.
  *    When it begins to, it is told at once that they are ready; at worst it tries in vain.
  *
@@ -63,8 +66,9 @@ static struct rn__http_socket *record_get(struct rn__http_shard *s, int fd)
     rn_lock_take(&k->lock, RN_RANK_POLL);
     k->shard = s;
     k->fd = fd;
-    k->want = k->unsure = k->ready = 0;
-    k->queued = k->foreign = false;
+    k->want = k->unsure = k->ready = k->writable = 0;
+    k->queued = k->foreign = k->held = false;
+    k->rest = 0;
     rn_lock_release(&k->lock);
     return k;
 }
@@ -256,13 +260,54 @@ static struct rn__http_socket *next(struct rn__http_shard *s, uint32_t *ready)
     for (struct rn_node *n; !k && (n = rn_list_pop(&s->sockets)) != NULL;) {
         k = rn_container(n, struct rn__http_socket, node);
         k->queued = false;
-        *ready = k->ready & k->want;
+        *ready = (k->ready | (k->held ? RN_POLL_WRITE : 0)) & k->want;
+        k->held = false;
         k->ready &= ~*ready; /* what libcurl does not wait for stays noted */
         if (!*ready)
             k = NULL;
     }
     rn__http_unlock(s);
     return k;
+}
+
+/* What the exchanges under way have sent of their bodies. */
+static curl_off_t uploaded(struct rn__http_shard *s)
+{
+    curl_off_t sum = 0, one;
+    for (struct rn_node *n = s->active.first; n; n = n->next)
+        if (curl_easy_getinfo(rn_container(n, struct rn_http_exchange, in_active)->easy, CURLINFO_SIZE_UPLOAD_T,
+                              &one) == CURLE_OK)
+            sum += one;
+    return sum;
+}
+
+/* libcurl was told again and again that it can write, sends nothing, and still could. */
+static bool told_in_vain(struct rn__http_shard *s, struct rn__http_socket *k, uint32_t told, uint32_t still)
+{
+    enum { PATIENCE = 16 };
+    if (told != RN_POLL_WRITE || !(still & RN_POLL_WRITE))
+        k->writable = 0, k->rest = 0;
+    else if (k->writable < PATIENCE)
+        k->writable++;
+    if (k->writable < PATIENCE)
+        return false;
+    curl_off_t now = uploaded(s);
+    bool vain = now == k->uploaded_then;
+    k->uploaded_then = now;
+    if (!vain)
+        k->writable = 0, k->rest = 0;
+    return vain;
+}
+
+/* Longer each time. */
+static void hold(struct rn__http_shard *s, struct rn__http_socket *k)
+{
+    enum { LONGEST = 64 };
+    k->rest = !k->rest ? RN_MILLISECOND : k->rest < LONGEST * RN_MILLISECOND ? 2 * k->rest : k->rest;
+    rn_time when = rn_time_add(rn__now(), k->rest);
+    k->held = true;
+    if (!s->retry || when < s->retry)
+        s->retry = when;
 }
 
 /* libcurl has done what it could with `told` on this descriptor; is there more? */
@@ -277,10 +322,27 @@ static void look_again(struct rn__http_shard *s, int fd, uint32_t told)
         return;
     uint32_t still = rn_os_poll_now(fd, ask);
     k->unsure &= ~ask | still;
+    if (told_in_vain(s, k, told, still)) {
+        hold(s, k);
+        still &= ~(uint32_t)RN_POLL_WRITE;
+    }
     rn__http_lock(s);
     k->ready |= still;
     if (still)
         queue_locked(s, k);
+    rn__http_unlock(s);
+}
+
+/* Queues those that are held, when it is time. */
+static void retry(struct rn__http_shard *s)
+{
+    if (!s->retry || rn__now() < s->retry)
+        return;
+    s->retry = 0;
+    rn__http_lock(s);
+    for (int fd = 0; fd < s->by_fd_n; fd++)
+        if (s->by_fd[fd] && s->by_fd[fd]->held)
+            queue_locked(s, s->by_fd[fd]);
     rn__http_unlock(s);
 }
 
@@ -299,6 +361,7 @@ void rn__http_sockets_act(struct rn__http_shard *s)
     uint32_t told;
     int running;
     rn_time enough = rn__now() + RN_MILLISECOND;
+    retry(s);
     for (int n = 0; n < 256 && (n == 0 || rn__now() < enough || !has_orders(s)) && (k = next(s, &told)) != NULL; n++) {
         int fd = k->fd;
         int bits = (told & RN_POLL_READ ? CURL_CSELECT_IN : 0) | (told & RN_POLL_WRITE ? CURL_CSELECT_OUT : 0);

@@ -1,5 +1,6 @@
 /* The client with a server of our own: bodies that are compressed, wrongly too, and HTTP/2 without TLS, by turns and at once. */
 #include "../http/peer.h"
+#include <time.h>
 #include <zlib.h>
 
 enum { BOMB = 16 << 20, MOST = 1 << 20 };
@@ -43,6 +44,17 @@ static void hello(http_writer *w, const http_request *r)
 {
     (void)r;
     http_puts(w, "hello");
+}
+
+/* Reads the body when the test says so: as much as the window allows is on its way then, and nothing more can be sent. */
+static void waits(http_writer *w, const http_request *r)
+{
+    char piece[4096];
+    chan_recv((chan(int))http_arg(r));
+    long sum = 0;
+    for (ptrdiff_t n; (n = http_read(r, piece, sizeof piece)) > 0;)
+        sum += n;
+    http_printf(w, "%ld", sum);
 }
 
 static char url[256];
@@ -262,4 +274,53 @@ TEST(http2_without_tls_by_turns_and_at_once)
     wg_wait(&done);
     http_client_free(c);
     finish(&s);
+}
+
+static ssize_t some_zeroes(void *left, void *buf, size_t n)
+{
+    size_t *more = left;
+    n = n < *more ? n : *more;
+    memset(buf, 0, n);
+    *more -= n;
+    return (ssize_t)n;
+}
+
+static void send_much(const char *to, rn_waitgroup *done)
+{
+    size_t left = 1000000;
+    http_response res = {0};
+    int err = http_do(
+        NULL, &(http_client_request){.url = to, .body_read = some_zeroes, .body_arg = &left, .version = 20}, &res);
+    CHECK_EQ(err, 0);
+    CHECK_STR(res.body, "1000000");
+    http_response_free(&res);
+    wg_done(done);
+}
+
+static rn_duration processor_time(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return t.tv_sec * RN_SECOND + t.tv_nsec;
+}
+
+/* libcurl 7.88 asks for the socket, which is writable, all the same. */
+TEST(an_upload_that_waits_for_http2s_window_does_nothing)
+{
+    struct peer_server s;
+    rn_waitgroup done = RN_WAITGROUP_INIT;
+    chan(int) read_it = chan_make(int, 0);
+    peer_serve(&s, &(http_options){.handler = waits, .arg = read_it});
+    wg_add(&done, 1);
+    go(send_much, at(&s, "/"), &done);
+    rn_sleep(500 * RN_MILLISECOND); /* more than it takes until the window is shut */
+    rn_duration before = processor_time();
+    rn_sleep(RN_SECOND);
+    rn_duration used = processor_time() - before;
+    if (used > 75 * RN_MILLISECOND)
+        FAIL("%lld us of processor time", (long long)used / 1000);
+    chan_send(read_it, 1);
+    wg_wait(&done);
+    peer_stop(&s);
+    chan_free(read_it);
 }
