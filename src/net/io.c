@@ -58,11 +58,11 @@ static bool reads_nothing(struct rn__fd *f)
 {
     int type = 0;
     socklen_t len = sizeof type;
-    if (f->flags & RN_FD_STREAM)
-        return true;
-    if (!(f->flags & RN_FD_SOCKET) || rn__fd_hold(f))
+    if (rn__fd_hold(f)) /* closed: rn__fd_begin says so */
         return false;
-    bool stream = getsockopt(f->fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_STREAM;
+    bool stream =
+        (f->flags & RN_FD_STREAM) ||
+        ((f->flags & RN_FD_SOCKET) && getsockopt(f->fd, SOL_SOCKET, SO_TYPE, &type, &len) == 0 && type == SOCK_STREAM);
     rn__fd_drop(f);
     return stream;
 }
