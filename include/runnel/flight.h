@@ -9,7 +9,8 @@
  * The first caller with a key runs the function; those who come with an equal key before it has
  * ended wait, and get the same result and error.  Later ones start anew: this is not a cache.  All who
  * share a result hold the same pointer; who frees it is theirs to settle (`shared` tells that others
- * have it too).  When the function panics, or ends its goroutine, so do those who share the call.
+ * have it too).  When the function panics, or ends its goroutine, so do those who share the call; the value of a panic
+ * is shared like a result.
  *
  * From goroutines and plain threads; not from signal handlers.
  * Happens before: the end of the call before the return of each flight_do that shares it.

@@ -31,6 +31,7 @@ typedef struct rn_once {
 
 struct rn_once_panic {
     char *rn_text;
+    void *rn_value;
     bool rn_returned;
 };
 
@@ -60,7 +61,7 @@ RN_PUBLIC void rn__once_end(rn_once *o);
         __typeof__(T) rn_result;          \
     }
 /* once_value(&v, f, args…): what the one call of f(args…) returned.  When f panicked, every later
- * call panics with the same text. */
+ * call panics with the same text and value (of rn_panic_value). */
 #define rn_once_value_get(v, f, ...)                                             \
     RN__EXTENSION({                                                              \
         __typeof__(v) rn_value_ = (v);                                           \

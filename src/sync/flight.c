@@ -19,6 +19,7 @@ struct outcome {
     int err;
     void *result;
     char text[160]; /* PANIC: the beginning of its text */
+    void *value;    /* PANIC */
 };
 
 struct rn_flight_call {
@@ -68,8 +69,10 @@ static void judge(struct rn_flight_call *c)
 {
     const struct rn_panic *p = c->returned ? NULL : rn__self()->panic;
     c->out.how = c->returned ? RN_ENDED_RETURN : p && !p->is_exit ? RN_ENDED_PANIC : RN_ENDED_EXIT;
-    if (c->out.how == RN_ENDED_PANIC)
-        snprintf(c->out.text, sizeof c->out.text, "%s", p->text ? p->text : "");
+    if (c->out.how != RN_ENDED_PANIC)
+        return;
+    snprintf(c->out.text, sizeof c->out.text, "%s", p->text ? p->text : "");
+    c->out.value = p->value;
 }
 
 /* The leader's deferred call: however it ended, all guests are told. */
@@ -112,7 +115,7 @@ static int follow(rn_context *ctx, struct rn_flight_call *c, rn_flight *f, struc
     }
     rn__race_woken(&g->w);
     if (g->out.how == RN_ENDED_PANIC)
-        rn_panic("%s", g->out.text);
+        rn_panic_value(g->out.value, g->out.text);
     if (g->out.how == RN_ENDED_EXIT)
         rn_exit_goroutine();
     return 0;

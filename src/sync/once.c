@@ -51,8 +51,9 @@ void rn__once_end(rn_once *o)
 void rn__once_value_note(struct rn_once_panic *p)
 {
     struct rn_panic *panic = rn__self()->panic;
-    if (p->rn_returned || !panic || !panic->text)
+    if (p->rn_returned || !panic || panic->is_exit)
         return;
+    p->rn_value = panic->value;
     size_t n = strlen(panic->text) + 1;
     p->rn_text = rn__malloc(n);
     if (p->rn_text)
@@ -61,5 +62,5 @@ void rn__once_value_note(struct rn_once_panic *p)
 
 void rn__once_value_panic(struct rn_once_panic *p)
 {
-    rn_panic("%s", p->rn_text ? p->rn_text : "once_value: the function did not return");
+    rn_panic_value(p->rn_value, p->rn_text ? p->rn_text : "once_value: the function did not return");
 }

@@ -140,6 +140,55 @@ static int fail_value(void)
     rn_panic("no value: %d", calls);
 }
 
+static int fail_with_a_value(void)
+{
+    rn_panic_value(&calls, "with a value");
+}
+
+static rn_once_value(int) failing;
+
+static void same_value(void *unused)
+{
+    (void)unused;
+    void *value = NULL;
+    CHECK(rn_recover_value(&value));
+    CHECK_EQ(value, &calls);
+}
+
+static void take_failing(void)
+{
+    defer(same_value, NULL);
+    (void)once_value(&failing, fail_with_a_value);
+    FAIL("it returned");
+}
+
+TEST(value_panics_with_the_same_value_each_time)
+{
+    for (int i = 0; i < 3; i++)
+        take_failing();
+    free(failing.rn_panicked.rn_text);
+}
+
+static rn_once_value(int) leaving;
+
+static int leave_without(void)
+{
+    rn_exit_goroutine();
+}
+
+static void take_leaving(void)
+{
+    (void)once_value(&leaving, leave_without);
+}
+
+TEST(a_value_that_never_came)
+{
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    wg_go(&wg, take_leaving);
+    wg_wait(&wg);
+    EXPECT_PANIC("once_value: the function did not return", (void)once_value(&leaving, leave_without));
+}
+
 TEST(value_panics_the_same_way_each_time)
 {
     static rn_once_value(int) v;

@@ -119,7 +119,7 @@ static int gated_panic(void *gate, void **result)
     chan(int) c = gate;
     rn_atomic_add(&calls, 1);
     chan_recv(c);
-    rn_panic("no flight today");
+    rn_panic_value(&calls, "no flight today");
 }
 
 static int gated_exit(void *gate, void **result)
@@ -159,6 +159,25 @@ static void share(void (*f)(chan(int)))
 TEST(a_panic_is_shared)
 {
     share(join_panic);
+}
+
+static void the_value(void *unused)
+{
+    (void)unused;
+    void *value = NULL;
+    CHECK(rn_recover_value(&value));
+    CHECK_EQ(value, &calls);
+}
+
+static void join_panic_for_its_value(chan(int) gate)
+{
+    defer(the_value, NULL);
+    flight_do(&flight, "key", gated_panic, (void *)gate, NULL, NULL);
+}
+
+TEST(a_panics_value_is_shared)
+{
+    share(join_panic_for_its_value);
 }
 
 TEST(an_exit_is_shared)
