@@ -226,17 +226,27 @@ int rn__signal_notify(void *c, const int *signals, size_t n)
     return err;
 }
 
+/* First the signals get their former action back, then what has come until then is sent: a signal does one or the
+ * other. */
+static void stop_locked(struct watch **at)
+{
+    uint64_t mask = (*at)->mask;
+    (*at)->mask = 0;
+    release_locked();
+    (*at)->mask = mask;
+    deliver_locked();
+    free_locked(at);
+}
+
 void rn_signal_stop(const volatile void *c)
 {
     const void *chan = (const void *)(uintptr_t)c;
     rn_mutex_lock(&lock);
-    deliver_locked();
     for (struct watch **at = &watches; chan && *at; at = &(*at)->next)
         if ((*at)->chan == chan) {
-            free_locked(at);
+            stop_locked(at);
             break;
         }
-    release_locked();
     rn_mutex_unlock(&lock);
 }
 

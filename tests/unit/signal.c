@@ -108,6 +108,19 @@ TEST(stop_delivers_what_has_come)
     chan_free(c);
 }
 
+/* As one that another thread has taken from the kernel, but whose handler begins only after the stop. */
+TEST_DIES(a_signal_that_comes_late_to_its_handler, 128 + SIGUSR1, "")
+{
+    struct sigaction ours;
+    siginfo_t info = {0};
+    chan(int) c = chan_make(int, 1);
+    CHECK_EQ(signal_notify(c, SIGUSR1), 0);
+    sigaction(SIGUSR1, NULL, &ours);
+    signal_stop(c);
+    chan_free(c);
+    ours.sa_sigaction(SIGUSR1, &info, NULL);
+}
+
 TEST(all_signals)
 {
     chan(int) c = chan_make(int, 8);

@@ -6,6 +6,8 @@
  *  - A handler that the host program had installed before is called as well; the default action, an
  *    ignored signal and what the library itself does on SIGQUIT and SIGUSR2 are replaced while the signal is caught.
  *  - Releasing puts the former action back, unless somebody replaced ours in the meantime.
+ *  - A signal that is released while it is on its way to the handler is noted, and taken by the one who released it, or
+ *    raised once more for the former action: one of the two, once.
  * Catch, ignore and release are not called by two at once; src/net/signal.c has a lock for them.
  *
  * Tried and rejected: signalfd, which needs the signal blocked in every thread of the program, also in
@@ -29,7 +31,9 @@ enum state { UNTOUCHED, CAUGHT, IGNORED };
 static int kernel_action(int signo, const struct sigaction *to, struct sigaction *old)
 {
     typedef int action(int, const struct sigaction *, struct sigaction *);
-    action *real = (action *)dlsym(RTLD_NEXT, "sigaction");
+    static action *real; /* known before the handler asks */
+    if (!real)
+        real = (action *)dlsym(RTLD_NEXT, "sigaction");
     return real ? real(signo, to, old) : sigaction(signo, to, old);
 }
 #else
@@ -48,13 +52,38 @@ static int former_action(int signo, struct sigaction *a)
 
 static struct sigaction before[SIGNALS + 1];
 static enum state states[SIGNALS + 1];
-static rn_atomic(uint64_t) pending;
+static rn_atomic(uint64_t) pending, caught;
+
+static uint64_t bit(int signo)
+{
+    return UINT64_C(1) << (signo - 1);
+}
+
+/* Whether the former action stands in the kernel again.  (If not, it is somebody else's, who may have called us.) */
+static bool is_put_back(int signo)
+{
+    struct sigaction now;
+    return kernel_action(signo, NULL, &now) == 0 && now.sa_handler == before[signo].sa_handler;
+}
+
+/* The handler has noted a signal that was released meanwhile.  True when nobody took it: it comes again, for the former
+ * action, when the handler has returned. */
+static bool comes_again(int signo)
+{
+    /* acq_rel: as in on_signal.  Who finds the bit has the signal. */
+    return is_put_back(signo) && (rn_and_acq_rel(&pending, ~bit(signo)) & bit(signo)) && raise(signo) == 0;
+}
 
 static void on_signal(int signo, siginfo_t *info, void *uc)
 {
     int saved = errno;
     /* acq_rel: pairs with the exchange in rn_os_signals_take; orders nothing else. */
-    rn_or_acq_rel(&pending, UINT64_C(1) << (signo - 1));
+    rn_or_acq_rel(&pending, bit(signo));
+    rn_fence_seq_cst(); /* pairs with the one in rn_os_signal_release: one of the two sees what the other wrote */
+    if (!(rn_load_relaxed(&caught) & bit(signo)) && comes_again(signo)) { /* relaxed: see the fence */
+        errno = saved;
+        return;
+    }
     rn_os_poll_wake();
     const struct sigaction *a = &before[signo];
     if (a->sa_flags & SA_SIGINFO) {
@@ -98,10 +127,15 @@ static int set_action(int signo, enum state to, const struct sigaction *action)
     int err = states[signo] == UNTOUCHED ? former_action(signo, &before[signo]) : 0;
     if (err)
         return err;
+    if (to == CAUGHT)
+        rn_or_acq_rel(&caught, bit(signo)); /* acq_rel, here and below: the handler is set afterwards, or was before */
     if (kernel_action(signo, action, NULL))
-        return -errno;
-    states[signo] = to;
-    return 0;
+        err = -errno;
+    else
+        states[signo] = to;
+    if (states[signo] != CAUGHT)
+        rn_and_acq_rel(&caught, ~bit(signo));
+    return err;
 }
 
 int rn_os_signal_catch(int signo)
@@ -127,6 +161,8 @@ void rn_os_signal_release(int signo)
     if (put_back)
         sigaction(signo, &before[signo], NULL);
     states[signo] = UNTOUCHED;
+    rn_and_acq_rel(&caught, ~bit(signo)); /* acq_rel: as in set_action */
+    rn_fence_seq_cst();                   /* pairs with the one in on_signal, and comes before rn_os_signals_take */
 }
 
 bool rn_os_signal_is_ignored(int signo)
