@@ -1,28 +1,16 @@
 /* Model test of a writer that gives up on a read-write mutex that is biased to its readers (rwmutex.c, lock_abandon): it
  * has closed the readers' place, and waits for the last of them. */
-#include "os/lock.c"
-#include "model_tally.h"
-#include "sync/readers.c"
-#include "sync/rwmutex.c"
-#include "model_ctx.h"
+#include "model_ctx_rwmutex.h"
 
 static struct rn_tally rows[MODEL_THREADS];
-static rn_rwmutex mutex;
-static int cell; /* plain: what the mutex guards */
-static int wrote[MODEL_THREADS];
 
 static void setup(void)
 {
-    model_sched_reset();
-    model_tally_reset(model_g);
-    model_ctx_reset();
+    reset();
     memset(rn__readers, 0, sizeof rn__readers);
     rn_store_relaxed(&taken, 0);
     rn_store_relaxed(&search_next, 0);
     rn_store_relaxed(&turn, 0);
-    memset(wrote, 0, sizeof wrote);
-    mutex = (rn_rwmutex)RN_RWMUTEX_INIT;
-    cell = 0;
     model_tally_give(rows, MODEL_THREADS);
     begin(&mutex);
 }
@@ -38,13 +26,6 @@ static void look_twice(void)
 {
     look();
     look();
-}
-
-static void write(void)
-{
-    cell++;
-    wrote[model_self()] = 1;
-    rn_rwmutex_unlock(&mutex);
 }
 
 static void add(void)
@@ -66,27 +47,6 @@ static void add_ctx(void)
         write();
     else
         forget();
-}
-
-static void cancel(void)
-{
-    model_ctx_cancel();
-}
-
-static void checks(void)
-{
-    int sum = 0;
-    for (int i = 0; i < MODEL_THREADS; i++)
-        sum += wrote[i];
-    MODEL_CHECK(cell == sum && nobody_waits(&mutex) && model_ctx_quiet());
-    uint64_t state = rn_load_relaxed(&mutex.rn_state);
-    if (state & RN_RW_BIASED) /* open to its readers again */
-        MODEL_CHECK(rn_load_relaxed(&rn__readers[rn__rw_place(state)].open) == rn__readers_name(&mutex));
-    MODEL_CHECK(rn_rwmutex_try_lock(&mutex));
-    rn_rwmutex_unlock(&mutex);
-    MODEL_CHECK(rn_load_relaxed(&mutex.rn_state) == 0);
-    for (uint32_t k = 0; k < RN_TALLIES; k++)
-        MODEL_CHECK(rn__tally_sum(k) == 0);
 }
 
 MODEL_TEST(writer_gives_up, .setup = setup, .thread = {look, add_ctx, cancel}, .finish = checks, .preemptions = 2);
