@@ -11,11 +11,11 @@
  * Each worker counts what it has waited at the runtime's locks (os/lock.h), and now and then (its loop's look elsewhere)
  * compares that with the time that has passed.  When it is more than a quarter, it gives all that it has to run to the
  * others and naps, for STAY.  So that no more stand aside than are too many, one begins at a time, APART from the one
- * before, and those who are left measure again.  One processor is always left.
+ * before, and those who are left measure again.  One processor is always left.  Model test: tests/model/idle.c.
  *
  * Who has come back is on trial: each of its goroutines comes by the loop, until what it has lost can be told after TRIAL
  * instead of after 64 goroutines, which at a channel with room for 1,024 take three milliseconds.  When that is too
- * much again, whoever leaves now stays twice as long as the one before, up to MOST; when it is not, the next one begins with
+ * much again, whoever leaves now stays twice as long as the one before, up to STAY_MOST; when it is not, the next one begins with
  * STAY.  So trials take a two-thousandth of the time where nothing changes.  (Eight producers and eight consumers of one channel
  * stood aside for 1 to 2 ms mostly, since each of the two workers counted its own losses, and who was left alone had none:
  * 2 % slower on two processors than on one, 15 % with room for 1,024 and sixteen of each.)
@@ -45,7 +45,7 @@ enum {
     TRIAL = 30 * RN_MICROSECOND,
     APART = 50 * RN_MICROSECOND,
     STAY = RN_MILLISECOND,
-    MOST = 64 * STAY,
+    STAY_MOST = 64 * STAY,
     NAP = STAY / 10, /* of the time to stay, to NAP_MOST */
     NAP_MOST = STAY / 2,
     SETTLED = STAY,         /* since somebody left or came back */
@@ -98,14 +98,20 @@ static bool loses(struct rn_m *m, rn_time now)
     return much;
 }
 
-/* True for one worker at a time, and not for the last that is busy. */
+/* True for one worker at a time, which counts as aside from now on, and not for the last that is busy. */
 static bool may_leave(rn_time now)
 {
     struct rn_sched *s = &rn__sched;
-    /* relaxed, all: how many is a matter of speed alone; whoever is aside comes back by itself. */
+    /* relaxed, all: who goes idle looks at what is left to it, and whoever is aside comes back by itself.  Each counts itself
+     * before it asks: of several the last sees all others, however long one stood still on its way. */
     rn_time last = rn_load_relaxed(&s->aside_since);
-    uint32_t gone = rn_load_relaxed(&s->aside_n) + rn_load_relaxed(&s->idle_p_n);
-    return gone + 1 < rn__procs_used() && now - last >= APART && rn_cas_relaxed(&s->aside_since, &last, now);
+    if (now - last < APART)
+        return false;
+    uint32_t gone = rn_add_relaxed(&s->aside_n, 1) + rn_load_relaxed(&s->idle_p_n);
+    if (gone + 1 < rn__procs_used() && rn_cas_relaxed(&s->aside_since, &last, now))
+        return true;
+    rn_sub_relaxed(&s->aside_n, 1);
+    return false;
 }
 
 /* How long who leaves now stays: twice as long as who came back a moment ago, if that one has not gained. */
@@ -116,7 +122,7 @@ static rn_duration next_stay(rn_time now)
     rn_duration last = rn_load_relaxed(&s->aside_stay);
     if (last == 0 || now - rn_load_relaxed(&s->aside_back) > SETTLED)
         return STAY;
-    return last * 2 < MOST ? last * 2 : MOST;
+    return last * 2 < STAY_MOST ? last * 2 : STAY_MOST;
 }
 
 /* What who is aside knows of the others. */
@@ -166,7 +172,6 @@ static uint64_t floods_since(struct rn_flood *f, rn_time now)
 /* The others have all that m had to run. */
 static void leave(struct rn_m *m)
 {
-    rn_add_relaxed(&rn__sched.aside_n, 1); /* relaxed: as in may_leave */
     rn__give_all(m->p);
     rn__wake_idle();
 }
@@ -234,7 +239,7 @@ static uint64_t pace_without(rn_time *now)
 /* Four times as long as the last time, if that was right. */
 static rn_duration longer(rn_duration last)
 {
-    return last == 0 ? STAY : last * 4 < MOST ? last * 4 : MOST;
+    return last == 0 ? STAY : last * 4 < STAY_MOST ? last * 4 : STAY_MOST;
 }
 
 /* Stays away if that makes them faster.  pace: with m. */

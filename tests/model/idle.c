@@ -1,4 +1,5 @@
-/* Model test of idle workers and how they are woken: src/sched/{idle,queue,poll,pace,missed}.c.
+/* Model test of idle workers and how they are woken, and of those that stand aside:
+ * src/sched/{idle,queue,poll,pace,missed,crowd}.c.
  *
  * Somebody queues work and does not run it himself; the worker that is on its way to sleep at that
  * moment, or asleep, must come and take it.  A wake-up that is lost shows as a deadlock. */
@@ -7,6 +8,7 @@
 #include "model_workers.h"
 
 #include "os/lock.c"
+#include "sched/crowd.c"
 #include "sched/idle.c"
 #include "sched/missed.c"
 #include "sched/pace.c"
@@ -81,6 +83,11 @@ void rn__queue_paced(struct rn_m *m, struct rn_ready_list *l)
 struct rn_g *rn__next_local(struct rn_p *p)
 {
     return rn_runq_pop(&p->runq, 1);
+}
+
+uint64_t rn__resumed(void)
+{
+    return 0;
 }
 
 /* ---- the actors ----------------------------------------------------------------------------- */
@@ -481,3 +488,53 @@ static void judged_by_its_looks(void)
 }
 
 MODEL_TEST(brief_by_its_looks, .setup = setup_pace, .thread = {judged_by_its_looks});
+
+/* ---- crowding ------------------------------------------------------------------------------------------------ */
+
+static rn_atomic(uint32_t) aside;
+
+static void setup_crowd(void)
+{
+    reset(3, 3, 0);
+    rn_store_relaxed(&aside, 0);
+}
+
+/* Each finds that APART has passed since the one before has left, and stands still wherever the model likes. */
+static void stands_aside(void)
+{
+    struct rn_m *m = rn__m();
+    if (!may_leave((1 + model_self()) * APART))
+        return;
+    leave(m);
+    MODEL_CHECK(rn_add_relaxed(&aside, 1) + 1 < rn__procs_used()); /* one is left */
+    rn_sub_relaxed(&aside, 1);
+    come_back(m);
+}
+
+static void all_are_back(void)
+{
+    MODEL_CHECK(rn_load_relaxed(&rn__sched.aside_n) == 0);
+}
+
+MODEL_TEST(one_is_left, .setup = setup_crowd, .thread = {stands_aside, stands_aside, stands_aside},
+           .finish = all_are_back, .preemptions = 3);
+
+/* What T0 has is for T1, who goes idle at that moment. */
+static void setup_left_alone(void)
+{
+    reset(2, 2, 1);
+    (void)rn_runq_push(&rn__procs[0].runq, &work[0]);
+}
+
+static void leaves_its_work(void)
+{
+    if (may_leave(APART))
+        leave(rn__m());
+    else
+        work_loop(rn__m());
+}
+
+MODEL_TEST(left_to_an_idle_worker, .setup = setup_left_alone, .thread = {leaves_its_work, worker}, .finish = one_done,
+           .preemptions = 2);
+MODEL_TEST(left_to_a_spinning_worker, .setup = setup_left_alone, .thread = {leaves_its_work, spinning_worker},
+           .finish = one_done, .preemptions = 2);

@@ -58,6 +58,11 @@ seeded "pace: who was kept is hidden from the last look" idle kept_before_the_la
     's/return rn_runq_length(&p->runq) != 0 ||/return (!rn_load_relaxed(\&p->brief) \&\& rn_runq_length(\&p->runq) != 0) ||/'
 seeded "pace: it stays brief after a slow look" idle brief_by_its_looks sched/pace.c 's/^            p->calm = 0;$/;/'
 seeded "pace: it keeps as many as there are" idle brief_by_its_looks sched/pace.c 's/<= BURST && /<= INT64_MAX \&\& /'
+seeded "crowd: it asks before it counts itself" idle one_is_left sched/crowd.c \
+    's/rn_add_relaxed(&s->aside_n, 1) + rn_load/rn_load_relaxed(\&s->aside_n) + rn_load/
+    s/&last, now))$/\&last, now) \&\& rn_add_relaxed(\&s->aside_n, 1) != UINT32_MAX)/
+    s/^    rn_sub_relaxed(&s->aside_n, 1);$/;/'
+seeded "crowd: nobody is told of what it leaves" idle left_to_an_idle_worker sched/crowd.c 's/^    rn__wake_idle();$/;/'
 seeded "missed: the monitor lets a processor be brief that does not get on" idle left_alone_too_long sched/missed.c \
     '/^static bool look_at_the_brief/,/^}/s/rn_store_relaxed(&p->brief, false);/;/'
 seeded "missed: nobody is woken for those who were kept" idle left_alone_too_long_while_spinning sched/missed.c \
