@@ -203,7 +203,7 @@ struct rn_sched {
     pthread_t monitor;
     rn_atomic(int) monitor_tid; /* as rn_m.tid */
     int main_status;
-    struct rn_g *main;
+    rn_atomic(struct rn_g *) main; /* NULL once it has left by rn_exit_goroutine: its record may be another's then */
     struct rn_go_call *main_call;
 };
 

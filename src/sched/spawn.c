@@ -149,7 +149,7 @@ void rn__go_captured(void *chain, uint32_t kind, const struct rn_captured *args,
         return;
     }
     if (call && call == rn__sched.main_call)
-        rn__sched.main = g;
+        rn_store_relaxed(&rn__sched.main, g); /* relaxed, here and in finish: a goroutine looks for itself alone */
     if (queue_new(m, g))
         rn__yield_global(m);
     else
@@ -211,7 +211,7 @@ static inline __attribute__((always_inline)) _Noreturn void finish(enum rn_ended
         g->ended(g->owner, how, result, NULL);
     if (g->panic || g->last_panic)
         drop_panics(g);
-    if (g == rn__sched.main)
+    if (g == rn_load_relaxed(&rn__sched.main))
         rn__main_ended(how, (int)result);
     struct rn_m *m = rn__enter_any_soon(rn__m());
     count_live(m->p, -1);

@@ -577,7 +577,7 @@ static void forget_the_run(void)
     rn_store_relaxed(&s->front_first, NULL); /* relaxed: as the following */
     rn_store_relaxed(&s->global_n, 0);       /* relaxed: no other thread is left */
     rn__spilled_forget();
-    s->main = NULL;
+    rn_store_relaxed(&s->main, NULL);    /* relaxed: as above */
     rn_store_relaxed(&s->procs_made, 0); /* relaxed: as above */
 }
 
@@ -610,6 +610,7 @@ void rn__main_ended(enum rn_ended how, int status)
     rn__race_release(RN_RACE_NAME(&rn__sched.main, 0));
     if (how != RN_ENDED_RETURN) {
         s->exiting = true;
+        rn_store_relaxed(&s->main, NULL); /* relaxed: who gets this record gets it later */
         return;
     }
     if (rn__exploring())

@@ -130,6 +130,24 @@ TEST_DIES(main_exits_and_others_go_on, 2, "the others go on")
     rn_exit_goroutine();
 }
 
+static void start_ten(void)
+{
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    for (int i = 0; i < 10; i++) {
+        wg_go(&wg, rn_yield);
+        wg_wait(&wg);
+    }
+    fputs("all ten\n", stderr);
+}
+
+/* One of them gets the record that was main's, and is not taken for it. */
+TEST_DIES(main_exits_and_others_start_others, 2,
+          "all ten\nfatal error: no goroutines (main called rn_exit_goroutine) - deadlock!")
+{
+    go(start_ten);
+    rn_exit_goroutine();
+}
+
 TEST_DIES(main_exits_and_all_end, 2, "fatal error: no goroutines (main called rn_exit_goroutine) - deadlock!")
 {
     rn_exit_goroutine();
