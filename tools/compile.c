@@ -52,6 +52,15 @@ static const char gcc_race[] = "-fno-builtin-memcpy -fno-builtin-memmove -fno-bu
                                "-fno-builtin-strcpy -fno-builtin-strncpy -fno-builtin-stpcpy -fno-builtin-strcat "
                                "-fno-builtin-strncat";
 
+/* -Werror of the user's: what is not said to be none by name is an error then, wherever that stands. */
+static bool all_are_errors(const struct toolchain *t)
+{
+    for (int i = 0; i < t->cflags.n; i++)
+        if (strcmp(t->cflags.at[i], "-Werror") == 0)
+            return true;
+    return false;
+}
+
 static void add_flags(struct list *l, const struct toolchain *t, bool clang)
 {
     list_add_words(l, "-std=gnu11 -g -Wall -Wextra -pthread -fasynchronous-unwind-tables");
@@ -61,6 +70,9 @@ static void add_flags(struct list *l, const struct toolchain *t, bool clang)
     /* What newer compilers refuse by themselves: these are never meant. */
     list_add_words(l, "-Werror=implicit-function-declaration -Werror=incompatible-pointer-types "
                       "-Werror=int-conversion");
+    /* clang counts a const that is dropped among the second; for gcc, and for newer ones, it is a warning. */
+    if (clang && !all_are_errors(t))
+        list_add(l, "-Wno-error=incompatible-pointer-types-discards-qualifiers");
     /* A frame larger than the guard below a stack can't step over it.  (clang has this for x86-64 alone, and warns elsewhere.) */
     if (!clang || CLANG_PROBES_STACK)
         list_add(l, "-fstack-clash-protection");

@@ -175,7 +175,15 @@ by_the_other() {
     cat report
     [ "$status" = 0 ] && grep -q "^runnel: clang can't compile this, " report && ! grep error report
 }
+dropped_const() {
+    printf 'static const char *name(void) { return "n"; }\nint main(void)\n{\n    char *s = name();\n    return *s != 110;\n}\n' >const.c
+    CC= "$RUNNEL" run -race const.c >report 2>&1
+    status=$?
+    cat report
+    [ "$status" = 0 ] && grep -q "warning: " report && ! grep "clang can't" report
+}
 check "a struct that is returned into a variable" by_value
+check "a const that is dropped is clang's, too" dropped_const
 
 cat >racy_test.c <<'END'
 #include <runnel.h>

@@ -222,6 +222,15 @@ wrong_programs() {
             is_told $cc 'go(f,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17);' 'too many arguments' || return 1
     done
 }
+# A warning of both, of which clang's option for incompatible pointers would make an error.
+dropped_const() {
+    printf 'static const char *name(void) { return "n"; }\nint main(void)\n{\n    char *s = name();\n    return *s != 110;\n}\n' >const.c
+    for cc in gcc clang; do
+        command -v $cc >/dev/null || continue
+        CC=$cc says 0 'warning: ' "$RUNNEL" run const.c && CFLAGS=-Werror CC=$cc says 1 'error: ' "$RUNNEL" run const.c ||
+            return 1
+    done
+}
 missing_header() {
     printf 'int rn_main(int argc, char **argv) { (void)argv; go(rn_main, argc, argv); return 0; }\n' >wrong.c
     says 1 'runnel: go is declared in <runnel.h>' "$RUNNEL" run wrong.c
@@ -294,6 +303,7 @@ check "-o without a value" one_line 2 "-o needs a value" "$RUNNEL" build plain.c
 check "errors in macros are readable" readable_errors
 check "wrong programs are told what is wrong" wrong_programs
 check "the header that is missing is named" missing_header
+check "a const that is dropped" dropped_const
 check "functions that are missing" missing_functions
 check "compound literals are sent as they are; all-zero is valid" values
 check "libraries: -l, -L, -I, -D, before the files and, of build, behind them" libraries
