@@ -331,6 +331,14 @@ static bool is_known(const struct record *from, const struct edge *e)
     return false;
 }
 
+static bool is_new_cycle(const struct search *s)
+{
+    uint64_t sum = 0;
+    for (int i = 0; i < s->n; i++)
+        sum += sum_of(&s->path[i]->to_at);
+    return is_new(sum);
+}
+
 /* True when the edge from h closes a cycle that was not told yet: then it is in s. */
 static bool add_edge(const struct hold *h, const struct record *to, bool read, const struct trace *at, struct search *s)
 {
@@ -351,12 +359,23 @@ static bool add_edge(const struct hold *h, const struct record *to, bool read, c
     t->edges[i] = e;
     from->edges = i;
     *s = (struct search){.path = {&t->edges[i]}, .n = 1, .steps = STEPS};
-    if (!find_cycle(s))
-        return false;
-    uint64_t sum = 0;
-    for (int k = 0; k < s->n; k++)
-        sum += sum_of(&s->path[k]->to_at);
-    return is_new(sum);
+    return find_cycle(s) && is_new_cycle(s);
+}
+
+/* Somebody goes for r to write for the first time, and readers of it keep each other out from now on.  True when that
+ * makes a cycle of edges that are there already: then it is in s. */
+static bool find_read_cycle(const struct record *r, struct search *s)
+{
+    s->steps = STEPS;
+    for (uint32_t i = r->handed ? 0 : r->edges; i && s->steps > 0; i = t->edges[i].next) {
+        if (!t->edges[i].reads_from)
+            continue;
+        s->path[0] = &t->edges[i];
+        s->n = 1;
+        if (find_cycle(s) && is_new_cycle(s))
+            return true;
+    }
+    return false;
 }
 
 /* ---- reports ----------------------------------------------------------------------------------------- */
@@ -368,29 +387,32 @@ struct told {
     int n;
 };
 
-static void print_place(uintptr_t pc, const char *before)
+enum { INLINED = 8 };
+
+/* The program's functions that are inlined at pc, innermost first, and `most` of them; returns how many. */
+static int print_places(uintptr_t pc, const char *before, int most)
 {
-    enum { INLINED = 8 };
     struct rn_place places[INLINED];
-    int n = rn__symbolize(pc, places, INLINED);
-    for (int i = 0; i < n; i++)
-        if (!rn__place_is_internal(&places[i]) && places[i].function)
-            rn__out("%s%s (%s:%d)\n", before, places[i].function, places[i].file ? places[i].file : "?",
-                    places[i].line);
+    int n = rn__symbolize(pc, places, INLINED), shown = 0;
+    for (int i = 0; i < n && shown < most; i++) {
+        if (rn__place_is_internal(&places[i]) || !places[i].function)
+            continue;
+        rn__out("%s%s (%s:%d)\n", before, places[i].function, places[i].file ? places[i].file : "?", places[i].line);
+        shown++;
+    }
+    return shown;
 }
 
 static void print_trace(const struct trace *at)
 {
     for (int i = 0; i < at->n; i++)
-        print_place((uintptr_t)at->pc[i] - 1, "\t\t");
+        (void)print_places((uintptr_t)at->pc[i] - 1, "\t\t", INLINED);
 }
 
 static void print_owner(const struct owner *o)
 {
     rn__out("%s %llu", o->thread ? "thread" : "goroutine", (unsigned long long)o->id);
-    if (o->by && o->started_at)
-        print_place((uintptr_t)o->started_at - 1, ", started by ");
-    else
+    if (!o->by || !o->started_at || !print_places((uintptr_t)o->started_at - 1, ", started by ", 1))
         rn__out("\n");
 }
 
@@ -569,12 +591,15 @@ static void wanted(const void *lock, rn_atomic(uint32_t) * number, int how)
     rn_lock_take(&tables, RN_RANK_STACKS);
     struct record *r = record_of(lock, number);
     struct hold *held = r ? find_hold(r, who.id) : NULL;
+    bool first_writer = r && !read && !r->writer;
     if (r && !read)
         note_writer(r, who.id, false, !(how & RN_LOCK_TIMED));
     if (held)
         again = wants_again(r, held, how, &at, &w);
     else if (r && !read)
         find_twice(r, who.id, &w);
+    if (first_writer && !held && !w.n && find_read_cycle(r, &s))
+        copy_cycle(&w, &s);
     for (uint32_t i = r && !held ? *owners_holds(who.id) : 0; i && !w.n; i = t->holds[i].of_owner)
         if (t->holds[i].owner.id == who.id && add_edge(&t->holds[i], r, read, &at, &s))
             copy_cycle(&w, &s);
@@ -630,24 +655,36 @@ static bool was_read_twice(const struct record *r, const struct hold *h, struct 
     return true;
 }
 
-/* The holder is who lets go, if it is among the holders; else it was handed over. */
-static void left(const void *lock, rn_atomic(uint32_t) * number, int how)
+/* The holder is who lets go, if it is among the holders; else it was handed over.  w: NULL when orders are nobody's business. */
+static void leave(const void *lock, rn_atomic(uint32_t) * number, struct told *w)
 {
-    (void)how;
-    struct told w = {0};
     uint64_t id = rn__self()->id;
     rn_lock_take(&tables, RN_RANK_STACKS);
     struct record *r = find(rn_load_relaxed(number)); /* relaxed: as in record_of */
     if (r && r->lock == lock && r->holds) {
         const struct hold *h = find_hold(r, id);
-        if (h)
-            was_read_twice(r, h, &w);
+        if (h && w)
+            was_read_twice(r, h, w);
         note_end(r, h ? h : &t->holds[r->holds], h != NULL);
         remove_hold(r, h ? h : &t->holds[r->holds]);
     }
     rn_lock_release(&tables);
+}
+
+static void left(const void *lock, rn_atomic(uint32_t) * number, int how)
+{
+    (void)how;
+    struct told w = {0};
+    leave(lock, number, &w);
     if (w.n)
         tell(&w, false);
+}
+
+/* As wanted_silently. */
+static void left_silently(const void *lock, rn_atomic(uint32_t) * number, int how)
+{
+    (void)how;
+    leave(lock, number, NULL);
 }
 
 /* One that has lasted, into w.  Returns when to look again. */
@@ -780,11 +817,11 @@ void rn__lock_order_start(void)
         return;
     rn__hooks.lock_wanted = orders ? wanted : wanted_silently;
     rn__hooks.lock_taken = taken;
-    rn__hooks.lock_left = left;
+    rn__hooks.lock_left = orders ? left : left_silently;
     if (orders)
         rn__hooks.lock_reports = count;
     rn__watched_locks = RN_WATCHED;
 #else
-    (void)wanted, (void)wanted_silently, (void)taken, (void)left, (void)count;
+    (void)wanted, (void)wanted_silently, (void)taken, (void)left, (void)left_silently, (void)count;
 #endif
 }

@@ -80,6 +80,20 @@ TEST(readers_and_a_writer)
     rwmutex_unlock(&q);
     read_in_turn();
 }
+TEST(readers_before_the_writers)
+{
+    read_in_turn();
+    rwmutex_lock(&r);
+    rwmutex_unlock(&r);
+    rwmutex_lock(&q);
+    rwmutex_unlock(&q);
+}
+TEST(readers_before_a_writer_of_one)
+{
+    read_in_turn();
+    rwmutex_lock(&q);
+    rwmutex_unlock(&q);
+}
 static void let_go(rn_mutex *m)
 {
     mutex_unlock(m);
@@ -468,14 +482,15 @@ END
 says() {
     grep -E "$1" out || { cat out && false; }
 }
-for name in inverted a_cycle_of_three twice upgraded readers_and_a_writer read_twice_with_a_writer read_twice_before_a_writer with_a_context; do
+for name in inverted a_cycle_of_three twice upgraded readers_and_a_writer readers_before_the_writers read_twice_with_a_writer read_twice_before_a_writer with_a_context; do
     check "$name fails" says "^not ok .*order_test: $name "
 done
-for name in same under_a_gate readers_alone handed_over signal read_locks_handed_over tried one_goroutine_alone read_twice_by_the_only_writer other_locks_in_the_same_memory; do
+for name in same under_a_gate readers_alone readers_before_a_writer_of_one handed_over signal read_locks_handed_over tried one_goroutine_alone read_twice_by_the_only_writer other_locks_in_the_same_memory; do
     check "$name is fine" says "^ok .*order_test: $name "
 done
 check "the test that fails names the reason" says 'inverted takes locks in an order that can deadlock'
 check "both places" says 'both \(.*order_test.c:[0-9]+\)'
+check "where they were started within an inlined function, too" eval "! grep '^, started by' out"
 check "who started them" says 'goroutine [0-9]+, started by in_turn \(.*order_test.c:[0-9]+\)'
 check "three locks" says 'runnel: lock order: 3 locks are taken in orders that can deadlock'
 check "a lock taken twice is fatal" says '.*twice.*fatal error: sync: goroutine [0-9]+ locks a mutex that it holds already'
@@ -518,6 +533,30 @@ for how in visit upgrade downgrade; do
     check "or one that was taken at the same place ($how)" at_once "$itself" $how another
 done
 check "so is a second read lock behind a writer" at_once 'a read lock twice' read
+# Who asks for leaks is told of no orders.
+cat >asked.c <<'END'
+#include <runnel.h>
+static rn_rwmutex r;
+static void reads_twice(void)
+{
+    rwmutex_rlock(&r);
+    rwmutex_rlock(&r);
+    rwmutex_runlock(&r);
+    rwmutex_runlock(&r);
+}
+int rn_main(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    rn_waitgroup wg = {0};
+    rwmutex_lock(&r);
+    rwmutex_unlock(&r);
+    wg_go(&wg, reads_twice);
+    wg_wait(&wg);
+    return 0;
+}
+END
+check "orders are told to who asks for them" eval "RUNNEL_LOCKORDER=1 \"\$RUNNEL\" run asked.c 2>&1 | grep 'a read lock twice'"
+check "not to who asks for leaks" eval "[ -z \"\$(RUNNEL_LEAKS=1 \"\$RUNNEL\" run asked.c 2>&1)\" ]"
 by_the_graph() {
     "$RUNNEL" build graph.c -o graph || return 1
     RUNNEL_LEAKS=1 ./graph 2>/dev/null >graph.out
