@@ -243,8 +243,10 @@ void rn_ctx_cancel(rn_context *ctx)
     struct rn_ctx *c = rn__ctx_of(d);
     if (c->let_go)
         c->done.refs++;
-    c->let_go = true; /* the maker's reference is ours from here */
+    c->let_go = true;                /* the maker's reference is ours from here */
+    rn__race_call_begin(RN_RACE_PC); /* where the goroutines that this starts are said to be started */
     cancel_unlock(c, RN_ECANCELED, RN_ECANCELED);
+    rn__race_call_end();
     unref(c);
     rn__point(RN_AFTER_CANCEL, ctx);
 }
@@ -256,7 +258,9 @@ void rn_ctx_cancel_cause(rn_context *ctx, int cause)
     if (!d)
         return;
     d->refs++;
+    rn__race_call_begin(RN_RACE_PC); /* as in rn_ctx_cancel */
     cancel_unlock(rn__ctx_of(d), RN_ECANCELED, cause ? cause : RN_ECANCELED);
+    rn__race_call_end();
     unref(rn__ctx_of(d));
 }
 
@@ -504,7 +508,9 @@ rn_ctx_after *rn__ctx_after_func(rn_context *ctx, void (*f)(void *), void *arg)
     if (attach(c, ctx, INT64_MAX) == 0)
         return handle;
     unref(c);
+    rn__race_call_begin(RN_RACE_PC);
     int err = rn__spawn(f, arg, NULL);
+    rn__race_call_end();
     if (err == RN_EAGAIN) /* no run is under way: in the next one */
         rn__after_func(NULL, 0, f, arg);
     else if (err)

@@ -227,13 +227,14 @@ static void say_threads(void)
         const char *state = w->running ? "running" : "finished";
         if (is_main(w))
             continue;
-        if (w->goroutine && !w->starter[0]) {
-            say("  %c%s (%s) started by a timer, a context's end or the like\n\n", w->name[0] - 32, w->name + 1, state);
-            continue;
-        }
+        size_t before = used;
         say("  %c%s (%s) started%s%s at:\n", w->name[0] - 32, w->name + 1, state,
             w->starter[0] ? RN_FIBER_STARTED_BY : "", w->starter);
         say_trace(&w->started, false);
+        if (w->goroutine && (!w->starter[0] || !w->started.known)) { /* by the library itself */
+            used = before;
+            say("  %c%s (%s) started by a timer, a context's end or the like\n", w->name[0] - 32, w->name + 1, state);
+        }
         say("\n");
     }
 }

@@ -94,11 +94,15 @@ static void land(void *call)
         rn__ready_all(&wake);
 }
 
-static void lead(struct rn_flight_call *c, rn_flight_fn *fn, void *arg)
+/* pc: where the program calls.  noinline: a panic of fn's takes frames off the race detector's stack by functions that
+ * begin with rn__race_call_begin (sched/panic.c). */
+static __attribute__((noinline)) void lead(struct rn_flight_call *c, rn_flight_fn *fn, void *arg, void *pc)
 {
+    rn__race_call_begin(pc);
     rn_defer(land, c);
     c->out.err = fn(arg, &c->out.result);
     c->returned = true;
+    rn__race_call_end();
 }
 
 /* With the lock dropped; g was queued with c. */
@@ -121,14 +125,14 @@ static int follow(rn_context *ctx, struct rn_flight_call *c, rn_flight *f, struc
     return 0;
 }
 
-int rn_flight_do_ctx(rn_context *ctx, rn_flight *f, const char *key, rn_flight_fn *fn, void *arg, void **result,
-                     bool *shared)
+static inline int do_at(rn_context *ctx, rn_flight *f, const char *key, rn_flight_fn *fn, void *arg, void **result,
+                        bool *shared, void *pc)
 {
     rn__point(RN_AT_FLIGHT, f);
     struct rn_flight_call mine = {.flight = f, .key = key, .hash = hash_of(key)};
     struct guest g = {.w = {.g = rn__self()}};
     g.w.claim = &g.claim;
-    rn__race_read(key, RN_RACE_ON ? strlen(key) + 1 : 0, RN_RACE_PC);
+    rn__race_read(key, RN_RACE_ON ? strlen(key) + 1 : 0, pc);
     rn__waitq_check(&f->rn_lock, "flight");
     rn__waitq_lock(&f->rn_lock);
     struct rn_flight_call **at = find(f, key, mine.hash), *c = *at;
@@ -144,7 +148,7 @@ int rn_flight_do_ctx(rn_context *ctx, rn_flight *f, const char *key, rn_flight_f
         if (err)
             return err;
     } else {
-        lead(&mine, fn, arg);
+        lead(&mine, fn, arg, pc);
     }
     const struct outcome *out = c ? &g.out : &mine.out;
     if (result)
@@ -154,9 +158,15 @@ int rn_flight_do_ctx(rn_context *ctx, rn_flight *f, const char *key, rn_flight_f
     return out->err;
 }
 
+int rn_flight_do_ctx(rn_context *ctx, rn_flight *f, const char *key, rn_flight_fn *fn, void *arg, void **result,
+                     bool *shared)
+{
+    return do_at(ctx, f, key, fn, arg, result, shared, RN_RACE_PC);
+}
+
 int rn_flight_do(rn_flight *f, const char *key, rn_flight_fn *fn, void *arg, void **result, bool *shared)
 {
-    return rn_flight_do_ctx(NULL, f, key, fn, arg, result, shared);
+    return do_at(NULL, f, key, fn, arg, result, shared, RN_RACE_PC);
 }
 
 void rn_flight_forget(rn_flight *f, const char *key)

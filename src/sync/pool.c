@@ -153,11 +153,17 @@ static void *get_shared(rn_pool *p, struct rn_pool_shards *s)
 
 /* ---- the interface ------------------------------------------------------------------------------ */
 
-static __attribute__((noinline)) void *get_slow(rn_pool *p)
+/* pc: where the program calls. */
+static __attribute__((noinline)) void *get_slow(rn_pool *p, void *pc)
 {
     struct rn_pool_shards *s = shards_of(p);
     void *object = s ? get_shared(p, s) : NULL;
-    return object || !p->rn_make ? object : p->rn_make();
+    if (object || !p->rn_make)
+        return object;
+    rn__race_call_begin(pc);
+    object = p->rn_make();
+    rn__race_call_end();
+    return object;
 }
 
 static inline void *get(rn_pool *p)
@@ -174,7 +180,7 @@ static inline void *get(rn_pool *p)
     }
     if (own)
         rn__local_leave(m);
-    return get_slow(p);
+    return get_slow(p, RN_RACE_PC);
 }
 
 void *rn_pool_get(rn_pool *p)

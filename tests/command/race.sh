@@ -183,6 +183,85 @@ dropped_const() {
     [ "$status" = 0 ] && grep -q "warning: " report && ! grep "clang can't" report
 }
 check "a struct that is returned into a variable" by_value
+# Who called the library stands between what it calls and who called that; what it starts is started there, or by itself.
+cat >called.c <<'END'
+#include <runnel.h>
+static int shared;
+static rn_flight flight = RN_FLIGHT_INIT;
+static int look(void *arg, void **result)
+{
+    (void)arg;
+    *result = &shared;
+    return shared++;
+}
+static void ask(void)
+{
+    void *result;
+    (void)flight_do(&flight, "key", look, NULL, &result, NULL);
+}
+static void *make(void)
+{
+    shared++;
+    return &shared;
+}
+static void keep(void *object)
+{
+    (void)object;
+}
+static void borrow(void)
+{
+    static rn_pool pool = RN_POOL_INIT(make, keep);
+    (void)pool_get(&pool);
+}
+static void late(void *done)
+{
+    shared++;
+    chan_send((chan(int))done, 1);
+}
+static void end(chan(int) done)
+{
+    rn_context *ctx = ctx_with_cancel(NULL);
+    ctx_after_func(ctx, late, done);
+    ctx_cancel(ctx);
+}
+static void time_out(chan(int) done)
+{
+    rn_context *ctx = ctx_with_timeout(NULL, RN_MILLISECOND);
+    ctx_after_func(ctx, late, done);
+    ctx_wait(ctx);
+}
+static void other(chan(int) done)
+{
+    shared++;
+    chan_send(done, 1);
+}
+int rn_main(int argc, char **argv)
+{
+    (void)argc;
+    chan(int) done = chan_make(int, 2);
+    go(other, done);
+    while (chan_len(done) == 0)
+        rn_yield();
+    switch (argv[1][0]) {
+    case 'f': ask(); break;
+    case 'p': borrow(); break;
+    case 'e': end(done); break;
+    case 't': time_out(done); break;
+    }
+    while ((argv[1][0] == 'e' || argv[1][0] == 't') && chan_len(done) < 2)
+        rn_yield();
+    return 0;
+}
+END
+called() { # WHICH PATTERN
+    CC= "$RUNNEL" run -race called.c "$1" >report 2>&1
+    cat report
+    grep -qE "$2" report
+}
+check "who shares a call stands in the trace" called f '#1 ask .*called.c:13'
+check "who takes from a pool, too" called p '#1 borrow .*called.c:27'
+check "what a context's end starts is started by who ends it" called e '#0 end .*called.c:38'
+check "or by its deadline" called t "started by a timer, a context's end or the like"
 check "a const that is dropped is clang's, too" dropped_const
 
 cat >racy_test.c <<'END'
