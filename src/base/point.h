@@ -56,6 +56,7 @@ enum rn_point {
     RN_AFTER_RELEASE,
     RN_AFTER_CANCEL,
     RN_AFTER_ATOMIC,
+    RN_AFTER_ADD,
     RN_POINT_COUNT
 };
 const char *rn__point_text(enum rn_point what);

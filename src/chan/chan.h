@@ -45,7 +45,7 @@ struct rn_chan {
     uint32_t elem;               /* bytes of an element; 0: nothing is stored */
     rn_atomic(bool) closed;
     bool timer;               /* belongs to a timer: len and cap show 0 */
-    rn_atomic(uint16_t) life; /* enum rn_chan_life; looked at by debug builds */
+    rn_atomic(uint16_t) life; /* enum rn_chan_life; looked at by rn__chan_check */
     struct rn_list sendq;
     rn_atomic(uint32_t) receivers, senders;
     char *ring, *end;
@@ -170,10 +170,14 @@ static inline bool rn__chan_unchanged(struct rn_chan *c, uint32_t changes)
 
 /* ---- use after free ----------------------------------------------------------------------------- */
 
-/* Debug builds keep freed channels for a while (graveyard.c) and panic when one is used. */
+/* Debug builds, and those in which schedules are explored, keep freed channels for a while (graveyard.c) and panic when
+ * one is used. */
+#if defined(RN_DEBUG) || defined(RN_EXPLORE)
+#define RN_CHAN_GRAVES 1
+#endif
 static inline void rn__chan_check(struct rn_chan *c)
 {
-#ifdef RN_DEBUG
+#ifdef RN_CHAN_GRAVES
     /* relaxed: a check of misuse; the use of a freed channel has no order anyway. */
     if (rn_load_relaxed(&c->life) != RN_CHAN_ALIVE)
         rn_panic("use of a freed channel");
@@ -182,7 +186,7 @@ static inline void rn__chan_check(struct rn_chan *c)
 #endif
 }
 
-/* Gives the memory of a dead channel back, in debug builds after a while. */
+/* Gives the memory of a dead channel back, with RN_CHAN_GRAVES after a while. */
 void rn__chan_bury(struct rn_chan *c);
 
 #endif

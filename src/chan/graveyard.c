@@ -1,8 +1,8 @@
 /* What becomes of freed channels.
  *
- * Release builds give the memory back at once.  Debug builds keep the last few thousand channels,
- * marked as freed, so that a use after free finds the mark and panics (rn__chan_check) instead of
- * touching somebody else's memory.
+ * Release builds give the memory back at once.  Debug builds, and those in which schedules are explored, keep the
+ * last few thousand channels, marked as freed, so that a use after free finds the mark and panics (rn__chan_check)
+ * instead of touching somebody else's memory.
  *
  * Bounded by number and by bytes, oldest out first; emptied when the process ends, so that a leak
  * checker sees nothing.
@@ -15,7 +15,7 @@ static void give_back(struct rn_chan *c)
     rn__free(c ? rn_container(c, struct rn_chan_made, c)->block : NULL);
 }
 
-#ifdef RN_DEBUG
+#ifdef RN_CHAN_GRAVES
 
 enum { GRAVES = 4096, GRAVE_BYTES = 16 << 20 };
 

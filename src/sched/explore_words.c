@@ -52,6 +52,7 @@ const char *rn__point_text(enum rn_point what)
         [RN_AFTER_RELEASE] = "semaphore release",
         [RN_AFTER_CANCEL] = "context cancel",
         [RN_AFTER_ATOMIC] = "atomic",
+        [RN_AFTER_ADD] = "waitgroup add",
     };
     return what < RN_POINT_COUNT && text[what] ? text[what] : "";
 }

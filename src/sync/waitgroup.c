@@ -108,7 +108,7 @@ static inline void add(rn_waitgroup *wg, int n, void *pc)
     if (__builtin_expect(count < 0, 0))
         rn_panic("sync: negative WaitGroup counter");
     if (__builtin_expect(!(before & WAITS), 1)) {
-        rn__point(RN_AFTER_DONE, wg);
+        rn__point(n < 0 ? RN_AFTER_DONE : RN_AFTER_ADD, wg);
         return;
     }
     if (n > 0 && count == n)
@@ -117,7 +117,7 @@ static inline void add(rn_waitgroup *wg, int n, void *pc)
         let_go_alone(wg, before);
     else if (count == 0)
         let_go(wg);
-    rn__point(RN_AFTER_DONE, wg);
+    rn__point(n < 0 ? RN_AFTER_DONE : RN_AFTER_ADD, wg);
 }
 
 void rn_wg_add(rn_waitgroup *wg, int n)

@@ -714,3 +714,38 @@ TEST(fixed_short_timeout)
 {
     ask_shortly(1);
 }
+
+/* ---- a channel that is freed as soon as one has used it -------------------------------------------------- */
+
+static void leave_one(chan(int) c, rn_waitgroup *wg)
+{
+    wg_done(wg); /* too early: the send is still to come */
+    chan_send(c, 1);
+}
+
+static void leave_one_first(chan(int) c, rn_waitgroup *wg)
+{
+    chan_send(c, 1);
+    wg_done(wg);
+}
+
+static void free_when_left(void (*leave)(chan(int), rn_waitgroup *))
+{
+    chan(int) c = chan_make(int, 2);
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    wg_add(&wg, 2);
+    go(leave, c, &wg);
+    go(leave, c, &wg);
+    wg_wait(&wg);
+    chan_free(c);
+}
+
+TEST(buggy_freed_too_early)
+{
+    free_when_left(leave_one);
+}
+
+TEST(fixed_freed_too_early)
+{
+    free_when_left(leave_one_first);
+}
