@@ -3,6 +3,7 @@
  *
  *     rn_go([&] { … });                 // lambdas too
  *     rn_go(worker, 3, jobs);           // decays and copies its arguments, as std::thread does
+ *     rn_go(&pool::work, &p, 3);        // p.work(3)
  *
  * The function and its arguments are moved into one allocation, which the goroutine frees when it
  * ends.  A C++ exception that leaves the function ends the program (std::terminate); a panic and
@@ -16,6 +17,7 @@
 
 #ifdef __cplusplus
 #include <runnel/go.h>
+#include <functional>
 #include <memory>
 #include <new>
 #include <tuple>
@@ -37,6 +39,9 @@ RN_PUBLIC struct rn_go_call rn__scope_call(struct rn_scope *s, bool is_void, boo
 RN_PUBLIC void rn__scope_not_started(struct rn_go_call *call);
 }
 
+/* Part of who uses it, also without optimisation: then a goroutine's starter is known by the program's own line. */
+#define RN__CXX_PART __attribute__((always_inline)) inline
+
 namespace rn_cxx
 {
 
@@ -54,21 +59,35 @@ template <class Started> void destroy(void *p)
     delete static_cast<Started *>(p);
 }
 
+/* std::apply and std::invoke would each put functions of their own into every goroutine's trace. */
+template <class F, class... Args> RN__CXX_PART decltype(auto) call_one(F &f, Args &...args)
+{
+    if constexpr (std::is_member_pointer_v<F>)
+        return std::invoke(f, std::move(args)...);
+    else
+        return std::move(f)(std::move(args)...);
+}
+
+template <class Tuple, std::size_t... I> RN__CXX_PART decltype(auto) call_each(Tuple &call, std::index_sequence<I...>)
+{
+    return call_one(std::get<I>(call)...);
+}
+
 template <class Started> intptr_t run(void *p)
 {
     auto *s = static_cast<Started *>(p);
     RN__AT_END(rn_end_, destroy<Started>, p); /* also at a panic and rn_exit_goroutine */
-    auto invoke = [](auto &f, auto &...args) -> decltype(auto) { return std::move(f)(std::move(args)...); };
-    if constexpr (std::is_integral_v<decltype(std::apply(invoke, s->call))>) {
-        return static_cast<intptr_t>(std::apply(invoke, s->call));
+    constexpr std::make_index_sequence<std::tuple_size_v<decltype(s->call)>> all{};
+    if constexpr (std::is_integral_v<decltype(call_each(s->call, all))>) {
+        return static_cast<intptr_t>(call_each(s->call, all));
     } else {
-        std::apply(invoke, s->call);
+        call_each(s->call, all);
         return 0;
     }
 }
 
 /* Starts f(args…) as `call` says; returns whether f returns void. */
-template <class F, class... Args> bool start(rn_go_call &call, F &&f, Args &&...args)
+template <class F, class... Args> RN__CXX_PART bool start(rn_go_call &call, F &&f, Args &&...args)
 {
     using Started = started<std::decay_t<F>, std::decay_t<Args>...>;
     auto *s = new (std::nothrow) Started(std::forward<F>(f), std::forward<Args>(args)...);
@@ -84,13 +103,13 @@ template <class F, class... Args> bool start(rn_go_call &call, F &&f, Args &&...
     return std::is_void_v<result<F, Args...>>;
 }
 
-template <class F, class... Args> void go_(F &&f, Args &&...args)
+template <class F, class... Args> RN__CXX_PART void go_(F &&f, Args &&...args)
 {
     rn_go_call call{};
     start(call, std::forward<F>(f), std::forward<Args>(args)...);
 }
 
-template <class F, class... Args> int go_try_(F &&f, Args &&...args)
+template <class F, class... Args> RN__CXX_PART int go_try_(F &&f, Args &&...args)
 {
     rn_go_call call{};
     call.try_ = true;
@@ -107,7 +126,7 @@ template <class F, class... Args> int run_main(F &&f, Args &&...args)
     return is_void ? 0 : status;
 }
 
-template <class F, class... Args> void wg_go_(struct rn_waitgroup *wg, F &&f, Args &&...args)
+template <class F, class... Args> RN__CXX_PART void wg_go_(struct rn_waitgroup *wg, F &&f, Args &&...args)
 {
     rn_go_call call{};
     call.ended = rn__wg_ended;
@@ -119,7 +138,7 @@ template <class F, class... Args> void wg_go_(struct rn_waitgroup *wg, F &&f, Ar
         rn__wg_go_failed(wg, call.err);
 }
 
-template <class F, class... Args> bool group_go_(bool wait, struct rn_group *g, F &&f, Args &&...args)
+template <class F, class... Args> RN__CXX_PART bool group_go_(bool wait, struct rn_group *g, F &&f, Args &&...args)
 {
     static_assert(std::is_same_v<result<F, Args...>, int>, "group_go: the function must return int: 0, or an error");
     if (!rn__group_enter(g, wait))
@@ -134,7 +153,7 @@ template <class F, class... Args> bool group_go_(bool wait, struct rn_group *g, 
     return true;
 }
 
-template <class F, class... Args> int scope_go_(bool wait, struct rn_scope *s, F &&f, Args &&...args)
+template <class F, class... Args> RN__CXX_PART int scope_go_(bool wait, struct rn_scope *s, F &&f, Args &&...args)
 {
     using R = result<F, Args...>;
     static_assert(std::is_same_v<R, int> || std::is_void_v<R>,

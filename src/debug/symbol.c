@@ -310,6 +310,12 @@ bool rn__place_is_internal(const struct rn_place *p)
 {
     if (p->function && begins(p->function, "rn_") && strcmp(p->function, "rn_main") != 0)
         return true;
+    if (!p->file)
+        return false;
+    static const char cxx[] = "/runnel/cxx.h"; /* the way of a C++ program's go and its like */
+    size_t n = strlen(p->file);
+    if (n >= sizeof cxx - 1 && strcmp(p->file + n - (sizeof cxx - 1), cxx) == 0)
+        return true;
     const char *folder = own_folder();
-    return p->file && *folder && begins(p->file, folder);
+    return *folder && begins(p->file, folder);
 }

@@ -1,6 +1,7 @@
 /* SEMANTICS 41: everything is callable from C++. */
 #include <runnel.h>
 #include <cstdio>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -13,6 +14,12 @@ static int fails(int err)
 {
     return err;
 }
+
+struct account {
+    int balance = 0;
+    void pay(int n) { balance += n; }
+    int fee(int &n) const { return n += balance; }
+};
 
 static int all(int expected)
 {
@@ -41,6 +48,15 @@ static int all(int expected)
     });
     wg_wait(&outer);
     bad += chan_recv(c) != 1 || sum != 4952;
+
+    /* Member functions, with a pointer to their object. */
+    account a;
+    int sums = 1;
+    wg_go(&outer, &account::pay, &a, 3);
+    wg_wait(&outer);
+    wg_go(&outer, &account::fee, &a, std::ref(sums));
+    wg_wait(&outer);
+    bad += a.balance != 3 || sums != 4;
 
     int v = 0, w = 9;
     bad += chan_select(on_recv(c, &v), on_default()) != 1;
