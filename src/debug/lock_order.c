@@ -28,12 +28,11 @@
  * interposing the program's calls (the short ways are inlined: RN_WATCHED in them costs one instruction and no branch). */
 #define _GNU_SOURCE 1
 #include "debug/lock_order.h"
+#include "debug/lock_order_told.h"
 #include "arch/unwind.h"
 #include "base/hooks.h"
 #include "debug/debug.h"
 #include "debug/leaks.h"
-#include "debug/out.h"
-#include "debug/symbol.h"
 #include "os/lock.h"
 #include "os/os.h"
 #include <runnel/sync_type.h>
@@ -41,18 +40,7 @@
 #include <string.h>
 
 enum { LOCKS = 1 << 16, HOLDS = 1 << 15, EDGES = 1 << 14, OWNERS = 1 << 12, TWICE = 128 };
-enum { PLACES = 1 << 12, FRAMES = 10, GATES = 6, LONGEST = 6, OFTEN = 3, STACK = 1 << 20, STEPS = 20000, TOLD = 256 };
-
-struct trace {
-    void *pc[FRAMES];
-    int n;
-};
-
-struct owner {
-    uint64_t id, by;
-    void *started_at;
-    bool thread;
-};
+enum { PLACES = 1 << 12, OFTEN = 3, STACK = 1 << 20, STEPS = 20000, TOLD = 256 };
 
 struct record {
     const void *lock, *queue;
@@ -73,15 +61,6 @@ struct hold {
     rn_time again; /* when its owner began to wait for the same lock; 0: it does not */
     struct trace again_at;
     bool read, again_reads, told;
-};
-
-struct edge {
-    struct owner owner;
-    uint32_t from, to; /* numbers */
-    uint32_t next;
-    uint32_t gates[GATES]; /* numbers, with 0 behind them; those that are held to read do not count */
-    bool reads_from, reads_to;
-    struct trace from_at, to_at;
 };
 
 /* Where locks are taken: by the call and its caller's, or those two. */
@@ -380,82 +359,13 @@ static bool find_read_cycle(const struct record *r, struct search *s)
 
 /* ---- reports ----------------------------------------------------------------------------------------- */
 
-struct told {
-    const char *what; /* NULL: a cycle */
-    const void *locks[LONGEST];
-    struct edge edges[LONGEST];
-    int n;
-};
-
-enum { INLINED = 8 };
-
-/* The program's functions that are inlined at pc, innermost first, and `most` of them; returns how many. */
-static int print_places(uintptr_t pc, const char *before, int most)
-{
-    struct rn_place places[INLINED];
-    int n = rn__symbolize(pc, places, INLINED), shown = 0;
-    for (int i = 0; i < n && shown < most; i++) {
-        if (rn__place_is_internal(&places[i]) || !places[i].function)
-            continue;
-        rn__out("%s%s (%s:%d)\n", before, places[i].function, places[i].file ? places[i].file : "?", places[i].line);
-        shown++;
-    }
-    return shown;
-}
-
-static void print_trace(const struct trace *at)
-{
-    for (int i = 0; i < at->n; i++)
-        (void)print_places((uintptr_t)at->pc[i] - 1, "\t\t", INLINED);
-}
-
-static void print_owner(const struct owner *o)
-{
-    rn__out("%s %llu", o->thread ? "thread" : "goroutine", (unsigned long long)o->id);
-    if (!o->by || !o->started_at || !print_places((uintptr_t)o->started_at - 1, ", started by ", 1))
-        rn__out("\n");
-}
-
-static void print_edge(const struct told *w, int i)
-{
-    const struct edge *e = &w->edges[i];
-    rn__out("    ");
-    print_owner(&e->owner);
-    rn__out("\tholds lock %p%s, taken at\n", w->locks[i], e->reads_from ? " to read" : "");
-    print_trace(&e->from_at);
-    if (w->what)
-        rn__out("\tand takes it%s at\n", e->reads_to ? " to read" : "");
-    else
-        rn__out("\tand takes lock %p%s at\n", w->locks[(i + 1) % w->n], e->reads_to ? " to read" : "");
-    print_trace(&e->to_at);
-}
-
-static void print_told(void *arg)
-{
-    const struct told *w = arg;
-    if (w->what)
-        rn__out("runnel: lock order: %s\n", w->what);
-    else
-        rn__out("runnel: lock order: %d locks are taken in orders that can deadlock\n", w->n);
-    for (int i = 0; i < w->n; i++)
-        print_edge(w, i);
-    if (w->what)
-        rn__out(
-            "    look first: does the caller hold the lock already? Let it go before the call, or make a function that "
-            "expects it held\n");
-    else
-        rn__out("    look first: choose one order for these locks and take them in it everywhere, or let the first go "
-                "before the second is taken\n");
-    rn__out_flush();
-}
-
 /* A fatal one dies with the lock, on which the end of main waits. */
 static void tell(struct told *w, bool fatal)
 {
     pthread_mutex_lock(&rn__debug_one_at_a_time);
     char *stack = rn_os_map(STACK, rn_os_page);
     if (stack) {
-        rn__arch_call_on(stack + STACK, print_told, w);
+        rn__arch_call_on(stack + STACK, rn__lock_order_print, w);
         rn_os_unmap(stack, STACK);
     }
     rn_add_relaxed(&reports, 1); /* relaxed: read after the mutex was held */
