@@ -8,7 +8,8 @@
  *     one channel is involved, whose look is exact, or if no channel has changed since the survey has looked at
  *     it (none_ready; chan.h, "looks without the lock").
  *  2. All channels locked, in address order, each once.  Now readiness of all cases is judged at one
- *     instant: a ready one is chosen, or default is taken, or
+ *     instant: a ready one is chosen, or default is taken, or (that nobody has locked a channel since the survey says
+ *     as well that none is ready: untouched)
  *  3. a waiter for every case is queued on its channel or context, all with one claim word; the locks are
  *     dropped and the goroutine parks.  Whoever moves the claim word from 0 to 1 first has matched
  *     it; the others pass on.  Then the losers are taken out of their queues, each in O(1).
@@ -69,15 +70,16 @@ static inline bool is_live(const struct rn_case *k)
     return is_channel(k) || (k->kind == RN_CASE_DONE && !rn__done_never(k->chan));
 }
 
-static inline bool channel_seems_ready(const struct rn_case *k)
+static inline bool channel_seems_ready(enum rn_case_kind kind, struct rn_chan *c)
 {
-    return k->kind == RN_CASE_RECV ? rn__chan_seems_receivable(k->chan) : rn__chan_seems_sendable(k->chan);
+    return kind == RN_CASE_RECV ? rn__chan_seems_receivable(c) : rn__chan_seems_sendable(c);
 }
 
 /* Without a lock; false is exact, true must be tried. */
 static inline bool seems_ready(const struct rn_case *k)
 {
-    return is_channel(k) ? channel_seems_ready(k) : k->kind == RN_CASE_DONE && rn__done_err(k->chan) != 0;
+    return is_channel(k) ? channel_seems_ready(k->kind, k->chan)
+                         : k->kind == RN_CASE_DONE && rn__done_err(k->chan) != 0;
 }
 
 /* Whether somebody in q can be matched.  Those who can't any more are taken out. */
@@ -146,9 +148,6 @@ static inline void note_timeout(struct survey *s, const struct rn_case *cases, s
         s->timeout = (int)i;
 }
 
-/* What a survey without outside cases says when it meets one, or the end of a context. */
-static const struct survey has_outside = {.live = MOST + 1, .fallback = -1, .timeout = -1};
-
 static inline void note_live(struct survey *s, size_t i, bool ready)
 {
     s->live++;
@@ -156,31 +155,58 @@ static inline void note_live(struct survey *s, size_t i, bool ready)
         s->first = (int)i;
 }
 
-/* changes: [FEW], of the channels of as many cases, for none_ready. */
-static inline struct survey survey(const struct rn_case *cases, size_t n, uint32_t *changes)
+static inline void survey_channel(struct survey *s, enum rn_case_kind kind, struct rn_chan *c, size_t i,
+                                  uint32_t *changes)
 {
-    struct survey s = {.fallback = -1, .timeout = -1, .quiet = n <= FEW};
-    for (size_t i = 0; i < n; i++) {
+    rn__chan_check(c);
+    s->quiet &= rn__chan_glance(c, &changes[i % FEW]);
+    note_live(s, i, channel_seems_ready(kind, c));
+}
+
+static inline bool is_outside(const struct rn_case *k)
+{
+    return k->kind == RN_CASE_OUTSIDE || (k->kind <= RN_CASE_SEND && rn__chan_is_end(k->chan));
+}
+
+/* The survey from case i on, the first that is not simply a channel's.  An outside case, or the end of a context, is not for
+ * this survey: it says that there are too many. */
+static __attribute__((noinline)) void survey_others(struct survey *s, const struct rn_case *cases, size_t i, size_t n,
+                                                    uint32_t *changes)
+{
+    for (; i < n; i++) {
         const struct rn_case *k = &cases[i];
-        if (is_channel(k)) {
-            if (__builtin_expect(rn__chan_is_end(k->chan), 0))
-                return has_outside;
-            rn__chan_check(k->chan);
-            s.quiet &= rn__chan_glance(k->chan, &changes[i % FEW]);
-            note_live(&s, i, channel_seems_ready(k));
-        } else if (k->kind == RN_CASE_DEFAULT) {
-            s.fallback = s.fallback < 0 ? (int)i : s.fallback;
-        } else if (k->kind == RN_CASE_TIMEOUT) {
-            note_timeout(&s, cases, i);
-        } else if (k->kind == RN_CASE_OUTSIDE) {
-            return has_outside;
-        } else if (is_live(k)) {
-            note_live(&s, i, rn__done_err(k->chan) != 0);
+        if (is_outside(k)) {
+            *s = (struct survey){.live = MOST + 1, .fallback = -1, .timeout = -1};
+            return;
         }
+        if (is_channel(k))
+            survey_channel(s, k->kind, k->chan, i, changes);
+        else if (k->kind == RN_CASE_DEFAULT)
+            s->fallback = s->fallback < 0 ? (int)i : s->fallback;
+        else if (k->kind == RN_CASE_TIMEOUT)
+            note_timeout(s, cases, i);
+        else if (is_live(k))
+            note_live(s, i, rn__done_err(k->chan) != 0);
     }
-    if (s.fallback < 0 && s.timeout >= 0 && cases[s.timeout].timeout <= 0)
-        s.fallback = s.timeout;
-    return s;
+    if (s->fallback < 0 && s->timeout >= 0 && cases[s->timeout].timeout <= 0)
+        s->fallback = s->timeout;
+}
+
+/* changes: [FEW], of the channels of as many cases, for none_ready and untouched. */
+static inline void survey(struct survey *s, const struct rn_case *cases, size_t n, uint32_t *changes)
+{
+    struct survey v = {.fallback = -1, .timeout = -1, .quiet = n <= FEW}; /* in registers */
+    size_t i = 0;
+    for (; i < n; i++) {
+        enum rn_case_kind kind = cases[i].kind;
+        struct rn_chan *c = cases[i].chan;
+        if (kind > RN_CASE_SEND || !c || rn__chan_is_end(c))
+            break;
+        survey_channel(&v, kind, c, i, changes);
+    }
+    *s = v;
+    if (i < n)
+        survey_others(s, cases, i, n, changes);
 }
 
 /* Of several cases, with a default among them, of which none seemed ready to the survey, and all channels unlocked: true when
@@ -217,7 +243,8 @@ static inline bool try_alone(const struct rn_case *cases, int i, struct outcome 
 struct stand {
     size_t n, chans;        /* live cases; how many of them are channels */
     struct rn_waiter *w;    /* [n], in the order of the cases, or as mix has them */
-    struct rn_chan **order; /* [chans], by address, doubles beside each other */
+    struct rn_chan **order; /* [locks], by address */
+    size_t locks;           /* channels, each counted once */
     rn_atomic(uint32_t) claim;
 };
 
@@ -257,18 +284,26 @@ static void sort(struct rn_chan **a, size_t n)
     }
 }
 
-static void lock_all(const struct stand *s)
+/* Of a[n], sorted, each once; returns how many that are. */
+static size_t drop_doubles(struct rn_chan **a, size_t n)
 {
-    for (size_t i = 0; i < s->chans; i++)
-        if (i == 0 || s->order[i] != s->order[i - 1])
-            rn__chan_lock(s->order[i]);
+    size_t kept = n > 0;
+    for (size_t i = 1; i < n; i++)
+        if (a[i] != a[kept - 1])
+            a[kept++] = a[i];
+    return kept;
 }
 
-static void unlock_all(const struct stand *s)
+static inline void lock_all(const struct stand *s)
 {
-    for (size_t i = s->chans; i-- > 0;)
-        if (i == 0 || s->order[i] != s->order[i - 1])
-            rn__chan_unlock(s->order[i]);
+    for (size_t i = 0; i < s->locks; i++)
+        rn__chan_lock(s->order[i]);
+}
+
+static inline void unlock_all(const struct stand *s)
+{
+    for (size_t i = 0; i < s->locks; i++)
+        rn__chan_unlock(s->order[i]);
 }
 
 static inline void gather(struct stand *s, const struct rn_case *cases, size_t n)
@@ -285,6 +320,19 @@ static inline void gather(struct stand *s, const struct rn_case *cases, size_t n
             s->order[s->chans++] = k->chan;
     }
     sort(s->order, s->chans);
+    s->locks = drop_doubles(s->order, s->chans);
+}
+
+/* No channel seemed ready to the survey, and nobody else has locked one from then until they were locked now: none is ready.
+ * (Waiters can have been claimed by others meanwhile, by which nothing becomes ready.) */
+static bool untouched(const struct rn_case *cases, size_t n, const struct survey *v, const uint32_t *changes)
+{
+    if (v->ready || !v->quiet)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if (is_channel(&cases[i]) && !rn__chan_unchanged(cases[i].chan, changes[i] + 1))
+            return false;
+    return true;
 }
 
 /* Performs a ready case if there is one; all channels are locked. */
@@ -309,12 +357,10 @@ static bool match_any(const struct rn_case *cases, size_t n, struct rn_waiter **
 /* ---- stage 3 ---------------------------------------------------------------------------------------- */
 
 /* A channel that stands in several cases serves the first of their waiters: which one that is must be as random
- * as the choice among ready cases.  The channels are in order. */
+ * as the choice among ready cases. */
 static void mix(struct stand *s)
 {
-    bool twice = false;
-    for (size_t i = 1; i < s->chans; i++)
-        twice |= s->order[i] == s->order[i - 1];
+    bool twice = s->locks < s->chans;
     for (size_t i = twice ? s->n : 0; i > 1; i--) {
         struct rn_waiter *a = &s->w[i - 1], *b = &s->w[rn__choose_case((uint32_t)i)], t = *a;
         *a = *b;
@@ -430,13 +476,18 @@ static struct outcome stand_and_park(struct stand *s, const struct rn_case *case
     return (struct outcome){(int)by->index, k->kind == RN_CASE_SEND && !by->ok};
 }
 
-static struct outcome select_locked(struct stand *s, const struct rn_case *cases, size_t n, const struct survey *v)
+/* changes: of the channels when v was made. */
+static struct outcome select_locked(struct stand *s, const struct rn_case *cases, size_t n, const struct survey *v,
+                                    const uint32_t *changes)
 {
     struct rn_waiter *wake = NULL;
     struct outcome out = {v->fallback, false};
     gather(s, cases, n);
     lock_all(s);
-    if (!match_any(cases, n, &wake, &out) && v->fallback < 0)
+    /* (A context that is done by now is found when it is queued.) */
+    bool none = v->fallback < 0 && untouched(cases, n, v, changes);
+    bool matched = !none && match_any(cases, n, &wake, &out);
+    if (!matched && v->fallback < 0)
         return stand_and_park(s, cases, n, v->timeout);
     unlock_all(s);
     if (wake)
@@ -445,21 +496,21 @@ static struct outcome select_locked(struct stand *s, const struct rn_case *cases
 }
 
 static __attribute__((noinline)) struct outcome select_few(const struct rn_case *cases, size_t n,
-                                                           const struct survey *v)
+                                                           const struct survey *v, const uint32_t *changes)
 {
     struct rn_waiter w[FEW];
     struct rn_chan *order[FEW];
     struct stand s = {.w = w, .order = order};
-    return select_locked(&s, cases, n, v);
+    return select_locked(&s, cases, n, v, changes);
 }
 
 static __attribute__((noinline)) struct outcome select_many(const struct rn_case *cases, size_t n,
-                                                            const struct survey *v)
+                                                            const struct survey *v, const uint32_t *changes)
 {
     struct rn_waiter w[MANY];
     struct rn_chan *order[MANY];
     struct stand s = {.w = w, .order = order};
-    return select_locked(&s, cases, n, v);
+    return select_locked(&s, cases, n, v, changes);
 }
 
 /* ---- outside cases ------------------------------------------------------------------------------------ */
@@ -701,7 +752,8 @@ static struct outcome select_outside(struct rn_case *cases, size_t n)
 
 /* ---- very many cases ----------------------------------------------------------------------------------- */
 
-static __attribute__((noinline)) struct outcome select_most(struct rn_case *cases, size_t n, const struct survey *v)
+static __attribute__((noinline)) struct outcome select_most(struct rn_case *cases, size_t n, const struct survey *v,
+                                                            const uint32_t *changes)
 {
     if (v->live > MOST)
         return select_outside(cases, n);
@@ -709,7 +761,7 @@ static __attribute__((noinline)) struct outcome select_most(struct rn_case *case
     if (!memory)
         rn_panic("chan_select: out of memory");
     struct stand s = {.w = memory, .order = (void *)((struct rn_waiter *)memory + v->live)};
-    struct outcome out = select_locked(&s, cases, n, v);
+    struct outcome out = select_locked(&s, cases, n, v, changes);
     rn__free(memory);
     return out;
 }
@@ -743,7 +795,8 @@ static inline int select_any(struct rn_case *cases, size_t n)
     if (n > MOST)
         rn_panic("chan_select: too many cases (max 65535)");
     uint32_t changes[FEW];
-    struct survey v = survey(cases, n, changes);
+    struct survey v;
+    survey(&v, cases, n, changes);
     if (v.ready) {
         int i = v.ready == 1 ? v.first : choose(cases, n, v.ready, seems_ready);
         if (i >= 0 && try_alone(cases, i, &out))
@@ -753,9 +806,9 @@ static inline int select_any(struct rn_case *cases, size_t n)
         return v.fallback;
     if (n == 1 && cases->kind <= RN_CASE_SEND)
         return only(cases);
-    return finish(v.live <= FEW    ? select_few(cases, n, &v)
-                  : v.live <= MANY ? select_many(cases, n, &v)
-                                   : select_most(cases, n, &v));
+    return finish(v.live <= FEW    ? select_few(cases, n, &v, changes)
+                  : v.live <= MANY ? select_many(cases, n, &v, changes)
+                                   : select_most(cases, n, &v, changes));
 }
 
 int rn__select_at(struct rn_case *cases, size_t n, void *pc)

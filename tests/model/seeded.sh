@@ -110,4 +110,8 @@ seeded "waitgroup: the waiters stay" waitgroup two_wait sync/waitgroup.c \
 seeded "select: default without a second look" chan default_is_exact_either_way chan/select.c \
     's/!rn__chan_unchanged(cases\[i\].chan, changes\[i\])/false/'
 seeded "select: a channel that is locked counts as looked at" chan default_is_exact_either_way chan/select.c 's/!v.ready \&\& v.quiet/!v.ready/'
+seeded "select: who parks does not look who was there since" chan select_leaves_no_trace chan/select.c \
+    's/!rn__chan_unchanged(cases\[i\].chan, changes\[i\] + 1)/false/'
+seeded "select: who parks takes a channel that was locked for untouched" chan select_leaves_no_trace chan/select.c \
+    's/v->ready || !v->quiet/v->ready/'
 finish
