@@ -1,29 +1,48 @@
 /* How late a timer or a socket wakes its goroutine while the processors have N runnable goroutines to go round.
  *
  * Usage: latency TICKER [N [NS]]: N goroutines (10,000) compute for NS nanoseconds (0) and yield, for ever.  Beside them one
- * goroutine sleeps a millisecond at a time, one reads what TICKER (latency_ticker.c, a process of its own) sends with the
- * moment of its sending, and one measures the round: how long it takes until its turn comes again.  `late` is from the
- * moment when it was due to the moment when it runs; `over` is what of that is more than a round, so the delay before it
- * stands in the queue.  `own` is `late` of those between whose being due and running the kernel let no other thread run in
- * place of the worker's: its load, and whatever else the machine does, needs a processor too. */
+ * goroutine sleeps a millisecond at a time, one reads what TICKER (latency_ticker.c, a process of its own) sends, and one measures
+ * the round: how long it takes until its turn comes again.  `late` is from the moment when it was due (the time was up; the
+ * message came, by the kernel's stamp) to the moment when it runs; `over` is what of that is more than a round, so the delay
+ * before it stands in the queue.  `own` is `late` of those between whose being due and running nobody took the processor away: the
+ * kernel let no other thread run in place of the worker's (its load, and whatever else the machine does, needs one too), and
+ * no computing goroutine found more than GAP between two readings of the clock (a virtual machine's processor is at times
+ * somebody else's).  `gap` is how long these were. */
 #define _GNU_SOURCE
 #include "../core/stat.h"
 #include <runnel/net.h>
 #include <runnel/process.h>
+#include <errno.h>
 #include <pthread.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <time.h>
 
-enum { WAKES = 500 };
+enum { WAKES = 500, GAP = 10 * RN_MICROSECOND };
 
 static rn_duration work;
 static rn_atomic_int64 last_round;
-static struct stat_samples rounds, late[2], over[2], own[2];
+static rn_time away_until;
+static struct stat_samples rounds, late[2], over[2], own[2], gaps;
+
+/* The clock has been read at two moments between which a goroutine did nothing. */
+static void note_gap(rn_time from, rn_time to)
+{
+    if (to - from < GAP)
+        return;
+    away_until = to;
+    stat_add(&gaps, (double)(to - from) / RN_MICROSECOND);
+}
 
 static void compute(void)
 {
-    for (rn_time until = work ? rn_now() + work : 0; work && rn_now() < until;)
-        continue;
+    if (!work)
+        return;
+    rn_time start = rn_now(), before = start;
+    for (rn_time now = start; now < start + work; before = now) {
+        now = rn_now();
+        note_gap(before, now);
+    }
 }
 
 static void yielder(void)
@@ -44,8 +63,8 @@ static void measure_rounds(void)
     }
 }
 
-/* When it was last noticed that the kernel had let another thread run here, or the goroutine was on another thread. */
-static rn_time preempted_at(void)
+/* When it was last noticed that the processor was away, or the goroutine was on another thread. */
+static rn_time away_at(void)
 {
     static long seen;
     static pthread_t thread;
@@ -56,12 +75,12 @@ static rn_time preempted_at(void)
         at = rn_now();
     seen = used.ru_nivcsw;
     thread = pthread_self();
-    return at;
+    return at > away_until ? at : away_until;
 }
 
 static void note(int which, rn_duration d)
 {
-    if (preempted_at() < rn_now() - d)
+    if (away_at() < rn_now() - d)
         stat_add(&own[which], (double)d / RN_MICROSECOND);
     rn_duration more = d - rn_atomic_load(&last_round);
     stat_add(&late[which], (double)d / RN_MICROSECOND);
@@ -78,27 +97,46 @@ static void sleeper(void)
     }
 }
 
-static rn_time wall(void)
+static int64_t nanoseconds(const struct timespec *t)
 {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return t.tv_sec * RN_SECOND + t.tv_nsec;
+    return t->tv_sec * (int64_t)RN_SECOND + t->tv_nsec;
+}
+
+/* Reads a byte; returns how long ago it came. */
+static rn_duration read_stamped(int fd)
+{
+    char byte;
+    union {
+        char room[CMSG_SPACE(sizeof(struct timespec))];
+        struct cmsghdr align;
+    } control;
+    struct iovec to = {&byte, 1};
+    struct msghdr m = {.msg_iov = &to, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    while (recvmsg(fd, &m, MSG_DONTWAIT) != 1) {
+        stat_check(errno == EAGAIN);
+        stat_check(fd_wait(fd, RN_FD_READ, 0) > 0);
+    }
+    struct timespec now, came;
+    clock_gettime(CLOCK_REALTIME, &now);
+    struct cmsghdr *stamp = CMSG_FIRSTHDR(&m);
+    stat_check(stamp && stamp->cmsg_type == SCM_TIMESTAMPNS);
+    memcpy(&came, CMSG_DATA(stamp), sizeof came);
+    return nanoseconds(&now) - nanoseconds(&came);
 }
 
 static void reader(rn_conn *c)
 {
-    int64_t sent;
     rn_sleep(100 * RN_MILLISECOND); /* until all the others go round */
     stat_check(net_write(c, "b", 1) == 1);
-    for (int i = 0; i < WAKES; i++) {
-        stat_check(net_read_full(c, &sent, sizeof sent) == 0);
-        note(1, wall() - sent);
-    }
+    for (int i = 0; i < WAKES; i++)
+        note(1, read_stamped(net_fd(c)));
     net_free(c);
 }
 
 static void report(const char *what, struct stat_samples *s)
 {
+    if (s->n == 0)
+        return;
     qsort(s->at, (size_t)s->n, sizeof *s->at, stat_compare);
     printf("LATENCY %-12s n=%d p50_us=%.1f p99_us=%.1f max_us=%.1f\n", what, s->n, s->at[s->n / 2],
            s->at[s->n - 1 - s->n / 100], s->at[s->n - 1]);
@@ -119,6 +157,9 @@ static rn_conn *connect_ticker(const char *ticker)
     stat_check(process_start(&(rn_command){.argv = (const char *[]){ticker, port, n, NULL}}, &p) == 0);
     stat_check(net_accept(l, &c) == 0);
     net_listener_free(l);
+    int on = 1;
+    stat_check(setsockopt(net_fd(c), SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on) == 0);
+    rn_sleep(100 * RN_MILLISECOND); /* a kernel's thread begins to stamp, which may need this processor */
     return c;
 }
 
@@ -143,6 +184,7 @@ int rn_main(int argc, char **argv)
     report("socket.late", &late[1]);
     report("socket.own", &own[1]);
     report("socket.over", &over[1]);
+    report("gap", &gaps);
     fflush(stdout);
     _exit(0);
 }

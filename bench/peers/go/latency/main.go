@@ -3,9 +3,7 @@
 package main
 
 import (
-	"encoding/binary"
 	"fmt"
-	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -29,10 +27,38 @@ var (
 	over      [2][]float64
 )
 
-func now() int64 {
-	var t syscall.Timespec
-	syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, 1, uintptr(unsafe.Pointer(&t)), 0)
-	return t.Nano()
+// readStamped reads a byte and returns how many nanoseconds ago it came, by the kernel's stamp.
+func readStamped(c syscall.RawConn) int64 {
+	var b [1]byte
+	var oob [64]byte
+	var n, oobn int
+	var err error
+	if e := c.Read(func(fd uintptr) bool {
+		n, oobn, _, _, err = syscall.Recvmsg(int(fd), b[:], oob[:], syscall.MSG_DONTWAIT)
+		return err != syscall.EAGAIN
+	}); e != nil || err != nil || n != 1 {
+		panic(fmt.Sprint(e, err, n))
+	}
+	now := time.Now().UnixNano()
+	messages, err := syscall.ParseSocketControlMessage(oob[:oobn])
+	if err != nil || len(messages) == 0 {
+		panic(fmt.Sprint("no stamp: ", err))
+	}
+	return now - (*syscall.Timespec)(unsafe.Pointer(&messages[0].Data[0])).Nano()
+}
+
+func stamped(c net.Conn) syscall.RawConn {
+	raw, err := c.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		panic(err)
+	}
+	if e := raw.Control(func(fd uintptr) {
+		err = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_TIMESTAMPNS, 1)
+	}); e != nil || err != nil {
+		panic(fmt.Sprint(e, err))
+	}
+	time.Sleep(100 * time.Millisecond) // a kernel's thread begins to stamp, which may need this processor
+	return raw
 }
 
 func yielder() {
@@ -92,6 +118,7 @@ func main() {
 	if err != nil {
 		panic(err)
 	}
+	raw := stamped(c)
 	for i := 0; i < n; i++ {
 		go yielder()
 	}
@@ -109,14 +136,10 @@ func main() {
 	}()
 	go func() {
 		defer wg.Done()
-		var b [8]byte
 		time.Sleep(100 * time.Millisecond)
 		c.Write([]byte("b"))
 		for i := 0; i < wakes; i++ {
-			if _, err := io.ReadFull(c, b[:]); err != nil {
-				panic(err)
-			}
-			note(1, now()-int64(binary.LittleEndian.Uint64(b[:])))
+			note(1, readStamped(raw))
 		}
 	}()
 	wg.Wait()
