@@ -70,6 +70,14 @@ static __attribute__((noinline)) void fetch_next(struct rn_p *p)
         rn__fetch(rn_load_relaxed(&p->runq.ring[at % RN_RUNQ_SIZE]));
 }
 
+/* Nothing of runq is p's own: the first that anybody may take, and some more unless somebody looks for work. */
+static inline __attribute__((always_inline)) struct rn_g *take_shared(struct rn_p *p)
+{
+    bool alone = rn__procs_used() == 1;
+    uint32_t most = alone || (rn_runq_length(&p->runq) > 2 && rn__nobody_looks()) ? RN_RUNQ_MINE : 1;
+    return rn_runq_pop_shared(&p->runq, most, alone);
+}
+
 /* Of runq, in their order, or, when none of fresh has had a turn for long, the oldest of those. */
 static inline __attribute__((always_inline)) struct rn_g *next_of_runq(struct rn_p *p)
 {
@@ -84,8 +92,7 @@ static inline __attribute__((always_inline)) struct rn_g *next_of_runq(struct rn
     if (g)
         return g;
     if ((g = rn_runq_pop_mine(&p->runq)) == NULL)
-        g = rn_runq_length(&p->runq) > 2 && rn__nobody_looks() ? rn_runq_pop_shared(&p->runq, RN_RUNQ_MINE)
-                                                               : rn_runq_pop_shared(&p->runq, 1);
+        g = take_shared(p);
     if (__builtin_expect(p->fetches, 0))
         fetch_next(p);
     return g;

@@ -76,15 +76,15 @@ static inline bool rn_runq_push(struct rn_runq *q, struct rn_g *g)
     return true;
 }
 
-/* Owner only, who has nothing of its own: makes half of what is there its own, rounded up, but not more than `most`;
- * returns the first of it, or NULL.  Whoever sees that they have left sees them here (idle.c: the last look). */
-static inline struct rn_g *rn_runq_pop_shared(struct rn_runq *q, uint32_t most)
+/* Owner only, who has nothing of its own: makes half of what is there its own, rounded up, or all of it, but not more than
+ * `most`; returns the first of it, or NULL.  Whoever sees that they have left sees them here (idle.c: the last look). */
+static inline struct rn_g *rn_runq_pop_shared(struct rn_runq *q, uint32_t most, bool all)
 {
     /* acquire, also when the swap fails: as in look_for_room. */
     uint32_t head = rn_load_acquire(&q->head), n;
     uint32_t tail = rn_load_relaxed(&q->tail); /* relaxed: only this thread writes it */
     while ((n = tail - head) != 0) {
-        n -= n / 2;
+        n -= all ? 0 : n / 2;
         if (n > most)
             n = most;
         rn_runq_set_mine(q, head + 1, head + n);
@@ -111,7 +111,7 @@ static inline struct rn_g *rn_runq_pop_mine(struct rn_runq *q)
 static inline struct rn_g *rn_runq_pop(struct rn_runq *q, uint32_t most)
 {
     struct rn_g *g = rn_runq_pop_mine(q);
-    return g ? g : rn_runq_pop_shared(q, most);
+    return g ? g : rn_runq_pop_shared(q, most, false);
 }
 
 /* Moves half of what anybody may take from q, rounded up, but not more than RN_RUNQ_STEAL, to the end of `to`, of
