@@ -214,16 +214,10 @@ static __attribute__((noinline)) void send_wait(struct rn_chan *c, const void *v
         send_on_closed();
 }
 
-void rn__chan_send_at(void *cv, const void *v, void *pc)
+/* c is locked, and unlocked here. */
+static __attribute__((noinline)) void send_locked(struct rn_chan *c, const void *v)
 {
-    rn__point(RN_AT_SEND, cv);
-    struct rn_chan *c = cv;
     struct rn_waiter *wake = NULL;
-    if (__builtin_expect(!c, 0))
-        park_forever(RN_WAIT_CHAN_SEND_NIL);
-    rn__chan_check(c);
-    rn__chan_race_sends(c, v, pc);
-    rn__chan_lock(c);
     enum rn_match m = rn__chan_put(c, v, &wake);
     if (m == RN_MATCH_WAIT) {
         send_wait(c, v);
@@ -235,6 +229,30 @@ void rn__chan_send_at(void *cv, const void *v, void *pc)
     else if (__builtin_expect(m == RN_MATCH_CLOSED, 0))
         send_on_closed();
     rn__point(RN_AFTER_SEND, c);
+}
+
+static __attribute__((noinline)) void send_contended(struct rn_chan *c, const void *v)
+{
+    rn__chan_lock(c);
+    send_locked(c, v);
+}
+
+void rn__chan_send_at(void *cv, const void *v, void *pc)
+{
+    rn__point(RN_AT_SEND, cv);
+    struct rn_chan *c = cv;
+    if (__builtin_expect(!c, 0))
+        park_forever(RN_WAIT_CHAN_SEND_NIL);
+    rn__chan_check(c);
+    rn__chan_race_sends(c, v, pc);
+    if (!rn__chan_try_lock(c)) {
+        send_contended(c, v);
+    } else if (!rn__chan_put_simply(c, v)) {
+        send_locked(c, v);
+    } else {
+        rn__chan_unlock(c);
+        rn__point(RN_AFTER_SEND, c);
+    }
 }
 
 int rn__chan_try_send(void *cv, const void *v)
@@ -288,14 +306,10 @@ static __attribute__((noinline, cold)) bool recv_end(void *c)
     return false;
 }
 
-static inline bool receive(struct rn_chan *c, void *v)
+/* c is locked, and unlocked here. */
+static __attribute__((noinline)) bool recv_locked(struct rn_chan *c, void *v)
 {
-    rn__point(RN_AT_RECV, c);
     struct rn_waiter *wake = NULL;
-    if (__builtin_expect(!c || rn__chan_is_end(c), 0))
-        return recv_end(c);
-    rn__chan_check(c);
-    rn__chan_lock(c);
     enum rn_match m = rn__chan_take(c, v, &wake);
     if (m == RN_MATCH_WAIT)
         return recv_wait(c, v);
@@ -304,6 +318,27 @@ static inline bool receive(struct rn_chan *c, void *v)
         rn__chan_wake(wake);
     rn__point(RN_AFTER_RECV, c);
     return m == RN_MATCH_DONE;
+}
+
+static __attribute__((noinline)) bool recv_contended(struct rn_chan *c, void *v)
+{
+    rn__chan_lock(c);
+    return recv_locked(c, v);
+}
+
+static inline bool receive(struct rn_chan *c, void *v)
+{
+    rn__point(RN_AT_RECV, c);
+    if (__builtin_expect(!c || rn__chan_is_end(c), 0))
+        return recv_end(c);
+    rn__chan_check(c);
+    if (!rn__chan_try_lock(c))
+        return recv_contended(c, v);
+    if (!rn__chan_take_simply(c, v))
+        return recv_locked(c, v);
+    rn__chan_unlock(c);
+    rn__point(RN_AFTER_RECV, c);
+    return true;
 }
 
 bool rn__chan_recv_at(void *cv, void *v, void *pc)

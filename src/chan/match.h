@@ -20,10 +20,9 @@ enum rn_match {
     RN_MATCH_WAIT,   /* nothing happened */
 };
 
-/* The likely sizes are single moves; a call of memcpy costs more than the lock. */
-static inline void rn__chan_copy(const struct rn_chan *c, void *to, const void *from)
+/* The likely sizes are single moves; a call of memcpy costs more than the lock.  False: n is another one. */
+static inline bool rn__chan_move(size_t n, void *to, const void *from)
 {
-    size_t n = c->elem;
     if (__builtin_expect(n == 8, 1))
         memcpy(to, from, 8);
     else if (n == 4)
@@ -34,8 +33,15 @@ static inline void rn__chan_copy(const struct rn_chan *c, void *to, const void *
         memcpy(to, from, 1);
     else if (n == 2)
         memcpy(to, from, 2);
-    else if (n != 0)
-        memcpy(to, from, n);
+    else
+        return n == 0;
+    return true;
+}
+
+static inline void rn__chan_copy(const struct rn_chan *c, void *to, const void *from)
+{
+    if (!rn__chan_move(c->elem, to, from))
+        memcpy(to, from, c->elem);
 }
 
 static inline void rn__chan_zero(const struct rn_chan *c, void *to)
@@ -44,21 +50,23 @@ static inline void rn__chan_zero(const struct rn_chan *c, void *to)
         memset(to, 0, c->elem);
 }
 
+static inline char *rn__ring_after(const struct rn_chan *c, char *at)
+{
+    at += c->elem;
+    return at == c->end ? c->ring : at;
+}
+
 static inline void rn__ring_put(struct rn_chan *c, const void *from)
 {
-    char *at = c->tail;
-    rn__chan_copy(c, at, from);
-    at += c->elem;
-    c->tail = at == c->end ? c->ring : at;
+    rn__chan_copy(c, c->tail, from);
+    c->tail = rn__ring_after(c, c->tail);
 }
 
 static inline void rn__ring_get(struct rn_chan *c, void *to)
 {
-    char *at = c->head;
     if (to)
-        rn__chan_copy(c, to, at);
-    at += c->elem;
-    c->head = at == c->end ? c->ring : at;
+        rn__chan_copy(c, to, c->head);
+    c->head = rn__ring_after(c, c->head);
 }
 
 /* release, both: pair with the acquire loads in rn__chan_seems_…: whoever sees the new value also
@@ -98,8 +106,34 @@ static inline struct rn_waiter *rn__chan_pop_here(struct rn_list *q, rn_atomic(u
     return w;
 }
 
+/* The likely cases of the next two, without a call: there is a value, or room for one, of a likely size, and nobody to be
+ * woken.  False: nothing happened. */
+static inline bool rn__chan_take_simply(struct rn_chan *c, void *to)
+{
+    size_t n = rn_load_relaxed(&c->count);
+    if (n == 0 || c->sendq.first || (to && !rn__chan_move(c->elem, to, c->head)))
+        return false;
+    c->head = rn__ring_after(c, c->head);
+    rn__turn_get(c);
+    rn__chan_count_to(c, n - 1);
+    return true;
+}
+
+static inline bool rn__chan_put_simply(struct rn_chan *c, const void *from)
+{
+    size_t n = rn_load_relaxed(&c->count);
+    /* relaxed: written with this lock held. */
+    if (n == c->cap || c->recvq.first || rn_load_relaxed(&c->closed) || !rn__chan_move(c->elem, c->tail, from))
+        return false;
+    c->tail = rn__ring_after(c, c->tail);
+    rn__turn_put(c);
+    rn__chan_count_to(c, n + 1);
+    return true;
+}
+
 /* Receives into `to` (NULL: drops the value). */
-static inline enum rn_match rn__chan_take(struct rn_chan *c, void *to, struct rn_waiter **wake)
+static inline __attribute__((always_inline)) enum rn_match rn__chan_take(struct rn_chan *c, void *to,
+                                                                         struct rn_waiter **wake)
 {
     struct rn_waiter *w;
     size_t n = rn_load_relaxed(&c->count);
@@ -131,7 +165,8 @@ static inline enum rn_match rn__chan_take(struct rn_chan *c, void *to, struct rn
 }
 
 /* Sends the value at `from`. */
-static inline enum rn_match rn__chan_put(struct rn_chan *c, const void *from, struct rn_waiter **wake)
+static inline __attribute__((always_inline)) enum rn_match rn__chan_put(struct rn_chan *c, const void *from,
+                                                                        struct rn_waiter **wake)
 {
     struct rn_waiter *w;
     /* relaxed: written with this lock held. */
