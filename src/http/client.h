@@ -76,12 +76,13 @@ struct rn__http_bytes {
 };
 
 struct rn_http_exchange {
-    struct rn_node node;     /* in the client's list; under the client's lock */
-    struct rn_node in_inbox; /* order */
-    uint32_t orders;         /* order; 0: not in the inbox */
-    uint32_t news;           /* news */
-    uint32_t wanted;         /* news: w waits for any of these */
-    struct rn_waiter *w;     /* news: its goroutine, when it waits */
+    struct rn_node node;            /* in the client's list; under the client's lock */
+    struct rn_node in_inbox;        /* order */
+    uint32_t orders;                /* order; 0: not in the inbox */
+    uint32_t news;                  /* news */
+    uint32_t wanted;                /* news: w waits for any of these */
+    struct rn__http_socket *socket; /* news: what was opened for it last; it may have become another's */
+    struct rn_waiter *w;            /* news: its goroutine, when it waits */
     struct rn__http_shard *shard;
     struct rn_http_client *client;
     CURL *easy;
@@ -138,7 +139,8 @@ struct rn__http_socket {
     struct rn__http_shard *shard; /* NULL: not in use */
     struct rn__http_socket *spare;
     /* Under the shard's lock. */
-    struct rn_node node; /* in shard->sockets */
+    struct rn_node node;             /* in shard->sockets */
+    struct rn_http_exchange *opener; /* for whom it was opened; only to be compared */
     bool queued;
     uint32_t ready; /* RN_POLL_… that the poller has said and libcurl has not been told */
     uint32_t want;  /* RN_POLL_… that libcurl waits for; written by the driver alone */
@@ -153,11 +155,14 @@ struct rn__http_socket {
 };
 
 struct rn__http_shard {
-    rn_lock lock;           /* RN_RANK_HTTP; guards the following */
-    struct rn_list inbox;   /* exchanges with orders */
-    struct rn_list sockets; /* sockets with news from the poller */
-    struct rn_g *asleep;    /* the driver, when it waits; who clears this wakes it */
-    bool driven;            /* there is a driver */
+    rn_lock lock;                 /* RN_RANK_HTTP; guards the following */
+    struct rn_list inbox;         /* exchanges with orders */
+    struct rn_list sockets;       /* sockets with news from the poller */
+    struct rn_g *asleep;          /* the driver, when it waits; who clears this wakes it */
+    struct rn__http_socket *told; /* the socket of which libcurl is being told; NULL: of none, or the time */
+    uint64_t call;                /* which call to it that is */
+    bool in_call;
+    bool driven; /* there is a driver */
     bool timer_fired;
     bool drop_idle;    /* order: close the connections when nothing is active */
     rn_time used_at;   /* when the last driver ended */
@@ -276,6 +281,12 @@ void rn__http_sockets_set(struct rn_http_exchange *ex);
 void rn__http_sockets_set_multi(struct rn__http_shard *s);
 /* The driver: tells libcurl what the poller has said. */
 void rn__http_sockets_act(struct rn__http_shard *s);
+/* Tells libcurl of a socket, or (NULL) of the time. */
+void rn__http_tell_libcurl(struct rn__http_shard *s, struct rn__http_socket *k, uint32_t ready);
+/* Which call to libcurl the driver is in; 0: none. */
+uint64_t rn__http_call(struct rn__http_shard *s);
+/* Breaks the exchange's connection and the one that libcurl is told of, if the driver is in that call still. */
+void rn__http_sockets_break(struct rn_http_exchange *ex, uint64_t call);
 
 /* ---- client_name.c ------------------------------------------------------------------------------ */
 

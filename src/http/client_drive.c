@@ -328,11 +328,10 @@ static void harvest(struct rn__http_shard *s)
 
 static void look_at_the_time(struct rn__http_shard *s)
 {
-    int running;
     if (!s->multi || !s->due || rn__now() < s->due)
         return;
     s->due = 0;
-    curl_multi_socket_action(s->multi, CURL_SOCKET_TIMEOUT, 0, &running);
+    rn__http_tell_libcurl(s, NULL, 0);
 }
 
 /* One round in libcurl. */
@@ -497,6 +496,8 @@ void rn__http_shard_reset(struct rn__http_shard *s)
     s->inbox = s->sockets = (struct rn_list){0};
     s->wake = (struct rn_ready_list){0};
     s->asleep = NULL;
+    s->told = NULL;
+    s->in_call = false;
     s->driven = s->timer_fired = s->drop_idle = s->idle_armed = s->uses_tls = false;
     s->active_n = s->paused_n = 0;
     s->armed = 0;

@@ -81,6 +81,9 @@ static void record_put(struct rn__http_socket *k)
     if (k->queued)
         rn_list_remove(&s->sockets, &k->node);
     k->queued = false;
+    if (s->told == k)
+        s->told = NULL;
+    k->opener = NULL;
     rn__http_unlock(s);
     k->shard = NULL;
     rn_lock_release(&k->lock);
@@ -175,8 +178,13 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
     int fd = socket(a->family, a->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK, a->protocol);
     struct rn__http_socket *k = NULL;
     int err = fd < 0 ? -errno : watch(ex->shard, fd, &k);
-    if (!err)
+    if (!err) {
+        rn__http_lock(ex->shard);
+        k->opener = ex;
+        ex->socket = k;
+        rn__http_unlock(ex->shard);
         return fd;
+    }
     if (fd >= 0)
         close(fd);
     if (err == -EMFILE || err == -ENFILE || err == RN_ENOMEM)
@@ -355,17 +363,50 @@ static bool has_orders(struct rn__http_shard *s)
     return some;
 }
 
+void rn__http_tell_libcurl(struct rn__http_shard *s, struct rn__http_socket *k, uint32_t ready)
+{
+    int bits = (ready & RN_POLL_READ ? CURL_CSELECT_IN : 0) | (ready & RN_POLL_WRITE ? CURL_CSELECT_OUT : 0), running;
+    rn__http_lock(s);
+    s->told = k;
+    s->call++;
+    s->in_call = true;
+    rn__http_unlock(s);
+    curl_multi_socket_action(s->multi, k ? k->fd : CURL_SOCKET_TIMEOUT, bits, &running);
+    rn__http_lock(s);
+    s->told = NULL;
+    s->in_call = false;
+    rn__http_unlock(s);
+}
+
+uint64_t rn__http_call(struct rn__http_shard *s)
+{
+    rn__http_lock(s);
+    uint64_t call = s->in_call ? s->call : 0;
+    rn__http_unlock(s);
+    return call;
+}
+
+void rn__http_sockets_break(struct rn_http_exchange *ex, uint64_t call)
+{
+    struct rn__http_shard *s = ex->shard;
+    rn__http_lock(s); /* sockets are forgotten before they are closed */
+    bool still = s->in_call && s->call == call;
+    if (still && ex->socket && ex->socket->opener == ex)
+        shutdown(ex->socket->fd, SHUT_RDWR);
+    if (still && s->told)
+        shutdown(s->told->fd, SHUT_RDWR);
+    rn__http_unlock(s);
+}
+
 void rn__http_sockets_act(struct rn__http_shard *s)
 {
     struct rn__http_socket *k;
     uint32_t told;
-    int running;
     rn_time enough = rn__now() + RN_MILLISECOND;
     retry(s);
     for (int n = 0; n < 256 && (n == 0 || rn__now() < enough || !has_orders(s)) && (k = next(s, &told)) != NULL; n++) {
         int fd = k->fd;
-        int bits = (told & RN_POLL_READ ? CURL_CSELECT_IN : 0) | (told & RN_POLL_WRITE ? CURL_CSELECT_OUT : 0);
-        curl_multi_socket_action(s->multi, fd, bits, &running);
+        rn__http_tell_libcurl(s, k, told);
         look_again(s, fd, told);
     }
 }

@@ -480,6 +480,30 @@ TEST(answers_without_end)
     expect("/hello", 200, "hello");
 }
 
+static void read_empty_frames(rn_waitgroup *done)
+{
+    rn_context *ctx = ctx_with_timeout(ctx_background(), 200 * RN_MILLISECOND);
+    http_response res = {0};
+    CHECK_EQ(http_do(ctx, &(http_client_request){.url = peer_url("/"), .version = 20}, &res), RN_ETIMEOUT);
+    http_response_free(&res);
+    ctx_cancel(ctx);
+    wg_done(done);
+}
+
+/* libcurl 7.88 reads them in one call, for as long as they come; it was up to a minute. */
+TEST(frames_without_end_that_mean_nothing)
+{
+    rn_waitgroup done = RN_WAITGROUP_INIT;
+    rn_time begun = rn_now();
+    for (int i = 0; i < 10; i++) {
+        wg_add(&done, 1);
+        go(read_empty_frames, &done);
+    }
+    wg_wait(&done);
+    CHECK(rn_since(begun) < 5 * RN_SECOND);
+    expect("/hello", 200, "hello");
+}
+
 TEST(nobody_there)
 {
     http_response res = {0};

@@ -19,6 +19,7 @@
  *     /folded           headers over several lines    /empties        how often /empty was asked
  *     /folded/first     … with none before them
  *     /gzip             "hello" packed                /count          connections ever, and open now
+ *     by HTTP/2, at once: an answer's head, and for ever frames of data without any
  *     http://…          "proxied " and the request line (it plays a proxy); CONNECT: a tunnel
  */
 #ifndef RN_TESTS_BAD_SERVER_H
@@ -150,6 +151,33 @@ static inline int peer_get(struct peer_request *r)
         return (unsigned char)*r->rest++;
     }
     return recv(r->fd, &c, 1, 0) == 1 ? (unsigned char)c : -1;
+}
+
+/* HTTP/2: waits for the request, and answers with frames of data that are empty, until the client closes. */
+static inline bool peer_empty_frames(struct peer_request *r)
+{
+    static const char begin[] = "\0\0\0\4\0\0\0\0\0"
+                                "\0\0\1\1\4\0\0\0\1\x88"; /* SETTINGS; HEADERS: status 200 */
+    static const char empty[] = "\0\0\0\0\0\0\0\0\1";
+    enum { FRAMES = 10000, FRAME = sizeof empty - 1 };
+    unsigned char head[FRAME] = {0};
+    for (int i = 0; i < 6; i++) /* "SM", what remains of the preface */
+        peer_get(r);
+    for (int c = 0; head[3] != 1;) {
+        for (int i = 0; i < FRAME && c >= 0; i++)
+            head[i] = (unsigned char)(c = peer_get(r));
+        for (int n = head[0] << 16 | head[1] << 8 | head[2]; n > 0 && c >= 0; n--)
+            c = peer_get(r);
+        if (c < 0)
+            return false;
+    }
+    char *block = malloc((size_t)FRAMES * FRAME);
+    for (size_t i = 0; block && i < FRAMES; i++)
+        memcpy(block + i * FRAME, empty, FRAME);
+    for (bool good = block && peer_send(r->fd, begin, sizeof begin - 1); good;)
+        good = peer_send(r->fd, block, (size_t)FRAMES * FRAME);
+    free(block);
+    return false;
 }
 
 struct peer_bytes {
@@ -365,7 +393,7 @@ static inline bool peer_handle(struct peer_request *r)
         return peer_answer(fd, 200, "Connection: close\r\n", text,
                            (size_t)snprintf(text, sizeof text, "%d %d", peer_ever - 1, peer_open - 1)) &&
                false;
-    return peer_misbehave(r);
+    return strcmp(r->method, "PRI") == 0 ? peer_empty_frames(r) : peer_misbehave(r);
 }
 
 static inline bool peer_read(struct peer_request *r)
