@@ -90,6 +90,7 @@ add_library(runnel::runnel-http-static ALIAS runnel_http_static)
 
 add_library(runnel_http_shared SHARED ${RUNNEL_HTTP_SOURCES} ${RUNNEL_LLHTTP_UNITS})
 runnel_http_library(runnel_http_shared runnel_shared)
+target_compile_definitions(runnel_http_shared PRIVATE RN_SHARED=1)
 set_target_properties(runnel_http_shared PROPERTIES EXPORT_NAME runnel-http
     VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR})
 if(NOT RUNNEL_SANITIZE)

@@ -72,8 +72,7 @@ struct rn_go_call {
  * returned (0 for void), after every thread of the runtime has ended.  Goroutines that are still
  * there then are gone, without their deferred calls; they stand in no queue any more of a channel, lock or
  * context that lives on, but what they held stays held, and a timer that was pending never fires.
- * A plain thread that wakes goroutines of this run (sends to them, unlocks what they wait for, cancels their context) must
- * be through with that before f returns; it may wait for what the next run will do.
+ * Plain threads may go on meanwhile: a goroutine that is gone is not sent to, and not woken.
  * May be called again afterwards; not from a goroutine, and not from two threads at once (both panic). */
 #define rn_run(f, ...)                                                     \
     __extension__({                                                        \

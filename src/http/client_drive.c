@@ -63,7 +63,7 @@ void rn__http_order(struct rn_http_exchange *ex, uint32_t orders)
     s->driven = true;
     s->asleep = NULL;
     rn__http_unlock(s);
-    if (asleep)
+    if (asleep && rn__may_wake(asleep))
         rn__ready_last(asleep); /* behind those who may have orders too */
     if (start)
         start_driver(s);
@@ -446,7 +446,7 @@ void rn__http_shard_rest(struct rn__http_shard *s)
     s->driven |= start;
     s->asleep = NULL;
     rn__http_unlock(s);
-    if (asleep)
+    if (asleep && rn__may_wake(asleep))
         rn__ready_last(asleep);
     if (start)
         start_driver(s);

@@ -299,7 +299,9 @@ struct rn_waiter *rn__park(enum rn_wait why, const void *what)
         rn__fiber_acquire(g);
     }
     rn__waiters_forget(g);
-    return g->woken_by;
+    struct rn_waiter *by = g->woken_by;
+    g->woken_by = NULL; /* a run that ends goes by it (start.c, end_with_the_run) */
+    return by;
 }
 
 void rn__threads_look(void)
@@ -317,6 +319,7 @@ void rn__threads_look(void)
 
 static inline __attribute__((always_inline)) void queue_ready(struct rn_g *g, bool next)
 {
+    bool gated = rn__is_gated(g);
     rn__fiber_release(g);
     struct rn_m *m = enter_here();
     /* relaxed: for reports. */
@@ -331,6 +334,21 @@ static inline __attribute__((always_inline)) void queue_ready(struct rn_g *g, bo
         rn__wake_idle();
     }
     rn__leave(m);
+    if (__builtin_expect(gated, 0))
+        rn_gate_leave(&rn__gate, 1);
+}
+
+struct rn_gate rn__gate;
+
+bool rn__may_wake_slow(struct rn_g *g)
+{
+    struct rn_m *m = rn__m();
+    if ((m && !m->external) || !g || g->kind == RN_G_THREAD)
+        return true;
+    if (!rn_gate_enter(&rn__gate))
+        return false;
+    g->link = RN_GATED;
+    return true;
 }
 
 void rn__ready(struct rn_g *g)
@@ -371,7 +389,7 @@ static inline void queue_list(struct rn_m *m, struct rn_ready_list *l, bool alon
     bool in_loop = m->g == &m->g0;
     bool next = m->p && (in_loop ? !rn_load_relaxed(&m->p->next) : !l->first->link); /* relaxed: the owner's */
     bool queued = false;
-    uint32_t n = 0, singly = must_go_singly(l) ? l->n : m->p ? HERE : 0;
+    uint32_t n = 0, gated = l->gated, singly = must_go_singly(l) ? l->n : m->p ? HERE : 0;
     struct rn_g *g = l->first;
     m->alone = alone;
     for (struct rn_g *after; g && n < singly; g = after, n++) {
@@ -403,6 +421,8 @@ static inline void queue_list(struct rn_m *m, struct rn_ready_list *l, bool alon
     if ((queued && !alone) || g)
         rn__wake_idle();
     *l = (struct rn_ready_list){0};
+    if (__builtin_expect(gated != 0, 0))
+        rn_gate_leave(&rn__gate, gated);
 }
 
 void rn__queue_list(struct rn_m *m, struct rn_ready_list *l)
@@ -414,6 +434,7 @@ void rn__queue_list(struct rn_m *m, struct rn_ready_list *l)
 static void queue_in_front(struct rn_ready_list *l)
 {
     struct rn_g *g = l->first, *after;
+    uint32_t gated = l->gated;
     bool singly = must_go_singly(l);
     for (; g && singly; g = after) {
         after = g->link;
@@ -427,6 +448,8 @@ static void queue_in_front(struct rn_ready_list *l)
         rn__push_front(g, l->last, l->n);
     rn__wake_idle();
     *l = (struct rn_ready_list){0};
+    if (gated)
+        rn_gate_leave(&rn__gate, gated);
 }
 
 void rn__queue_paced(struct rn_m *m, struct rn_ready_list *l)
@@ -443,8 +466,11 @@ void rn__ready_all(struct rn_ready_list *l)
     if (!first)
         return;
     if (!first->link) {
+        uint32_t gated = l->gated;
         *l = (struct rn_ready_list){0};
         rn__ready(first);
+        if (__builtin_expect(gated != 0, 0))
+            rn_gate_leave(&rn__gate, gated);
         return;
     }
     struct rn_m *m = rn__enter_here();

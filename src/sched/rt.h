@@ -18,6 +18,7 @@
 #include "os/bound.h"
 #include "sched/own.h"
 #include "sched/deque.h"
+#include "sched/gate.h"
 #include "sched/runq.h"
 #include "sched/sched.h"
 
@@ -108,9 +109,9 @@ struct rn_flood {
 };
 
 struct rn_m {
-    struct rn_g g0;                   /* the loop's own context; or an external thread's goroutine */
-    struct rn_g *g;                   /* what runs here now; &g0 in the loop */
-    struct rn_p *p;                   /* inside only, or by the taker */
+    struct rn_g g0; /* first (rn__may_wake): the loop's own context; or an external thread's goroutine */
+    struct rn_g *g; /* what runs here now; &g0 in the loop */
+    struct rn_p *p; /* inside only, or by the taker */
     struct rn_exceptions *exceptions; /* exceptions.h; NULL: no C++; its own thread's */
     struct rn_own own;
     struct rn_bound bound; /* of the clock; its own thread's */
@@ -255,6 +256,17 @@ static inline struct rn_m *rn__enter_any_soon(struct rn_m *m)
     return __builtin_expect(rn_own_try_enter(&m->own), 1) ? m : rn__enter_any(m);
 }
 struct rn_m *rn__adopt(void); /* a plain thread's first call; never NULL */
+
+/* Where plain threads come to what ends with the run. */
+extern struct rn_gate rn__gate;
+/* g is about to be queued: whether that is to be followed by rn_gate_leave. */
+static inline bool rn__is_gated(struct rn_g *g)
+{
+    if (__builtin_expect(g->link != RN_GATED, 1))
+        return false;
+    g->link = NULL;
+    return true;
+}
 
 /* ---- park.c ------------------------------------------------------------------------------------ */
 

@@ -31,6 +31,9 @@
 #include "os/os.h"
 #include "sched/explore.h"
 #include <runnel/go.h>
+#ifndef RN_MODEL /* whose tests say themselves who runs them */
+#include "arch/arch.h"
+#endif
 #undef rn_panic /* the library's functions that panic are compiled apart from those that recover: the plain ones do */
 #undef rn_panic_value
 
@@ -102,13 +105,19 @@ static inline void rn__waiters_forget(struct rn_g *g);
 #define rn__race_woken(w) ((void)(w))
 #endif
 
+/* Whether g, which waits, may be woken: true, but for a plain thread when g's run has ended (gate.h).  Who was told so
+ * owes it rn__ready, or rn__ready_add and rn__ready_all.  rn__waiter_claim asks; who wakes without a claim asks itself.  g: NULL
+ * from who claims its own wait. */
+static inline bool rn__may_wake(struct rn_g *g);
+RN_INNER bool rn__may_wake_slow(struct rn_g *g);
+
 /* The waker's right to wake w: true for exactly one caller.  With the queue's lock held. */
 static inline bool rn__waiter_claim(struct rn_waiter *w)
 {
     uint32_t open = 0;
     /* acq_rel: orders the losers' view after the winner's choice; the data itself is published by
      * rn__ready and the run queue. */
-    return !w->claim || rn_cas_acq_rel(w->claim, &open, 1);
+    return (!w->claim || rn_cas_acq_rel(w->claim, &open, 1)) && rn__may_wake(w->g);
 }
 
 /* ---- timers' entries -------------------------------------------------------------------------- */
@@ -216,6 +225,20 @@ static inline void rn__waiter_note(struct rn_waiter *w, void (*leave)(struct rn_
 #endif
 }
 
+static inline bool rn__may_wake(struct rn_g *g)
+{
+#ifdef RN_MODEL
+    (void)g;
+    return true;
+#elif defined(RN_SHARED) /* the thread's record is one library's */
+    return rn__may_wake_slow(g);
+#else
+    /* What a worker's record begins with says so (rt.h). */
+    const struct rn_g *here = (const void *)rn__m();
+    return __builtin_expect(here && here->kind == RN_G_GOROUTINE, 1) || rn__may_wake_slow(g);
+#endif
+}
+
 static inline void rn__waiters_forget(struct rn_g *g)
 {
     g->waits = NULL;
@@ -263,13 +286,18 @@ RN_INNER void rn__ready_last(struct rn_g *g);
 struct rn_ready_list {
     struct rn_g *first, *last;
     uint32_t n;
-    bool threads; /* plain threads are among them */
+    uint32_t gated; /* for whom a plain thread is in the gate */
+    bool threads;   /* plain threads are among them */
 };
+
+/* The link of one for whom a plain thread is in the gate, between rn__may_wake and its being queued; nobody's address. */
+#define RN_GATED ((struct rn_g *)(uintptr_t)sizeof(void *))
 static inline void rn__ready_add(struct rn_ready_list *l, struct rn_g *g);
 RN_INNER void rn__ready_all(struct rn_ready_list *l);
 
 static inline void rn__ready_add(struct rn_ready_list *l, struct rn_g *g)
 {
+    l->gated += g->link == RN_GATED;
     g->link = NULL;
     if (__builtin_expect(g->kind == RN_G_THREAD, 0))
         l->threads = true;

@@ -136,7 +136,8 @@ void rn__go_captured(void *chain, uint32_t kind, const struct rn_captured *args,
     if (!entry)
         rn_fatal("go of nil func value");
     struct rn_m *m = rn__enter_soon();
-    if (__builtin_expect(!rn__run_under_way(), 0)) {
+    bool outside = m->external;
+    if (__builtin_expect(!rn__run_under_way() || (outside && !rn_gate_enter(&rn__gate)), 0)) {
         rn__leave(m);
         rn_panic("go: no run is under way: start goroutines in rn_main, or in what rn_run was given");
     }
@@ -145,6 +146,8 @@ void rn__go_captured(void *chain, uint32_t kind, const struct rn_captured *args,
     struct rn_g *g = make(m->p, call, entry, args, stack, stack_bytes, pc, m->g);
     if (!g) {
         rn__leave(m);
+        if (outside)
+            rn_gate_leave(&rn__gate, 1);
         no_memory(call);
         return;
     }
@@ -154,6 +157,8 @@ void rn__go_captured(void *chain, uint32_t kind, const struct rn_captured *args,
         rn__yield_global(m);
     else
         rn__leave(m);
+    if (__builtin_expect(outside, 0))
+        rn_gate_leave(&rn__gate, 1);
     rn__point(RN_AFTER_GO, NULL);
 }
 

@@ -458,6 +458,7 @@ void rn__run_prepare(struct rn_go_call *call)
     call->stack = RN_MAIN_STACK;
     start_processors();
     number_from_start();
+    rn_gate_open(&rn__gate);
     rn__crowd_begin();
     if (rn__poll_begin() != 0)
         rn_panic("rn_run: no descriptor for the poller");
@@ -499,6 +500,14 @@ static struct rn_m *take_a_worker(void)
         all_m_remove_locked(m);
     rn_lock_release(&rn__sched.lock);
     return m;
+}
+
+/* No plain thread touches what belongs to the run from now on. */
+static void shut_out_threads(void)
+{
+    rn_gate_close(&rn__gate);
+    while (!rn_gate_is_empty(&rn__gate))
+        rn_os_yield();
 }
 
 static void join_workers(void)
@@ -548,7 +557,7 @@ static void end_with_the_run(struct rn_g *g, void *arg)
 {
     (void)arg;
     for (struct rn_waiter *w = g->waits; w; w = w->also)
-        if (w->queued || g->woken_by != w)
+        if (g->woken_by != w)
             w->leave(w);
     rn__panics_drop(g);
 }
@@ -592,6 +601,7 @@ int rn__run_wait(struct rn_go_call *call)
     work(rn__enter_any(first));                             /* go, in the macro, has left */
     rn__exceptions_give(first, mine);
     stop_workers();
+    shut_out_threads();
     join_workers();
     if (slack >= 0)
         rn_os_timer_slack(slack);

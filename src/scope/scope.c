@@ -234,8 +234,10 @@ void rn_scope_limit(rn_scope *scope, long n)
     s->limit = n > 0 ? n : 0;
     while (!rn_list_empty(&s->waiters) && (!s->limit || s->live < s->limit)) {
         struct rn_waiter *w = rn_container(rn_list_pop(&s->waiters), struct rn_waiter, node);
-        w->g->woken_by = w;
         w->queued = false;
+        if (!rn__may_wake(w->g))
+            continue;
+        w->g->woken_by = w;
         s->live++;
         rn__ready_add(&wake, w->g);
     }

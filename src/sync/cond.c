@@ -85,9 +85,7 @@ static void wake_up(rn_cond *c, uint32_t most)
     rn__waitq_lock(&c->rn_queue);
     wake_locked(c, most, &wake);
     rn__waitq_unlock(&c->rn_queue);
-    if (wake.n == 1)
-        rn__ready(wake.first);
-    else if (wake.n)
+    if (wake.n)
         rn__ready_all(&wake);
     rn__point(RN_AFTER_SIGNAL, c);
 }

@@ -58,6 +58,12 @@ void rn_panic(const char *format, ...)
     longjmp(model_recover[model_self()], 1);
 }
 
+void rn_panic_value(void *value, const char *text)
+{
+    (void)value;
+    rn_panic("%s", text);
+}
+
 void rn_fatal(const char *format, ...)
 {
     char text[200];

@@ -230,3 +230,128 @@ TEST_PLAIN(numbers_of_threads_are_their_own)
     pthread_join(before, NULL);
     pthread_join(within, NULL);
 }
+
+/* ---- plain threads beside the end --------------------------------------------------------------------------- */
+
+/* Plain threads wake goroutines, and start some, while runs end and begin.  A thread that had claimed a waiter and came
+ * to queue its goroutine when the run had ended touched freed memory, or queued it for the next run. */
+
+static chan(int) to_run;
+static rn_atomic_int threads_are_to_end, rounds_begun, rounds_counted;
+static rn_waitgroup awaited;
+
+static void receives(void)
+{
+    for (;;)
+        chan_recv(to_run);
+}
+
+static void selects(void)
+{
+    for (;;)
+        chan_select(on_recv(to_run, NULL), on_timeout(RN_MILLISECOND));
+}
+
+static void waits(void)
+{
+    wg_wait(&awaited);
+}
+
+static int waking_run(int i)
+{
+    go(receives);
+    go(receives);
+    go(selects);
+    awaited = (rn_waitgroup)RN_WAITGROUP_INIT;
+    wg_add(&awaited, 1);
+    go(waits);
+    for (int k = 0; k < i % 5; k++)
+        rn_yield();
+    if (i % 3 == 0)
+        rn_sleep(20 * RN_MICROSECOND);
+    rn_atomic_add(&rounds_begun, 1);
+    return 7;
+}
+
+static void *sends(void *arg)
+{
+    (void)arg;
+    while (!rn_atomic_load(&threads_are_to_end))
+        (void)chan_try_send(to_run, 1);
+    return NULL;
+}
+
+/* Each run has somebody who waits alone, whom the one done wakes without a queue. */
+static void *counts_down(void *arg)
+{
+    (void)arg;
+    while (!rn_atomic_load(&threads_are_to_end)) {
+        if (rn_atomic_load(&rounds_begun) == rn_atomic_load(&rounds_counted))
+            continue;
+        wg_done(&awaited);
+        rn_atomic_add(&rounds_counted, 1);
+    }
+    return NULL;
+}
+
+TEST_PLAIN(threads_wake_goroutines_while_runs_end)
+{
+    enum { RUNS = 300 };
+    pthread_t t[3];
+    to_run = chan_make(int, 0);
+    rn_atomic_store(&threads_are_to_end, 0);
+    rn_set_procs(3);
+    for (int i = 0; i < 3; i++)
+        REQUIRE(pthread_create(&t[i], NULL, i < 2 ? sends : counts_down, NULL) == 0);
+    for (int i = 0; i < RUNS; i++) {
+        CHECK_EQ(rn_run(waking_run, i), 7);
+        while (rn_atomic_load(&rounds_counted) != rn_atomic_load(&rounds_begun))
+            sched_yield();
+    }
+    rn_atomic_store(&threads_are_to_end, 1);
+    for (int i = 0; i < 3; i++)
+        pthread_join(t[i], NULL);
+    chan_free(to_run); /* waits for ever if a goroutine were still counted as standing there */
+}
+
+/* The same, step by step: the run ends between a thread's claim and the goroutine's being queued. */
+
+static struct rn_waiter *to_claim;
+static rn_atomic_int stands, was_claimed, was_queued;
+
+static void stand(void)
+{
+    to_claim = rn__waiter_own(rn__self(), NULL, NULL);
+    rn_atomic_store(&stands, 1);
+    rn__park(RN_WAIT_CHAN_RECV, NULL);
+}
+
+static void *wakes_late(void *arg)
+{
+    (void)arg;
+    while (!rn_atomic_load(&stands))
+        sched_yield();
+    CHECK(rn__waiter_claim(to_claim));
+    rn_atomic_store(&was_claimed, 1);
+    rn_os_nap(20 * RN_MILLISECOND);
+    rn_atomic_store(&was_queued, 1);
+    rn__ready(to_claim->g);
+    return NULL;
+}
+
+static int end_once_it_is_claimed(void)
+{
+    go(stand);
+    while (!rn_atomic_load(&was_claimed))
+        rn_yield();
+    return 7;
+}
+
+TEST_PLAIN(a_run_waits_for_who_has_claimed_somebody)
+{
+    pthread_t t;
+    REQUIRE(pthread_create(&t, NULL, wakes_late, NULL) == 0);
+    CHECK_EQ(rn_run(end_once_it_is_claimed), 7);
+    CHECK(rn_atomic_load(&was_queued));
+    pthread_join(t, NULL);
+}
