@@ -37,6 +37,7 @@
 #include "base/alloc.h"
 #include "chan/done.h"
 #include "chan/match.h"
+#include "chan/order.h"
 #include "chan/outside.h"
 #include <runnel/select.h>
 
@@ -248,52 +249,6 @@ struct stand {
     rn_atomic(uint32_t) claim;
 };
 
-static void sift_down(struct rn_chan **a, size_t root, size_t n)
-{
-    for (size_t child; (child = 2 * root + 1) < n; root = child) {
-        if (child + 1 < n && (uintptr_t)a[child] < (uintptr_t)a[child + 1])
-            child++;
-        if ((uintptr_t)a[root] >= (uintptr_t)a[child])
-            return;
-        struct rn_chan *t = a[root];
-        a[root] = a[child];
-        a[child] = t;
-    }
-}
-
-/* By address.  Heap sort where it is much: no memory, no recursion, no bad case. */
-static void sort(struct rn_chan **a, size_t n)
-{
-    if (n <= FEW) {
-        for (size_t i = 1; i < n; i++) {
-            struct rn_chan *c = a[i];
-            size_t j = i;
-            for (; j > 0 && (uintptr_t)a[j - 1] > (uintptr_t)c; j--)
-                a[j] = a[j - 1];
-            a[j] = c;
-        }
-        return;
-    }
-    for (size_t i = n / 2; i-- > 0;)
-        sift_down(a, i, n);
-    for (size_t end = n; end-- > 1;) {
-        struct rn_chan *t = a[0];
-        a[0] = a[end];
-        a[end] = t;
-        sift_down(a, 0, end);
-    }
-}
-
-/* Of a[n], sorted, each once; returns how many that are. */
-static size_t drop_doubles(struct rn_chan **a, size_t n)
-{
-    size_t kept = n > 0;
-    for (size_t i = 1; i < n; i++)
-        if (a[i] != a[kept - 1])
-            a[kept++] = a[i];
-    return kept;
-}
-
 static inline void lock_all(const struct stand *s)
 {
     for (size_t i = 0; i < s->locks; i++)
@@ -319,8 +274,8 @@ static inline void gather(struct stand *s, const struct rn_case *cases, size_t n
         if (k->kind != RN_CASE_DONE)
             s->order[s->chans++] = k->chan;
     }
-    sort(s->order, s->chans);
-    s->locks = drop_doubles(s->order, s->chans);
+    rn__chans_sort(s->order, s->chans);
+    s->locks = rn__chans_drop_doubles(s->order, s->chans);
 }
 
 /* No channel seemed ready to the survey, and nobody else has locked one from then until they were locked now: none is ready.

@@ -319,7 +319,6 @@ void rn__threads_look(void)
 
 static inline __attribute__((always_inline)) void queue_ready(struct rn_g *g, bool next)
 {
-    bool gated = rn__is_gated(g);
     rn__fiber_release(g);
     struct rn_m *m = enter_here();
     /* relaxed: for reports. */
@@ -334,8 +333,6 @@ static inline __attribute__((always_inline)) void queue_ready(struct rn_g *g, bo
         rn__wake_idle();
     }
     rn__leave(m);
-    if (__builtin_expect(gated, 0))
-        rn_gate_leave(&rn__gate, 1);
 }
 
 struct rn_gate rn__gate;
@@ -351,20 +348,32 @@ bool rn__may_wake_slow(struct rn_g *g)
     return true;
 }
 
-void rn__ready(struct rn_g *g)
+/* One for whom this thread, or another one, is in the gate. */
+static __attribute__((noinline)) void ready_gated(struct rn_g *g, bool next)
+{
+    g->link = NULL;
+    queue_ready(g, next);
+    rn_gate_leave(&rn__gate, 1);
+}
+
+static inline __attribute__((always_inline)) void ready(struct rn_g *g, bool next)
 {
     if (g->kind == RN_G_THREAD)
         ready_thread(g);
+    else if (__builtin_expect(g->link == RN_GATED, 0))
+        ready_gated(g, next);
     else
-        queue_ready(g, true);
+        queue_ready(g, next);
+}
+
+void rn__ready(struct rn_g *g)
+{
+    ready(g, true);
 }
 
 void rn__ready_last(struct rn_g *g)
 {
-    if (g->kind == RN_G_THREAD)
-        ready_thread(g);
-    else
-        queue_ready(g, false);
+    ready(g, false);
 }
 
 /* Threads are woken one by one; where a plan decides, or ThreadSanitizer is told of each hand-over, so are goroutines. */

@@ -109,9 +109,9 @@ struct rn_flood {
 };
 
 struct rn_m {
-    struct rn_g g0; /* first (rn__may_wake): the loop's own context; or an external thread's goroutine */
-    struct rn_g *g; /* what runs here now; &g0 in the loop */
-    struct rn_p *p; /* inside only, or by the taker */
+    struct rn_g g0;                   /* the loop's own context; or an external thread's goroutine */
+    struct rn_g *g;                   /* what runs here now; &g0 in the loop; up to here as struct rn_m_head */
+    struct rn_p *p;                   /* inside only, or by the taker */
     struct rn_exceptions *exceptions; /* exceptions.h; NULL: no C++; its own thread's */
     struct rn_own own;
     struct rn_bound bound; /* of the clock; its own thread's */
@@ -143,6 +143,9 @@ struct rn_m {
     rn_atomic(int) tid; /* any reads, for reports and guesses; 0: its thread has not begun */
     bool joinable;
 };
+_Static_assert(offsetof(struct rn_m, g0) == offsetof(struct rn_m_head, g0) &&
+                   offsetof(struct rn_m, g) == offsetof(struct rn_m_head, g),
+               "sched.h knows how it begins");
 
 /* What is written at different times by different processors is kept on different cache lines (docs/design/scale.md). */
 #define RN_NEW_LINE __attribute__((aligned(128)))
@@ -259,14 +262,6 @@ struct rn_m *rn__adopt(void); /* a plain thread's first call; never NULL */
 
 /* Where plain threads come to what ends with the run. */
 extern struct rn_gate rn__gate;
-/* g is about to be queued: whether that is to be followed by rn_gate_leave. */
-static inline bool rn__is_gated(struct rn_g *g)
-{
-    if (__builtin_expect(g->link != RN_GATED, 1))
-        return false;
-    g->link = NULL;
-    return true;
-}
 
 /* ---- park.c ------------------------------------------------------------------------------------ */
 

@@ -225,6 +225,13 @@ static inline void rn__waiter_note(struct rn_waiter *w, void (*leave)(struct rn_
 #endif
 }
 
+/* What a thread's record (rt.h) begins with: of a worker its loop, of a plain thread what stands for it as a goroutine; and
+ * what runs on it now. */
+struct rn_m_head {
+    struct rn_g g0;
+    struct rn_g *g;
+};
+
 static inline bool rn__may_wake(struct rn_g *g)
 {
 #ifdef RN_MODEL
@@ -233,9 +240,9 @@ static inline bool rn__may_wake(struct rn_g *g)
 #elif defined(RN_SHARED) /* the thread's record is one library's */
     return rn__may_wake_slow(g);
 #else
-    /* What a worker's record begins with says so (rt.h). */
-    const struct rn_g *here = (const void *)rn__m();
-    return __builtin_expect(here && here->kind == RN_G_GOROUTINE, 1) || rn__may_wake_slow(g);
+    /* A goroutine wakes g, mostly. */
+    const struct rn_m_head *here = (const void *)rn__m();
+    return __builtin_expect(here && here->g != &here->g0, 1) || rn__may_wake_slow(g);
 #endif
 }
 

@@ -85,15 +85,15 @@ static void let_go(rn_waitgroup *wg)
 static __attribute__((noinline)) void let_go_alone(rn_waitgroup *wg, uint64_t before)
 {
     struct rn_g *g = alone_of(before);
-    bool wake = rn__may_wake(g);
-    if (wake) {
-        g->wait.queued = false;
-        g->wait.ok = true;
-        g->woken_by = &g->wait;
+    if (!rn__may_wake(g)) {
+        rn_store_release(&wg->rn_state, 0); /* as below */
+        return;
     }
+    g->wait.queued = false;
+    g->wait.ok = true;
+    g->woken_by = &g->wait;
     rn_store_release(&wg->rn_state, 0); /* as in let_go: who comes to wait now sees the counter and goes on */
-    if (wake)
-        rn__ready(g);
+    rn__ready(g);
 }
 
 static inline void add(rn_waitgroup *wg, int n, void *pc)
