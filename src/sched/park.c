@@ -387,6 +387,15 @@ static bool must_go_singly(const struct rn_ready_list *l)
 #endif
 }
 
+/* All of l is queued. */
+static inline void list_done(struct rn_ready_list *l)
+{
+    uint32_t gated = l->gated;
+    *l = (struct rn_ready_list){0};
+    if (__builtin_expect(gated != 0, 0))
+        rn_gate_leave(&rn__gate, gated);
+}
+
 /* Queues the goroutines of a list; wakes its threads.  m is inside.  One alone runs next, as with rn__ready.  In the
  * loop, where it is timers and descriptors that wake, the first of them is the next to run, before those that were
  * runnable already: it has waited for that moment, they for one another.  (Go does so with timers.)  Of very many the
@@ -398,7 +407,7 @@ static inline void queue_list(struct rn_m *m, struct rn_ready_list *l, bool alon
     bool in_loop = m->g == &m->g0;
     bool next = m->p && (in_loop ? !rn_load_relaxed(&m->p->next) : !l->first->link); /* relaxed: the owner's */
     bool queued = false;
-    uint32_t n = 0, gated = l->gated, singly = must_go_singly(l) ? l->n : m->p ? HERE : 0;
+    uint32_t n = 0, singly = must_go_singly(l) ? l->n : m->p ? HERE : 0;
     struct rn_g *g = l->first;
     m->alone = alone;
     for (struct rn_g *after; g && n < singly; g = after, n++) {
@@ -429,9 +438,7 @@ static inline void queue_list(struct rn_m *m, struct rn_ready_list *l, bool alon
         rn__push_global(g, l->last, l->n - n);
     if ((queued && !alone) || g)
         rn__wake_idle();
-    *l = (struct rn_ready_list){0};
-    if (__builtin_expect(gated != 0, 0))
-        rn_gate_leave(&rn__gate, gated);
+    list_done(l);
 }
 
 void rn__queue_list(struct rn_m *m, struct rn_ready_list *l)
@@ -443,7 +450,6 @@ void rn__queue_list(struct rn_m *m, struct rn_ready_list *l)
 static void queue_in_front(struct rn_ready_list *l)
 {
     struct rn_g *g = l->first, *after;
-    uint32_t gated = l->gated;
     bool singly = must_go_singly(l);
     for (; g && singly; g = after) {
         after = g->link;
@@ -456,9 +462,7 @@ static void queue_in_front(struct rn_ready_list *l)
     if (g)
         rn__push_front(g, l->last, l->n);
     rn__wake_idle();
-    *l = (struct rn_ready_list){0};
-    if (gated)
-        rn_gate_leave(&rn__gate, gated);
+    list_done(l);
 }
 
 void rn__queue_paced(struct rn_m *m, struct rn_ready_list *l)
@@ -475,11 +479,8 @@ void rn__ready_all(struct rn_ready_list *l)
     if (!first)
         return;
     if (!first->link) {
-        uint32_t gated = l->gated;
-        *l = (struct rn_ready_list){0};
         rn__ready(first);
-        if (__builtin_expect(gated != 0, 0))
-            rn_gate_leave(&rn__gate, gated);
+        list_done(l);
         return;
     }
     struct rn_m *m = rn__enter_here();

@@ -128,6 +128,12 @@ static void no_memory(struct rn_go_call *call)
     call->err = RN_ENOMEM;
 }
 
+/* A plain thread's, or the monitor's: it goes through the gate. */
+static inline bool is_outside(const struct rn_m *m)
+{
+    return !m || m->external;
+}
+
 void rn__go_captured(void *chain, uint32_t kind, const struct rn_captured *args, const void *stack,
                      uint32_t stack_bytes, void *pc)
 {
@@ -136,7 +142,7 @@ void rn__go_captured(void *chain, uint32_t kind, const struct rn_captured *args,
     if (!entry)
         rn_fatal("go of nil func value");
     struct rn_m *m = rn__enter_soon();
-    bool outside = m->external;
+    bool outside = is_outside(m);
     if (__builtin_expect(!rn__run_under_way() || (outside && !rn_gate_enter(&rn__gate)), 0)) {
         rn__leave(m);
         rn_panic("go: no run is under way: start goroutines in rn_main, or in what rn_run was given");
@@ -171,19 +177,25 @@ void rn__go_one(struct rn_go_call *call, intptr_t (*f)(void *), void *arg)
 
 int rn__spawn(void (*f)(void *), void *arg, struct rn_ready_list *list)
 {
-    if (!rn__run_under_way())
+    bool outside = is_outside(rn__m());
+    if (!rn__run_under_way() || (outside && !rn_gate_enter(&rn__gate)))
         return RN_EAGAIN;
     struct rn_captured args = {.integer[0] = (uint64_t)(uintptr_t)arg, .fp_control = rn__arch_fp_control()};
     /* With a list the caller may be in the loop, or hold a lock: it is inside already.  Or it is the monitor. */
     struct rn_m *m = list ? rn__m() : rn__enter_here();
     struct rn_g *g =
         make(m ? m->p : NULL, NULL, (void *)f, &args, NULL, 0, __builtin_return_address(0), list ? NULL : m->g);
-    if (g && list)
+    bool listed = g && list;
+    if (listed) {
+        g->link = outside ? RN_GATED : NULL; /* until the list is queued */
         rn__ready_add(list, g);
-    else if (g)
+    } else if (g) {
         (void)queue_new(m, g);
+    }
     if (!list)
         rn__leave(m);
+    if (outside && !listed)
+        rn_gate_leave(&rn__gate, 1);
     return g ? 0 : RN_ENOMEM;
 }
 

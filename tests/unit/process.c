@@ -291,45 +291,44 @@ static void cancel_when_told(rn_context *ctx, int fd)
     net_free(told);
 }
 
-TEST(the_output_so_far)
+/* Runs c, whose context is canceled when it writes to its descriptor 3. */
+static void output_until_it_says(rn_command *c, rn_output *o)
 {
     int ends[2];
-    rn_output o;
     rn_waitgroup told = RN_WAITGROUP_INIT;
     rn_context *ctx = ctx_with_cancel(NULL);
     REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
     wg_go(&told, cancel_when_told, ctx, ends[0]);
-    /* A child of the child keeps the pipe open. */
-    rn_command c = {.argv = SH("echo start; echo >&3; sleep 1000; :"), .new_group = true, .fds = &ends[1], .fds_n = 1};
-    CHECK_EQ(process_output_ctx(ctx, &c, &o), RN_ECANCELED);
-    CHECK_STR(o.out, "start\n");
-    rn_output_free(&o);
+    c->fds = &ends[1];
+    c->fds_n = 1;
+    CHECK_EQ(process_output_ctx(ctx, c, o), RN_ECANCELED);
     wg_wait(&told);
     close(ends[1]);
+}
+
+TEST(the_output_so_far)
+{
+    rn_output o;
+    /* A child of the child keeps the pipe open. */
+    rn_command c = {.argv = SH("echo start; echo >&3; sleep 1000; :"), .new_group = true};
+    output_until_it_says(&c, &o);
+    CHECK_STR(o.out, "start\n");
+    rn_output_free(&o);
 }
 
 /* What it says while it ends, which is more than a pipe holds, is there as well. */
 static void check_last_words(rn_duration grace)
 {
     enum { WORDS = 200000 };
-    int ends[2];
     rn_output o;
-    rn_waitgroup told = RN_WAITGROUP_INIT;
-    rn_context *ctx = ctx_with_cancel(NULL);
-    REQUIRE(pipe2(ends, O_CLOEXEC) == 0);
-    wg_go(&told, cancel_when_told, ctx, ends[0]);
     rn_command c = {.argv = SH("trap 'sleep 0.05; head -c 200000 /dev/zero; exit 3' TERM\n"
                                "echo >&3; while :; do sleep 0.01; done"),
                     .cancel_signal = SIGTERM,
-                    .grace = grace,
-                    .fds = &ends[1],
-                    .fds_n = 1};
-    CHECK_EQ(process_output_ctx(ctx, &c, &o), RN_ECANCELED);
+                    .grace = grace};
+    output_until_it_says(&c, &o);
     CHECK_EQ(o.out_size, WORDS);
     CHECK_EQ(o.how.code, 3);
     rn_output_free(&o);
-    wg_wait(&told);
-    close(ends[1]);
 }
 
 TEST(last_words)

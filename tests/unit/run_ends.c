@@ -355,3 +355,58 @@ TEST_PLAIN(a_run_waits_for_who_has_claimed_somebody)
     CHECK(rn_atomic_load(&was_queued));
     pthread_join(t, NULL);
 }
+
+/* One that is started by a thread (by a context's end) is in a list meanwhile. */
+
+static void nothing(void *arg)
+{
+    (void)arg;
+}
+
+static void *starts_late(void *arg)
+{
+    (void)arg;
+    struct rn_ready_list list = {0};
+    while (!rn_atomic_load(&stands))
+        sched_yield();
+    CHECK_EQ(rn__spawn(nothing, NULL, &list), 0);
+    rn_atomic_store(&was_claimed, 1);
+    rn_os_nap(20 * RN_MILLISECOND);
+    rn_atomic_store(&was_queued, 1);
+    rn__ready_all(&list);
+    return NULL;
+}
+
+TEST_PLAIN(a_run_waits_for_who_has_started_somebody)
+{
+    pthread_t t;
+    REQUIRE(pthread_create(&t, NULL, starts_late, NULL) == 0);
+    CHECK_EQ(rn_run(end_once_it_is_claimed), 7);
+    CHECK(rn_atomic_load(&was_queued));
+    pthread_join(t, NULL);
+}
+
+static void *is_refused(void *arg)
+{
+    struct rn_ready_list list = {0};
+    CHECK_EQ(rn__spawn(nothing, NULL, &list), RN_EAGAIN);
+    CHECK_EQ(rn__spawn(nothing, NULL, NULL), RN_EAGAIN);
+    return arg;
+}
+
+static int shut_and_start(void)
+{
+    struct rn_ready_list list = {0};
+    pthread_t t;
+    rn_gate_close(&rn__gate);
+    CHECK_EQ(rn__spawn(nothing, NULL, &list), 0); /* a goroutine's */
+    rn__ready_all(&list);
+    REQUIRE(pthread_create(&t, NULL, is_refused, NULL) == 0);
+    pthread_join(t, NULL);
+    return 7;
+}
+
+TEST_PLAIN(a_run_that_has_ended_starts_nobody)
+{
+    CHECK_EQ(rn_run(shut_and_start), 7);
+}
