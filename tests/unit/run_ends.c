@@ -296,7 +296,7 @@ static void *counts_down(void *arg)
 
 TEST_PLAIN(threads_wake_goroutines_while_runs_end)
 {
-    enum { RUNS = 300 };
+    enum { RUNS = 100 };
     pthread_t t[3];
     to_run = chan_make(int, 0);
     rn_atomic_store(&threads_are_to_end, 0);
