@@ -565,7 +565,6 @@ static void end_with_the_run(struct rn_g *g, void *arg)
 static void forget_the_run(void)
 {
     struct rn_sched *s = &rn__sched;
-    rn__goroutines_each(end_with_the_run, NULL);
     rn_lock_take(&s->lock, RN_RANK_SCHED); /* plain threads may be ending */
     all_m_remove_locked(first);
     rn_lock_release(&s->lock);
@@ -608,6 +607,7 @@ int rn__run_wait(struct rn_go_call *call)
     rn_os_altstack_drop();
     rn_store_relaxed(&rn__sched.running, false); /* relaxed: see rn__run_under_way */
     rn__poll_end();
+    rn__goroutines_each(end_with_the_run, NULL); /* before the hooks free what somebody stands in line for */
     call_stop_hooks();
     forget_the_run();
     rn__race_acquire(RN_RACE_NAME(&rn__sched.main, 0)); /* released in rn__main_ended and rn__fiber_destroy */

@@ -448,6 +448,36 @@ TEST_PLAIN(a_run_that_ends_disposes_of_calls)
     }
 }
 
+/* Who waits for a call when the run ends stands in line for what the end disposes of. */
+static void ask_and_wait(struct work *w, rn_context *ctx)
+{
+    (void)rn_blocking_ctx(ctx, blocks, w, NULL);
+}
+
+static void leave_waiting(struct left *l, rn_context *ctx)
+{
+    static struct work works[2];
+    works[0].from = works[1].from = l->fds[0];
+    go(ask_and_wait, &works[0], NULL);
+    go(ask_and_wait, &works[1], ctx);
+    for (int i = 0; i < 4; i++)
+        rn_sleep(RN_MILLISECOND);
+    CHECK_EQ(write(l->fds[1], "xx", 2), 2);
+}
+
+TEST_PLAIN(a_run_that_ends_leaves_who_waits)
+{
+    struct left l;
+    for (int i = 0; i < 20; i++) {
+        rn_context *ctx = ctx_with_cancel(NULL);
+        REQUIRE(pipe2(l.fds, O_CLOEXEC) == 0);
+        rn_run(leave_waiting, &l, ctx);
+        ctx_cancel(ctx);
+        close(l.fds[0]);
+        close(l.fds[1]);
+    }
+}
+
 /* ---- many, and plain threads -------------------------------------------------------------------------- */
 
 static void one_of_many(rn_waitgroup *wg, int i)
