@@ -49,7 +49,7 @@ struct rn_go_call {
  * Happens before: everything before go happens before the start of f.  (Go spec, "Go statements".) */
 #define rn_go(...) RN__GO(__VA_ARGS__) /* this way, here and below, an argument may start goroutines in turn */
 #define RN__GO(f, ...) ((void)rn__go_with_chain((void *)(f), 0, f, ##__VA_ARGS__))
-/* As go; returns 0, or RN_ENOMEM when there is no memory or stack for it. */
+/* As go; returns 0, or RN_ENOMEM when there is no memory or stack for it, or RN_EAGAIN when no run is under way. */
 #define rn_go_try(...) RN__GO_TRY(__VA_ARGS__)
 #define RN__GO_TRY(f, ...)                                                 \
     __extension__({                                                        \

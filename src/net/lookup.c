@@ -4,12 +4,16 @@
  * who asked, who may leave when its context ends; the last of the two frees it.  At most AT_ONCE run: each
  * takes a thread.  Who asks waits for its turn before the goroutine is started.
  *
+ * A run that ends waits for the resolver, but what called it never goes on.  So all lookups are in a list, of which the run's end
+ * disposes, and it gives all turns back; a plain thread whose lookup had not begun asks by itself then.
+ *
  * Rejected: c-ares, which asks name servers itself: it knows only part of what the system is configured to do
  * (nsswitch: mDNS, LDAP, containers' own), and the core depends on libc alone.  And "localhost" as the loopback's addresses by itself
  * (RFC 6761, 6.3), which would save 30 us: /etc/hosts may say otherwise, and is asked first by Go's resolver too.
  */
 #define _GNU_SOURCE 1
 #include "base/alloc.h"
+#include "base/list.h"
 #include "net/socket.h"
 #include <errno.h>
 #include <netdb.h>
@@ -21,6 +25,10 @@
 enum { AT_ONCE = 64, STACK = 256 << 10, ADDRESSES = 32 };
 
 struct lookup {
+    struct rn_node node; /* in `all`; guarded by lock */
+    bool by_thread;      /* a plain thread asks, which outlives the run */
+    bool begun;          /* its goroutine uses it; written by who starts that, then by itself */
+    bool answered;       /* `done` was released, or is about to be */
     rn_atomic(uint32_t) owners;
     rn_semaphore done; /* one unit, in use until the result is there */
     struct rn__network net;
@@ -30,6 +38,8 @@ struct lookup {
 };
 
 static rn_semaphore turns = RN_SEMAPHORE_INIT(AT_ONCE);
+static rn_lock lock; /* rank SYNC */
+static struct rn_list all;
 
 /* ---- the question --------------------------------------------------------------------------------- */
 
@@ -79,41 +89,142 @@ static void ask(struct lookup *l)
         freeaddrinfo(list);
 }
 
+/* ---- whose it is ---------------------------------------------------------------------------------- */
+
+static struct lookup *make(const struct rn__network *net, const char *host, const char *service)
+{
+    struct lookup *l = rn__calloc(1, sizeof *l);
+    if (!l)
+        return NULL;
+    l->owners = 1;
+    l->done = (rn_semaphore)RN_SEMAPHORE_INIT(1);
+    l->done.rn_used = 1;
+    l->by_thread = !rn__is_goroutine(rn__self());
+    l->net = *net;
+    memcpy(l->host, host, strlen(host));
+    memcpy(l->service, service, strlen(service));
+    rn_lock_take(&lock, RN_RANK_SYNC);
+    rn_list_push(&all, &l->node);
+    rn_lock_release(&lock);
+    return l;
+}
+
+static void drop(struct lookup *l)
+{
+    rn_lock_take(&lock, RN_RANK_SYNC);
+    rn_list_remove(&all, &l->node);
+    rn_lock_release(&lock);
+    rn__free(l);
+}
+
 static void disown(struct lookup *l)
 {
     /* acq_rel: the last one sees what the other did before it left. */
     if (rn_sub_acq_rel(&l->owners, 1) == 1)
-        rn__free(l);
+        drop(l);
 }
 
+/* One whose goroutine is gone with the run, and so, perhaps, is who has asked.  The resolver has returned, if it was asked. */
+static void leave_behind(struct lookup *l)
+{
+    if (!l->by_thread) {
+        drop(l);
+        return;
+    }
+    l->begun = false;
+    if (!l->answered)
+        rn_sem_release(&l->done, 1);
+    disown(l);
+}
+
+/* A plain thread's that has no goroutine is its own affair, and may be gone at any moment. */
+static struct lookup *next_left(void)
+{
+    struct lookup *left = NULL;
+    rn_lock_take(&lock, RN_RANK_SYNC);
+    for (struct rn_node *n = all.first; n && !left; n = n->next) {
+        struct lookup *l = rn_container(n, struct lookup, node);
+        left = !l->by_thread || l->begun ? l : NULL;
+    }
+    rn_lock_release(&lock);
+    return left;
+}
+
+static void on_stop(void)
+{
+    for (struct lookup *l; (l = next_left()) != NULL;)
+        leave_behind(l);
+    turns = (rn_semaphore)RN_SEMAPHORE_INIT(AT_ONCE); /* no goroutine is left that has one, or waits for one */
+}
+
+/* ---- the answer ----------------------------------------------------------------------------------- */
+
+/* It may stand still for ever where it wakes another goroutine, if the run ends. */
 static void run(struct lookup *l)
 {
+    bool turn = !l->by_thread;
     rn_blocking_enter();
     ask(l);
     rn_blocking_leave();
-    rn_sem_release(&turns, 1);
+    l->answered = true;
     rn_sem_release(&l->done, 1);
+    l->begun = false;
     disown(l);
+    if (turn)
+        rn_sem_release(&turns, 1);
+}
+
+/* Has a goroutine ask.  0 or an error. */
+static int start(struct lookup *l)
+{
+    l->begun = true;
+    rn_store_relaxed(&l->owners, 2); /* relaxed: published by go */
+    int err = rn_go_with((.name = "getaddrinfo", .stack = STACK, .try_ = true), run, l);
+    if (err) {
+        rn_store_relaxed(&l->owners, 1); /* relaxed: ours alone again */
+        l->begun = false;
+    }
+    return err;
+}
+
+static int start_in_turn(rn_context *ctx, struct lookup *l)
+{
+    int err = rn_sem_acquire(ctx, &turns, 1);
+    if (err)
+        return err;
+    err = start(l);
+    if (err)
+        rn_sem_release(&turns, 1);
+    return err;
+}
+
+/* A run does not end while a plain thread starts something in it.  Without a turn: it takes a thread as it is. */
+static int start_from_outside(struct lookup *l)
+{
+    if (!rn__hold_run())
+        return RN_EAGAIN;
+    int err = start(l);
+    rn__let_run_end();
+    return err;
 }
 
 /* Has l answered; 0 when l->result is there. */
 static int answer(rn_context *ctx, struct lookup *l)
 {
+    static struct rn_stop_hook hook = {.f = on_stop};
     if (!rn__poll_run()) { /* a plain thread, and nobody to hand it to */
         ask(l);
         return 0;
     }
-    int err = rn_sem_acquire(ctx, &turns, 1);
-    if (err)
-        return err;
-    rn_store_relaxed(&l->owners, 2); /* relaxed: published by go */
-    err = rn_go_with((.name = "getaddrinfo", .stack = STACK, .try_ = true), run, l);
-    if (err) {
-        rn_store_relaxed(&l->owners, 1); /* relaxed: ours alone again */
-        rn_sem_release(&turns, 1);
-        return err;
+    rn__at_stop(&hook);
+    int err = l->by_thread ? start_from_outside(l) : start_in_turn(ctx, l);
+    if (!err)
+        err = rn_sem_acquire(ctx, &l->done, 1);
+    if (err == RN_EAGAIN || (!err && !l->result)) { /* the run has ended meanwhile */
+        ask(l);
+        err = 0;
     }
-    return rn_sem_acquire(ctx, &l->done, 1);
+    return err;
 }
 
 static int look_up(rn_context *ctx, const struct rn__network *net, const char *host, const char *service, rn_addr *out,
@@ -121,15 +232,9 @@ static int look_up(rn_context *ctx, const struct rn__network *net, const char *h
 {
     if (strlen(host) >= RN_ADDR_HOST || strlen(service) >= 32)
         return host[0] ? RN_ENOHOST : RN_ESERVICE;
-    struct lookup *l = rn__calloc(1, sizeof *l);
+    struct lookup *l = make(net, host, service);
     if (!l)
         return RN_ENOMEM;
-    l->owners = 1;
-    l->done = (rn_semaphore)RN_SEMAPHORE_INIT(1);
-    l->done.rn_used = 1;
-    l->net = *net;
-    memcpy(l->host, host, strlen(host));
-    memcpy(l->service, service, strlen(service));
     int n = answer(ctx, l);
     if (n == 0) {
         n = l->result < max ? l->result : max;

@@ -348,6 +348,16 @@ bool rn__may_wake_slow(struct rn_g *g)
     return true;
 }
 
+bool rn__hold_run(void)
+{
+    return rn_gate_enter(&rn__gate);
+}
+
+void rn__let_run_end(void)
+{
+    rn_gate_leave(&rn__gate, 1);
+}
+
 /* One for whom this thread, or another one, is in the gate. */
 static __attribute__((noinline)) void ready_gated(struct rn_g *g, bool next)
 {

@@ -134,6 +134,13 @@ static inline bool is_outside(const struct rn_m *m)
     return !m || m->external;
 }
 
+static __attribute__((noinline, cold)) void no_run(struct rn_go_call *call)
+{
+    if (!call || !call->try_)
+        rn_panic("go: no run is under way: start goroutines in rn_main, or in what rn_run was given");
+    call->err = RN_EAGAIN;
+}
+
 void rn__go_captured(void *chain, uint32_t kind, const struct rn_captured *args, const void *stack,
                      uint32_t stack_bytes, void *pc)
 {
@@ -145,7 +152,8 @@ void rn__go_captured(void *chain, uint32_t kind, const struct rn_captured *args,
     bool outside = is_outside(m);
     if (__builtin_expect(!rn__run_under_way() || (outside && !rn_gate_enter(&rn__gate)), 0)) {
         rn__leave(m);
-        rn_panic("go: no run is under way: start goroutines in rn_main, or in what rn_run was given");
+        no_run(call);
+        return;
     }
     if (__builtin_expect(m->p && !m->p->free, 0))
         m = make_room(m);
