@@ -138,9 +138,9 @@ typedef struct rn_output {
 } rn_output;
 /* As rn_process_run, keeping what it writes to its output and, when the command's err is RN_STDIO_PIPE, to its
  * error; with RN_STDIO_STDOUT both come into `out`, in their order.  On any result *o is to be given to
- * rn_output_free.  When ctx is done it reads on until the process has ended, which cancel_signal and grace see to (see
- * rn_process_start_ctx): what the process says last is there as well.  What children of it say after that is not waited
- * for.  When there is no memory for the output, or a pipe fails, the process is killed: RN_ENOMEM, or the error. */
+ * rn_output_free.  When ctx is done it reads, and writes the input, until the process has ended, which cancel_signal
+ * and grace see to (see rn_process_start_ctx): what the process says last is there as well.  What children of it say
+ * after that is not waited for.  When there is no memory for the output, or a pipe fails, the process is killed: RN_ENOMEM, or the error. */
 RN_PUBLIC int rn_process_output(const rn_command *command, rn_output *o);
 RN_PUBLIC int rn_process_output_ctx(rn_context *ctx, const rn_command *command, rn_output *o);
 RN_PUBLIC void rn_output_free(rn_output *o);

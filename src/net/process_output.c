@@ -108,10 +108,28 @@ static void read_all_apart(void *arg)
     rn_wg_done(f->wg);
 }
 
+/* Until the process has ended: what is left then is read by children of it, if ever, and ctx ends that. */
+static ssize_t write_all(struct flow *f)
+{
+    enum { ENDED };
+    size_t done = 0;
+    while (done < f->size) {
+        ssize_t n = rn_net_try_write(f->pipe, f->from + done, f->size - done);
+        if (n > 0)
+            done += (size_t)n;
+        else if (n != RN_EAGAIN)
+            return n;
+        else if (rn_chan_select(rn_on_recv(rn_process_done(f->p), NULL), rn_on_fd(rn_net_fd(f->pipe), RN_FD_WRITE)) ==
+                 ENDED)
+            return rn_net_write_ctx(f->ctx, f->pipe, f->from + done, f->size - done);
+    }
+    return 0;
+}
+
 static void write_all_apart(void *arg)
 {
     struct flow *f = arg;
-    ssize_t n = rn_net_write_ctx(f->ctx, f->pipe, f->from, f->size);
+    ssize_t n = write_all(f);
     end_flow(f, n == -EPIPE ? 0 : n); /* a process need not read all of it */
     rn_wg_done(f->wg);
 }

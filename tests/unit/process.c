@@ -337,6 +337,23 @@ TEST(last_words)
     check_last_words(0);
 }
 
+/* What it has yet to read when its context ends, which is more than a pipe holds, it can read while it ends. */
+TEST(last_input)
+{
+    static char input[200000];
+    rn_output o;
+    rn_command c = {.argv = SH("trap 'wc -c; exit 3' TERM\n"
+                               "echo >&3; while :; do sleep 0.01; done"),
+                    .input = input,
+                    .input_size = sizeof input,
+                    .cancel_signal = SIGTERM,
+                    .grace = RN_HOUR};
+    output_until_it_says(&c, &o);
+    CHECK_STR(o.out, "200000\n");
+    CHECK_EQ(o.how.code, 3);
+    rn_output_free(&o);
+}
+
 TEST(a_group_ends_as_a_whole)
 {
     rn_process *p;
