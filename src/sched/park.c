@@ -258,11 +258,14 @@ struct rn_m *rn__enter(void)
 
 static void park_thread(struct rn_m *m)
 {
-    /* acquire: pairs with the release in ready_thread; publishes woken_by and the value.  The exchange pairs with
-     * the one in rn__threads_look; publishes the new timer. */
+    /* acquire: pairs with the release in ready_thread; publishes woken_by and the value. */
     for (uint32_t wake; (wake = rn_load_acquire(&m->wake)) != 1;)
-        if (wake == 0 || rn_cas_acq_rel(&m->wake, &wake, 0))
+        if (wake == 0 || rn_cas_acq_rel(&m->wake, &wake, 0)) {
+            /* pairs with the one in rn__threads_look: either that sees this thread wait, with nothing in `wake`, or this sees
+             * the new timer, or that the run has ended. */
+            rn_fence_seq_cst();
             rn_os_futex_wait(&m->wake, 0, rn__timers_alone(m));
+        }
     rn__fiber_acquire(m->g);
     rn_store_relaxed(&m->g->status, RN_G_RUNNING); /* relaxed: published by the next store */
     /* release: pairs with own_threads' acquire (deadlock.c): who sees 0 again sees RUNNING.  The next
@@ -307,10 +310,10 @@ struct rn_waiter *rn__park(enum rn_wait why, const void *what)
 void rn__threads_look(void)
 {
     struct rn_sched *s = &rn__sched;
+    rn_fence_seq_cst(); /* pairs with the one in park_thread: after what the caller has written */
     rn_lock_take(&s->lock, RN_RANK_SCHED);
     for (struct rn_m *m = s->all_m; m; m = m->all_link) {
         uint32_t none = 0;
-        /* pairs with the acquire and the exchange in park_thread. */
         if (m->external && rn_load_relaxed(&m->g0.status) == RN_G_WAITING && rn_cas_acq_rel(&m->wake, &none, 2))
             rn_os_futex_wake(&m->wake, 1);
     }

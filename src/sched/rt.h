@@ -471,8 +471,9 @@ rn_time rn__timers_alone(struct rn_m *m);
 /* The plain threads that wait do so: there is a new timer. */
 void rn__threads_look(void);
 bool rn__timers_awaited(void);
-/* At a run's end, before its stacks go: makes every entry idle.  Those that outlive the run (a
- * context's, a timer of the host program) will not fire; stopping them stays harmless. */
+/* At a run's end, when its workers are gone and plain threads still leave timers to them, before its stacks go: makes every
+ * entry idle that a goroutine has started.  Those that outlive the run (a context's, a timer in memory of the program's) will
+ * not fire; stopping them stays harmless.  What plain threads have started goes on. */
 void rn__timers_forget(void);
 
 /* ---- start.c ------------------------------------------------------------------------------------ */

@@ -137,6 +137,7 @@ struct rn_timer_entry {
     struct rn_wheel_entry wheel; /* first; wheel.when is the deadline */
     rn_time (*fire)(struct rn_timer_entry *t, rn_time now, struct rn_ready_list *wake);
     rn_atomic(struct rn_p *) p; /* whose timers it is in; NULL when in none */
+    bool by_thread;             /* a plain thread has started it last; guarded by those timers' lock */
     /* A timer whose firing nobody can notice (a channel timer on whose channel nobody waits) does
      * not hold back the deadlock report: NULL means that it always counts. */
     bool (*awaited)(struct rn_timer_entry *t);

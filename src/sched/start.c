@@ -573,7 +573,6 @@ static void forget_the_run(void)
     rn__free(first);
     first = NULL;
     become(before);
-    rn__timers_forget();
     rn__debug_stop(); /* not before: stacks that are away have been looked at until here */
     rn__g_release_all();
     rn__hib_end();
@@ -605,7 +604,10 @@ int rn__run_wait(struct rn_go_call *call)
     if (slack >= 0)
         rn_os_timer_slack(slack);
     rn_os_altstack_drop();
-    rn_store_relaxed(&rn__sched.running, false); /* relaxed: see rn__run_under_way */
+    rn__timers_forget();                         /* before plain threads let timers fire again */
+    rn_store_relaxed(&rn__sched.running, false); /* relaxed: see rn__run_under_way; but for who sees to timers: */
+    rn_os_fence_heavy();                         /* pairs with the light one in timers.c, started */
+    rn__threads_look();
     rn__poll_end();
     rn__goroutines_each(end_with_the_run, NULL); /* before the hooks free what somebody stands in line for */
     call_stop_hooks();

@@ -31,12 +31,13 @@ static struct rn_p *home(struct rn_m *m)
 /* The poller may sleep past a deadline that is new. */
 static void started(rn_time when)
 {
+    /* pairs with the heavy fence in rn__idle: either it sees timers_next, or this sees poll_until.  And with the one in
+     * rn__run_wait: either the threads that look then see it, or this sees that the run has ended. */
+    rn_fence_light();
     if (__builtin_expect(!rn__run_under_way(), 0)) {
         rn__threads_look();
         return;
     }
-    /* pairs with the heavy fence in rn__idle: either it sees timers_next, or this sees poll_until. */
-    rn_fence_light();
     if (__builtin_expect(when < rn_load_relaxed(&rn__sched.poll_until), 0))
         rn_os_poll_wake();
 }
@@ -61,6 +62,7 @@ void rn__timer_start(struct rn_timer_entry *t, rn_time when)
     struct rn_m *m = rn__enter_here();
     struct rn_p *p = home(m);
     rn_lock_take(&p->timers_lock, RN_RANK_TIMERS);
+    t->by_thread = m->external;
     add_locked(p, t, when);
     rn_lock_release(&p->timers_lock);
     started(when);
@@ -281,14 +283,61 @@ void rn__p_init(struct rn_p *p, uint32_t id)
         rn_lock_release(&p->timers_lock);
 }
 
+static struct rn_timer_entry *entry_of_node(struct rn_node *n)
+{
+    return rn_container(rn_container(n, struct rn_wheel_entry, node), struct rn_timer_entry, wheel);
+}
+
+static void forget_one(struct rn_timer_entry *t)
+{
+    rn_store_release(&t->p, NULL); /* as in fire_one */
+}
+
+/* Forgets those of a list that lie on g's stack, of a size of its own. */
+static void forget_on_stack(struct rn_g *g, void *arg)
+{
+    struct rn_list *l = arg;
+    for (struct rn_node *n = g->flags & RN_G_OWN_STACK ? l->first : NULL, *next; n; n = next) {
+        next = n->next;
+        if ((char *)n < g->stack_lo || (char *)n >= g->stack_hi)
+            continue;
+        rn_list_remove(l, n);
+        forget_one(entry_of_node(n));
+    }
+}
+
+/* A plain thread has started it, and it may fire when the goroutines' memory is gone. */
+static bool outlives_the_run(struct rn_timer_entry *t)
+{
+    struct rn_g *g = t->by_thread ? rn__g_of_address(t) : NULL;
+    return t->by_thread && !(g && rn__is_goroutine(g));
+}
+
+/* With the lock.  Those that stay are in the first processor's timers already: home. */
+static void forget_locked(struct rn_p *p)
+{
+    struct rn_list stay = {0};
+    for (struct rn_wheel_entry *e; (e = rn_wheel_expire(&p->wheel, INT64_MAX)) != NULL;) {
+        struct rn_timer_entry *t = rn_container(e, struct rn_timer_entry, wheel);
+        if (outlives_the_run(t))
+            rn_list_push(&stay, &e->node);
+        else
+            forget_one(t);
+    }
+    if (stay.first)
+        rn__goroutines_each(forget_on_stack, &stay);
+    rn_wheel_init(&p->wheel, rn__choose_now());
+    for (struct rn_node *n; (n = rn_list_pop(&stay)) != NULL;)
+        rn_wheel_add(&p->wheel, &entry_of_node(n)->wheel);
+    publish_next(p);
+}
+
 void rn__timers_forget(void)
 {
     for (uint32_t i = 0; i < rn__procs_made(); i++) {
         struct rn_p *p = &rn__procs[i];
         rn_lock_take(&p->timers_lock, RN_RANK_TIMERS);
-        for (struct rn_wheel_entry *e; (e = rn_wheel_expire(&p->wheel, INT64_MAX)) != NULL;)
-            rn_store_release(&rn_container(e, struct rn_timer_entry, wheel)->p, NULL); /* as in fire_one */
-        rn_wheel_init(&p->wheel, rn__choose_now());
+        forget_locked(p);
         rn_lock_release(&p->timers_lock);
     }
 }

@@ -113,3 +113,60 @@ TEST_PLAIN(after_func_of_a_done_context)
     rn_run(wait_for_calls, 1);
     EXPECT_PANIC("go: no run is under way: start goroutines in rn_main, or in what rn_run was given", go(call, NULL));
 }
+
+/* ---- a run that ends while threads wait ---- */
+
+enum { BY_SELECT, BY_CONTEXT, BY_RECEIVE, BY_TIMER, BY_TICKER, WAYS };
+static const rn_duration while_it_ends = 20 * RN_MILLISECOND;
+static rn_atomic_int waiting;
+
+static void wait_by(int way, rn_context *ctx, rn_timer *t, rn_ticker *k)
+{
+    chan(int) never = NULL;
+    if (way == BY_SELECT)
+        CHECK_EQ(chan_select(on_recv(never, NULL), on_timeout(while_it_ends)), 1);
+    else if (way == BY_CONTEXT)
+        CHECK_EQ(ctx_wait(ctx), RN_ETIMEOUT);
+    else if (way == BY_RECEIVE)
+        CHECK_EQ(chan_recv_ctx(ctx, never, NULL), RN_ETIMEOUT);
+    else if (way == BY_TIMER)
+        chan_recv(rn_timer_chan(t));
+    for (int i = 0; way == BY_TICKER && i < 3; i++)
+        chan_recv(rn_ticker_chan(k));
+}
+
+static void *waits(void *way)
+{
+    rn_timer t;
+    rn_ticker k;
+    rn_context *ctx = ctx_with_timeout(NULL, while_it_ends);
+    rn_timer_init(&t, while_it_ends);
+    rn_ticker_init(&k, while_it_ends);
+    rn_atomic_add(&waiting, 1);
+    wait_by((int)(intptr_t)way, ctx, &t, &k);
+    rn_timer_destroy(&t);
+    rn_ticker_destroy(&k);
+    ctx_cancel(ctx);
+    return NULL;
+}
+
+static void starts_threads(pthread_t *t)
+{
+    for (int i = 0; i < WAYS; i++)
+        REQUIRE(pthread_create(&t[i], NULL, waits, (void *)(intptr_t)i) == 0);
+    while (rn_atomic_load(&waiting) < WAYS)
+        rn_yield();
+    rn_sleep(RN_MILLISECOND);
+}
+
+/* (They waited for ever: the run's workers, who were to see to that, were gone.) */
+TEST_PLAIN(timeouts_that_a_run_ends_beside)
+{
+    for (int i = 0; i < 5; i++) {
+        pthread_t t[WAYS];
+        rn_atomic_store(&waiting, 0);
+        rn_run(starts_threads, t);
+        for (int n = 0; n < WAYS; n++)
+            pthread_join(t[n], NULL);
+    }
+}

@@ -1,4 +1,5 @@
 /* Timers and deadlines that are set before a run, or outlive one. */
+#include <pthread.h>
 #include <runnel.h>
 #include <runnel/test.h>
 
@@ -79,4 +80,46 @@ TEST_PLAIN(sleepers_end_with_their_run)
 {
     for (int i = 0; i < 20; i++)
         rn_run(leave_sleepers);
+}
+
+/* ---- what plain threads have set ---- */
+
+static rn_timer *theirs; /* on the stack of a goroutine */
+
+static void *reset_theirs(void *arg)
+{
+    rn_timer_reset(theirs, 5 * RN_MILLISECOND);
+    return arg;
+}
+
+static void has_a_timer(void)
+{
+    rn_timer t;
+    rn_timer_init(&t, RN_HOUR);
+    rn_timer_stop(&t);
+    theirs = &t;
+    rn_sleep(RN_HOUR);
+}
+
+static void ends_before_it_fires(size_t stack)
+{
+    pthread_t other;
+    theirs = NULL;
+    rn_go_with((.stack = stack), has_a_timer);
+    while (!theirs)
+        rn_yield();
+    REQUIRE(pthread_create(&other, NULL, reset_theirs, NULL) == 0);
+    pthread_join(other, NULL);
+}
+
+/* A timer that lies on a goroutine's stack ends with the run, whoever has set it; the thread's own goes on. */
+TEST_PLAIN(a_thread_has_set_a_goroutines_timer)
+{
+    const size_t sizes[] = {0, 1 << 20};
+    for (int i = 0; i < 2; i++) {
+        rn_timer_init(&timer, 10 * RN_MILLISECOND);
+        rn_run(ends_before_it_fires, sizes[i]);
+        chan_recv(rn_timer_chan(&timer)); /* by now the other would have fired, too */
+        rn_timer_destroy(&timer);
+    }
 }
