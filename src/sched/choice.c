@@ -20,7 +20,7 @@ rn_time rn__deadline(rn_duration d)
     struct rn_m *m = rn__m();
     rn_time now = m ? rn__choose_bound(m) : rn__choose_now(), when;
     if (__builtin_expect(__builtin_add_overflow(now, d, &when), 0))
-        return INT64_MAX; /* now > 0 */
+        return RN_LAST_MOMENT; /* now > 0 */
     return when;
 }
 

@@ -378,6 +378,8 @@ static inline void rn__hib_touch(struct rn_g *g)
 /* Everything that a run's course depends on goes through these three (and pick in sched/choice.h):
  * a test build replaces them, and one seed then decides the whole run. */
 RN_INNER rn_time rn__now(void); /* monotonic, ns */
+/* The clock's last moment, in 292 years; what is to come later comes then.  INT64_MAX is none: never. */
+#define RN_LAST_MOMENT (INT64_MAX - 1)
 /* d from now, for what must not happen before: some microseconds later at most, and cheaper than rn__now. */
 RN_INNER rn_time rn__deadline(rn_duration d);
 /* The same clock at the kernel's last tick: at most RN_TICK ago, but on a machine that was stalled, and for an eighth of the cost. */

@@ -48,9 +48,15 @@ static void note_when(struct rn_p *p, rn_time when)
         rn_store_relaxed(&p->timers_next, when); /* relaxed: as in publish_next */
 }
 
+/* A timer of "never" is one, too: it holds back the deadlock report. */
+static inline rn_time moment(rn_time when)
+{
+    return when < RN_LAST_MOMENT ? when : RN_LAST_MOMENT;
+}
+
 static void add_locked(struct rn_p *p, struct rn_timer_entry *t, rn_time when)
 {
-    t->wheel.when = when;
+    t->wheel.when = when = moment(when);
     rn_wheel_add(&p->wheel, &t->wheel);
     /* release: pairs with the acquire in rn__timer_stop. */
     rn_store_release(&t->p, p);
@@ -101,8 +107,8 @@ bool rn__timer_move(struct rn_timer_entry *t, rn_time when)
     struct rn_p *p = lock_timers_of(t);
     if (!p)
         return false;
-    rn_wheel_move(&p->wheel, &t->wheel, when);
-    note_when(p, when);
+    rn_wheel_move(&p->wheel, &t->wheel, moment(when));
+    note_when(p, moment(when));
     rn_lock_release(&p->timers_lock);
     started(when);
     return true;

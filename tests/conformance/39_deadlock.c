@@ -1,6 +1,7 @@
 /* SEMANTICS 39: when every goroutine waits for another, the program says so and ends with status 2;
  * never while a timer, a descriptor, a signal handler, a blocked call or a plain thread could
  * still wake somebody. */
+#define _GNU_SOURCE 1 /* ualarm */
 #include <runnel.h>
 #include <runnel/test.h>
 #include <pthread.h>
@@ -173,6 +174,47 @@ TEST_DIES(a_signal_handler_holds_it_back, 9, "")
     alarm(1);
     chan(int) c = chan_make(int, 0);
     chan_recv(c);
+}
+
+/* Waits that end in 292 years end. */
+static void die_soon(void)
+{
+    ualarm(100 * 1000, 0);
+}
+
+TEST_DIES(the_longest_sleep_holds_it_back, 128 + SIGALRM, "")
+{
+    die_soon();
+    rn_sleep(INT64_MAX);
+}
+
+TEST_DIES(the_longest_timeout_holds_it_back, 128 + SIGALRM, "")
+{
+    chan(int) c = chan_make(int, 0);
+    die_soon();
+    chan_select(on_recv(c, NULL), on_timeout(INT64_MAX));
+}
+
+TEST_DIES(the_longest_timeout_beside_the_end_of_a_context_holds_it_back, 128 + SIGALRM, "")
+{
+    rn_context *ctx = ctx_with_cancel(NULL);
+    die_soon();
+    chan_select(on_recv(ctx_done(ctx), NULL), on_timeout(INT64_MAX));
+}
+
+TEST_DIES(the_longest_timer_holds_it_back, 128 + SIGALRM, "")
+{
+    rn_timer t;
+    rn_timer_init(&t, INT64_MAX);
+    die_soon();
+    chan_recv(rn_timer_chan(&t));
+}
+
+TEST_DIES(the_longest_context_holds_it_back, 128 + SIGALRM, "")
+{
+    rn_context *ctx = ctx_with_timeout(NULL, INT64_MAX);
+    die_soon();
+    ctx_wait(ctx);
 }
 
 static void wait_for_nobody(void *c)
