@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <runnel/test.h>
 #include <fcntl.h>
+#include <sys/eventfd.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -113,4 +114,42 @@ TEST_PLAIN(many_ready_descriptors_come_in_portions)
         seen += n;
     CHECK_EQ(seen, PIPES);
     rn_os_poll_close();
+}
+
+static rn_atomic(bool) over;
+
+static void *wake_always(void *arg)
+{
+    while (!rn_load_relaxed(&over)) { /* relaxed: until it is seen */
+        rn_os_poll_wake();
+        rn_cpu_rest(20);
+    }
+    return arg;
+}
+
+/* A plain thread that starts a timer while its run ends comes late to the eventfd: what has got its number by then is the
+ * program's.  (It was written to that.) */
+TEST_PLAIN(a_wake_that_comes_late_is_written_nowhere)
+{
+    enum { NUMBERS = 2 };
+    pthread_t thread;
+    int late = 0;
+    rn_os_init();
+    REQUIRE(rn_os_thread_start(&thread, wake_always, NULL, "waker") == 0);
+    for (rn_time until = rn_os_now() + 200 * RN_MILLISECOND; late == 0 && rn_os_now() < until;) {
+        int own[NUMBERS];
+        uint64_t count;
+        REQUIRE(rn_os_poll_open() == 0);
+        rn_os_poll_close();
+        for (int n = 0; n < NUMBERS; n++)
+            REQUIRE((own[n] = eventfd(0, EFD_NONBLOCK)) >= 0);
+        rn_os_yield();
+        for (int n = 0; n < NUMBERS; n++) {
+            late += read(own[n], &count, sizeof count) > 0;
+            close(own[n]);
+        }
+    }
+    rn_store_relaxed(&over, true); /* relaxed: as above */
+    pthread_join(thread, NULL);
+    CHECK_EQ(late, 0);
 }

@@ -2,6 +2,10 @@
  *
  * The eventfd is level-triggered, and read only by a wait that may have slept: whoever merely looks while another
  * thread sleeps, or is about to, can't take its wake-up.  Tag 0 is the eventfd's.
+ *
+ * A plain thread that starts a timer, or a signal handler, may be about to wake the poller of a run that ends: it says so before
+ * it looks for the eventfd, which is closed when nobody does, or the program would find the wake-up in a descriptor of its own that
+ * has got the same number.
  */
 #define _GNU_SOURCE 1
 #include "base/race.h"
@@ -20,7 +24,9 @@
 #define SYS_epoll_pwait2 441
 #endif
 
-static int epoll_fd = -1, wake_fd = -1;
+static int epoll_fd = -1;
+static rn_atomic(int) wake_fd = -1;  /* any reads */
+static rn_atomic(uint32_t) waking_n; /* who may be using it */
 
 #ifdef RN_RACE
 /* What race_libc.h puts in epoll_ctl's place. */
@@ -42,10 +48,11 @@ static int open_both(void)
     epoll_fd = epoll_create1(EPOLL_CLOEXEC);
     if (epoll_fd < 0)
         return -errno;
-    wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (wake_fd < 0)
+    int fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (fd < 0)
         return -errno;
-    return add(wake_fd, EPOLLIN, 0);
+    rn_store_relaxed(&wake_fd, fd); /* relaxed: a run begins, and who wakes its poller comes afterwards */
+    return add(fd, EPOLLIN, 0);
 }
 
 int rn_os_poll_open(void)
@@ -62,13 +69,17 @@ int rn_os_poll_open(void)
 
 void rn_os_poll_close(void)
 {
+    /* seq_cst, both: either this sees who is about to wake somebody, or that one sees no eventfd. */
+    int fd = rn_xchg_seq_cst(&wake_fd, -1);
+    while (rn_load_seq_cst(&waking_n) != 0)
+        rn_os_yield();
     rn__race_own_begin();
-    if (wake_fd >= 0)
-        close(wake_fd);
+    if (fd >= 0)
+        close(fd);
     if (epoll_fd >= 0)
         close(epoll_fd);
     rn__race_own_end();
-    epoll_fd = wake_fd = -1;
+    epoll_fd = -1;
 }
 
 int rn_os_poll_add(int fd, uint64_t tag)
@@ -119,8 +130,9 @@ static uint32_t readiness(uint32_t events)
 static void take_wake_up(void)
 {
     uint64_t count;
+    int fd = rn_load_relaxed(&wake_fd); /* relaxed: nobody closes it while somebody waits */
     rn__race_own_begin();
-    while (read(wake_fd, &count, sizeof count) < 0 && errno == EINTR)
+    while (read(fd, &count, sizeof count) < 0 && errno == EINTR)
         continue;
     rn__race_own_end();
 }
@@ -157,8 +169,11 @@ void rn_os_poll_wake(void)
 {
     int saved = errno; /* a signal handler may call this */
     uint64_t one = 1;
+    rn_add_seq_cst(&waking_n, 1); /* seq_cst, and the load: as in rn_os_poll_close */
+    int fd = rn_load_seq_cst(&wake_fd);
     /* Not write(): the race detector, which watches that, may be what the signal has come into. */
-    while (syscall(SYS_write, wake_fd, &one, sizeof one) < 0 && errno == EINTR)
+    while (fd >= 0 && syscall(SYS_write, fd, &one, sizeof one) < 0 && errno == EINTR)
         continue;
+    rn_sub_release(&waking_n, 1); /* pairs with the look in rn_os_poll_close */
     errno = saved;
 }
