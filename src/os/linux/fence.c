@@ -20,6 +20,14 @@ size_t rn_os_page = 4096;
 rn_atomic(uint32_t) rn__tsan_fence_word;
 #endif
 
+_Noreturn void rn__os_membarrier_lost(void)
+{
+    static const char text[] =
+        "fatal error: membarrier is forbidden while it is in use, by a seccomp filter it seems: allow it\n";
+    rn_os_write_stderr(text, sizeof text - 1);
+    rn_os_exit(2);
+}
+
 static void init_once(void)
 {
     rn_os_page = (size_t)sysconf(_SC_PAGESIZE);

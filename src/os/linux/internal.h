@@ -39,11 +39,14 @@ static inline bool rn__os_membarrier_begin(int expedited)
     return rn__os_membarrier(expedited << 1) && rn__os_membarrier(expedited);
 }
 
+/* Ends the program, and says that membarrier can't be had any more; fence.c. */
+_Noreturn void rn__os_membarrier_lost(void);
+
 /* Must succeed after begin has: a process that was forked registers anew.  To go on without it would corrupt what it guards. */
 static inline void rn__os_membarrier_sure(int expedited)
 {
     if (!rn__os_membarrier(expedited) && !rn__os_membarrier_begin(expedited))
-        abort();
+        rn__os_membarrier_lost();
 }
 
 /* By rn_os_init: whether the processor's counter may stand in for the clock; see clock.c. */
