@@ -20,10 +20,25 @@
 #ifndef RN_BASE_RACE_H
 #define RN_BASE_RACE_H
 
+#include "base/sanitizers.h"
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+
+#if defined(RN_RACE) || defined(RN_TSAN)
+enum { RN_RACE_HOLDS_SIGNALS = 1 };
+/* The handlers of signals that the detector has held back run: it does that in any function of libc that it
+ * watches. */
+static inline void rn__race_signals(void)
+{
+    size_t (*volatile any)(const char *, size_t) = strnlen;
+    (void)any("", 0);
+}
+#else
+enum { RN_RACE_HOLDS_SIGNALS = 0 };
+#define rn__race_signals() ((void)0)
+#endif
 
 #ifdef RN_RACE
 
@@ -111,14 +126,6 @@ static inline void rn__race_own_end(void)
     AnnotateIgnoreWritesEnd("", 0);
 }
 
-/* The handlers of signals that the detector has held back run: it does that in any function of libc that it
- * watches. */
-static inline void rn__race_signals(void)
-{
-    size_t (*volatile any)(const char *, size_t) = strnlen;
-    (void)any("", 0);
-}
-
 /* A pair of words under which a sender and a receiver meet: see chan/race.h. */
 struct rn_race_turn {
     uint64_t sent, received;
@@ -143,7 +150,6 @@ enum { RN_RACE_ON = 0, rn__race_reported = 0 };
 #define rn__race_call_end() ((void)0)
 #define rn__race_own_begin() ((void)0)
 #define rn__race_own_end() ((void)0)
-#define rn__race_signals() ((void)0)
 
 #endif
 #endif

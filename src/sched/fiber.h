@@ -68,8 +68,8 @@ static inline void rn__fiber_before_switch(struct rn_g *from, struct rn_g *to)
 {
 #if defined(RN_FIBER_TSAN)
     (void)from;
-#ifdef RN_RACE
     rn__race_signals(); /* those that were held back wait with the fiber that they came to */
+#ifdef RN_RACE
     __tsan_switch_to_fiber(to->fiber, RN_FIBER_NO_SYNC);
 #else
     __tsan_switch_to_fiber(to->fiber, 0);

@@ -2,12 +2,13 @@
 #define _GNU_SOURCE 1
 #include "../emulated.h"
 #include "../wakers.h"
-#include "sched/sched.h"
+#include "sched/rt.h"
 #include <pthread.h>
 #include <runnel.h>
 #include <runnel/signal.h>
 #include <runnel/test.h>
 #include <signal.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static bool is_default(int signo)
@@ -213,6 +214,53 @@ TEST(sent_by_a_thread)
     }
     signal_stop(c);
     chan_free(c);
+}
+
+static chan(rn_unit) next;
+
+static void blocks(void)
+{
+    usleep(20 * 1000);
+}
+
+/* The kernel may give a signal to any of them. */
+static void *send_to_each_worker(void *n)
+{
+    int *sent = n;
+    for (struct rn_m *m = rn__sched.all_m; m; m = m->all_link) {
+        if (m->external)
+            continue;
+        CHECK_EQ(syscall(SYS_tgkill, getpid(), rn_load_relaxed(&m->tid), SIGUSR1), 0); /* relaxed: it has begun */
+        chan_recv(next);
+        ++*sent;
+    }
+    return NULL;
+}
+
+/* One of them sleeps in the poller, the others on their futexes.  (ThreadSanitizer keeps what comes to those.) */
+TEST(sent_to_workers_that_sleep)
+{
+    pthread_t t;
+    int sent = 0;
+    chan(int) c = chan_make(int, 1);
+    next = chan_make(rn_unit, 0);
+    signal_notify(c, SIGUSR1);
+    rn_set_procs(4);
+    for (int i = 0; i < 6; i++)
+        go(blocks);
+    rn_sleep(60 * RN_MILLISECOND);
+    REQUIRE(pthread_create(&t, NULL, send_to_each_worker, &sent) == 0);
+    uint32_t workers = rn__sched.m_n;
+    for (uint32_t i = 0; i < workers; i++) {
+        CHECK_EQ(chan_recv(c), SIGUSR1);
+        chan_send(next, RN_UNIT);
+    }
+    pthread_join(t, NULL);
+    CHECK_EQ(sent, workers);
+    CHECK(workers >= 3);
+    signal_stop(c);
+    chan_free(c);
+    chan_free(next);
 }
 
 /* ---- the program's own handlers ------------------------------------------------------------------ */

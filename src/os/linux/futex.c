@@ -28,7 +28,7 @@ int rn_os_futex_wait(rn_atomic(uint32_t) * word, uint32_t seen, rn_time deadline
 {
     /* The race detector holds a signal back until its thread comes by, as it does here now and then. */
     enum { SLICE = 20 * RN_MILLISECOND };
-    while (RN_RACE_ON) {
+    while (RN_RACE_HOLDS_SIGNALS) {
         rn__race_signals();
         rn_time now = rn_os_now();
         if (deadline - SLICE <= now)
