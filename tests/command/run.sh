@@ -92,14 +92,15 @@ one_line() {
     shift 2
     says "$shift_status" "$shift_text" "$@" && [ "$(wc -l <"$work/out")" = 1 ] && "$@" 2>/dev/null | { ! grep -q .; }
 }
-# By processor time, which does not depend on what else the machine does: a start waits for nothing.
+# By processor time, the least of several: what else the machine does can only add to it.  And no compiler is started.
 cached_start_is_fast() {
-    (
-        for _ in 1 2 3 4 5 6 7; do
-            "$RUNNEL" run plain.c >/dev/null
-        done
-        times
-    ) | awk -F '[ms ]+' 'END { all = 60 * $1 + $2 + 60 * $3 + $4; print 1000 * all / 7 " ms each"; exit all >= 7 * 0.05 }'
+    printf '#!/bin/sh\necho "$*" >>compiled\nexec cc "$@"\n' >counted-cc && chmod +x counted-cc || return 1
+    CC=$work/counted-cc && export CC
+    "$RUNNEL" run plain.c && [ -s compiled ] && rm compiled || return 1
+    for _ in 1 2 3 4 5 6 7; do
+        ("$RUNNEL" run plain.c >/dev/null && times) | tail -n 1
+    done | awk -F '[ms ]+' '{ took = 60 * $1 + $2 + 60 * $3 + $4; if (NR == 1 || took < least) least = took }
+        END { print 1000 * least " ms"; exit NR < 7 || least >= 0.05 }' && [ ! -e compiled ]
 }
 header_change_is_seen() {
     says 1 "hello you" "$RUNNEL" run hello.c you || return 1
