@@ -12,7 +12,8 @@
  *
  * The connection lasts until the handler returns.  One goroutine reads; any number may write, each message is sent whole.
  * Pings are answered, and sent to a client that has been silent, while somebody is in websocket_read; a client that does not
- * answer is given up.  When the server is shut down, websocket_read says goodbye and returns RN_ECLOSED.
+ * answer is given up.  When the server is shut down, websocket_read says goodbye and returns RN_ECLOSED.  That the client has
+ * gone is told by websocket_read and websocket_write, not by http_context, which ends with the handler or the server.
  *
  * Errors are 0 or negative codes.  For goroutines.
  */

@@ -71,13 +71,13 @@ static void watch(struct rn_http_writer *x)
 /* Looks out for the client's end, as far as the carrier can: only once the body was read, or can't be any more. */
 static void begin_watch(struct rn_http_writer *x)
 {
-    if (!x->ctx || x->watch_stop || !(x->body_done || x->body_error || x->carrier->watch_early))
+    if (!x->ctx || x->watch_stop || x->hijacked || !(x->body_done || x->body_error || x->carrier->watch_early))
         return;
     x->watch_stop = rn_ctx_with_cancel(NULL);
     rn_wg_go(&x->watching, watch, x);
 }
 
-static void end_watch(struct rn_http_writer *x)
+void rn__http_end_watch(struct rn_http_writer *x)
 {
     if (x->watch_stop) {
         rn_ctx_cancel(x->watch_stop);
@@ -97,7 +97,7 @@ rn_context *rn_http_context(const rn_http_request *r)
 
 void rn__http_end(struct rn_http_writer *x)
 {
-    end_watch(x);
+    rn__http_end_watch(x);
     if (x->ctx)
         rn_ctx_cancel(x->ctx);
     x->ctx = NULL;
@@ -197,7 +197,7 @@ bool rn__http_run(struct rn_http_writer *x)
 {
     struct guard g = {.x = x};
     call_guarded(&g);
-    end_watch(x);
+    rn__http_end_watch(x);
     if (g.panicked) {
         x->close = true;
         if (!x->head_sent && !x->error && !x->hijacked) {

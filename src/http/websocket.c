@@ -287,6 +287,7 @@ rn_websocket *rn_websocket_accept(rn_http_writer *w, const rn_http_request *r, c
     ws->protocol = choose_protocol(r, o->protocols);
     w->hijacked = w->head_sent = w->close = true;
     w->status = 101;
+    rn__http_end_watch(w); /* it would take what is the reader's; what it has read already lies in `work` */
     if (rn__http1_flush(work) < 0 || send_handshake(w, r, ws->protocol) < 0 ||
         feed(ws, work->in + work->pos, work->len - work->pos) < 0) {
         release(ws);

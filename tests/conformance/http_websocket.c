@@ -14,13 +14,28 @@ static struct {
 /* Of the next connection.  Where pings are not what is tested there are none, however long the machine takes. */
 static rn_atomic_int64 ping_interval;
 
+/* When the handler asks for the request's context, if at all. */
+enum { NEVER, BEFORE, AFTER };
+static rn_atomic_int asks;
+
+static void ask(const http_request *r, int now)
+{
+    enum { SOON = 20 }; /* ms: a message has come by then, or one who would wait for it does */
+    if (rn_atomic_load(&asks) != now)
+        return;
+    CHECK_EQ(ctx_err(http_context(r)), 0);
+    rn_sleep(SOON * RN_MILLISECOND);
+}
+
 static void talk(http_writer *w, const http_request *r)
 {
+    ask(r, BEFORE);
     const websocket_options o = {
         .max_message = 1000, .protocols = "echo, other", .ping_interval = rn_atomic_load(&ping_interval)};
     websocket *ws = websocket_accept(w, r, &o);
     if (!ws)
         return;
+    ask(r, AFTER);
     websocket_message m;
     int err;
     while ((err = websocket_read(ws, &m)) == 0) {
@@ -76,24 +91,36 @@ static int read_frame(rn_conn *c, char *to, size_t *n)
     return head[0];
 }
 
-static rn_conn *shake(const struct peer_server *s)
+static rn_conn *offer(const struct peer_server *s)
+{
+    rn_conn *c = peer_connect(s);
+    net_write(c, SHAKE "\r\n", sizeof SHAKE + 1);
+    return c;
+}
+
+static void await_agreement(rn_conn *c)
 {
     char text[600];
     size_t n = 0;
-    rn_conn *c = peer_connect(s);
-    net_write(c, SHAKE "\r\n", sizeof SHAKE + 1);
     do
         REQUIRE(net_read_full(c, text + n, 1) == 0);
     while (++n < 4 || memcmp(text + n - 4, "\r\n\r\n", 4) != 0);
     text[n] = 0;
     CHECK_EQ(peer_status(text), 101);
     CHECK(strstr(text, "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n") != NULL);
+}
+
+static rn_conn *shake(const struct peer_server *s)
+{
+    rn_conn *c = offer(s);
+    await_agreement(c);
     return c;
 }
 
 static void begin(struct peer_server *s)
 {
     last.done = chan_make(int, 1);
+    rn_atomic_store(&asks, NEVER);
     rn_atomic_store(&ping_interval, RN_HOUR);
     peer_serve(s, &(http_options){.handler = talk});
 }
@@ -162,6 +189,39 @@ TEST(messages_come_back)
     CHECK_EQ(last.ended, RN_EEOF);
     CHECK_EQ(last.code, 1000);
     net_free(c);
+    finish(&s);
+}
+
+static void is_echoed(rn_conn *c, const char *message)
+{
+    char text[100];
+    size_t n;
+    CHECK_EQ(read_frame(c, text, &n), 0x81);
+    CHECK_STR(text, message);
+}
+
+/* The request's context, which ends with the client, takes nothing from the reader; nor from who does not wait for the
+ * server's answer. */
+TEST(a_context_beside_the_reader)
+{
+    struct peer_server s;
+    begin(&s);
+    for (int i = 0; i < 4; i++) {
+        rn_atomic_store(&asks, i % 2 ? AFTER : BEFORE);
+        rn_conn *c = offer(&s);
+        if (i < 2)
+            await_agreement(c);
+        else
+            rn_sleep(5 * RN_MILLISECOND);
+        send_frame(c, 0x81, "first", 5);
+        if (i >= 2)
+            await_agreement(c);
+        is_echoed(c, "first");
+        send_frame(c, 0x81, "second", 6);
+        is_echoed(c, "second");
+        net_free(c);
+        chan_recv(last.done);
+    }
     finish(&s);
 }
 
