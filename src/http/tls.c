@@ -168,16 +168,26 @@ static int flush(struct rn__http_stream *s)
     return sent < 0 ? (int)sent : 0;
 }
 
+/* The turn to write what OpenSSL has for the peer, where that is anything.  Who reads does not wait for a writer, who may wait for
+ * the peer to read, and the peer for us: the writer looks again when it is through.  Unless it is more than a record that is being
+ * written, and so much that it were a way to fill our memory. */
+static bool begin_flush(struct rn__tls *t)
+{
+    rn_mutex_lock(&t->lock);
+    size_t pending = BIO_ctrl_pending(t->out);
+    rn_mutex_unlock(&t->lock);
+    if (pending >= LARGE)
+        rn_mutex_lock(&t->writing);
+    return pending >= LARGE || (pending && rn_mutex_try_lock(&t->writing));
+}
+
 static int flush_if_any(struct rn__http_stream *s)
 {
-    rn_mutex_lock(&s->tls->lock);
-    bool any = BIO_ctrl_pending(s->tls->out) > 0;
-    rn_mutex_unlock(&s->tls->lock);
-    if (!any)
-        return 0;
-    rn_mutex_lock(&s->tls->writing);
-    int err = flush(s);
-    rn_mutex_unlock(&s->tls->writing);
+    int err = 0;
+    while (!err && begin_flush(s->tls)) {
+        err = flush(s);
+        rn_mutex_unlock(&s->tls->writing);
+    }
     return err;
 }
 
@@ -272,6 +282,8 @@ ptrdiff_t rn__tls_write(struct rn__http_stream *s, const void *data, size_t n)
         err = sent > 0 ? flush(s) : sent == 0 ? RN_ECLOSED : sent == RN_EAGAIN ? -EPROTO : (int)sent;
     }
     rn_mutex_unlock(&t->writing);
+    if (!err)
+        err = flush_if_any(s); /* what one who reads has left to us */
     return err ? err : (ptrdiff_t)n;
 }
 

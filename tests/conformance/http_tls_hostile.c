@@ -5,6 +5,7 @@
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
+#include <runnel/websocket.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -35,8 +36,38 @@ static void make_certificate(void)
     EVP_PKEY_free(key);
 }
 
+static rn_atomic_int writing;
+static chan(int) heard;
+
+static void write_much(websocket *ws)
+{
+    enum { MUCH = 16 << 20 }; /* more than fits between us */
+    char *data = calloc(1, MUCH);
+    rn_atomic_store(&writing, 1);
+    CHECK(websocket_write(ws, WEBSOCKET_BINARY, data, MUCH) < 0);
+    free(data);
+}
+
+/* Writes to one who does not read, and reads. */
+static void talk(http_writer *w, const http_request *r)
+{
+    websocket_message m;
+    rn_waitgroup wg = {0};
+    websocket *ws = websocket_accept(w, r, NULL);
+    REQUIRE(ws != NULL);
+    wg_go(&wg, write_much, ws);
+    while (websocket_read(ws, &m) == 0)
+        chan_send(heard, m.data[0]);
+    wg_wait(&wg);
+    websocket_free(ws);
+}
+
 static void hello(http_writer *w, const http_request *r)
 {
+    if (strcmp(r->path, "/talk") == 0) {
+        talk(w, r);
+        return;
+    }
     http_printf(w, "tls %d", r->tls);
     if (strcmp(r->path, "/broken") == 0) {
         http_flush(w);
@@ -266,4 +297,44 @@ TEST(a_goodbye_tells_that_all_was_sent)
     CHECK(said_goodbye(&s, "nonsense\r\n\r\n"));
     CHECK(!said_goodbye(&s, "GET /broken HTTP/1.0\r\n\r\n"));
     finish(&s, before);
+}
+
+/* ---- one who does not read for a while ---- */
+
+static void say(struct client *k)
+{
+    char bytes[4096];
+    for (int n; (n = BIO_read(k->out, bytes, sizeof bytes)) > 0;)
+        CHECK_EQ(net_write(k->c, bytes, (size_t)n), n);
+}
+
+/* The server has to answer a change of keys, and can't yet: its socket is full.  It hears what is said meanwhile. */
+TEST(a_change_of_keys_by_one_who_does_not_read)
+{
+    static const char shake_hands[] =
+        "GET /talk HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+        "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    struct peer_server s;
+    struct client k;
+    int byte = 0;
+    begin(&s, 0);
+    heard = chan_make(int, 1);
+    int before = descriptors();
+    client_make(&k, &s, 0);
+    REQUIRE(shake(&k) && SSL_write(k.ssl, shake_hands, sizeof shake_hands - 1) > 0);
+    say(&k);
+    while (!rn_atomic_load(&writing))
+        rn_sleep(RN_MILLISECOND);
+    rn_sleep(20 * RN_MILLISECOND);
+    for (int i = 'a'; i <= 'c'; i++) {
+        const char frame[] = {(char)0x81, (char)0x81, 0, 0, 0, 0, (char)i};
+        REQUIRE(SSL_key_update(k.ssl, SSL_KEY_UPDATE_REQUESTED) == 1 && SSL_do_handshake(k.ssl) == 1);
+        REQUIRE(SSL_write(k.ssl, frame, sizeof frame) > 0);
+        say(&k);
+        chan_select(on_recv(heard, &byte), on_timeout(20 * RN_SECOND));
+        CHECK_EQ(byte, i);
+    }
+    client_free(&k);
+    finish(&s, before);
+    chan_free(heard);
 }
