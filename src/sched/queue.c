@@ -203,6 +203,35 @@ struct rn_g *rn__pop_global(struct rn_p *p)
     return g;
 }
 
+/* Takes the first that is pinned out of a chain whose last has no link; NULL: none is. */
+static struct rn_g *take_pinned(struct rn_g **first, struct rn_g **last)
+{
+    struct rn_g *before = NULL, *g = *first;
+    for (; g && !g->pinned; g = g->link)
+        before = g;
+    if (!g)
+        return NULL;
+    *(before ? &before->link : first) = g->link;
+    if (*last == g)
+        *last = before;
+    return g;
+}
+
+struct rn_g *rn__pop_pinned(void)
+{
+    struct rn_sched *s = &rn__sched;
+    rn_lock_take(&s->lock, RN_RANK_SCHED);
+    struct rn_g *front = rn_load_relaxed(&s->front_first); /* relaxed, all: under the lock */
+    struct rn_g *g = take_pinned(&front, &s->front_last);
+    rn_store_relaxed(&s->front_first, front);
+    if (!g)
+        g = take_pinned(&s->global_first, &s->global_last);
+    if (g)
+        rn_store_relaxed(&s->global_n, rn_load_relaxed(&s->global_n) - 1);
+    rn_lock_release(&s->lock);
+    return g;
+}
+
 /* Those in front of all others, whom p's ring could let wait: as queue_list (park.c) does with those that p finds itself. */
 static struct rn_g *pop_front(struct rn_p *p)
 {

@@ -313,6 +313,8 @@ void rn__push_global(struct rn_g *first, struct rn_g *last, uint32_t n);
 /* Before all others that wait for any processor, but behind those that came so before.  Never while exploring. */
 void rn__push_front(struct rn_g *first, struct rn_g *last, uint32_t n);
 struct rn_g *rn__pop_global(struct rn_p *p); /* moves a fair share to p's queue */
+/* The first in the global queue that is pinned, which is the caller's then, or NULL. */
+struct rn_g *rn__pop_pinned(void);
 /* Puts the ring's goroutines behind those of the global queue once its last share has run, and takes the next: the
  * first of them, or NULL. */
 struct rn_g *rn__exchange_global(struct rn_p *p);

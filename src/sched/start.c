@@ -243,7 +243,8 @@ static struct rn_m *worker_record(struct rn_p *p, bool spinning)
 }
 
 /* No thread can be had for p, which becomes idle; the workers that exist go on with what it had to run.
- * An idle processor has nothing to run: nobody would look there. */
+ * An idle processor has nothing to run: nobody would look there.  But where a goroutine is pinned that is to run, its own worker
+ * has p: all that exist may be waiting for such, and would for ever. */
 static void no_worker(struct rn_p *p, bool spinning)
 {
     struct rn_sched *s = &rn__sched;
@@ -252,12 +253,16 @@ static void no_worker(struct rn_p *p, bool spinning)
         rn__push_global(g, g, 1);
     if (spinning)                          /* before the monitor looks: while somebody spins nobody is woken */
         rn_sub_acq_rel(&s->spinning_n, 1); /* acq_rel: see idle.c */
+    struct rn_g *pinned = rn__pop_pinned();
     rn_lock_take(&s->lock, RN_RANK_SCHED);
-    rn__idle_p_put_locked(p);
+    if (!pinned)
+        rn__idle_p_put_locked(p);
     rn_store_relaxed(&s->worker_wanted, 1); /* relaxed: the monitor sees it sooner or later */
     if (s->monitor_asleep)
         rn__monitor_wake_locked();
     rn_lock_release(&s->lock);
+    if (pinned)
+        rn__give_pinned(pinned->pinned, p);
 }
 
 /* A worker for p, when a thread can be had. */

@@ -54,4 +54,30 @@ TEST_PLAIN(who_has_no_thread_is_known_to_nobody)
     CHECK(rn_atomic_load(&refused) > 0);
     CHECK_EQ(rn_atomic_load(&known), 0);
 }
+
+static void stays_on_its_thread(void)
+{
+    rn_pin();
+    for (int i = 0; i < 10; i++)
+        rn_yield();
+    rn_unpin();
+}
+
+static int pins_some(void)
+{
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    for (int i = 0; i < 5; i++)
+        wg_go(&wg, stays_on_its_thread);
+    wg_wait(&wg);
+    return 7;
+}
+
+/* A goroutine that is pinned leaves its thread to nobody; where no other can be had it is that one that goes on with it.
+ * (Nobody took it out of the queue.) */
+TEST_PLAIN(who_is_pinned_goes_on_without_another_thread)
+{
+    rn_set_procs(3);
+    CHECK_EQ(rn_run(pins_some), 7);
+    CHECK(rn_atomic_load(&refused) > 0);
+}
 #endif
