@@ -173,9 +173,10 @@ static bool try_way(char *page, size_t n, bool (*way)(char *, size_t, const char
            way(page, n, from) && memcmp(page, from, n) == 0;
 }
 
-static bool find_out(char *two)
+/* pages: one for each way, which it may leave as it likes, and the contents. */
+static bool find_out(char *pages)
 {
-    char *page = two, *from = two + rn_os_page;
+    char *other = pages + rn_os_page, *from = pages + 2 * rn_os_page;
     memset(from, 7, rn_os_page);
     original = mmap(NULL, rn_os_page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (original == MAP_FAILED || madvise(original, rn_os_page, MADV_WIPEONFORK) != 0) {
@@ -184,8 +185,8 @@ static bool find_out(char *two)
     }
     rn_store_relaxed(original, 1); /* relaxed: before any copy */
     open_faults();
-    rn_os_away_range(page, rn_os_page);
-    if (faults >= 0 && !try_way(page, rn_os_page, copy_in, from)) {
+    rn_os_away_range(pages, rn_os_page);
+    if (faults >= 0 && !try_way(pages, rn_os_page, copy_in, from)) {
         close(faults);
         faults = -1;
     }
@@ -194,7 +195,7 @@ static bool find_out(char *two)
         return true;
     }
     memory = high(open_memory());
-    return memory >= 0 && try_way(page, rn_os_page, write_in, from);
+    return memory >= 0 && try_way(other, rn_os_page, write_in, from);
 }
 
 static void close_both(void)
@@ -211,10 +212,11 @@ static void close_both(void)
 
 static bool begin(void)
 {
-    char *two = rn__fence_asymmetric ? rn_os_map(2 * rn_os_page, rn_os_page) : NULL;
-    bool ok = two && find_out(two);
-    if (two)
-        rn_os_unmap(two, 2 * rn_os_page);
+    enum { PAGES = 3 };
+    char *pages = rn__fence_asymmetric ? rn_os_map(PAGES * rn_os_page, rn_os_page) : NULL;
+    bool ok = pages && find_out(pages);
+    if (pages)
+        rn_os_unmap(pages, PAGES * rn_os_page);
     if (!ok)
         close_both();
     return ok;
