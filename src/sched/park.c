@@ -486,8 +486,25 @@ void rn__queue_paced(struct rn_m *m, struct rn_ready_list *l)
         queue_in_front(l);
 }
 
+/* Before anything where a goroutine goes no further when its run has ended: the threads live on. */
+static __attribute__((noinline)) void wake_threads(struct rn_ready_list *l)
+{
+    struct rn_ready_list others = {.gated = l->gated};
+    for (struct rn_g *g = l->first, *after; g; g = after) {
+        after = g->link;
+        g->link = NULL;
+        if (g->kind == RN_G_THREAD)
+            ready_thread(g);
+        else
+            rn__ready_add(&others, g);
+    }
+    *l = others;
+}
+
 void rn__ready_all(struct rn_ready_list *l)
 {
+    if (__builtin_expect(l->threads, 0))
+        wake_threads(l);
     struct rn_g *first = l->first;
     if (!first)
         return;

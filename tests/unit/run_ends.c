@@ -410,3 +410,57 @@ TEST_PLAIN(a_run_that_has_ended_starts_nobody)
 {
     CHECK_EQ(rn_run(shut_and_start), 7);
 }
+
+/* ---- threads that goroutines wake ------------------------------------------------------------------------ */
+
+/* A goroutine closes a channel when its run has ended already: it goes no further than to where it would queue others, and
+ * the threads that wait for that channel were in the same list.  (They waited for ever.) */
+static chan(int) closed_late;
+
+static void close_late(void)
+{
+    struct rn_m *m = rn__m();
+    rn_atomic_add(&begun, 1);
+    while (!rn_load_relaxed(&rn__sched.stopping) ||
+           !rn_load_relaxed(&m->own.revoke)) /* relaxed, both: as in wait_late */
+        rn_cpu_pause();
+    chan_close(closed_late);
+}
+
+static void receive(void)
+{
+    rn_atomic_add(&begun, 1);
+    (void)chan_recv(closed_late);
+}
+
+static void *receive_as_a_thread(void *arg)
+{
+    receive();
+    return arg;
+}
+
+static int end_before_the_close(pthread_t t[2])
+{
+    rn_atomic_store(&begun, 0);
+    for (int i = 0; i < 2; i++)
+        REQUIRE(pthread_create(&t[i], NULL, receive_as_a_thread, NULL) == 0);
+    go(receive);
+    while (rn_atomic_load(&begun) < 3)
+        rn_yield();
+    rn_os_nap(20 * RN_MILLISECOND); /* they wait by then */
+    go(close_late);
+    while (rn_atomic_load(&begun) < 4)
+        rn_yield();
+    return 7;
+}
+
+TEST_PLAIN(a_goroutine_wakes_threads_when_its_run_has_ended)
+{
+    pthread_t t[2];
+    closed_late = chan_make(int, 0);
+    rn_set_procs(2);
+    CHECK_EQ(rn_run(end_before_the_close, t), 7);
+    for (int i = 0; i < 2; i++)
+        pthread_join(t[i], NULL);
+    chan_free(closed_late);
+}
