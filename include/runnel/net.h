@@ -177,7 +177,7 @@ RN_PUBLIC int rn_net_listen_packet(const char *network, const char *address, rn_
  * NULL); or an error.  An empty packet is 0 bytes. */
 RN_PUBLIC ssize_t rn_net_read_from(rn_conn *c, void *buf, size_t n, rn_addr *from);
 RN_PUBLIC ssize_t rn_net_read_from_ctx(rn_context *ctx, rn_conn *c, void *buf, size_t n, rn_addr *from);
-/* Sends one packet.  n, or an error (-EMSGSIZE: too large). */
+/* Sends one packet, to a broadcast address, too.  n, or an error (-EMSGSIZE: too large). */
 RN_PUBLIC ssize_t rn_net_write_to(rn_conn *c, const void *buf, size_t n, const rn_addr *to);
 RN_PUBLIC ssize_t rn_net_write_to_ctx(rn_context *ctx, rn_conn *c, const void *buf, size_t n, const rn_addr *to);
 

@@ -35,16 +35,20 @@ int rn__network_parse(const char *name, struct rn__network *out)
 
 /* ---- making ------------------------------------------------------------------------------------------ */
 
+static int set(int fd, int level, int option, int value)
+{
+    return setsockopt(fd, level, option, &value, sizeof value) ? -errno : 0;
+}
+
 int rn__socket_open(const struct rn__network *net, const rn_addr *a)
 {
     int family = a->family == RN_ADDR_UNIX ? AF_UNIX : a->family == RN_ADDR_IP4 ? AF_INET : AF_INET6;
     int fd = socket(family, net->type | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    return fd < 0 ? -errno : fd;
-}
-
-static int set(int fd, int level, int option, int value)
-{
-    return setsockopt(fd, level, option, &value, sizeof value) ? -errno : 0;
+    if (fd < 0)
+        return -errno;
+    if (family != AF_UNIX && net->type == SOCK_DGRAM)
+        set(fd, SOL_SOCKET, SO_BROADCAST, 1);
+    return fd;
 }
 
 static int keepalive(int fd, rn_duration idle, rn_duration interval, int count)

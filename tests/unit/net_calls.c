@@ -446,6 +446,21 @@ TEST(packets_by_udp)
     net_free(b);
 }
 
+TEST(packets_to_all)
+{
+    rn_conn *c;
+    rn_addr at, from;
+    char text[8];
+    REQUIRE(net_listen_packet("udp4", "0.0.0.0:0", &c) == 0);
+    net_local_addr(c, &at);
+    memset(at.ip, 255, 4);
+    at.ip[0] = 127; /* of the loopback's net */
+    CHECK_EQ(net_write_to(c, "all", 3, &at), 3);
+    net_set_deadline(c, rn_now() + 20 * RN_SECOND);
+    CHECK_EQ(net_read_from(c, text, sizeof text, &from), 3);
+    net_free(c);
+}
+
 TEST(packets_by_unix)
 {
     char other[100];
