@@ -213,7 +213,7 @@ static void array_of_the_stack(chan(rn_unit) quit)
 {
     char line[64];
     while (fgets(line, sizeof line, stdin)) {
-        go(puts, line); // want localptr
+        go(puts, line); // want localptr, want loopvar
         chan_select(on_recv(quit, NULL), on_default());
     }
 }

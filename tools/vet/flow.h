@@ -51,7 +51,7 @@ struct flow {
     struct jump *jumps;
     struct jump *labels;
     struct node *select; /* the select whose switch this is */
-    bool returned;       /* some path returns */
+    bool returned;         /* some path returns */
     struct state at_exit;
     struct state *entry; /* of the switch */
 };
@@ -74,12 +74,16 @@ void effect_join(struct state *s);
 bool encloses(struct node *outer, struct node *inner);
 void effect_read(struct flow *w, struct node *n, struct state *s);
 
-/* flow_ends.c: what must be true where a block, a loop's round or the function ends */
-void end_of_scope(struct flow *w, struct node *scope, struct state *s, const struct place *at);
+/* flow_loops.c: what must be true where a loop's round ends */
 void end_of_round(struct flow *w, struct node *loop, struct state *s);
+
+/* flow_ends.c: what must be true where a block or the function ends */
+void end_of_scope(struct flow *w, struct node *scope, struct state *s, const struct place *at);
 void check_continue(struct flow *w, struct node *loop, const struct state *s, const struct place *at);
 void end_of_function(struct flow *w, struct state *s, const struct place *at, bool by_return);
 void context_lost(const struct fact *f, const struct place *at, const char *how);
+
+bool is_ref(struct node *n, const struct decl *d); /* that variable, as it is */
 
 /* contexts */
 bool makes_context(const struct node *n);      /* a call of ctx_with_… */

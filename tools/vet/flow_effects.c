@@ -418,9 +418,14 @@ static struct decl *local_behind(struct flow *w, struct node *go, struct node *a
 {
     struct decl *d = points_into(arg, literal);
     struct node *a = strip(arg);
-    if (d || *literal || !a || a->kind != K_REF || !is_local(a->decl))
+    struct search s = {.before = go};
+    if (d || *literal || !a || (a->kind != K_COMPOUND && (a->kind != K_REF || !is_local(a->decl))))
         return d;
-    struct search s = {.holder = a->decl, .before = go};
+    if (a->kind == K_COMPOUND) { /* a struct by value */
+        each_node(a, look_into_initializer, &s);
+        return s.found;
+    }
+    s.holder = a->decl;
     if (is_record(a->type) && a->decl->init)
         each_node(a->decl->init, look_into_initializer, &s);
     if (!s.found && (is_record(a->type) || is_pointer(a->type)) && !is_chan(a->type))

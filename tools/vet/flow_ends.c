@@ -1,4 +1,4 @@
-/* What must be true at the end of a block, of a loop's round, of the function. */
+/* What must be true at the end of a block and of the function. */
 #include "flow.h"
 #include <string.h>
 
@@ -93,7 +93,7 @@ bool keeps_context(struct function *g, int i)
     return i >= g->params || keeps(g->body, g->param[i], 0);
 }
 
-static bool is_ref(struct node *n, const struct decl *d)
+bool is_ref(struct node *n, const struct decl *d)
 {
     n = strip(n);
     return n && n->kind == K_REF && n->decl == d;
@@ -185,58 +185,6 @@ void end_of_scope(struct flow *w, struct node *scope, struct state *s, const str
             effect_join(s);
             i = s->n;
         }
-    }
-}
-
-/* ---- loops ------------------------------------------------------------------------------------- */
-
-static bool changes(struct node *n, const struct decl *d, bool by_address)
-{
-    if (!n)
-        return false;
-    if ((n->kind == K_STEP || n->kind == K_ASSIGN || (by_address && n->kind == K_ADDR)) && is_ref(n->child[0], d))
-        return true;
-    for (int i = 0; i < n->n; i++)
-        if (changes(n->child[i], d, by_address))
-            return true;
-    return false;
-}
-
-static bool steps(struct node *n, const struct decl *d)
-{
-    if (!n)
-        return false;
-    if (n->kind == K_STEP && is_ref(n->child[0], d))
-        return true;
-    for (int i = 0; i < n->n; i++)
-        if (steps(n->child[i], d))
-            return true;
-    return false;
-}
-
-static bool varies(struct node *loop, const struct decl *d)
-{
-    if (is_record(d->type) || is_array(d->type))
-        return false;
-    if (loop->kind == K_FOR)
-        return changes(loop->child[2], d, false) || changes(loop->child[1], d, true) ||
-               (d->scope == loop && steps(loop->child[3], d));
-    return changes(loop->child[0], d, true) || steps(loop->child[1], d);
-}
-
-void end_of_round(struct flow *w, struct node *loop, struct state *s)
-{
-    (void)w;
-    for (int i = s->n; i-- > 0;) {
-        struct fact *f = &s->fact[i];
-        if (f->kind != F_PENDING || !f->decl || !encloses(loop, f->site) || !varies(loop, f->decl))
-            continue;
-        report(
-            &f->site->at, "loopvar",
-            "every goroutine that this loop starts gets a pointer to the same %s, which the loop changes meanwhile: pass "
-            "its value, or a pointer to memory of each round's own",
-            f->decl->name);
-        state_remove(s, i);
     }
 }
 
