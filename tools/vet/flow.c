@@ -242,6 +242,7 @@ static void run_switch(struct flow *w, struct node *n, struct state *s)
     struct node *value = strip(n->child[0]), *outer_select = w->select;
     struct state *outer = w->entry;
     bool is_select = value && value->kind == K_CALL && strcmp(value->name, "rn__vet_select") == 0;
+    w->switched = is_select ? value : NULL;
     run_condition(w, n->child[0], s);
     struct state entry = state_copy(s);
     bool was_dead = s->dead, all = has_default(n->child[1]) || (is_select && count_cases(n->child[1]) >= value->n - 1);
@@ -266,8 +267,12 @@ static void run_case(struct flow *w, struct node *n, struct state *s)
     struct state from = w->entry ? state_copy(w->entry) : nowhere();
     if (n->kind == K_CASE && w->select && n->value >= 0 && n->value + 1 < w->select->n) {
         struct node *c = strip(w->select->child[n->value + 1]);
-        if (c && c->kind == K_CALL && strcmp(c->name, "rn__vet_on_recv") == 0)
+        if (c && c->kind == K_CALL && strcmp(c->name, "rn__vet_on_recv") == 0) {
             effect_join(&from);
+            timer_fired(c->child[0], &from);
+        }
+    } else if (n->kind == K_DEFAULT && w->select) {
+        timers_may_have_fired(w->select, &from);
     }
     state_join(s, &from);
     run(w, n->n ? n->child[0] : NULL, s);

@@ -15,6 +15,7 @@ enum fact_kind {
     F_JOIN_LATER,  /* goroutines are waited for when `scope` is left */
     /* may */
     F_CONTEXT, /* the variable `decl` has a context that nobody has ended */
+    F_TIMER,   /* the variable `decl` is, or has inside, a timer that may be pending (site: what has set it) */
     F_PENDING, /* a goroutine (site) that has a pointer to `decl` may run */
     F_STARTED, /* a goroutine (site) was started and not waited for */
     F_SLEPT,   /* slept (site) while one of F_STARTED may run (other) */
@@ -50,7 +51,8 @@ struct flow {
     int depth;
     struct jump *jumps;
     struct jump *labels;
-    struct node *select; /* the select whose switch this is */
+    struct node *select;   /* the select whose switch this is */
+    struct node *switched; /* the one whose switch is about to be walked */
     bool returned;         /* some path returns */
     struct state at_exit;
     struct state *entry; /* of the switch */
@@ -73,6 +75,12 @@ void effect_assign(struct node *target, struct state *s);
 void effect_join(struct state *s);
 bool encloses(struct node *outer, struct node *inner);
 void effect_read(struct flow *w, struct node *n, struct state *s);
+
+/* flow_timers.c: timers in local variables */
+void effect_timer(struct flow *w, struct node *call, struct state *s);
+void timer_fired(struct node *channel, struct state *s);          /* a value of this channel has come */
+void timers_may_have_fired(struct node *select, struct state *s); /* of one of its channels */
+void timer_lost(struct flow *w, const struct fact *f, const struct place *at, bool whole);
 
 /* flow_loops.c: what must be true where a loop's round ends */
 void end_of_round(struct flow *w, struct node *loop, struct state *s);

@@ -194,6 +194,14 @@ static void apply(struct flow *w, struct state *s, const struct event *e, bool d
     case OP_ON_SEND:
         send(s, e);
         break;
+    case OP_RECV:
+        if (!e->via && !(e->flags & WITH_CTX))
+            timer_fired(e->node->child[0], s);
+        break;
+    case OP_SELECT: /* a switch knows which of them it was */
+        if (!e->via && e->node != w->switched)
+            timers_may_have_fired(e->node, s);
+        break;
     case OP_WG_DONE:
         if (e->path.ok)
             state_add(s, (struct fact){.kind = F_DONE, .path = e->path, .site = e->node});
@@ -346,6 +354,7 @@ static bool is_small(const char *name)
 void effect_call(struct flow *w, struct node *n, struct state *s, bool deferred)
 {
     struct function *g = callee(n);
+    effect_timer(w, n, s);
     if (known_call(n))
         apply_known(w, n, s, deferred);
     else if (g && g != w->f && !g->flowing)
@@ -520,6 +529,7 @@ void effect_go(struct flow *w, struct node *n, struct state *s)
         effect_call(w, n->child[1], s, false);
         return;
     }
+    effect_timer(w, n, s);
     hand_over(w, n, s);
     hand_locks(n->child[1], s);
     bool later = false;

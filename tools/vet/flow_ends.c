@@ -176,6 +176,9 @@ void end_of_scope(struct flow *w, struct node *scope, struct state *s, const str
         } else if (f.kind == F_CONTEXT && ends) {
             context_lost(&f, at, whole ? "the function ends" : "its block is left");
             state_remove(s, i);
+        } else if (f.kind == F_TIMER && ends) {
+            timer_lost(w, &f, at, whole);
+            state_remove(s, i);
         } else if (f.scope == scope && f.kind == F_HELD && f.deferred) {
             state_remove(s, i);
         } else if (f.scope == scope && f.kind == F_CLOSE_LATER) {
