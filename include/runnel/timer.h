@@ -20,7 +20,8 @@
  * 0.  A timer whose channel nobody receives from does not hold back the deadlock report.
  *
  * A rn_timer or rn_ticker is the caller's memory, which must stay where it is until
- * destroy has returned; make and free are the same on the heap.  One that was never set, all-zero memory, or destroyed may be
+ * destroy has returned (what is pending and was overwritten is a fatal error, once it is noticed; vet's rule losttimer sees it in
+ * the source); make and free are the same on the heap.  One that was never set, all-zero memory, or destroyed may be
  * destroyed and has no channel (NULL); to stop or reset it panics ("time: Stop called on uninitialized Timer"),
  * as in Go, but for rn_ticker_stop, which does nothing.  All of these may be called from
  * goroutines and plain threads, by several at once; none blocks; not from signal handlers.

@@ -36,6 +36,13 @@ static struct rn_wheel_entry *entry_of(struct rn_node *n)
     return rn_container(n, struct rn_wheel_entry, node);
 }
 
+/* Memory that was given up, or a stack that was left, with a timer in it, is soon something else. */
+static inline void look_at(const struct rn_wheel_entry *e, uint32_t slot)
+{
+    if (__builtin_expect(e->slot != slot, 0))
+        rn__wheel_broken(e);
+}
+
 /* Before `before`, which is in that slot; NULL: at its end. */
 static inline void put(struct rn_wheel *w, struct rn_wheel_entry *e, uint32_t slot, struct rn_node *before)
 {
@@ -110,8 +117,19 @@ void rn_wheel_add(struct rn_wheel *w, struct rn_wheel_entry *e)
     w->count++;
 }
 
+/* Its neighbours are written to. */
+static inline void look_around(const struct rn_wheel_entry *e)
+{
+    const struct rn_node *next = e->node.next, *prev = e->node.prev;
+    if (__builtin_expect(next && next->prev != &e->node, 0))
+        rn__wheel_broken(entry_of((struct rn_node *)next));
+    if (__builtin_expect(prev && prev->next != &e->node, 0))
+        rn__wheel_broken(entry_of((struct rn_node *)prev));
+}
+
 void rn_wheel_remove(struct rn_wheel *w, struct rn_wheel_entry *e)
 {
+    look_around(e);
     struct rn_list *entries = &w->slots[e->slot].entries;
     rn_list_remove(entries, &e->node);
     if (rn_list_empty(entries))
@@ -156,6 +174,8 @@ static void cascade(struct rn_wheel *w, uint32_t slot)
         struct rn_node *next = front->next, *prev = back->prev;
         __builtin_prefetch(next, 1);
         __builtin_prefetch(prev, 1);
+        look_at(entry_of(front), slot);
+        look_at(entry_of(back), slot);
         all = front == back || next == back;
         if (front != back)
             move_down(w, back, level, true);
@@ -174,6 +194,7 @@ static void collect_due(struct rn_wheel *w, uint32_t slot, rn_time now)
     s->earliest = INT64_MAX;
     for (struct rn_node *n = s->entries.first, *next; n; n = next) {
         struct rn_wheel_entry *e = entry_of(n);
+        look_at(e, slot);
         next = n->next;
         if (e->when <= now) {
             rn_list_remove(&s->entries, n);
@@ -189,6 +210,7 @@ static void collect_due(struct rn_wheel *w, uint32_t slot, rn_time now)
 static struct rn_wheel_entry *take_first(struct rn_wheel *w, uint32_t slot)
 {
     struct rn_wheel_entry *e = entry_of(w->slots[slot].entries.first);
+    look_at(e, slot);
     rn_wheel_remove(w, e);
     return e;
 }
@@ -228,11 +250,14 @@ rn_time rn_wheel_next(const struct rn_wheel *w)
     return w->levels ? w->slots[first_slot(w, &start)].earliest : INT64_MAX;
 }
 
-static bool any_in(const struct rn_wheel_slot *s, bool (*test)(struct rn_wheel_entry *e, void *arg), void *arg)
+static bool any_in(const struct rn_wheel *w, uint32_t slot, bool (*test)(struct rn_wheel_entry *e, void *arg),
+                   void *arg)
 {
-    for (struct rn_node *n = s->entries.first; n; n = n->next)
+    for (struct rn_node *n = w->slots[slot].entries.first; n; n = n->next) {
+        look_at(entry_of(n), slot);
         if (test(entry_of(n), arg))
             return true;
+    }
     return false;
 }
 
@@ -241,7 +266,7 @@ bool rn_wheel_any(const struct rn_wheel *w, bool (*test)(struct rn_wheel_entry *
 {
     for (uint32_t word = 0; word < RN_WHEEL_LEVELS * RN_WHEEL_WORDS; word++)
         for (uint64_t left = w->occupied[word / RN_WHEEL_WORDS][word % RN_WHEEL_WORDS]; left; left &= left - 1)
-            if (any_in(&w->slots[word * 64 + (uint32_t)__builtin_ctzll(left)], test, arg))
+            if (any_in(w, word * 64 + (uint32_t)__builtin_ctzll(left), test, arg))
                 return true;
-    return any_in(&w->slots[RN_WHEEL_DUE], test, arg);
+    return any_in(w, RN_WHEEL_DUE, test, arg);
 }

@@ -57,6 +57,8 @@ struct rn_wheel_entry *rn_wheel_expire(struct rn_wheel *w, rn_time now);
 /* A moment not later than the first entry's; its exact moment unless entries were removed since.
  * INT64_MAX when empty. */
 rn_time rn_wheel_next(const struct rn_wheel *w);
+/* The owner's: e, which is in a wheel, was overwritten.  An entry is looked at before what it says is followed. */
+RN_NORETURN void rn__wheel_broken(const struct rn_wheel_entry *e);
 /* Is there an entry for which test says so?  test must not change the wheel. */
 bool rn_wheel_any(const struct rn_wheel *w, bool (*test)(struct rn_wheel_entry *e, void *arg), void *arg);
 

@@ -29,6 +29,7 @@ struct timer {
     rn_duration period; /* of a ticker; else 0 */
     void (*f)(void *);  /* of after_func */
     void *arg;
+    const struct timer *self; /* while it is set; last: of a frame that was left, that end is overwritten first */
 };
 
 RN_STATIC_ASSERT(sizeof(struct timer) <= sizeof(rn_timer), "rn_timer holds a timer");
@@ -45,16 +46,25 @@ static struct timer *timer_of_entry(struct rn_timer_entry *e)
 
 /* ---- firing, with the lock of the timers held ------------------------------------------------------ */
 
+/* Of an entry that fires.  Its beginning was looked at already (base/wheel.c). */
+static struct timer *whole(struct rn_timer_entry *e)
+{
+    struct timer *t = timer_of_entry(e);
+    if (__builtin_expect(t->self != t, 0))
+        rn__wheel_broken(&e->wheel);
+    return t;
+}
+
 static rn_time fire_once(struct rn_timer_entry *e, rn_time now, struct rn_ready_list *wake)
 {
-    rn__chan_offer(&timer_of_entry(e)->chan, &now, wake);
+    rn__chan_offer(&whole(e)->chan, &now, wake);
     return 0;
 }
 
 /* The next tick keeps to the beat; those that were missed are left out. */
 static rn_time fire_tick(struct rn_timer_entry *e, rn_time now, struct rn_ready_list *wake)
 {
-    struct timer *t = timer_of_entry(e);
+    struct timer *t = whole(e);
     rn_time when = e->wheel.when;
     rn__chan_offer(&t->chan, &now, wake);
     return rn_time_add(when, t->period * (1 + (now - when) / t->period));
@@ -70,7 +80,7 @@ static void run_and_free(void *arg)
 /* When there is no memory for a goroutine it is tried again a little later, rather than lost. */
 static rn_time fire_func(struct rn_timer_entry *e, rn_time now, struct rn_ready_list *wake)
 {
-    struct timer *t = timer_of_entry(e);
+    struct timer *t = whole(e);
     void *name = rn__chan_race_name(&t->chan);
     int err = t->heap ? rn__spawn_after(run_and_free, t, wake, name) : rn__spawn_after(t->f, t->arg, wake, name);
     return err ? rn_time_add(now, RN_MILLISECOND) : 0;
@@ -103,7 +113,8 @@ static bool stop_locked(struct timer *t)
 
 static void init(struct timer *t, rn_duration d, rn_duration period)
 {
-    *t = (struct timer){.entry = {.fire = period ? fire_tick : fire_once, .awaited = chan_awaited}, .period = period};
+    *t = (struct timer){
+        .entry = {.fire = period ? fire_tick : fire_once, .awaited = chan_awaited}, .period = period, .self = t};
     rn__chan_init(&t->chan, sizeof(rn_time), 1, &t->value);
     t->chan.timer = true;
     rn__chan_race_set(&t->chan);
@@ -211,7 +222,7 @@ void rn__after_func(rn_timer *timer, rn_duration d, void (*f)(void *), void *arg
     if (!f)
         rn_fatal("go of nil func value");
     struct timer *t = timer ? timer_of(timer) : make();
-    *t = (struct timer){.entry = {.fire = fire_func}, .f = f, .arg = arg, .heap = !timer};
+    *t = (struct timer){.entry = {.fire = fire_func}, .f = f, .arg = arg, .heap = !timer, .self = t};
     rn__chan_race_set(&t->chan);
     rn__timer_start(&t->entry, rn__deadline(d));
 }

@@ -23,6 +23,13 @@ static inline void publish_next(struct rn_p *p)
     rn_store_relaxed(&p->timers_next, rn_wheel_next(&p->wheel));
 }
 
+void rn__wheel_broken(const struct rn_wheel_entry *e)
+{
+    rn_fatal("timer: the memory of one that is pending (%p%s) was used for something else: rn_timer_destroy, or "
+             "rn_timer_stop, before its variable or block is gone",
+             (const void *)e, rn__g_of_address(e) ? ", on a goroutine's stack" : "");
+}
+
 static struct rn_p *home(struct rn_m *m)
 {
     return m->p ? m->p : &rn__procs[0];
@@ -116,6 +123,8 @@ bool rn__timer_move(struct rn_timer_entry *t, rn_time when)
 
 static void fire_one(struct rn_p *p, struct rn_timer_entry *t, rn_time now, struct rn_ready_list *wake)
 {
+    if (__builtin_expect(rn_load_relaxed(&t->p) != p, 0)) /* relaxed: under the lock that guards it */
+        rn__wheel_broken(&t->wheel);
     rn_time again = t->fire(t, now, wake);
     if (again)
         add_locked(p, t, again);

@@ -342,3 +342,38 @@ TEST(a_ticker_that_was_never_set)
     CHECK(rn_ticker_chan(&t) == NULL);
     rn_ticker_destroy(&t);
 }
+
+/* Memory that is something else before its timer was destroyed: all of it, its beginning, its end. */
+static void overwritten(size_t from, size_t n)
+{
+    static rn_timer t;
+    rn_timer_init(&t, RN_MILLISECOND);
+    memset((char *)&t + from, 2, n);
+    rn_sleep(20 * RN_MILLISECOND);
+}
+
+#define OVERWRITTEN "fatal error: timer: the memory of one that is pending ("
+TEST_DIES(a_timer_whose_memory_is_something_else, 2, OVERWRITTEN)
+{
+    overwritten(0, sizeof(rn_timer));
+}
+
+TEST_DIES(a_timer_whose_beginning_is_overwritten, 2, OVERWRITTEN)
+{
+    overwritten(0, 40);
+}
+
+TEST_DIES(a_timer_whose_end_is_overwritten, 2, OVERWRITTEN)
+{
+    overwritten(sizeof(rn_timer) / 2, sizeof(rn_timer) / 2);
+}
+
+TEST_DIES(a_neighbour_of_one_that_is_overwritten, 2, OVERWRITTEN)
+{
+    static rn_timer t[3];
+    for (int i = 0; i < 3; i++)
+        rn_timer_init(&t[i], RN_HOUR);
+    memset(&t[1], 2, sizeof t[1]);
+    rn_timer_destroy(&t[0]);
+    rn_timer_destroy(&t[2]);
+}
