@@ -96,8 +96,11 @@ static bool on_fault(void *addr, void *uc, int signo)
     if (rn__hib_fault(addr)) /* a goroutine's stack that was put away */
         return true;
     struct rn_g *g = current();
+    const struct rn_m *m = rn__m();
     if (rn__is_dying())
         rn__dying();
+    if (!g && m && !m->external && rn_os_fault_is_default(signo)) /* a worker between two goroutines */
+        unexpected_fault(NULL, addr, uc, signo);
     if (!g)
         return false;
     struct rn_g *of = rn__g_of_address(addr);

@@ -234,6 +234,18 @@ TEST_DIES(fault, 128 + SIGSEGV,
     int *volatile p = (int *)16;
     *p = 1;
 }
+
+/* Where no goroutine runs. */
+TEST_DIES(
+    fault_of_a_worker, 128 + SIGSEGV,
+    "fatal error: fault\n[signal SIGSEGV: segmentation violation]\n\ngoroutine 1 [sleep]:\nfault_of_a_worker_body\n")
+{
+    enum { WHAT_IT_CALLS = 32 };
+    static rn_timer t;
+    rn_timer_init(&t, RN_MILLISECOND);
+    *(uintptr_t *)(void *)((char *)&t + WHAT_IT_CALLS) = 2;
+    rn_sleep(RN_SECOND);
+}
 #endif
 
 TEST_DIES(nobody_is_awake, 2,
