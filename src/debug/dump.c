@@ -16,6 +16,8 @@
 #define _GNU_SOURCE
 #include "arch/unwind.h"
 #include "debug/debug.h"
+#include "debug/leaks.h"
+#include "debug/lock_order_told.h"
 #include "debug/out.h"
 #include "debug/symbol.h"
 #include "sched/panic.h"
@@ -187,6 +189,24 @@ static void print_stack(const struct rn_g *g)
         rn__out("\tstack unavailable\n");
 }
 
+static void print_lock(const struct rn_waiter *w, void *arg)
+{
+    const struct rn_g *g = arg;
+    rn__out("\twaits for ");
+    rn__lock_print_wait(g, w, (enum rn_wait)rn_load_relaxed(&g->waiting));
+    rn__out("\n");
+}
+
+/* When all sleep for good: no lock changes hands any more. */
+static void note_lock(const struct rn_g *g, void *arg)
+{
+    (void)arg;
+    bool parked = g->kind == RN_G_GOROUTINE && rn_load_relaxed(&g->status) == RN_G_WAITING;
+    /* acquire: as in print_stack */
+    if (parked && !rn_load_acquire(&g->on_cpu) && rn__waits_for_lock((enum rn_wait)rn_load_relaxed(&g->waiting)))
+        rn__leaks_waits(g, print_lock, (void *)g);
+}
+
 void rn__print_goroutine(const struct rn_g *g, rn_time now, void (*note)(const struct rn_g *g, void *arg), void *arg)
 {
     print_head(g, state_text(g), now);
@@ -241,8 +261,9 @@ static void print_others(struct listing *l)
         return;
     rn__g_each(add_one, l);
     rn__g_sort(l->others, l->n, id_of);
+    bool over = rn_load_relaxed(&rn__all_asleep); /* relaxed: who has found it is who tells */
     for (size_t i = 0; i < l->n; i++)
-        rn__print_goroutine(l->others[i], now, NULL, NULL);
+        rn__print_goroutine(l->others[i], now, over ? note_lock : NULL, NULL);
 }
 
 /* Panics that came from goroutines that have ended. */

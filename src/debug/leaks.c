@@ -15,13 +15,13 @@
 #include "chan/done.h"
 #include "debug/debug.h"
 #include "debug/lock_order.h"
+#include "debug/lock_order_told.h"
 #include "debug/out.h"
 #include "debug/symbol.h"
 #include "sched/rt.h"
 #include <errno.h>
 #include <link.h>
 #include <runnel/debug.h>
-#include <runnel/sync.h>
 #include <runnel/time.h>
 #include <stdlib.h>
 #include <string.h>
@@ -220,45 +220,6 @@ static void print_channel(const struct rn_chan *c)
             rn_load_relaxed(&c->count), rn_load_relaxed(&c->senders), rn_load_relaxed(&c->receivers));
 }
 
-static void print_place(const char *what, void *pc)
-{
-    enum { INLINED = 8 };
-    struct rn_place places[INLINED];
-    int n = pc ? rn__symbolize((uintptr_t)pc - 1, places, INLINED) : 0;
-    for (int i = 0; i < n; i++)
-        if (!rn__place_is_internal(&places[i]) && places[i].function) {
-            rn__out("%s %s (%s:%d)", what, places[i].function, places[i].file ? places[i].file : "?", places[i].line);
-            return;
-        }
-}
-
-static void print_lock(const struct rn_g *waiter, const void *lock)
-{
-    uint64_t ids[RN_LOCK_HOLDERS];
-    void *pc[2] = {NULL, NULL};
-    enum rn_lock_past past;
-    int n = rn__lock_holders(lock, ids, pc, &past);
-    rn__out("lock %p", lock);
-    if (!rn__lock_order_on())
-        rn__out(" (RUNNEL_LOCKORDER=1 shows who holds it)");
-    if (n <= 0)
-        return;
-    rn__out(", held by goroutine %llu%s", (unsigned long long)ids[0],
-            ids[0] == waiter->id ? ", which is this one" : "");
-    if (n > 1)
-        rn__out(" and %d more", n - 1);
-    print_place(", taken in", pc[0]);
-    print_place(", started by", pc[1]);
-}
-
-/* The object whose queue, or which itself, a waiter names. */
-static const void *lock_of(const struct rn_waiter *w, enum rn_wait why)
-{
-    if (why == RN_WAIT_MUTEX)
-        return rn_container(w->of, rn_mutex, rn_queue);
-    return why == RN_WAIT_RWMUTEX_W ? (const void *)rn_container(w->of, rn_rwmutex, rn_writers) : w->of;
-}
-
 struct note {
     const struct rn_g *g;
     enum rn_wait why;
@@ -274,8 +235,8 @@ static void print_wait(const struct rn_waiter *w, void *arg)
         rn__out("the end of context %p", w->of);
     else if (why == RN_WAIT_CHAN_RECV || why == RN_WAIT_CHAN_SEND || why == RN_WAIT_SELECT)
         print_channel(w->of);
-    else if (why == RN_WAIT_MUTEX || why == RN_WAIT_RWMUTEX_R || why == RN_WAIT_RWMUTEX_W)
-        print_lock(note->g, lock_of(w, why));
+    else if (rn__waits_for_lock(why))
+        rn__lock_print_wait(note->g, w, why);
     else
         rn__out("%s %p", why == RN_WAIT_WAITGROUP ? "waitgroup" : why == RN_WAIT_COND ? "cond" : "object", w->of);
     rn__out("\n");

@@ -1,8 +1,10 @@
-/* Reports of locks in the wrong order. */
+/* Reports of locks in the wrong order, and of who holds one. */
 #include "debug/lock_order_told.h"
 #include "debug/debug.h"
+#include "debug/lock_order.h"
 #include "debug/out.h"
 #include "debug/symbol.h"
+#include <runnel/sync.h>
 
 enum { INLINED = 8 };
 
@@ -64,4 +66,50 @@ void rn__lock_order_print(void *told)
         rn__out("    look first: choose one order for these locks and take them in it everywhere, or let the first go "
                 "before the second is taken\n");
     rn__out_flush();
+}
+
+/* ---- who holds the lock that somebody waits for ---------------------------------------------------------- */
+
+static void print_place(const char *what, void *pc)
+{
+    struct rn_place places[INLINED];
+    int n = pc ? rn__symbolize((uintptr_t)pc - 1, places, INLINED) : 0;
+    for (int i = 0; i < n; i++)
+        if (!rn__place_is_internal(&places[i]) && places[i].function) {
+            rn__out("%s %s (%s:%d)", what, places[i].function, places[i].file ? places[i].file : "?", places[i].line);
+            return;
+        }
+}
+
+bool rn__waits_for_lock(enum rn_wait why)
+{
+    return why == RN_WAIT_MUTEX || why == RN_WAIT_RWMUTEX_R || why == RN_WAIT_RWMUTEX_W;
+}
+
+/* The object whose queue, or which itself, a waiter names. */
+static const void *lock_of(const struct rn_waiter *w, enum rn_wait why)
+{
+    if (why == RN_WAIT_MUTEX)
+        return rn_container(w->of, rn_mutex, rn_queue);
+    return why == RN_WAIT_RWMUTEX_W ? (const void *)rn_container(w->of, rn_rwmutex, rn_writers) : w->of;
+}
+
+void rn__lock_print_wait(const struct rn_g *waiter, const struct rn_waiter *w, enum rn_wait why)
+{
+    uint64_t ids[RN_LOCK_HOLDERS];
+    void *pc[2] = {NULL, NULL};
+    enum rn_lock_past past;
+    const void *lock = lock_of(w, why);
+    int n = rn__lock_holders(lock, ids, pc, &past);
+    rn__out("lock %p", lock);
+    if (!rn__lock_order_on())
+        rn__out(" (RUNNEL_LOCKORDER=1 shows who holds it)");
+    if (n <= 0)
+        return;
+    rn__out(", held by goroutine %llu%s", (unsigned long long)ids[0],
+            ids[0] == waiter->id ? ", which is this one" : "");
+    if (n > 1)
+        rn__out(" and %d more", n - 1);
+    print_place(", taken in", pc[0]);
+    print_place(", started by", pc[1]);
 }

@@ -1,7 +1,8 @@
-/* What is told of locks in the wrong order: lock_order.c finds it, lock_order_told.c prints it. */
+/* What is told of locks: lock_order.c knows it, lock_order_told.c prints it. */
 #ifndef RN_DEBUG_LOCK_ORDER_TOLD_H
 #define RN_DEBUG_LOCK_ORDER_TOLD_H
 
+#include "sched/sched.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -38,5 +39,10 @@ struct told {
 
 /* A struct told, to stderr.  On a large stack: names are looked up. */
 void rn__lock_order_print(void *told);
+
+/* Whether that is a wait for a mutex or rwmutex; and which it is, with who holds it as far as that is known ("lock …, held by
+ * …").  Nobody may change hands with it meanwhile. */
+bool rn__waits_for_lock(enum rn_wait why);
+void rn__lock_print_wait(const struct rn_g *waiter, const struct rn_waiter *w, enum rn_wait why);
 
 #endif

@@ -1,5 +1,6 @@
 #!/bin/sh
-# RUNNEL_LOCKORDER: orders of locks that can deadlock, a lock that is taken twice, and who holds the lock that a leak waits for.
+# RUNNEL_LOCKORDER: orders of locks that can deadlock, a lock that is taken twice, and who holds the lock that a leak or a deadlock
+# waits for.
 . "$(dirname "$0")/../tap.sh"
 unset CC CFLAGS LDFLAGS LDLIBS RUNNEL_TEST_LEAKS RUNNEL_LOCKORDER RUNNEL_LEAKS
 export XDG_CACHE_HOME="$tap_dir/cache"
@@ -274,6 +275,46 @@ int rn_main(int argc, char **argv)
     return 0;
 }
 END
+cat >asleep.c <<'END'
+#include <runnel.h>
+
+static rn_mutex a, b;
+static rn_rwmutex rw;
+static rn_waitgroup wg, met;
+
+static void cross(rn_mutex *x, rn_mutex *y)
+{
+    mutex_lock(x);
+    wg_done(&met);
+    wg_wait(&met);
+    mutex_lock(y);
+}
+
+static void reads_twice(void)
+{
+    rwmutex_rlock(&rw);
+    rn_sleep(20 * RN_MILLISECOND);
+    rwmutex_rlock(&rw);
+}
+
+static void writes(void)
+{
+    rn_sleep(10 * RN_MILLISECOND);
+    rwmutex_lock(&rw);
+}
+
+int rn_main(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    wg_add(&met, 2);
+    wg_go(&wg, cross, &a, &b);
+    wg_go(&wg, cross, &b, &a);
+    wg_go(&wg, reads_twice);
+    wg_go(&wg, writes);
+    wg_wait(&wg);
+    return 0;
+}
+END
 cat >again.c <<'END'
 #include <runnel.h>
 #include <stdlib.h>
@@ -512,6 +553,20 @@ for setting in RUNNEL_LOCKORDER=1 RUNNEL_LEAKS=1; do
 done
 check "also where threads take their time to begin" holder "RUNNEL_LEAKS=1 THREADS_BEGIN_LATE=1" 'taken in keeps'
 check "or how to know" holder RUNNEL_LOCKORDER=0 'RUNNEL_LOCKORDER=1 shows who holds it'
+asleep() { # SETTING PATTERN…
+    env "$1" "$RUNNEL" run asleep.c >asleep.out 2>&1
+    [ $? = 2 ] || return 1
+    shift
+    for pattern; do
+        sed -n '/^fatal error: all goroutines/,$p' asleep.out | grep -E "$pattern" || { cat asleep.out && return 1; }
+    done
+}
+for setting in RUNNEL_LOCKORDER=1 RUNNEL_LEAKS=1; do
+    check "so does a deadlock ($setting)" asleep $setting \
+        'waits for lock 0x[0-9a-f]+, held by goroutine [0-9]+, taken in cross \(.*asleep.c:[0-9]+\), started by rn_main \(' \
+        'held by goroutine [0-9]+, which is this one, taken in reads_twice' 'held by goroutine [0-9]+, taken in reads_twice'
+done
+check "or how to know" asleep RUNNEL_LOCKORDER=0 'waits for lock 0x[0-9a-f]+ \(RUNNEL_LOCKORDER=1 shows who holds it\)'
 "$RUNNEL" build again.c -o again && "$RUNNEL" build brief.c -o brief || exit 1
 # The program goes on, with others who might let it go; the first words about it are those of a lock whose past is known.
 at_once() { # TEXT ARGUMENT…
