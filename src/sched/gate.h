@@ -5,12 +5,14 @@
  * the goroutine is queued, or while it starts one (spawn.c).  Who ends the run shuts the gate and waits until nobody
  * is inside.  Whoever comes later finds it shut, and leaves the goroutine alone, as one that somebody else has woken.
  *
- *     thread:  inside++; closed? -> inside--, no      the end:  closed = 1; wait until inside == 0; free
+ *     thread:  inside++; open? no -> inside--, no      the end:  open = 0; wait until inside == 0; free
  *              use; inside--
  *
  * All four are seq_cst: in their one order either the end's look at `inside` comes after the thread's addition, and the end
- * waits for it, or the thread's look at `closed` comes after the end's store, and it stays outside.  A thread's last access
+ * waits for it, or the thread's look at `open` comes after the end's store, and it stays outside.  A thread's last access
  * comes before its subtraction (release), which the end's look acquires.
+ *
+ * The next run opens it when all that a thread may touch is there (release); whoever finds it open has seen that.
  *
  * Goroutines need no gate: the end waits for their workers.  So only plain threads pay for it: two atomic operations for
  * each goroutine that they wake.
@@ -25,7 +27,7 @@
 
 struct rn_gate {
     rn_atomic(uint32_t) inside; /* goroutines that are being woken or started */
-    rn_atomic(uint32_t) closed;
+    rn_atomic(uint32_t) open;
 };
 
 static inline void rn_gate_leave(struct rn_gate *g, uint32_t n)
@@ -38,7 +40,7 @@ static inline bool rn_gate_enter(struct rn_gate *g)
 {
     /* seq_cst, both, and in close and empty: see the head. */
     rn_add_seq_cst(&g->inside, 1);
-    if (rn_load_seq_cst(&g->closed) == 0)
+    if (rn_load_seq_cst(&g->open) != 0)
         return true;
     rn_gate_leave(g, 1);
     return false;
@@ -46,7 +48,7 @@ static inline bool rn_gate_enter(struct rn_gate *g)
 
 static inline void rn_gate_close(struct rn_gate *g)
 {
-    rn_store_seq_cst(&g->closed, 1);
+    rn_store_seq_cst(&g->open, 0);
 }
 
 static inline bool rn_gate_is_empty(struct rn_gate *g)
@@ -56,7 +58,8 @@ static inline bool rn_gate_is_empty(struct rn_gate *g)
 
 static inline void rn_gate_open(struct rn_gate *g)
 {
-    rn_store_relaxed(&g->closed, 0); /* relaxed: before there is a goroutine that anybody could wake */
+    /* release: pairs with the look in enter. */
+    rn_store_release(&g->open, 1);
 }
 
 #endif

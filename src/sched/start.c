@@ -463,13 +463,13 @@ void rn__run_prepare(struct rn_go_call *call)
     call->stack = RN_MAIN_STACK;
     start_processors();
     number_from_start();
-    rn_gate_open(&rn__gate);
     rn__crowd_begin();
     if (rn__poll_begin() != 0)
         rn_panic("rn_run: no descriptor for the poller");
     start_first_worker();
     rn__debug_start();
     rn__hib_begin();
+    rn_gate_open(&rn__gate);
     rn_store_relaxed(&s->running, true); /* relaxed: see rn__run_under_way */
     /* The main goroutine is started from here, in the macro, by this worker. */
 }

@@ -8,9 +8,15 @@ static int freed;
 
 static void setup(void)
 {
-    gate = (struct rn_gate){0};
+    gate = (struct rn_gate){.open = 1};
     memory = 1;
     freed = 0;
+}
+
+static void setup_before(void)
+{
+    gate = (struct rn_gate){0};
+    memory = 0;
 }
 
 static void wake(void)
@@ -39,6 +45,12 @@ static void end(void)
     freed = 1;
 }
 
+static void begin(void)
+{
+    memory = 1;
+    rn_gate_open(&gate);
+}
+
 static void finish(void)
 {
     MODEL_CHECK(freed && rn_load_relaxed(&gate.inside) == 0);
@@ -50,3 +62,5 @@ MODEL_MUTANT(wake_beside_the_end, "rn_gate_enter", "load_seq_cst");
 MODEL_MUTANT(wake_beside_the_end, "rn_gate_close", "store_seq_cst");
 MODEL_MUTANT(wake_beside_the_end, "rn_gate_is_empty", "load_seq_cst");
 MODEL_MUTANT(wake_beside_the_end, "rn_gate_leave", "sub_release");
+MODEL_TEST(wake_beside_the_beginning, .setup = setup_before, .thread = {wake, begin});
+MODEL_MUTANT(wake_beside_the_beginning, "rn_gate_open", "store_release");
