@@ -45,11 +45,12 @@ struct rn_go_call {
  * a scalar, which is dropped; its arguments take at most 256 bytes (16 a piece, structs by their size): pass a pointer to more.
  * Panics when memory or stacks run out ("go: …").  May let other goroutines run first when very
  * many that have not started yet are queued.  f == NULL is fatal.  From goroutines, and from plain
- * threads while rn_run is under way.
+ * threads while rn_run is under way; without a run it panics.  A thread that can't know that the run goes on uses rn_go_try.
  * Happens before: everything before go happens before the start of f.  (Go spec, "Go statements".) */
 #define rn_go(...) RN__GO(__VA_ARGS__) /* this way, here and below, an argument may start goroutines in turn */
 #define RN__GO(f, ...) ((void)rn__go_with_chain((void *)(f), 0, f, ##__VA_ARGS__))
-/* As go; returns 0, or RN_ENOMEM when there is no memory or stack for it, or RN_EAGAIN when no run is under way. */
+/* As go; returns 0, or RN_ENOMEM when there is no memory or stack for it, or RN_EAGAIN when no run is under way, or it ends.
+ * What is started as a run ends may be gone with it before it has begun. */
 #define rn_go_try(...) RN__GO_TRY(__VA_ARGS__)
 #define RN__GO_TRY(f, ...)                                                 \
     __extension__({                                                        \

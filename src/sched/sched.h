@@ -324,6 +324,13 @@ static inline void rn__ready_add(struct rn_ready_list *l, struct rn_g *g)
 
 /* ---- starting ------------------------------------------------------------------------------- */
 
+/* Why rn_go_try's err says that nothing was started. */
+#define RN_NO_RUN "no run is under way: start goroutines in rn_main, or in what rn_run was given"
+static inline const char *rn__go_error(int err)
+{
+    return err == RN_EAGAIN ? RN_NO_RUN : rn_strerror(err);
+}
+
 /* A goroutine that runs f(arg), for the library's own use (after_func, poller).  0 or RN_ENOMEM.
  * When list is not NULL the goroutine is added to it instead of being queued: for callers that
  * hold a lock. */

@@ -137,7 +137,7 @@ static inline bool is_outside(const struct rn_m *m)
 static __attribute__((noinline, cold)) void no_run(struct rn_go_call *call)
 {
     if (!call || !call->try_)
-        rn_panic("go: no run is under way: start goroutines in rn_main, or in what rn_run was given");
+        rn_panic("go: " RN_NO_RUN);
     call->err = RN_EAGAIN;
 }
 

@@ -75,7 +75,7 @@ bool rn__group_ended(void *g, enum rn_ended how, intptr_t result, struct rn_pani
 void rn__group_go_failed(rn_group *g, int err)
 {
     leave(g, 0);
-    rn_panic("group_go: %s", rn_strerror(err));
+    rn_panic("group_go: %s", rn__go_error(err));
 }
 
 /* All have ended. */

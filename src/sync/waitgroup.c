@@ -281,7 +281,7 @@ bool rn__wg_ended(void *wg, enum rn_ended how, intptr_t result, struct rn_panic 
 void rn__wg_go_failed(rn_waitgroup *wg, int err)
 {
     rn_wg_add(wg, -1);
-    rn_panic("wg_go: %s", rn_strerror(err));
+    rn_panic("wg_go: %s", rn__go_error(err));
 }
 
 void rn_wg_destroy(rn_waitgroup *wg)

@@ -318,3 +318,52 @@ TEST_PLAIN_DIES(go_without_a_run_panics, 2,
 {
     go(copy);
 }
+
+static void nothing(void)
+{
+}
+
+static int seven(void)
+{
+    rn_yield();
+    return 7;
+}
+
+TEST_PLAIN(go_try_without_a_run_says_so)
+{
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    rn_group group = RN_GROUP_INIT;
+    CHECK_EQ(rn_go_try(nothing), RN_EAGAIN);
+    EXPECT_PANIC("wg_go: no run is under way: start goroutines in rn_main, or in what rn_run was given",
+                 wg_go(&wg, nothing));
+    wg_wait(&wg); /* nothing is counted */
+    EXPECT_PANIC("group_go: no run is under way: start goroutines in rn_main, or in what rn_run was given",
+                 group_go(&group, seven));
+    CHECK_EQ(group_wait(&group), 0);
+}
+
+static rn_atomic_bool over;
+
+static void *starter(void *refused)
+{
+    for (int err = 0; !rn_atomic_load(&over);)
+        if ((err = rn_go_try(nothing)) == RN_EAGAIN)
+            ++*(int *)refused;
+        else if (err != 0)
+            return "another error";
+    return NULL;
+}
+
+TEST_PLAIN(thread_that_starts_goroutines_as_runs_end)
+{
+    pthread_t p;
+    int refused = 0;
+    void *error = "unknown";
+    CHECK_EQ(pthread_create(&p, NULL, starter, &refused), 0);
+    for (int i = 0; i < 20; i++)
+        CHECK_EQ(rn_run(seven), 7);
+    rn_atomic_store(&over, true);
+    pthread_join(p, &error);
+    CHECK(!error);
+    CHECK(refused > 0);
+}
