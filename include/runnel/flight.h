@@ -8,8 +8,16 @@
  *
  * The first caller with a key runs the function; those who come with an equal key before it has
  * ended wait, and get the same result and error.  Later ones start anew: this is not a cache.  All who
- * share a result hold the same pointer; who frees it is theirs to settle (`shared` tells that others
- * have it too).  When the function panics, or ends its goroutine, so do those who share the call; the value of a panic
+ * share a result hold the same pointer; who frees it is theirs to settle.  `shared` tells that others
+ * have it too, but not how many, nor whether they still use it; what is to be freed wants a count in it:
+ *
+ *     static void hold(void *page, int more)                   // more callers than the first have it
+ *     {
+ *         rn_atomic_add(&((struct page *)page)->holders, more);
+ *     }
+ *     static rn_flight pages = RN_FLIGHT_HOLD(hold);           // the function makes a page with one holder
+ *
+ * and every caller gives up one when it is done with it.  When the function panics, or ends its goroutine, so do those who share the call; the value of a panic
  * is shared like a result.
  *
  * From goroutines and plain threads; not from signal handlers.
@@ -27,13 +35,24 @@ struct rn_flight_call;
 typedef struct rn_flight {
     struct rn_waitq rn_lock;
     struct rn_flight_call *rn_calls[RN_FLIGHT_BUCKETS];
+    void (*rn_hold)(void *result, int more);
 } rn_flight;
 
+/* Calls hold(result, more) when a call has ended and `more` others (> 0) get its result as well, before any of them does; not for a
+ * result that is NULL.  It may not block, nor use the flight. */
 #ifdef __cplusplus
 #define RN_FLIGHT_INIT \
     {                  \
     }
+#define RN_FLIGHT_HOLD(hold) \
+    {                        \
+        {}, {}, (hold)       \
+    }
 #else
+#define RN_FLIGHT_HOLD(hold) \
+    {                        \
+        .rn_hold = (hold)    \
+    }
 #define RN_FLIGHT_INIT       \
     {                        \
         .rn_calls = { NULL } \

@@ -4,7 +4,8 @@
  * nothing is allocated.  The flight's lock guards the buckets and the guests of every call.  The
  * leader takes its call out of the buckets and then, under the same hold, writes the outcome into each
  * guest's record; after that nobody knows of the call any more.  A guest whose context is done takes
- * itself out under the lock.
+ * itself out under the lock.  A result that is counted (RN_FLIGHT_HOLD) gets its further holders after that,
+ * when their number is known, and before any of them runs.
  */
 #include <runnel/flight.h>
 
@@ -81,6 +82,7 @@ static void land(void *call)
     struct rn_flight_call *c = call;
     struct rn_ready_list wake = {0};
     struct rn_waiter *w;
+    int more = 0;
     judge(c);
     rn__waitq_lock(&c->flight->rn_lock);
     unlink_call(c);
@@ -88,8 +90,11 @@ static void land(void *call)
         rn_container(w, struct guest, w)->out = c->out;
         rn__race_wakes(w);
         rn__ready_add(&wake, w->g);
+        more++;
     }
     rn__waitq_unlock(&c->flight->rn_lock);
+    if (more && c->flight->rn_hold && c->out.how == RN_ENDED_RETURN && c->out.result)
+        c->flight->rn_hold(c->out.result, more);
     if (wake.n)
         rn__ready_all(&wake);
 }

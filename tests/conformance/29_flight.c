@@ -200,3 +200,81 @@ TEST(a_context_ends_the_wait_for_anothers_call)
     ctx_cancel(ctx);
     chan_free(gate);
 }
+
+/* A result that is freed by the last of those who have it. */
+struct counted {
+    rn_atomic_int holders;
+};
+
+static int held_for;
+
+static void hold(void *result, int more)
+{
+    held_for += more;
+    rn_atomic_add(&((struct counted *)result)->holders, more);
+}
+
+static int make_counted(void *gate, void **result)
+{
+    chan(int) c = gate;
+    struct counted *made = calloc(1, sizeof *made);
+    made->holders = (rn_atomic_int){1};
+    rn_atomic_add(&calls, 1);
+    chan_recv(c);
+    *result = made;
+    return 0;
+}
+
+static void join_counted(chan(int) gate)
+{
+    void *v;
+    CHECK_EQ(flight_do(&flight, "key", make_counted, (void *)gate, &v, NULL), 0);
+    rn_yield(); /* others may give it up first */
+    struct counted *c = v;
+    if (rn_atomic_add(&c->holders, -1) == 0) {
+        free(c);
+        rn_atomic_add(&together, 1);
+    }
+}
+
+TEST(a_result_knows_how_many_have_it)
+{
+    flight = (rn_flight)RN_FLIGHT_HOLD(hold);
+    share(join_counted);
+    CHECK_EQ(held_for, 4);
+    CHECK_EQ(rn_atomic_load(&together), 1);
+}
+
+static int gated_failure(void *gate, void **result)
+{
+    (void)result;
+    chan(int) c = gate;
+    rn_atomic_store(&calls, 1);
+    chan_recv(c);
+    return RN_ENOTFOUND;
+}
+
+static void join_failure(chan(int) gate)
+{
+    CHECK_EQ(flight_do(&flight, "key", gated_failure, (void *)gate, NULL, NULL), RN_ENOTFOUND);
+}
+
+/* The first call, with nobody else; one that gives up, and one without a result: nobody to hold it for. */
+TEST(who_does_not_get_the_result_does_not_hold_it)
+{
+    chan(int) gate = chan_make(int, 0);
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    rn_context *ctx = ctx_with_timeout(ctx_background(), RN_MILLISECOND);
+    flight = (rn_flight)RN_FLIGHT_HOLD(hold);
+    wg_go(&wg, join_counted, gate);
+    while (rn_atomic_load(&calls) != 1)
+        rn_yield();
+    CHECK_EQ(flight_do_ctx(ctx, &flight, "key", make_counted, (void *)gate, NULL, NULL), RN_ETIMEOUT);
+    chan_send(gate, 1);
+    wg_wait(&wg);
+    share(join_failure);
+    CHECK_EQ(held_for, 0);
+    CHECK_EQ(rn_atomic_load(&together), 1);
+    ctx_cancel(ctx);
+    chan_free(gate);
+}
