@@ -122,7 +122,7 @@ RN_EXTERN_C_END
 #define ctx_with_timeout(parent, d) rn_ctx_with_timeout(parent, d)
 #define ctx_with_deadline_cause(parent, when, cause) rn_ctx_with_deadline_cause(parent, when, cause)
 #define ctx_with_timeout_cause(parent, d, cause) rn_ctx_with_timeout_cause(parent, d, cause)
-#define ctx_with_value(parent, key, value) rn_ctx_with_value(parent, key, value)
+#define ctx_with_value(...) rn_ctx_with_value(__VA_ARGS__) /* value may be a compound literal */
 #define ctx_without_cancel(parent) rn_ctx_without_cancel(parent)
 #define ctx_cancel rn_ctx_cancel
 #define ctx_cancel_cause(ctx, cause) rn_ctx_cancel_cause(ctx, cause)

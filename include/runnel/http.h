@@ -79,6 +79,9 @@ RN_PUBLIC bool rn_http_form_file(const rn_http_request *r, const char *name, con
                                  const char **filename);
 /* Decodes %XX in place, and '+' to a blank when `plus`; returns the new length, -1 when s is malformed. */
 RN_PUBLIC ptrdiff_t rn_http_unescape(char *s, bool plus);
+/* Encodes text for a URL, as a value of its query or a segment of its path: letters, digits and "-._~" stay, all else becomes %XX.
+ * Returns the length that takes; `to` gets as much of it as fits into n bytes with the NUL (n may be 0), no half of an %XX. */
+RN_PUBLIC size_t rn_http_escape(char *to, size_t n, const char *text);
 
 /* Reads up to n bytes of the body: > 0, 0 at its end, or an error: RN_ETIMEOUT (the client was too slow), RN_EINVAL
  * (malformed), -EFBIG (more than the server's limit; the response is then 413), or that of the connection.
@@ -108,6 +111,10 @@ typedef struct rn_http_writer rn_http_writer;
 
 /* Sets the status, 200 to 599; 200 if nobody does.  Too late once something was sent: false. */
 RN_PUBLIC bool rn_http_status(rn_http_writer *w, int status);
+/* The status as it is now, 200 if nobody has set one; and how many bytes of body were written: for logs and counts, in a
+ * handler that has let another one work. */
+RN_PUBLIC int rn_http_get_status(const rn_http_writer *w);
+RN_PUBLIC int64_t rn_http_written(const rn_http_writer *w);
 /* Sends an interim response (100 to 199, but 101), with the headers set so far for 103. */
 RN_PUBLIC int rn_http_interim(rn_http_writer *w, int status);
 /* Sets a header, in place of those of the same name; value NULL removes it.  Both are copied.  False when it
@@ -170,6 +177,13 @@ RN_PUBLIC void rn_http_handle(const char *pattern, rn_http_handler h);
  * links below it are not followed, and names that begin with '.' are not served (dir itself may be a link).  Panics
  * when dir can't be opened. */
 RN_PUBLIC void rn_http_mux_files(rn_http_mux *m, const char *pattern, const char *dir);
+/* Does with a request what a server does that has this mux (NULL: the default mux): 404, 405 and redirects included.  For a
+ * handler that has something to do before and after: to log, to count, to ask who it is (Go's "middleware").  Meanwhile http_arg
+ * is what the route was given, and then again the caller's; http_pattern and http_path_value stay those of the route. */
+RN_PUBLIC void rn_http_mux_serve(rn_http_mux *m, rn_http_writer *w, const rn_http_request *r);
+/* The same, with ctx as the http_context of the handlers that it calls: with a value or a deadline, and made below
+ * http_context(r), so that it is done when the client has gone.  It stays the caller's. */
+RN_PUBLIC void rn_http_mux_serve_ctx(rn_context *ctx, rn_http_mux *m, rn_http_writer *w, const rn_http_request *r);
 
 /* ---- server ---------------------------------------------------------------------------------- */
 
@@ -245,6 +259,7 @@ RN_EXTERN_C_END
 #define http_unescape(s, plus) rn_http_unescape(s, plus)
 #define http_read(r, buffer, n) rn_http_read(r, buffer, n)
 #define http_read_all(r, limit, body, n) rn_http_read_all(r, limit, body, n)
+#define http_escape(to, n, text) rn_http_escape(to, n, text)
 #define http_trailer(r, name) rn_http_trailer(r, name)
 #define http_context(r) rn_http_context(r)
 #define http_remote(r) rn_http_remote(r)
@@ -252,6 +267,8 @@ RN_EXTERN_C_END
 #define http_pattern(r) rn_http_pattern(r)
 #define http_alloc(r, n) rn_http_alloc(r, n)
 #define http_status(w, status) rn_http_status(w, status)
+#define http_get_status(w) rn_http_get_status(w)
+#define http_written(w) rn_http_written(w)
 #define http_interim(w, status) rn_http_interim(w, status)
 #define http_set_header(w, name, value) rn_http_set_header(w, name, value)
 #define http_add_header(w, name, value) rn_http_add_header(w, name, value)
@@ -267,8 +284,10 @@ RN_EXTERN_C_END
 #define http_mux_make() rn_http_mux_make()
 #define http_mux_free rn_http_mux_free
 #define http_mux_handle(m, pattern, h) rn_http_mux_handle(m, pattern, h)
-#define http_mux_handle_with(m, pattern, h, arg) rn_http_mux_handle_with(m, pattern, h, arg)
+#define http_mux_handle_with(...) rn_http_mux_handle_with(__VA_ARGS__) /* arg may be a compound literal */
 #define http_mux_files(m, pattern, dir) rn_http_mux_files(m, pattern, dir)
+#define http_mux_serve(m, w, r) rn_http_mux_serve(m, w, r)
+#define http_mux_serve_ctx(ctx, m, w, r) rn_http_mux_serve_ctx(ctx, m, w, r)
 #define http_handle(pattern, h) rn_http_handle(pattern, h)
 #define http_server_make(...) rn_http_server_make(__VA_ARGS__) /* options may be a compound literal */
 #define http_serve rn_http_serve

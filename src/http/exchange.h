@@ -73,6 +73,7 @@ struct rn_http_writer {
     /* the context, made when asked for */
     rn_context *ctx;
     rn_context *watch_stop;
+    rn_context *given; /* by rn_http_mux_serve_ctx, in its place; else NULL */
     rn_waitgroup watching;
 
     /* the response */

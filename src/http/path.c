@@ -65,26 +65,41 @@ ptrdiff_t rn__http_path_decode(char *to, const char *path, size_t n, bool *clean
     return to - begin;
 }
 
-size_t rn__http_path_encode(char *to, const char *path, size_t n)
+/* "c" or "%XX"; how many bytes. */
+static size_t encode(char to[3], unsigned char c, const char *others)
 {
     static const char digits[] = "0123456789ABCDEF";
+    bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || (c && strchr(others, c));
+    to[0] = plain ? (char)c : '%';
+    to[1] = digits[c >> 4];
+    to[2] = digits[c & 15];
+    return plain ? 1 : 3;
+}
+
+size_t rn__http_path_encode(char *to, const char *path, size_t n)
+{
     char *begin = to;
-    for (size_t i = 0; i < n; i++) {
-        unsigned char c = (unsigned char)path[i];
-        bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                     (c && strchr("-._~/!$&'()*+,;=:@", c));
-        if (plain) {
-            *to++ = (char)c;
-            continue;
-        }
-        if (!c)
-            c = '/';
-        *to++ = '%';
-        *to++ = digits[c >> 4];
-        *to++ = digits[c & 15];
-    }
+    for (size_t i = 0; i < n; i++)
+        to += path[i] ? encode(to, (unsigned char)path[i], "-._~/!$&'()*+,;=:@") : encode(to, '/', "");
     *to = 0;
     return (size_t)(to - begin);
+}
+
+size_t rn_http_escape(char *to, size_t n, const char *text)
+{
+    size_t all = 0, used = 0;
+    for (; *text; text++) {
+        char c[3];
+        size_t m = encode(c, (unsigned char)*text, "-._~");
+        if (used == all && all + m < n) {
+            memcpy(to + used, c, m);
+            used += m;
+        }
+        all += m;
+    }
+    if (n)
+        to[used] = 0;
+    return all;
 }
 
 ptrdiff_t rn__http_decode(char *s, size_t n, bool plus)

@@ -19,6 +19,11 @@ bool rn_http_status(rn_http_writer *w, int status)
     return true;
 }
 
+int rn_http_get_status(const rn_http_writer *w)
+{
+    return w->status;
+}
+
 static struct rn__http_out *find_out(const struct rn_http_writer *x, const char *name, size_t n)
 {
     for (size_t i = 0; i < x->n_out; i++)
@@ -150,6 +155,11 @@ ptrdiff_t rn_http_write(rn_http_writer *w, const void *data, size_t n)
     }
     int err = rn__http_send_body(w, data, n, false);
     return err ? err : (ptrdiff_t)n;
+}
+
+int64_t rn_http_written(const rn_http_writer *w)
+{
+    return w->written;
 }
 
 ptrdiff_t rn_http_puts(rn_http_writer *w, const char *text)

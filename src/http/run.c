@@ -23,7 +23,7 @@ void rn__http_begin(struct rn_http_writer *x)
     x->body_began = 0;
     x->body_error = x->body_status = 0;
     x->body_done = x->expects_continue = false;
-    x->ctx = x->watch_stop = NULL;
+    x->ctx = x->watch_stop = x->given = NULL;
     x->watching = (rn_waitgroup)RN_WAITGROUP_INIT; /* x is not cleared memory */
     x->status = 200;
     x->head_sent = x->no_body = x->finished = x->chunked = x->close = x->hijacked = false;
@@ -92,7 +92,7 @@ rn_context *rn_http_context(const rn_http_request *r)
     if (!x->ctx)
         x->ctx = rn_ctx_with_cancel(rn__http_server_context(x->server));
     begin_watch(x);
-    return x->ctx;
+    return x->given ? x->given : x->ctx;
 }
 
 void rn__http_end(struct rn_http_writer *x)
@@ -127,23 +127,16 @@ static void redirect_path(struct rn_http_writer *x, bool slash)
     rn_http_redirect(x, &x->r, to, 307);
 }
 
-static void call_handler(struct rn_http_writer *x)
+static void call_route(struct rn_http_writer *x, const rn_http_mux *m)
 {
-    const rn_http_options *o = rn__http_server_options(x->server);
     char allow[256];
-    if (o->handler) {
-        x->arg = o->arg;
-        o->handler(x, &x->r);
-        return;
-    }
     if (*x->match_path == '*') /* OPTIONS *: the server is there */
         return;
     if (!x->clean_path) {
         redirect_path(x, false);
         return;
     }
-    switch (rn__http_route(o->mux, x->r.host, x->r.method, x->match_path, x->match_path_n, &x->match, allow,
-                           sizeof allow)) {
+    switch (rn__http_route(m, x->r.host, x->r.method, x->match_path, x->match_path_n, &x->match, allow, sizeof allow)) {
     case RN__HTTP_FOUND:
         x->arg = x->match.route->arg;
         x->match.route->handler(x, &x->r);
@@ -159,6 +152,43 @@ static void call_handler(struct rn_http_writer *x)
         rn_http_error(x, 404, NULL);
         break;
     }
+}
+
+static void call_handler(struct rn_http_writer *x)
+{
+    const rn_http_options *o = rn__http_server_options(x->server);
+    if (!o->handler) {
+        call_route(x, o->mux);
+        return;
+    }
+    x->arg = o->arg;
+    o->handler(x, &x->r);
+}
+
+/* What is the outer handler's own while one of a mux runs within it. */
+struct outer {
+    struct rn_http_writer *x;
+    void *arg;
+    rn_context *given;
+};
+
+static void come_back(struct outer *o)
+{
+    o->x->arg = o->arg;
+    o->x->given = o->given;
+}
+
+void rn_http_mux_serve_ctx(rn_context *ctx, rn_http_mux *m, rn_http_writer *w, const rn_http_request *r)
+{
+    struct outer o = {rn__http_of(r), w->arg, w->given};
+    defer(come_back, &o);
+    w->given = ctx ? ctx : w->given;
+    call_route(w, m);
+}
+
+void rn_http_mux_serve(rn_http_mux *m, rn_http_writer *w, const rn_http_request *r)
+{
+    rn_http_mux_serve_ctx(NULL, m, w, r);
 }
 
 /* ---- panics ---- */

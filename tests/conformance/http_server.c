@@ -695,3 +695,109 @@ TEST(the_access_log_tells_what_happened)
     }
     http_mux_free(m);
 }
+
+TEST(text_for_urls)
+{
+    char to[64];
+    CHECK_EQ(http_escape(to, sizeof to, "a b&c=d/\xc3\xbc-._~Z9%"), 31);
+    CHECK_STR(to, "a%20b%26c%3Dd%2F%C3%BC-._~Z9%25");
+    CHECK_EQ(http_unescape(to, true), 17);
+    CHECK_STR(to, "a b&c=d/\xc3\xbc-._~Z9%");
+    CHECK_EQ(http_escape(to, 5, "ab cd"), 7);
+    CHECK_STR(to, "ab"); /* %20 does not fit, and what is behind it is no part of what fits */
+    CHECK_EQ(http_escape(to, 6, "ab cd"), 7);
+    CHECK_STR(to, "ab%20");
+    CHECK_EQ(http_escape(NULL, 0, "ab cd"), 7);
+    CHECK_EQ(http_escape(to, 1, ""), 0);
+    CHECK_STR(to, "");
+}
+
+/* ---- a handler around a mux ---- */
+
+static const char told_key; /* only its address counts */
+static const char *told;
+static int64_t told_bytes;
+
+static void inner(http_writer *w, const http_request *r)
+{
+    const char *value = ctx_value(http_context(r), &told_key);
+    http_printf(w, "arg=%s id=%s value=%s", (const char *)http_arg(r), http_path_value(r, "id"), value ? value : "-");
+}
+
+static void outlasts(http_writer *w, const http_request *r)
+{
+    http_error(w, rn_sleep_ctx(http_context(r), RN_HOUR) == RN_ETIMEOUT ? 503 : 500, "late");
+}
+
+/* /with/… has a value in its context, /late a deadline. */
+static void around(http_writer *w, const http_request *r)
+{
+    http_mux *m = http_arg(r);
+    rn_context *mine = http_context(r), *ctx = NULL;
+    if (strncmp(r->path, "/with", 5) == 0)
+        ctx = ctx_with_value(mine, &told_key, "known");
+    else if (strcmp(r->path, "/late") == 0)
+        ctx = ctx_with_timeout(mine, RN_MILLISECOND);
+    CHECK_EQ(http_get_status(w), 200);
+    if (ctx)
+        http_mux_serve_ctx(ctx, m, w, r);
+    else
+        http_mux_serve(m, w, r);
+    CHECK(http_arg(r) == m);
+    CHECK(http_context(r) == mine);
+    ctx_cancel(ctx);
+    static char line[256];
+    snprintf(line, sizeof line, "%d %s", http_get_status(w), http_pattern(r));
+    told = line;
+    told_bytes = http_written(w);
+    http_set_header(w, "X-Around", "yes");
+}
+
+static void sub(http_writer *w, const http_request *r)
+{
+    http_mux_serve(http_arg(r), w, r);
+}
+
+TEST(a_handler_around_a_mux)
+{
+    http_mux *m = http_mux_make(), *api = http_mux_make();
+    struct peer_server s;
+    http_mux_handle_with(m, "GET /plain/{id}", inner, "one");
+    http_mux_handle_with(m, "GET /with/{id}", inner, "two");
+    http_mux_handle(m, "GET /late", outlasts);
+    http_mux_handle(m, "/dir/", show);
+    http_mux_handle_with(m, "/api/", sub, api);
+    http_mux_handle_with(api, "GET /api/items/{id}", inner, "api");
+    peer_serve(&s, &(http_options){.handler = around, .arg = m});
+
+    const char *a = peer_ask(&s, "GET /plain/7 HTTP/1.1\r\nHost: h\r\n" CLOSE "\r\n");
+    CHECK_STR(peer_body(a), "arg=one id=7 value=-");
+    CHECK(strstr(a, "X-Around: yes") != NULL);
+    CHECK_STR(told, "200 GET /plain/{id}");
+    CHECK_EQ(told_bytes, 20);
+    CHECK_STR(peer_body(peer_ask(&s, "GET /with/8 HTTP/1.1\r\nHost: h\r\n" CLOSE "\r\n")), "arg=two id=8 value=known");
+    rn_conn *c = peer_connect(&s); /* peer_ask says that it is through, which ends the context */
+    char late[1024] = "";
+    net_write(c, "GET /late HTTP/1.1\r\nHost: h\r\n" CLOSE "\r\n", 50);
+    peer_read_all(c, late, sizeof late);
+    net_free(c);
+    CHECK_EQ(peer_status(late), 503);
+    CHECK_STR(told, "503 GET /late");
+    CHECK_STR(peer_body(peer_ask(&s, "GET /api/items/9 HTTP/1.1\r\nHost: h\r\n" CLOSE "\r\n")), "arg=api id=9 value=-");
+    CHECK_STR(told, "200 GET /api/items/{id}");
+
+    peer_ask(&s, "GET /nowhere HTTP/1.1\r\nHost: h\r\n" CLOSE "\r\n");
+    CHECK_STR(told, "404 ");
+    a = peer_ask(&s, "POST /late HTTP/1.1\r\nHost: h\r\nContent-Length: 0\r\n" CLOSE "\r\n");
+    CHECK(strstr(a, "Allow: GET, HEAD") != NULL);
+    CHECK_STR(told, "405 ");
+    a = peer_ask(&s, "GET /dir HTTP/1.1\r\nHost: h\r\n" CLOSE "\r\n");
+    CHECK(strstr(a, "Location: /dir/") != NULL);
+    a = peer_ask(&s, "GET /x/../dir/ HTTP/1.1\r\nHost: h\r\n" CLOSE "\r\n");
+    CHECK(strstr(a, "Location: /dir/") != NULL);
+    a = peer_ask(&s, "OPTIONS * HTTP/1.1\r\nHost: h\r\n" CLOSE "\r\n");
+    CHECK(strncmp(a, "HTTP/1.1 200", 12) == 0);
+    peer_stop(&s);
+    http_mux_free(m);
+    http_mux_free(api);
+}
