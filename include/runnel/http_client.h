@@ -96,7 +96,7 @@ typedef struct rn_http_client_request {
     const rn_http_header *headers;
     size_t headers_len;
     const char *content_type; /* of the body; NULL: none is sent */
-    const void *body;
+    const void *body;         /* with HEAD none is sent, nor asked for by body_read */
     size_t body_len;
     /* Instead of body: called by the goroutine that makes the request, whenever more can be sent.
      * Returns how many bytes it stored in buf (at most n), 0 at the end, or a negative error, which

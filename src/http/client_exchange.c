@@ -92,6 +92,13 @@ static char *copy(const char *text)
     return to;
 }
 
+static void drop_body(struct rn_http_exchange *ex)
+{
+    ex->request.body = NULL;
+    ex->request.body_len = 0;
+    ex->sends = false;
+}
+
 struct rn_http_exchange *rn__http_exchange_make(const rn_http_client_request *r, rn_context *ctx, bool streams,
                                                 int *err)
 {
@@ -106,8 +113,10 @@ struct rn_http_exchange *rn__http_exchange_make(const rn_http_client_request *r,
     ex->request = *r;
     ex->ctx = ctx;
     ex->streams = streams;
-    ex->sends = r->body_read != NULL;
     ex->method = r->method ? r->method : default_method(r);
+    ex->sends = r->body_read != NULL;
+    if (strcmp(ex->method, "HEAD") == 0)
+        drop_body(ex); /* libcurl would wait for one to come back */
     set_limits(ex, &c->options);
     ex->url = copy(r->url);
     ex->easy = rn__http_easy_get(c);
@@ -444,9 +453,7 @@ int rn__http_exchange_redirect(struct rn_http_exchange *ex)
     if (ex->status <= 303 && to_get) {
         ex->method = "GET";
         ex->body_dropped = true;
-        ex->request.body = NULL;
-        ex->request.body_len = 0;
-        ex->sends = false;
+        drop_body(ex);
     }
     return 0;
 }

@@ -112,15 +112,33 @@ TEST(packed_bodies_arrive_unpacked)
     http_client_free(c);
 }
 
-TEST(a_head)
+static void ask_head(http_client_request r)
 {
-    http_client_request r = {.url = peer_url("/hello"), .method = "HEAD"};
     http_response res = {0};
+    r.url = peer_url("/hello");
+    r.method = "HEAD";
+    r.timeout = 5 * RN_SECOND;
     CHECK_EQ(http_do(NULL, &r, &res), 0);
     CHECK_EQ(res.status, 200);
     CHECK_EQ(res.body_len, 0);
     CHECK_STR(http_response_header(&res, "content-length"), "5");
     http_response_free(&res);
+}
+
+static ssize_t never_asked(void *arg, void *buf, size_t n)
+{
+    (void)arg, (void)buf, (void)n;
+    FAIL("a HEAD asks for a body");
+    return 0;
+}
+
+/* Also with a body, as a proxy that passes on what it has got would give it one: nothing but a head comes back. */
+TEST(a_head)
+{
+    ask_head((http_client_request){0});
+    ask_head((http_client_request){.body = ""});
+    ask_head((http_client_request){.body = "text", .body_len = 4, .content_type = "text/plain"});
+    ask_head((http_client_request){.body_read = never_asked});
 }
 
 /* ---- requests --------------------------------------------------------------------------------- */
