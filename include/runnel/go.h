@@ -30,7 +30,7 @@ struct rn_panic;
 struct rn_go_call {
     void *entry;      /* the function; set by the macros */
     const char *name; /* shown in traces instead of the function's; must outlive the goroutine */
-    size_t stack;     /* bytes of stack; 0: the default (RUNNEL_STACK, 64 KiB) */
+    size_t stack;     /* bytes of stack; 0: the default (rn_set_stack, RUNNEL_STACK, 64 KiB) */
     /* Called on the new goroutine when it ends, after its deferred calls.  For RN_ENDED_PANIC it
      * returns true when it has taken the panic over; otherwise the program dies of it. */
     bool (*ended)(void *owner, enum rn_ended how, intptr_t result, struct rn_panic *panic);
@@ -149,6 +149,14 @@ RN_PUBLIC int rn_main(int argc, char **argv);
  * any time, for the current and later runs; n < 1 is RN_EINVAL, more than 256 is capped.  Returns 0. */
 RN_PUBLIC int rn_procs(void);
 RN_PUBLIC int rn_set_procs(int n);
+
+/* Bytes of stack for every goroutine that asks for no size of its own, those of wg_go, group_go, scope_go and of HTTP handlers too:
+ * 16 KiB to 1 GiB, else RN_EINVAL.  (The main one has 8 MiB.)  RUNNEL_STACK in the environment counts instead where it is more.
+ * For the runs that follow; RN_EBUSY while one is under way, so that a program with rn_main calls it before that:
+ *
+ *     __attribute__((constructor)) static void before_main(void) { rn_set_stack(256 << 10); }
+ */
+RN_PUBLIC int rn_set_stack(size_t bytes);
 
 /* Goroutines that exist now, the main one included. */
 RN_PUBLIC size_t rn_num_goroutines(void);

@@ -23,6 +23,7 @@
 #include "sched/sched.h"
 
 enum { RN_PROCS_MAX = 256, RN_WORKERS_MAX = 10000, RN_STACK_DEFAULT = 64 << 10, RN_MAIN_STACK = 8 << 20 };
+enum { RN_STACK_LEAST = 16 << 10, RN_STACK_LARGEST = 1 << 30 };
 enum { RN_TIMERS_WAKE = 64 }; /* timers.c */
 
 struct rn_p {
@@ -199,6 +200,7 @@ struct rn_sched {
     rn_atomic(uint32_t) procs;         /* processors in use; any reads */
     rn_atomic(uint32_t) procs_made;    /* and that ever were in this run; any reads */
     uint32_t procs_wanted;             /* rn_set_procs, 0: by the environment and the machine */
+    size_t stack_wanted;               /* rn_set_stack, 0: by the environment; does not change during a run */
     size_t stack_default;
     rn_atomic(bool) running;          /* a run is under way */
     bool exiting;                     /* main has called rn_exit_goroutine */

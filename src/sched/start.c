@@ -315,18 +315,37 @@ static uint32_t procs_from_environment(void)
     return (uint32_t)n;
 }
 
+/* 0: not said. */
 static size_t stack_from_environment(void)
 {
     const char *text = rn__setting("RUNNEL_STACK");
     if (!text)
-        return RN_STACK_DEFAULT;
+        return 0;
     char *end;
     unsigned long long n = strtoull(text, &end, 10);
     unsigned shift = *end == 'k' || *end == 'K' ? 10 : *end == 'm' || *end == 'M' ? 20 : 0;
     end += shift != 0;
-    if (end == text || *end || *text == '-' || n > (UINT64_C(1) << 30) >> shift || n << shift < 16 << 10)
+    if (end == text || *end || *text == '-' || n > (size_t)RN_STACK_LARGEST >> shift ||
+        n << shift < (size_t)RN_STACK_LEAST)
         rn__bad_setting("RUNNEL_STACK", text, "bytes from 16k to 1024m, such as 256k");
-    return (((size_t)n << shift) + rn_os_page - 1) & ~(rn_os_page - 1);
+    return (size_t)n << shift;
+}
+
+static size_t stack_default(void)
+{
+    size_t said = stack_from_environment(), wanted = rn__sched.stack_wanted, n = said > wanted ? said : wanted;
+    return ((n ? n : RN_STACK_DEFAULT) + rn_os_page - 1) & ~(rn_os_page - 1);
+}
+
+int rn_set_stack(size_t bytes)
+{
+    struct rn_sched *s = &rn__sched;
+    if (bytes < RN_STACK_LEAST || bytes > RN_STACK_LARGEST)
+        return RN_EINVAL;
+    if (rn__run_under_way())
+        return RN_EBUSY;
+    s->stack_wanted = bytes;
+    return 0;
 }
 
 uint64_t rn__resumed(void)
@@ -381,7 +400,7 @@ static void start_processors(void)
 {
     struct rn_sched *s = &rn__sched;
     uint32_t n = s->procs_wanted ? s->procs_wanted : procs_from_environment();
-    s->stack_default = stack_from_environment();
+    s->stack_default = stack_default();
     for (uint32_t i = 0; i < n; i++)
         rn__p_init(&rn__procs[i], i);
     /* relaxed, both: no other thread yet. */

@@ -1,6 +1,7 @@
 /* SEMANTICS 7: stack overflow is reported as one, with the goroutine's name and trace. */
 #include <runnel.h>
 #include <runnel/test.h>
+#include <stdlib.h>
 
 __attribute__((noinline)) static int fall(int n)
 {
@@ -77,4 +78,45 @@ TEST(forty_kibibytes_fit)
     chan_recv(done);
     CHECK_EQ(sum, 80);
     chan_free(done);
+}
+
+static int deeper(int *sum)
+{
+    volatile char room[400 << 10];
+    for (size_t i = 0; i < sizeof room; i += 4096)
+        room[i] = 1;
+    for (size_t i = 0; i < sizeof room; i += 4096)
+        *sum += room[i];
+    return 0;
+}
+
+static void go_deeper(void)
+{
+    int sum = 0;
+    rn_group g = RN_GROUP_INIT;
+    CHECK_EQ(rn_set_stack(1 << 20), RN_EBUSY);
+    group_go(&g, deeper, &sum);
+    CHECK_EQ(group_wait(&g), 0);
+    CHECK_EQ(sum, 100);
+}
+
+TEST_PLAIN(a_program_says_how_large_they_are)
+{
+    CHECK_EQ(rn_set_stack((16 << 10) - 1), RN_EINVAL);
+    CHECK_EQ(rn_set_stack(((size_t)1 << 30) + 1), RN_EINVAL);
+    CHECK_EQ(rn_set_stack((512 << 10) - 7), 0);
+    rn_run(go_deeper);
+}
+
+TEST_PLAIN(the_environment_counts_where_it_is_more)
+{
+    setenv("RUNNEL_STACK", "512k", 1);
+    CHECK_EQ(rn_set_stack(16 << 10), 0);
+    rn_run(go_deeper);
+}
+
+TEST_PLAIN_DIES(smaller_ones_too, 2, "runtime: goroutine stack exceeds 32768-byte limit")
+{
+    rn_set_stack(32 << 10);
+    rn_run(go_deeper);
 }
