@@ -141,7 +141,8 @@ RN_PUBLIC void rn__go_one(struct rn_go_call *call, intptr_t (*f)(void *), void *
 RN_PUBLIC void rn__run_prepare(struct rn_go_call *call);
 RN_PUBLIC int rn__run_wait(struct rn_go_call *call);
 
-/* What the program defines when it lets the library bring main.  Its value is the exit status. */
+/* What the program defines when it lets the library bring main.  Its value is the exit status.  Standard input, output or
+ * error that is closed is /dev/null then, as in Go, since what is opened next would get its number. */
 RN_PUBLIC int rn_main(int argc, char **argv);
 
 /* How many goroutines may run at once.  Before rn_run (or from rn_main) RUNNEL_PROCS in the

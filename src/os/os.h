@@ -161,6 +161,8 @@ void rn_os_poll_wake(void); /* makes the current or the next poll_wait return; f
 
 /* ---- descriptors ------------------------------------------------------------------------- */
 
+/* Opens /dev/null as those of 0, 1 and 2 that are closed, lest what is opened next is taken for standard input, output or error. */
+void rn_os_open_std(void);
 /* A second number for the open file, >= `least`, closed on exec; or a negative errno. */
 int rn_os_dup(int fd, int least);
 /* The same for a child process: a pipe that is non-blocking is opened anew, and blocks. */

@@ -19,6 +19,7 @@ RN_PUBLIC int main(int argc, char **argv)
         return 2;
     }
 #endif
+    rn_os_open_std();
     rn__main_is_ours = true;
     return rn_run(rn_main, argc, argv);
 }

@@ -318,6 +318,32 @@ check "of two functions alike, a trace names the right one" says 2 "
 second
 " "$RUNNEL" run alike.c
 check "a missing file" one_line 1 "runnel: missing.c: No such file or directory" "$RUNNEL" run missing.c
+cat >closed.c <<'END'
+#include <fcntl.h>
+#include <runnel.h>
+#include <runnel/net.h>
+#include <stdio.h>
+#include <unistd.h>
+int rn_main(int argc, char **argv)
+{
+    char c;
+    rn_listener *l;
+    int mine = open(argv[argc - 1], O_WRONLY | O_CREAT, 0600), err = net_listen("tcp", "127.0.0.1:0", &l);
+    bool none = read(0, &c, 1) == 0 && write(1, "x", 1) == 1 && write(2, "x", 1) == 1;
+    dprintf(mine, "%d %d %d\n", err, mine > 2, none);
+    net_listener_free(l);
+    return 0;
+}
+END
+closed_files()
+{
+    "$RUNNEL" build -o closed closed.c || return 1
+    for how in '<&- >&- 2>&-' '<&-' '>&-' '2>&-'; do
+        rm -f out
+        eval "timeout 20 ./closed out $how" >/dev/null && [ "$(cat out)" = "0 1 1" ] || return 1
+    done
+}
+
 check "no file" one_line 2 "no file given" "$RUNNEL" run
 check "not a C file" one_line 2 "not a .c file: hello" "$RUNNEL" run hello
 check "an unknown option" one_line 2 "unknown option --fast" "$RUNNEL" run --fast hello.c
@@ -332,6 +358,7 @@ check "settings that are empty are as good as not there" \
     says 1 "hello you" env RUNNEL_PROCS= RUNNEL_STACK= RUNNEL_HIBERNATE= "$RUNNEL" run hello.c you
 check "RUNNEL_PROCS=abc" one_line 2 "RUNNEL_PROCS" env RUNNEL_PROCS=abc "$RUNNEL" run hello.c
 check "nothing is left half-written" nothing_half_written
+check "closed standard files are /dev/null" closed_files
 check "version" says 0 "runnel 0.1.0 linux/" "$RUNNEL" version
 check "help" says 0 "runnel COMMAND" "$RUNNEL" help
 check "help of a command" says 0 "usage: runnel run" "$RUNNEL" help run

@@ -10,6 +10,13 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+void rn_os_open_std(void)
+{
+    for (int fd = 0; fd <= 2; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd) /* the least number that is free */
+            return;
+}
+
 int rn_os_dup(int fd, int least)
 {
     if (rn__fault_hit())
