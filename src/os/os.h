@@ -44,9 +44,11 @@ int64_t rn_os_memory(void);
 
 enum rn_guard { RN_GUARD_MADVISE, RN_GUARD_MPROTECT, RN_GUARD_NONE };
 /* Makes one page trap.  Uses MADV_GUARD_INSTALL, which costs no mapping; on kernels before 6.13
- * mprotect, and when the limit of mappings is reached, nothing: then a warning is printed to
- * stderr once, and RN_GUARD_NONE returned. */
-enum rn_guard rn_os_guard(void *page);
+ * mprotect, which makes two of one.  Where may_split is false, or the limit of mappings is reached, nothing: then a warning is
+ * printed to stderr once, and RN_GUARD_NONE returned. */
+enum rn_guard rn_os_guard(void *page, bool may_split);
+/* How many mappings a process may have. */
+int64_t rn_os_mappings_most(void);
 
 /* ---- pages put away ---------------------------------------------------------------------- */
 

@@ -65,6 +65,8 @@ static struct {
     struct rn_g *cold;              /* free, without pages */
     rn_atomic(uint32_t) warm_n;     /* any reads */
     uint32_t warm_low;              /* the least warm_n since the last trim */
+    rn_atomic(uint32_t) split_n;    /* guards that are mappings of their own; any, as the following */
+    rn_atomic(int64_t) split_most;  /* 0: not known yet */
 } pool;
 
 rn_atomic(int64_t) rn__stacks_most;
@@ -351,7 +353,7 @@ static bool own_stack(struct rn_g *g, size_t bytes)
     char *stack = rn_os_map(bytes + rn_os_page, rn_os_page);
     if (!stack)
         return false;
-    rn_os_guard(stack);
+    rn_os_guard(stack, true);
     (void)VALGRIND_STACK_REGISTER(stack, stack + rn_os_page + bytes);
     g->stack_lo = stack + rn_os_page;
     g->stack_hi = g->stack_lo + bytes;
@@ -370,12 +372,25 @@ static void own_stack_drop(struct rn_g *g)
     rn_os_unmap(stack, (size_t)(end - stack));
 }
 
+/* Where the kernel has no guards that are advice (Linux before 6.13) each takes two mappings.  They may take three quarters of
+ * those that there are: further stacks, and the program, need some, too. */
+static void guard_page(void *page)
+{
+    /* relaxed, all: counts. */
+    int64_t most = rn_load_relaxed(&pool.split_most);
+    if (rn_os_guard(page, most == 0 || rn_load_relaxed(&pool.split_n) < most) != RN_GUARD_MPROTECT)
+        return;
+    rn_add_relaxed(&pool.split_n, 1);
+    if (most == 0)
+        rn_store_relaxed(&pool.split_most, rn_os_mappings_most() / 2 * 3 / 4);
+}
+
 static void guard(struct rn_g *g)
 {
     if (g->flags & RN_G_GUARDED)
         return;
     g->flags |= RN_G_GUARDED;
-    rn_os_guard(g->stack_lo - rn_os_page);
+    guard_page(g->stack_lo - rn_os_page);
     (void)VALGRIND_STACK_REGISTER(g->stack_lo, g->stack_hi);
 #ifdef RN_FIBER_ASAN
     __lsan_register_root_region(g->stack_lo, (size_t)(g->stack_hi - g->stack_lo));
@@ -515,5 +530,6 @@ void rn__g_release_all(void)
     pool.granules = NULL;
     pool.warm = pool.cold = NULL;
     rn_store_relaxed(&pool.warm_n, 0);
+    rn_store_relaxed(&pool.split_n, 0);
     pool.warm_low = 0;
 }

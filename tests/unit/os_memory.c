@@ -92,7 +92,7 @@ TEST_PLAIN(a_guard_traps_and_its_neighbours_do_not)
     char *p = rn_os_map(3 * rn_os_page, rn_os_page);
     REQUIRE(p != NULL);
     p[rn_os_page] = 1;
-    CHECK(rn_os_guard(p + rn_os_page) != RN_GUARD_NONE);
+    CHECK(rn_os_guard(p + rn_os_page, true) != RN_GUARD_NONE);
     CHECK(readable(p + rn_os_page - 1));
     CHECK(!readable(p + rn_os_page));
     CHECK(!readable(p + 2 * rn_os_page - 1));
@@ -115,10 +115,10 @@ TEST_PLAIN(there_are_more_guards_than_mappings)
     rn_os_init();
     char *p = rn_os_map((size_t)GUARDS * 2 * rn_os_page, rn_os_page);
     REQUIRE(p != NULL);
-    if (rn_os_guard(p) != RN_GUARD_MADVISE)
+    if (rn_os_guard(p, true) != RN_GUARD_MADVISE)
         rn_test_skip("this kernel has no MADV_GUARD_INSTALL");
     for (size_t i = 1; i < GUARDS; i++)
-        REQUIRE(rn_os_guard(p + i * 2 * rn_os_page) == RN_GUARD_MADVISE);
+        REQUIRE(rn_os_guard(p + i * 2 * rn_os_page, true) == RN_GUARD_MADVISE);
     CHECK(!readable(p + (size_t)(GUARDS - 1) * 2 * rn_os_page));
     rn_os_unmap(p, (size_t)GUARDS * 2 * rn_os_page);
 }

@@ -82,6 +82,29 @@ TEST_PLAIN(no_guards)
     put_away_soon();
 }
 
+#if !defined(RN_TSAN) && !defined(RN_ASAN) /* which have too many mappings of their own */
+static void waits(chan(rn_unit) c, rn_waitgroup *wg)
+{
+    chan_recv(c);
+    wg_done(wg);
+}
+
+/* Guards took all mappings that a process may have (65,530), so that there was none for the stacks that came after them. */
+TEST(more_goroutines_than_guards)
+{
+    enum { N = 60000 };
+    chan(rn_unit) c = chan_make(rn_unit, 0);
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    forbid(SYS_madvise, 2, GUARD_INSTALL, EINVAL);
+    wg_add(&wg, N);
+    for (int i = 0; i < N; i++)
+        CHECK_EQ(rn_go_try(waits, c, &wg), 0);
+    chan_close(c);
+    wg_wait(&wg);
+    chan_free(c);
+}
+#endif
+
 TEST_PLAIN(no_copy_in_the_place_of_a_guard)
 {
     forbid(SYS_ioctl, 1, UFFDIO_COPY, EINVAL);

@@ -194,7 +194,7 @@ int rn_os_altstack_set(void)
     char *p = mmap(NULL, page + ALTSTACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED)
         return -errno;
-    rn_os_guard(p);
+    rn_os_guard(p, true);
     stack_t ours = {.ss_sp = p + page, .ss_size = ALTSTACK};
     if (sigaltstack(&ours, NULL)) {
         int err = errno;

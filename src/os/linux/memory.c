@@ -6,6 +6,7 @@
 #define _GNU_SOURCE 1
 #include "base/fault.h"
 #include "base/race.h"
+#include "os/linux/internal.h"
 #include "os/os.h"
 #include <errno.h>
 #include <stddef.h>
@@ -107,7 +108,7 @@ int rn_os_discard_guarded(const struct rn_os_range *ranges, uint32_t n)
 static void warn_unguarded(void)
 {
     static const char text[] = "runnel: no more guard pages: the system's limit of mappings (vm.max_map_count) "
-                               "is reached; further stacks are unguarded\n";
+                               "is near; further stacks are unguarded\n";
     static rn_atomic(bool) said;
     /* relaxed: only one caller may see false; nothing is published. */
     if (!rn_xchg_relaxed(&said, true))
@@ -121,7 +122,7 @@ static bool traps(const void *page)
     return access(page, F_OK) < 0 && errno == EFAULT;
 }
 
-enum rn_guard rn_os_guard(void *page)
+enum rn_guard rn_os_guard(void *page, bool may_split)
 {
     enum { UNKNOWN, WORKS, MISSING };
     static rn_atomic(int) advice;
@@ -138,8 +139,21 @@ enum rn_guard rn_os_guard(void *page)
             rn_store_relaxed(&advice, MISSING);
         }
     }
-    if (mprotect(page, rn_os_page, PROT_NONE) == 0)
+    if (may_split && mprotect(page, rn_os_page, PROT_NONE) == 0)
         return RN_GUARD_MPROTECT;
     warn_unguarded();
     return RN_GUARD_NONE;
+}
+
+int64_t rn_os_mappings_most(void)
+{
+    enum { DEFAULT = 65530 };
+    char text[32] = "";
+    int fd = rn__os_open(AT_FDCWD, "/proc/sys/vm/max_map_count");
+    if (fd >= 0) {
+        (void)rn__os_read(fd, text, sizeof text - 1);
+        rn__os_close(fd);
+    }
+    long long most = atoll(text);
+    return most > 0 ? most : DEFAULT;
 }
