@@ -42,7 +42,8 @@ struct rn_go_call {
 #ifndef __cplusplus
 /* go(f, args…): starts f(args…) as a new goroutine and returns at once.  The compiler checks and
  * converts the arguments as for a call; they are evaluated here, in the caller.  f returns void or
- * a scalar, which is dropped; its arguments take at most 256 bytes (16 a piece, structs by their size): pass a pointer to more.
+ * a scalar, which is dropped; its arguments take at most 256 bytes (16 a piece, structs by their size, on aarch64 no struct of
+ * more than 16): pass a pointer to more.
  * Panics when memory or stacks run out ("go: …").  May let other goroutines run first when very
  * many that have not started yet are queued.  f == NULL is fatal.  From goroutines, and from plain
  * threads while rn_run is under way; without a run it panics.  A thread that can't know that the run goes on uses rn_go_try.
@@ -90,10 +91,11 @@ struct rn_go_call {
     __extension__({                                                                                                 \
         typedef __typeof__((f)(__VA_ARGS__)) rn_result_;                                                            \
         RN_STATIC_ASSERT(RN__IS_SCALAR(rn_result_), "go: the function must return void or a scalar, not a struct"); \
+        RN_STATIC_ASSERT(RN__EACH(RN__IS_KEPT, RN__AND, 1, 1, ##__VA_ARGS__),                                       \
+                         "go: a struct of more than 16 bytes is passed by reference here; pass a pointer");         \
         RN_STATIC_ASSERT(RN__ARGS_BYTES(__VA_ARGS__) <= 256,                                                        \
                          "go: the arguments take more than 256 bytes; pass a pointer");                             \
-        void *rn_entry_ =                                                                                           \
-            (void *)(RN__ARGS_BYTES(__VA_ARGS__) <= 64 ? rn__go_entries[kind] : rn__go_entries[2 + (kind)]);        \
+        void *rn_entry_ = (void *)rn__go_entries[(kind) + RN__GO_ENTRY(f, rn_result_, ##__VA_ARGS__)];              \
         __asm__("" : "+r"(rn_entry_)); /* the optimiser must not know whom it calls */                              \
         void *rn_chain_ = (chain);     /* gcc fails on `a ? f : g` in the call itself */                            \
         (void)__builtin_call_with_static_chain(((__typeof__(&*(f)))rn_entry_)(__VA_ARGS__), rn_chain_);             \
@@ -107,35 +109,63 @@ struct rn_go_call {
 
 /* An upper bound of what the arguments can take on the stack: 16 bytes each, or a struct's size
  * rounded up.  Arrays and functions decay in the comma operator. */
-#define RN__ARG_BYTES(x) (RN__DECAYED(x) <= 16 ? 16 : (RN__DECAYED(x) + 15) / 16 * 16)
-#define RN__DECAYED(x) sizeof(__typeof__(((void)0, (x)))) /* by way of the type: clang warns otherwise */
-#define RN__ARGS_BYTES(...)                                                                                        \
-    RN__SUM_PICK(0, ##__VA_ARGS__, RN__SUM_MANY, RN__SUM_MANY, RN__SUM_MANY, RN__SUM_MANY, RN__SUM_16, RN__SUM_15, \
-                 RN__SUM_14, RN__SUM_13, RN__SUM_12, RN__SUM_11, RN__SUM_10, RN__SUM_9, RN__SUM_8, RN__SUM_7,      \
-                 RN__SUM_6, RN__SUM_5, RN__SUM_4, RN__SUM_3, RN__SUM_2, RN__SUM_1, RN__SUM_0)                      \
-    (__VA_ARGS__)
-#define RN__SUM_PICK(z, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, pick, ...) pick
-#define RN__SUM_MANY(...) ((size_t)17 * 16) /* 17 to 20 of them: too many */
-#define RN__SUM_0() ((size_t)0)
-#define RN__SUM_1(x) RN__ARG_BYTES(x)
-#define RN__SUM_2(x, ...) (RN__ARG_BYTES(x) + RN__SUM_1(__VA_ARGS__))
-#define RN__SUM_3(x, ...) (RN__ARG_BYTES(x) + RN__SUM_2(__VA_ARGS__))
-#define RN__SUM_4(x, ...) (RN__ARG_BYTES(x) + RN__SUM_3(__VA_ARGS__))
-#define RN__SUM_5(x, ...) (RN__ARG_BYTES(x) + RN__SUM_4(__VA_ARGS__))
-#define RN__SUM_6(x, ...) (RN__ARG_BYTES(x) + RN__SUM_5(__VA_ARGS__))
-#define RN__SUM_7(x, ...) (RN__ARG_BYTES(x) + RN__SUM_6(__VA_ARGS__))
-#define RN__SUM_8(x, ...) (RN__ARG_BYTES(x) + RN__SUM_7(__VA_ARGS__))
-#define RN__SUM_9(x, ...) (RN__ARG_BYTES(x) + RN__SUM_8(__VA_ARGS__))
-#define RN__SUM_10(x, ...) (RN__ARG_BYTES(x) + RN__SUM_9(__VA_ARGS__))
-#define RN__SUM_11(x, ...) (RN__ARG_BYTES(x) + RN__SUM_10(__VA_ARGS__))
-#define RN__SUM_12(x, ...) (RN__ARG_BYTES(x) + RN__SUM_11(__VA_ARGS__))
-#define RN__SUM_13(x, ...) (RN__ARG_BYTES(x) + RN__SUM_12(__VA_ARGS__))
-#define RN__SUM_14(x, ...) (RN__ARG_BYTES(x) + RN__SUM_13(__VA_ARGS__))
-#define RN__SUM_15(x, ...) (RN__ARG_BYTES(x) + RN__SUM_14(__VA_ARGS__))
-#define RN__SUM_16(x, ...) (RN__ARG_BYTES(x) + RN__SUM_15(__VA_ARGS__))
+#define RN__ARGS_BYTES(...) ((size_t)0 + RN__EACH(RN__ARG_BYTES, RN__PLUS, 0, 17 * 16, ##__VA_ARGS__))
+#define RN__ARG_BYTES(x) (sizeof(RN__DECAYED(x)) <= 16 ? 16 : (sizeof(RN__DECAYED(x)) + 15) / 16 * 16)
+#define RN__DECAYED(x) __typeof__(((void)0, (x)))
+/* What is larger is passed by reference on aarch64, to a copy in the frame of the caller, who goes on.  (Structs of up to four
+ * floating-point numbers are not; nothing tells these apart.) */
+#ifdef __aarch64__
+#define RN__IS_KEPT(x) (sizeof(RN__DECAYED(x)) <= 16)
+#else
+#define RN__IS_KEPT(x) 1
+#endif
+
+/* Which of the entries takes these arguments.  0: each certainly goes into one integer register, as it is a pointer, which
+ * converts to nothing that goes elsewhere (three of them: to an integer of two registers it does, with a warning), or an
+ * integer or pointer of the parameter's own type. */
+#define RN__GO_ENTRY(f, result, ...) \
+    (RN__ARGS_WORDS(f, result, ##__VA_ARGS__) ? 0 : RN__ARGS_BYTES(__VA_ARGS__) <= 64 ? 2 : 4)
+#define RN__ARGS_WORDS(f, result, ...)                                                                    \
+    ((RN__EACH(RN__IS_POINTER, RN__AND, 1, 0, ##__VA_ARGS__) && RN__ARGS_BYTES(__VA_ARGS__) <= 3 * 16) || \
+     (RN__EACH(RN__IS_WORD, RN__AND, 1, 0, ##__VA_ARGS__) && RN__ARGS_BYTES(__VA_ARGS__) <= 6 * 16 &&     \
+      __builtin_types_compatible_p(__typeof__(*(f)),                                                      \
+                                   result(RN__EACH(RN__DECAYED, RN__COMMA, void, void, ##__VA_ARGS__)))))
+#define RN__IS_POINTER(x) (RN__CLASS_OF(x) == 5)
+#define RN__IS_WORD(x) (RN__CLASS_OF(x) >= 1 && RN__CLASS_OF(x) <= 5 && sizeof(RN__DECAYED(x)) <= 8)
+#define RN__CLASS_OF(x) __builtin_classify_type(((void)0, (x)))
+
+/* M(x) of each argument, with J() between them; `none` when there are none, `many` when there are 17 to 20. */
+#define RN__EACH(M, J, none, many, ...)                                                                           \
+    RN__EACH_PICK(0, ##__VA_ARGS__, RN__EACH_MANY, RN__EACH_MANY, RN__EACH_MANY, RN__EACH_MANY, RN__EACH_16,      \
+                  RN__EACH_15, RN__EACH_14, RN__EACH_13, RN__EACH_12, RN__EACH_11, RN__EACH_10, RN__EACH_9,       \
+                  RN__EACH_8, RN__EACH_7, RN__EACH_6, RN__EACH_5, RN__EACH_4, RN__EACH_3, RN__EACH_2, RN__EACH_1, \
+                  RN__EACH_0)                                                                                     \
+    (M, J, none, many, ##__VA_ARGS__)
+#define RN__EACH_PICK(z, a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, q, r, s, t, pick, ...) pick
+#define RN__PLUS() +
+#define RN__AND() &&
+#define RN__COMMA() ,
+#define RN__EACH_MANY(M, J, none, many, ...) many
+#define RN__EACH_0(M, J, none, many) none
+#define RN__EACH_1(M, J, none, many, x) M(x)
+#define RN__EACH_2(M, J, none, many, x, ...) M(x) J() RN__EACH_1(M, J, none, many, __VA_ARGS__)
+#define RN__EACH_3(M, J, none, many, x, ...) M(x) J() RN__EACH_2(M, J, none, many, __VA_ARGS__)
+#define RN__EACH_4(M, J, none, many, x, ...) M(x) J() RN__EACH_3(M, J, none, many, __VA_ARGS__)
+#define RN__EACH_5(M, J, none, many, x, ...) M(x) J() RN__EACH_4(M, J, none, many, __VA_ARGS__)
+#define RN__EACH_6(M, J, none, many, x, ...) M(x) J() RN__EACH_5(M, J, none, many, __VA_ARGS__)
+#define RN__EACH_7(M, J, none, many, x, ...) M(x) J() RN__EACH_6(M, J, none, many, __VA_ARGS__)
+#define RN__EACH_8(M, J, none, many, x, ...) M(x) J() RN__EACH_7(M, J, none, many, __VA_ARGS__)
+#define RN__EACH_9(M, J, none, many, x, ...) M(x) J() RN__EACH_8(M, J, none, many, __VA_ARGS__)
+#define RN__EACH_10(M, J, none, many, x, ...) M(x) J() RN__EACH_9(M, J, none, many, __VA_ARGS__)
+#define RN__EACH_11(M, J, none, many, x, ...) M(x) J() RN__EACH_10(M, J, none, many, __VA_ARGS__)
+#define RN__EACH_12(M, J, none, many, x, ...) M(x) J() RN__EACH_11(M, J, none, many, __VA_ARGS__)
+#define RN__EACH_13(M, J, none, many, x, ...) M(x) J() RN__EACH_12(M, J, none, many, __VA_ARGS__)
+#define RN__EACH_14(M, J, none, many, x, ...) M(x) J() RN__EACH_13(M, J, none, many, __VA_ARGS__)
+#define RN__EACH_15(M, J, none, many, x, ...) M(x) J() RN__EACH_14(M, J, none, many, __VA_ARGS__)
+#define RN__EACH_16(M, J, none, many, x, ...) M(x) J() RN__EACH_15(M, J, none, many, __VA_ARGS__)
 #endif /* !__cplusplus; see runnel/cxx.h for C++ */
 
-RN_PUBLIC extern void (*const rn__go_entries[4])(void);
+RN_PUBLIC extern void (*const rn__go_entries[6])(void);
 /* Starts f(arg) as `call` says; for C++, and for languages that have no macros. */
 RN_PUBLIC void rn__go_one(struct rn_go_call *call, intptr_t (*f)(void *), void *arg);
 RN_PUBLIC void rn__run_prepare(struct rn_go_call *call);

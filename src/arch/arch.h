@@ -32,37 +32,40 @@ static inline _Noreturn void rn__arch_leave_to(struct rn_g *from, struct rn_g *t
     __builtin_unreachable();
 }
 
+/* The argument registers of the ABI at the call of a go entry. */
 #if defined(__x86_64__)
-/* The argument registers of the System V ABI at the call of a go entry. */
-struct rn_captured {
-    uint64_t integer[6]; /* rdi rsi rdx rcx r8 r9 */
-    uint8_t vector[8][16];
+struct rn_captured_words {
     uint64_t fp_control; /* mxcsr, x87 control word << 32 */
+    uint64_t integer[6]; /* rdi rsi rdx rcx r8 r9 */
 };
 #elif defined(__aarch64__)
-struct rn_captured {
-    uint64_t integer[8]; /* x0 … x7 */
-    uint8_t vector[8][16];
+struct rn_captured_words {
     uint64_t fp_control; /* fpcr */
-    uint64_t pad;
+    uint64_t unused;
+    uint64_t integer[8]; /* x0 … x7 */
 };
 #else
 #error "runnel has no port to this processor; see src/arch/arch.h"
 #endif
+struct rn_captured {
+    struct rn_captured_words words;
+    uint8_t vector[8][16];
+};
 
 enum { RN_CAPTURED_MOST = 256 }; /* bytes of stack arguments that a go entry keeps at most */
 
 /* Called by the go entries: chain is the function (kind 0) or a struct rn_go_call (kind 1); stack
- * points at the caller's stack arguments, of which stack_bytes are to be kept; pc is where go was
- * called. */
-void rn__go_captured(void *chain, uint32_t kind, const struct rn_captured *args, const void *stack,
+ * points at the caller's stack arguments, of which stack_bytes are to be kept; pc is where go was called.  0 of them: all
+ * arguments are words in registers (integers, pointers).  Otherwise args is in a struct rn_captured. */
+void rn__go_captured(void *chain, uint32_t kind, const struct rn_captured_words *args, const void *stack,
                      uint32_t stack_bytes, void *pc);
 
 /* Lays out a new stack below `top` so that the first switch to the returned stack pointer calls
  * rn__g_begin, then f with the captured arguments, then rn__g_end with its result. */
-void *rn__arch_prepare(char *top, void *f, const struct rn_captured *args, const void *stack, uint32_t stack_bytes);
+void *rn__arch_prepare(char *top, void *f, const struct rn_captured_words *args, const void *stack,
+                       uint32_t stack_bytes);
 
-/* The current floating-point control words, as in rn_captured. */
+/* The current floating-point control words, as in rn_captured_words. */
 uint64_t rn__arch_fp_control(void);
 
 /* In sched: called on the new goroutine's stack. */

@@ -15,12 +15,14 @@
 _Static_assert(offsetof(struct rn_g, sp) == RN_G_SP && offsetof(struct rn_g, on_cpu) == RN_G_ON_CPU,
                "the assembly in src/arch knows these");
 
+void rn__go_entry_f_words(void);
+void rn__go_entry_call_words(void);
 void rn__go_entry_f(void);
 void rn__go_entry_call(void);
 void rn__go_entry_f_large(void);
 void rn__go_entry_call_large(void);
-void (*const rn__go_entries[4])(void) = {rn__go_entry_f, rn__go_entry_call, rn__go_entry_f_large,
-                                         rn__go_entry_call_large};
+void (*const rn__go_entries[6])(void) = {rn__go_entry_f_words, rn__go_entry_call_words, rn__go_entry_f,
+                                         rn__go_entry_call,    rn__go_entry_f_large,    rn__go_entry_call_large};
 
 static uint64_t new_id(struct rn_p *p)
 {
@@ -80,8 +82,10 @@ static void describe(struct rn_g *g, struct rn_p *p, const struct rn_go_call *ca
 
 /* p: the caller's processor, NULL for a thread without one.  The goroutine is ready to be queued; NULL when there
  * is no memory.  from: for the race detector, whose doings come before the goroutine's; NULL: nobody's. */
-static struct rn_g *make(struct rn_p *p, const struct rn_go_call *call, void *entry, const struct rn_captured *args,
-                         const void *stack, uint32_t stack_bytes, void *pc, struct rn_g *from)
+static inline __attribute__((always_inline)) struct rn_g *make(struct rn_p *p, const struct rn_go_call *call,
+                                                               void *entry, const struct rn_captured_words *args,
+                                                               const void *stack, uint32_t stack_bytes, void *pc,
+                                                               struct rn_g *from)
 {
     size_t bytes = call ? call->stack : 0;
     struct rn_g *g = rn__g_pop(p, bytes);
@@ -141,7 +145,7 @@ static __attribute__((noinline, cold)) void no_run(struct rn_go_call *call)
     call->err = RN_EAGAIN;
 }
 
-void rn__go_captured(void *chain, uint32_t kind, const struct rn_captured *args, const void *stack,
+void rn__go_captured(void *chain, uint32_t kind, const struct rn_captured_words *args, const void *stack,
                      uint32_t stack_bytes, void *pc)
 {
     struct rn_go_call *call = kind ? chain : NULL;
@@ -178,7 +182,7 @@ void rn__go_captured(void *chain, uint32_t kind, const struct rn_captured *args,
 
 void rn__go_one(struct rn_go_call *call, intptr_t (*f)(void *), void *arg)
 {
-    struct rn_captured args = {.integer[0] = (uint64_t)(uintptr_t)arg, .fp_control = rn__arch_fp_control()};
+    struct rn_captured_words args = {.integer[0] = (uint64_t)(uintptr_t)arg, .fp_control = rn__arch_fp_control()};
     call->entry = (void *)f;
     rn__go_captured(call, 1, &args, NULL, 0, __builtin_return_address(0));
 }
@@ -188,7 +192,7 @@ int rn__spawn(void (*f)(void *), void *arg, struct rn_ready_list *list)
     bool outside = is_outside(rn__m());
     if (!rn__run_under_way() || (outside && !rn_gate_enter(&rn__gate)))
         return RN_EAGAIN;
-    struct rn_captured args = {.integer[0] = (uint64_t)(uintptr_t)arg, .fp_control = rn__arch_fp_control()};
+    struct rn_captured_words args = {.integer[0] = (uint64_t)(uintptr_t)arg, .fp_control = rn__arch_fp_control()};
     /* With a list the caller may be in the loop, or hold a lock: it is inside already.  Or it is the monitor. */
     struct rn_m *m = list ? rn__m() : rn__enter_here();
     struct rn_g *g =

@@ -80,7 +80,7 @@ NEVER(rn_wg_add);
 NEVER(rn_wg_done);
 NEVER(rn_wg_wait);
 
-void (*const rn__go_entries[4])(void);
+void (*const rn__go_entries[6])(void);
 const struct rn__http_carrier rn__http1;
 
 /* ---- the connection's socket, as far as it matters -------------------------------------------------------- */

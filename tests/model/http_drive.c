@@ -73,7 +73,7 @@ static void timers_run(void)
 /* ---- what the driver here never comes to --------------------------------------------------------------- */
 
 rn_atomic(int64_t) rn__external_wakers;
-void (*const rn__go_entries[4])(void);
+void (*const rn__go_entries[6])(void);
 
 /* The functions of libcurl and of the client's other files: whoever calls one is told its name. */
 #define NEVER(type, name, ...)                \

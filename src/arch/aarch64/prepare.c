@@ -3,34 +3,47 @@
 #include "arch/copy_frame.h"
 #include <string.h>
 
-_Static_assert(sizeof(struct rn_captured) == 208, "switch.S knows this layout");
+_Static_assert(sizeof(struct rn_captured_words) == 80 && sizeof(struct rn_captured) == 208,
+               "switch.S knows this layout");
 
 void rn__arch_entry(void);
 
 struct first_frame {
-    uint64_t saved[11]; /* x19 … x29 */
+    uint64_t wide;     /* x19 */
+    void *f;           /* x20 */
+    uint64_t saved[9]; /* x21 … x29 */
     void (*ret)(void);
     uint64_t vector[8]; /* d8 … d15 */
     uint64_t fp_control;
     uint64_t unused;
-    struct rn_captured args;
-    void *f;
-    uint64_t unused_too;
+    uint64_t integer[8]; /* and above it, where wide, the vector registers and the stack arguments */
 };
-_Static_assert(sizeof(struct first_frame) == 176 + 224, "switch.S knows this layout");
+_Static_assert(sizeof(struct first_frame) == 176 + 64, "switch.S knows this layout");
 
-void *rn__arch_prepare(char *top, void *f, const struct rn_captured *args, const void *stack, uint32_t stack_bytes)
+/* Lays out what words do not need; returns what they go below. */
+static char *prepare_wide(char *top, const struct rn_captured *args, const void *stack, uint32_t stack_bytes)
+{
+    top -= stack_bytes;
+    rn__copy_frame(top, stack, stack_bytes);
+    top -= sizeof args->vector;
+    memcpy(top, args->vector, sizeof args->vector);
+    return top;
+}
+
+void *rn__arch_prepare(char *top, void *f, const struct rn_captured_words *args, const void *stack,
+                       uint32_t stack_bytes)
 {
     /* Room above the first frame: when f in its turn starts a goroutine, that many bytes above its
      * own frame are copied as stack arguments, whether they are or not. */
-    char *stack_args = top - RN_CAPTURED_MOST - stack_bytes;
+    top -= RN_CAPTURED_MOST;
     if (stack_bytes)
-        rn__copy_frame(stack_args, stack, stack_bytes);
-    struct first_frame *frame = (struct first_frame *)(void *)(stack_args - sizeof *frame);
-    memset(frame, 0, offsetof(struct first_frame, args));
+        top = prepare_wide(top, (const struct rn_captured *)(const void *)args, stack, stack_bytes);
+    struct first_frame *frame = (struct first_frame *)(void *)top - 1;
+    memset(frame, 0, offsetof(struct first_frame, integer));
+    memcpy(frame->integer, args->integer, sizeof frame->integer);
+    frame->wide = stack_bytes;
+    frame->f = f;
     frame->ret = rn__arch_entry;
     frame->fp_control = args->fp_control;
-    frame->args = *args;
-    frame->f = f;
     return frame;
 }

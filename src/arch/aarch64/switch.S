@@ -116,8 +116,8 @@ rn__arch_leave:
         .cfi_endproc
         .size   rn__arch_leave, . - rn__arch_leave
 
-/* The first switch to a goroutine comes here, with sp at the captured arguments: x0 … x7, q0 … q7,
- * fp_control, unused, and then the function; above them its stack arguments.
+/* The first switch to a goroutine comes here, with the function in x20 and sp at the captured arguments: x0 … x7, and
+ * where x19 is not 0, q0 … q7; above them its stack arguments.
  * A backtrace ends here: the return address is undefined. */
         .globl  rn__arch_entry
         .hidden rn__arch_entry
@@ -129,27 +129,26 @@ rn__arch_leave:
 rn__arch_entry:
         hint    #36                     /* bti j */
         bl      rn__g_begin
-        ldp     x0, x1, [sp, #0]
         ldp     x2, x3, [sp, #16]
         ldp     x4, x5, [sp, #32]
         ldp     x6, x7, [sp, #48]
-        ldp     q0, q1, [sp, #64]
-        ldp     q2, q3, [sp, #96]
-        ldp     q4, q5, [sp, #128]
-        ldp     q6, q7, [sp, #160]
-        ldr     x9, [sp, #208]
-        mov     x29, xzr
-        add     sp, sp, #224
-        blr     x9
-        adr     x30, 1f         /* not a call: sched/switch.h */
+        ldp     x0, x1, [sp], #64
+        cbnz    x19, 2f
+1:      blr     x20
+        adr     x30, 3f         /* not a call: sched/switch.h */
         b       rn__g_end
-1:      brk     #1
+2:      ldp     q2, q3, [sp, #32]
+        ldp     q4, q5, [sp, #64]
+        ldp     q6, q7, [sp, #96]
+        ldp     q0, q1, [sp], #128
+        b       1b
+3:      brk     #1
         .cfi_endproc
         .size   rn__arch_entry, . - rn__arch_entry
 
 /* The go entries: called through the started function's own type, with the function (or a struct
  * rn_go_call) in the static-chain register x18. */
-        .macro  GO_ENTRY name, kind, bytes
+        .macro  GO_ENTRY name, kind, bytes, capture
         .globl  \name
         .hidden \name
         .type   \name, %function
@@ -159,49 +158,66 @@ rn__arch_entry:
         hint    #34                     /* bti c */
         mov     w9, #\kind
         mov     w10, #\bytes
-        b       .Lcapture
+        b       \capture
         .cfi_endproc
         .size   \name, . - \name
         .endm
 
-        GO_ENTRY rn__go_entry_f, 0, 64
-        GO_ENTRY rn__go_entry_call, 1, 64
-        GO_ENTRY rn__go_entry_f_large, 0, 256
-        GO_ENTRY rn__go_entry_call_large, 1, 256
+        GO_ENTRY rn__go_entry_f_words, 0, 0, .Lcapture_words
+        GO_ENTRY rn__go_entry_call_words, 1, 0, .Lcapture_words
+        GO_ENTRY rn__go_entry_f, 0, 64, .Lcapture
+        GO_ENTRY rn__go_entry_call, 1, 64, .Lcapture
+        GO_ENTRY rn__go_entry_f_large, 0, 256, .Lcapture
+        GO_ENTRY rn__go_entry_call_large, 1, 256, .Lcapture
 
-        .p2align 4
-        .cfi_startproc
-.Lcapture:
-        sub     sp, sp, #224
-        .cfi_adjust_cfa_offset 224
-        stp     x29, x30, [sp, #208]
-        .cfi_rel_offset x29, 208
-        .cfi_rel_offset x30, 216
-        add     x29, sp, #208
-        stp     x0, x1, [sp, #0]
-        stp     x2, x3, [sp, #16]
-        stp     x4, x5, [sp, #32]
-        stp     x6, x7, [sp, #48]
-        stp     q0, q1, [sp, #64]
-        stp     q2, q3, [sp, #96]
-        stp     q4, q5, [sp, #128]
-        stp     q6, q7, [sp, #160]
+/* A struct rn_captured_words at sp, in a frame of `size` bytes whose last 16 are for x29 and x30. */
+        .macro  CAPTURE size
+        sub     sp, sp, #\size
+        .cfi_adjust_cfa_offset \size
+        stp     x29, x30, [sp, #\size - 16]
+        .cfi_rel_offset x29, \size - 16
+        .cfi_rel_offset x30, \size - 8
+        add     x29, sp, #\size - 16
         mrs     x11, fpcr
-        stp     x11, xzr, [sp, #192]
+        stp     x11, xzr, [sp, #0]
+        stp     x0, x1, [sp, #16]
+        stp     x2, x3, [sp, #32]
+        stp     x4, x5, [sp, #48]
+        stp     x6, x7, [sp, #64]
         mov     x0, x18
         mov     w1, w9
         mov     x2, sp
-        add     x3, sp, #224
+        add     x3, sp, #\size
         mov     w4, w10
         mov     x5, x30
+        .endm
+        .macro  CAPTURED size
         bl      rn__go_captured
-        ldp     x29, x30, [sp, #208]
-        add     sp, sp, #224
-        .cfi_adjust_cfa_offset -224
+        ldp     x29, x30, [sp, #\size - 16]
+        add     sp, sp, #\size
+        .cfi_adjust_cfa_offset -\size
         .cfi_restore x29
         .cfi_restore x30
         mov     x0, xzr
         ret
+        .endm
+
+        .p2align 4
+        .cfi_startproc
+.Lcapture_words:
+        CAPTURE 96
+        CAPTURED 96
+        .cfi_endproc
+
+        .p2align 4
+        .cfi_startproc
+.Lcapture:
+        CAPTURE 224
+        stp     q0, q1, [sp, #80]
+        stp     q2, q3, [sp, #112]
+        stp     q4, q5, [sp, #144]
+        stp     q6, q7, [sp, #176]
+        CAPTURED 224
         .cfi_endproc
 
         .globl  rn__arch_fp_control

@@ -104,8 +104,8 @@ rn__arch_leave:
         .cfi_endproc
         .size   rn__arch_leave, . - rn__arch_leave
 
-/* The first switch to a goroutine comes here, with rsp at the captured arguments: 6 integer
- * registers, 8 vector registers, fp_control, and then the function; above them its stack arguments.
+/* The first switch to a goroutine comes here, with the function in r12 and rsp at the captured arguments: 6 integer
+ * registers, and where rbx is not 0, 8 vector registers; above them its stack arguments.
  * A backtrace ends here: the return address is undefined. */
         .globl  rn__arch_entry
         .hidden rn__arch_entry
@@ -124,30 +124,33 @@ rn__arch_entry:
         movq    24(%rsp), %rcx
         movq    32(%rsp), %r8
         movq    40(%rsp), %r9
-        movups  48(%rsp), %xmm0
-        movups  64(%rsp), %xmm1
-        movups  80(%rsp), %xmm2
-        movups  96(%rsp), %xmm3
-        movups  112(%rsp), %xmm4
-        movups  128(%rsp), %xmm5
-        movups  144(%rsp), %xmm6
-        movups  160(%rsp), %xmm7
-        movq    184(%rsp), %r11
-        movl    $8, %eax        /* vector registers in use, should the function be variadic */
-        xorl    %ebp, %ebp
-        addq    $192, %rsp
-        call    *%r11
+        addq    $48, %rsp
+        xorl    %eax, %eax      /* vector registers in use, should the function be variadic */
+        testl   %ebx, %ebx
+        jne     2f
+1:      call    *%r12
         movq    %rax, %rdi
-        leaq    1f(%rip), %rax  /* not a call: sched/switch.h */
+        leaq    3f(%rip), %rax  /* not a call: sched/switch.h */
         pushq   %rax
         jmp     rn__g_end
-1:      ud2
+2:      movups  0(%rsp), %xmm0
+        movups  16(%rsp), %xmm1
+        movups  32(%rsp), %xmm2
+        movups  48(%rsp), %xmm3
+        movups  64(%rsp), %xmm4
+        movups  80(%rsp), %xmm5
+        movups  96(%rsp), %xmm6
+        movups  112(%rsp), %xmm7
+        subq    $-128, %rsp
+        movl    $8, %eax
+        jmp     1b
+3:      ud2
         .cfi_endproc
         .size   rn__arch_entry, . - rn__arch_entry
 
 /* The go entries: called through the started function's own type, with the function (or a struct
  * rn_go_call) in the static-chain register r10. */
-        .macro  GO_ENTRY name, kind, bytes
+        .macro  GO_ENTRY name, kind, bytes, capture
         .globl  \name
         .hidden \name
         .type   \name, @function
@@ -155,51 +158,65 @@ rn__arch_entry:
 \name:
         .cfi_startproc
         endbr64
-        subq    $184, %rsp
-        .cfi_adjust_cfa_offset 184
         movl    $\kind, %eax
         movl    $\bytes, %r11d
-        jmp     .Lcapture
+        jmp     \capture
         .cfi_endproc
         .size   \name, . - \name
         .endm
 
-        GO_ENTRY rn__go_entry_f, 0, 64
-        GO_ENTRY rn__go_entry_call, 1, 64
-        GO_ENTRY rn__go_entry_f_large, 0, 256
-        GO_ENTRY rn__go_entry_call_large, 1, 256
+        GO_ENTRY rn__go_entry_f_words, 0, 0, .Lcapture_words
+        GO_ENTRY rn__go_entry_call_words, 1, 0, .Lcapture_words
+        GO_ENTRY rn__go_entry_f, 0, 64, .Lcapture
+        GO_ENTRY rn__go_entry_call, 1, 64, .Lcapture
+        GO_ENTRY rn__go_entry_f_large, 0, 256, .Lcapture
+        GO_ENTRY rn__go_entry_call_large, 1, 256, .Lcapture
 
-        .p2align 4
-        .cfi_startproc
-        .cfi_adjust_cfa_offset 184
-.Lcapture:
-        movq    %rdi, 0(%rsp)
-        movq    %rsi, 8(%rsp)
-        movq    %rdx, 16(%rsp)
-        movq    %rcx, 24(%rsp)
-        movq    %r8, 32(%rsp)
-        movq    %r9, 40(%rsp)
-        movups  %xmm0, 48(%rsp)
-        movups  %xmm1, 64(%rsp)
-        movups  %xmm2, 80(%rsp)
-        movups  %xmm3, 96(%rsp)
-        movups  %xmm4, 112(%rsp)
-        movups  %xmm5, 128(%rsp)
-        movups  %xmm6, 144(%rsp)
-        movups  %xmm7, 160(%rsp)
-        stmxcsr 176(%rsp)
-        fnstcw  180(%rsp)
+/* A struct rn_captured_words at rsp, of `size` bytes with what follows it. */
+        .macro  CAPTURE size
+        stmxcsr 0(%rsp)
+        fnstcw  4(%rsp)
+        movq    %rdi, 8(%rsp)
+        movq    %rsi, 16(%rsp)
+        movq    %rdx, 24(%rsp)
+        movq    %rcx, 32(%rsp)
+        movq    %r8, 40(%rsp)
+        movq    %r9, 48(%rsp)
         movq    %r10, %rdi
         movl    %eax, %esi
         movq    %rsp, %rdx
-        leaq    192(%rsp), %rcx
+        leaq    \size + 8(%rsp), %rcx
         movl    %r11d, %r8d
-        movq    184(%rsp), %r9
+        movq    \size(%rsp), %r9
         call    rn__go_captured
-        addq    $184, %rsp
-        .cfi_adjust_cfa_offset -184
+        addq    $\size, %rsp
+        .cfi_adjust_cfa_offset -\size
         xorl    %eax, %eax
         ret
+        .endm
+
+        .p2align 4
+        .cfi_startproc
+.Lcapture_words:
+        subq    $56, %rsp
+        .cfi_adjust_cfa_offset 56
+        CAPTURE 56
+        .cfi_endproc
+
+        .p2align 4
+        .cfi_startproc
+.Lcapture:
+        subq    $184, %rsp
+        .cfi_adjust_cfa_offset 184
+        movups  %xmm0, 56(%rsp)
+        movups  %xmm1, 72(%rsp)
+        movups  %xmm2, 88(%rsp)
+        movups  %xmm3, 104(%rsp)
+        movups  %xmm4, 120(%rsp)
+        movups  %xmm5, 136(%rsp)
+        movups  %xmm6, 152(%rsp)
+        movups  %xmm7, 168(%rsp)
+        CAPTURE 184
         .cfi_endproc
 
         .globl  rn__arch_fp_control
