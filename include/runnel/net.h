@@ -69,7 +69,7 @@ typedef struct rn_listen_options {
 
 /* Listens.  *out is the caller's to free.  With a TCP network and no host, IPv6 and IPv4 both.  A path of a
  * unix socket must not exist; it is removed when the listener is closed.  A host's name is looked up,
- * which may wait. */
+ * which may wait; of its addresses the first of IPv4 is taken, or the first. */
 RN_PUBLIC int rn_net_listen(const char *network, const char *address, rn_listener **out) RN_MUST_USE;
 RN_PUBLIC int rn_net_listen_with(const rn_listen_options *options, const char *network, const char *address,
                                  rn_listener **out) RN_MUST_USE;

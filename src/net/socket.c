@@ -188,11 +188,24 @@ static int bound_socket(const rn_listen_options *o, const struct rn__network *ne
     return first;
 }
 
+/* A name that means both families is listened at by IPv4, as in Go: every client comes to that, whichever it tries first. */
+static void prefer_ip4(rn_addr *list, int n)
+{
+    for (int i = 1; i < n && list[0].family != RN_ADDR_IP4; i++)
+        if (list[i].family == RN_ADDR_IP4) {
+            rn_addr first = list[0];
+            list[0] = list[i];
+            list[i] = first;
+        }
+}
+
 static int listen_at(const rn_listen_options *o, const struct rn__network *net, const char *address)
 {
     enum { MOST = 8 };
     rn_addr list[MOST];
     int n = rn__resolve(NULL, net, address, true, list, MOST);
+    if (rn__is_name(net, address))
+        prefer_ip4(list, n);
     return n < 0 ? n : bound_socket(o, net, list, n);
 }
 

@@ -7,35 +7,59 @@
 #include <runnel/test.h>
 #include <unistd.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { AT_ONCE = 64 }; /* as in src/net/lookup.c */
 
 static rn_atomic_int asked, may_answer;
 
-/* 127.0.0.1, once it may be told. */
-int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **out)
+static struct addrinfo *ip4(void)
 {
     struct answer {
         struct addrinfo info;
         struct sockaddr_in at;
     } *a = calloc(1, sizeof *a);
-    (void)host, (void)service, (void)hints;
-    rn_atomic_add(&asked, 1);
-    while (!rn_atomic_load(&may_answer))
-        usleep(1000);
-    if (!a)
-        return EAI_MEMORY;
+    REQUIRE(a != NULL);
     a->at.sin_family = AF_INET;
     a->at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     a->info = (struct addrinfo){
         .ai_family = AF_INET, .ai_addr = (struct sockaddr *)(void *)&a->at, .ai_addrlen = sizeof a->at};
-    *out = &a->info;
+    return &a->info;
+}
+
+static struct addrinfo *ip6(struct addrinfo *next)
+{
+    struct answer {
+        struct addrinfo info;
+        struct sockaddr_in6 at;
+    } *a = calloc(1, sizeof *a);
+    REQUIRE(a != NULL);
+    a->at.sin6_family = AF_INET6;
+    a->at.sin6_addr = in6addr_loopback;
+    a->info = (struct addrinfo){.ai_family = AF_INET6,
+                                .ai_addr = (struct sockaddr *)(void *)&a->at,
+                                .ai_addrlen = sizeof a->at,
+                                .ai_next = next};
+    return &a->info;
+}
+
+/* 127.0.0.1, once it may be told; of "both.example" ::1 before it. */
+int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **out)
+{
+    (void)service, (void)hints;
+    rn_atomic_add(&asked, 1);
+    while (!rn_atomic_load(&may_answer))
+        usleep(1000);
+    *out = strcmp(host, "both.example") == 0 ? ip6(ip4()) : ip4();
     return 0;
 }
 
 void freeaddrinfo(struct addrinfo *list)
 {
-    free(list);
+    for (struct addrinfo *next; list; list = next) {
+        next = list->ai_next;
+        free(list);
+    }
 }
 
 static void ask(void)
@@ -48,6 +72,26 @@ static void await_asked(int n)
 {
     while (rn_atomic_load(&asked) < n)
         rn_sleep(RN_MILLISECOND);
+}
+
+/* ---- listening ---- */
+
+TEST(a_name_of_both_families_is_listened_at_by_ip4)
+{
+    rn_addr at, a[2];
+    rn_listener *l;
+    rn_conn *c;
+    rn_atomic_store(&may_answer, 1);
+    CHECK_EQ(net_lookup("tcp", "both.example", a, 2), 2);
+    CHECK_EQ(a[0].family, RN_ADDR_IP6);
+    REQUIRE(net_listen("tcp", "both.example:0", &l) == 0);
+    net_listener_addr(l, &at);
+    CHECK_EQ(at.family, RN_ADDR_IP4);
+    net_listener_free(l);
+    REQUIRE(net_listen_packet("udp", "both.example:0", &c) == 0);
+    net_local_addr(c, &at);
+    CHECK_EQ(at.family, RN_ADDR_IP4);
+    net_free(c);
 }
 
 /* ---- given up ---- */
