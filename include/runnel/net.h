@@ -183,7 +183,7 @@ RN_PUBLIC ssize_t rn_net_write_to_ctx(rn_context *ctx, rn_conn *c, const void *b
 
 /* ---- names -------------------------------------------------------------------------------------- */
 
-/* The addresses of a host, for a network as above, in the order in which to try them: at most `max`
+/* The addresses of a host, for a network as above, in the order in which to try them: at most `max`, and 32,
  * are stored in `out`, and the number is returned (> 0); or RN_ENOHOST, RN_EDNS (the name server did not answer; worth
  * another try), RN_ENOMEM, or the context's error, at once: what the name server says later is dropped.
  * Numeric addresses never ask anybody.  Uses the system's resolver (getaddrinfo), handed off so

@@ -60,15 +60,20 @@ static int error_of(int code, int number)
     }
 }
 
+/* Where there are too many the last that has room is the first of the other family: the one may not work here. */
 static int store(const struct addrinfo *list, rn_addr *to, int max)
 {
+    bool has[2] = {false, false};
     int n = 0;
-    for (const struct addrinfo *i = list; i && n < max; i = i->ai_next) {
+    for (const struct addrinfo *i = list; i; i = i->ai_next) {
         struct sockaddr_storage at = {0};
-        if (i->ai_family != AF_INET && i->ai_family != AF_INET6)
+        bool six = i->ai_family == AF_INET6;
+        if ((!six && i->ai_family != AF_INET) || (n == max && has[six]))
             continue;
+        n += n < max;
+        has[six] = true;
         memcpy(&at, i->ai_addr, i->ai_addrlen);
-        rn__addr_from_kernel(&at, i->ai_addrlen, &to[n++]);
+        rn__addr_from_kernel(&at, i->ai_addrlen, &to[n - 1]);
     }
     return n ? n : RN_ENOHOST;
 }

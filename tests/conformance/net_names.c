@@ -6,6 +6,7 @@
 #include <runnel/net.h>
 #include <runnel/test.h>
 #include <unistd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -43,7 +44,7 @@ static struct addrinfo *ip6(struct addrinfo *next)
     return &a->info;
 }
 
-/* 127.0.0.1, once it may be told; of "both.example" ::1 before it. */
+/* 127.0.0.1, once it may be told; of "both.example" ::1 before it, of "many.example" a hundred of them. */
 int getaddrinfo(const char *host, const char *service, const struct addrinfo *hints, struct addrinfo **out)
 {
     (void)service, (void)hints;
@@ -51,6 +52,9 @@ int getaddrinfo(const char *host, const char *service, const struct addrinfo *hi
     while (!rn_atomic_load(&may_answer))
         usleep(1000);
     *out = strcmp(host, "both.example") == 0 ? ip6(ip4()) : ip4();
+    if (strcmp(host, "many.example") == 0)
+        for (int i = 0; i < 100; i++)
+            *out = ip6(*out);
     return 0;
 }
 
@@ -92,6 +96,29 @@ TEST(a_name_of_both_families_is_listened_at_by_ip4)
     net_local_addr(c, &at);
     CHECK_EQ(at.family, RN_ADDR_IP4);
     net_free(c);
+}
+
+/* ---- many ---- */
+
+/* More of IPv6 than are kept: IPv4 is among them nevertheless, and is what answers. */
+TEST(many_addresses_of_one_family_leave_room_for_the_other)
+{
+    enum { MANY = 200 };
+    rn_addr at, a[MANY];
+    char where[64];
+    rn_listener *l;
+    rn_conn *c = NULL;
+    rn_atomic_store(&may_answer, 1);
+    int n = net_lookup("tcp", "many.example", a, MANY);
+    REQUIRE(n > 1);
+    CHECK_EQ(a[0].family, RN_ADDR_IP6);
+    CHECK_EQ(a[n - 1].family, RN_ADDR_IP4);
+    REQUIRE(net_listen("tcp", "127.0.0.1:0", &l) == 0);
+    net_listener_addr(l, &at);
+    snprintf(where, sizeof where, "many.example:%u", at.port);
+    CHECK_EQ(net_dial("tcp", where, &c), 0);
+    net_free(c);
+    net_listener_free(l);
 }
 
 /* ---- given up ---- */
