@@ -70,7 +70,7 @@ RN_PUBLIC long rn_http_query_long(const rn_http_request *r, const char *name, lo
 /* What {name} stood for in the pattern that matched, decoded; "" when the pattern has no such wildcard. */
 RN_PUBLIC const char *rn_http_path_value(const rn_http_request *r, const char *name);
 /* The field of a form: from a body of application/x-www-form-urlencoded or multipart/form-data, else from the query;
- * NULL when there is none.  The first call reads the body (at most 1 MiB of it) and may block; a
+ * NULL when there is none.  The first call reads the body (at most 1 MiB of it; beyond, as http_read_all) and may block; a
  * file that was sent is a field whose value is its contents (rn_http_form_file tells more). */
 RN_PUBLIC const char *rn_http_form_value(const rn_http_request *r, const char *name);
 /* A file sent in a multipart form: its contents and its length, and its name as the client gave it (any may be
@@ -87,8 +87,8 @@ RN_PUBLIC size_t rn_http_escape(char *to, size_t n, const char *text);
  * (malformed), -EFBIG (more than the server's limit; the response is then 413), or that of the connection.
  * Blocks.  A client that sent "Expect: 100-continue" is told to go on by the first call. */
 RN_PUBLIC ptrdiff_t rn_http_read(const rn_http_request *r, void *buffer, size_t n);
-/* The whole rest of the body, NUL-terminated, at most `limit` bytes: 0, or an error as above (-EFBIG).  The memory
- * belongs to the server. */
+/* The whole rest of the body, NUL-terminated, at most `limit` bytes: 0, or an error as above (-EFBIG beyond the limit, too; also
+ * then the response is 413, unless the handler sets another status).  The memory belongs to the server. */
 RN_PUBLIC int rn_http_read_all(const rn_http_request *r, size_t limit, char **body, size_t *n);
 /* A trailer of a chunked body, or of HTTP/2; NULL before the body was read to its end and when there is none. */
 RN_PUBLIC const char *rn_http_trailer(const rn_http_request *r, const char *name);

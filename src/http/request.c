@@ -248,9 +248,18 @@ ptrdiff_t rn_http_read(const rn_http_request *r, void *buffer, size_t n)
     return rn__http_read_body(rn__http_of(r), buffer, n);
 }
 
+/* Its Content-Length says that more is to come than `limit` bytes: nobody need send it. */
+static bool says_more(const struct rn_http_writer *x, size_t limit)
+{
+    int64_t left = x->r.content_length - x->body_total;
+    return !x->body_done && !x->body_error && left > 0 && (uint64_t)left > limit;
+}
+
 int rn_http_read_all(const rn_http_request *r, size_t limit, char **body, size_t *n)
 {
     struct rn_http_writer *x = rn__http_of(r);
+    if (says_more(x, limit))
+        return (int)fail_body(x, -EFBIG, 413);
     size_t room = r->content_length >= 0 && (uint64_t)r->content_length < limit ? (size_t)r->content_length : 4096;
     if (room > limit)
         room = limit;
@@ -266,7 +275,7 @@ int rn_http_read_all(const rn_http_request *r, size_t limit, char **body, size_t
         if (got == 0)
             break;
         if (have == limit)
-            return -EFBIG;
+            return (int)fail_body(x, -EFBIG, 413);
         if (have == room) { /* `over` is the first byte of more */
             size_t more = room < limit / 2 ? room * 2 + 64 : limit;
             char *longer = rn__http_arena_get(&x->arena, more + 1);

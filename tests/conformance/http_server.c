@@ -696,6 +696,55 @@ TEST(the_access_log_tells_what_happened)
     http_mux_free(m);
 }
 
+/* ?status=…: what the handler says of a body that is too large; otherwise it says nothing. */
+static void reads_all(http_writer *w, const http_request *r)
+{
+    char *body;
+    size_t n;
+    int err = http_read_all(r, 10, &body, &n);
+    if (err && http_query_value(r, "status"))
+        http_status(w, (int)http_query_long(r, "status", 0));
+    else if (!err)
+        http_printf(w, "%zu %s", n, body);
+}
+
+TEST(a_body_beyond_the_limit_of_read_all)
+{
+    static const char chunked[] = "POST / HTTP/1.1\r\nHost: h\r\n" CLOSE "Transfer-Encoding: chunked\r\n\r\n";
+    char text[256];
+    struct peer_server s;
+    peer_serve(&s, &(http_options){.handler = reads_all});
+    CHECK_STR(peer_body(peer_ask(&s, "POST / HTTP/1.1\r\nHost: h\r\n" CLOSE "Content-Length: 10\r\n\r\n0123456789")),
+              "10 0123456789");
+    snprintf(text, sizeof text, "%s4\r\n0123\r\n6\r\n456789\r\n0\r\n\r\n", chunked);
+    CHECK_STR(peer_body(peer_ask(&s, text)), "10 0123456789");
+    snprintf(text, sizeof text, "%s5\r\n0123x\r\n6\r\n456789\r\n0\r\n\r\n", chunked);
+    CHECK_EQ(peer_status(peer_ask(&s, text)), 413);
+    CHECK_EQ(
+        peer_status(peer_ask(&s, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 11\r\nExpect: 100-continue\r\n\r\n")),
+        413);
+    CHECK_EQ(
+        peer_status(peer_ask(&s, "POST /?status=507 HTTP/1.1\r\nHost: h\r\nContent-Length: 11\r\n\r\n0123456789x")),
+        507);
+    peer_stop(&s);
+}
+
+static void wants_field(http_writer *w, const http_request *r)
+{
+    const char *a = http_form_value(r, "a");
+    http_printf(w, "a=%s", a ? a : "-");
+}
+
+TEST(a_form_that_is_too_large)
+{
+    struct peer_server s;
+    peer_serve(&s, &(http_options){.handler = wants_field});
+    CHECK_EQ(peer_status(peer_ask(&s, "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1048577\r\n"
+                                      "Content-Type: application/x-www-form-urlencoded\r\n\r\na=1")),
+             413);
+    peer_stop(&s);
+}
+
 TEST(text_for_urls)
 {
     char to[64];
