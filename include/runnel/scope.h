@@ -101,7 +101,7 @@ struct rn_restart {
 RN_PUBLIC extern const struct rn_restart rn_restart_default;
 
 /* scope_supervise(&s, how, f, arg): runs f(arg) in the scope and starts it again when it fails or panics, as
- * `how` says (NULL: rn_restart_default; copied).  When it has given up, that is a goroutine that failed with the last
+ * `how` says (NULL: rn_restart_default; copied; a compound literal stands in parentheses).  When it has given up, that is a goroutine that failed with the last
  * error (RN_EPANIC for a panic).  Ends when f returns 0 (or, if void, returns), or fails when the
  * scope is canceled.  Takes one place of the limit.  arg is a pointer or an integer. */
 #ifndef __cplusplus
