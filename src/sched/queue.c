@@ -83,12 +83,25 @@ void rn__push_last(struct rn_p *p, struct rn_g *g)
         overflow(p, g);
 }
 
-/* Puts g into `next`; returns what was there and is to go into a queue, or NULL. */
+#ifdef RN_RACE
+enum { BY_CHANCE = 1 };
+#else
+enum { BY_CHANCE = 0 };
+#endif
+
+/* Puts g into `next`; returns what was there and is to go into a queue, or NULL.  For the race detector it is g itself
+ * every other time.  (Go, too, lets goroutines run in any order then.)  Else whoever is started last would nearly always run first,
+ * after all that its starter has done; a lock that it lets go hands that on to the others, whose races with the starter
+ * are then none.  Rejected: to let g go last, as Go does: trees would grow wide. */
 static inline struct rn_g *kick_next(struct rn_p *p, struct rn_g *g, bool fresh, bool *was_fresh)
 {
     /* relaxed: only the owner touches next; others look at it for reports. */
     struct rn_g *kicked = rn_load_relaxed(&p->next);
     *was_fresh = p->next_is_fresh;
+    if (BY_CHANCE && kicked && rn__random_below(2) == 0) {
+        *was_fresh = fresh;
+        return g;
+    }
     rn_store_relaxed(&p->next, g);
     p->next_is_fresh = fresh;
     return kicked;

@@ -149,3 +149,29 @@ CLEAN(mutex_within_rwmutex, rwmutex_rlock(&rw); mutex_lock(&mu); WRITE; mutex_un
       rwmutex_runlock(&rw), rwmutex_rlock(&rw); mutex_lock(&mu); WRITE; mutex_unlock(&mu); rwmutex_runlock(&rw))
 CLEAN(by_way_of_another, WRITE; mutex_lock(&mu); mutex_unlock(&mu); chan_send(c1, 1); STEP(1), AWAIT(1);
       rwmutex_lock(&rw); rwmutex_unlock(&rw); (void)chan_recv(c1); WRITE)
+
+/* ---- in whatever order goroutines run ------------------------------------------------------------------ */
+
+static void count_locked(int *n)
+{
+    mutex_lock(&mu);
+    ++*n;
+    mutex_unlock(&mu);
+}
+
+/* A look without the lock between two starts.  If the last one started always ran first, it would hand it on to the others with the
+ * lock. */
+static void look_between_starts(void)
+{
+    enum { ROUNDS = 40 };
+    static int n[ROUNDS];
+    rn_waitgroup all = {0};
+    rn_set_procs(1);
+    for (int i = 0; i < ROUNDS; i++) {
+        wg_go(&all, count_locked, &n[i]);
+        (void)*(volatile int *)&n[i];
+        wg_go(&all, count_locked, &n[i]);
+        wg_wait(&all);
+    }
+}
+RACY(look_between_starts, look_between_starts(), (void)0)
