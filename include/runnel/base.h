@@ -14,6 +14,7 @@
 #error "runnel needs C++17: -std=c++17 or newer"
 #endif
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -128,6 +129,19 @@ enum rn_error {
     RN_EREDIRECTS = -10035, /* too many redirects */
     RN_EPROXY = -10036,     /* the proxy can't be found or refuses */
 };
+
+/* errno is a variable of the thread, and libc tells compilers that its address never changes.  So where a function reads it, waits,
+ * and reads it again after another call, they take the first address again, which may be another thread's by then: what is
+ * there was set by another goroutine's call.  Asked for through a pointer of which they know nothing it is this thread's
+ * each time.  As everywhere it is to be read directly after the call that set it. */
+static inline int *rn__errno(void)
+{
+    int *(*where)(void) = __errno_location;
+    __asm__("" : "+r"(where));
+    return where();
+}
+#undef errno
+#define errno (*rn__errno())
 
 /* One line of text for an error, never NULL.  For an unknown number it says so.  The text is
  * constant.  Any thread, any time. */
