@@ -39,6 +39,18 @@ struct rn_go_call {
     int err;
 };
 
+/* The CFA of the function that this stands in, and an address with which its variables' part of the frame ends at the
+ * latest.  clang's __builtin_dwarf_cfa is the second one on aarch64. */
+#if defined(__clang__) && defined(__aarch64__)
+#define RN__CFA() NULL
+#define RN__WITH_FRAME __attribute__((not_tail_called)) /* of a caller that has a frame then */
+#define RN__IN_FRAME() (__extension__((char *)__builtin_frame_address(0) + 1))
+#else
+#define RN__CFA() __builtin_dwarf_cfa()
+#define RN__WITH_FRAME
+#define RN__IN_FRAME() __builtin_dwarf_cfa()
+#endif
+
 #ifndef __cplusplus
 /* go(f, args…): starts f(args…) as a new goroutine and returns at once.  The compiler checks and
  * converts the arguments as for a call; they are evaluated here, in the caller.  f returns void or
@@ -251,11 +263,11 @@ struct rn_defer {
 #define RN__NOTE_FRAME(d) ((void)0)
 #if defined(__SANITIZE_ADDRESS__)
 #undef RN__NOTE_FRAME
-#define RN__NOTE_FRAME(d) ((d).frame = __builtin_dwarf_cfa())
+#define RN__NOTE_FRAME(d) ((d).frame = RN__IN_FRAME())
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
 #undef RN__NOTE_FRAME
-#define RN__NOTE_FRAME(d) ((d).frame = __builtin_dwarf_cfa())
+#define RN__NOTE_FRAME(d) ((d).frame = RN__IN_FRAME())
 #endif
 #endif
 /* The function that this stands in is not inlined or copied: gcc and clang do neither when the address of
@@ -426,13 +438,13 @@ int rn__panic_value(void *value, const char *text) __asm__("rn_panic_value");
  * deferred calls and returns to its caller, with the value 0 where it has one (a struct: undefined).
  * In C++ a function whose only way out is a panic is to be called through a pointer that may change, or from another file:
  * compilers take it for one that never returns (docs/design/panics.md). */
-#define rn_recover() rn__recover(__builtin_dwarf_cfa(), RN__NOT_INLINED())
+#define rn_recover() rn__recover(RN__CFA(), RN__NOT_INLINED())
 /* As rn_recover; returns whether it recovered, and stores the value of rn_panic_value (else NULL) in the
  * void * that `value` points to. */
-#define rn_recover_value(value) rn__recover_value(__builtin_dwarf_cfa(), RN__NOT_INLINED(), (value))
-/* cfa: of the frame of the one who calls; in: an address in its code, or NULL. */
-RN_PUBLIC const char *rn__recover(void *cfa, const void *in);
-RN_PUBLIC bool rn__recover_value(void *cfa, const void *in, void **value);
+#define rn_recover_value(value) rn__recover_value(RN__CFA(), RN__NOT_INLINED(), (value))
+/* cfa: of the frame of the one who calls, NULL: the unwinder finds it; in: an address in its code, or NULL. */
+RN_PUBLIC RN__WITH_FRAME const char *rn__recover(void *cfa, const void *in);
+RN_PUBLIC RN__WITH_FRAME bool rn__recover_value(void *cfa, const void *in, void **value);
 
 /* Prints "fatal error: <text>" and the listing, status 2.  Can't be recovered. */
 RN_PUBLIC RN_NORETURN void rn_fatal(const char *format, ...) RN_PRINTF(1, 2);

@@ -407,15 +407,26 @@ static struct rn_panic *recover_here(const void *cfa, const void *in)
     return p;
 }
 
+/* The CFA of the one who called the function that this becomes a part of, when there is a panic. */
+static inline __attribute__((always_inline)) const void *callers_cfa(void)
+{
+    struct rn_cursor c;
+    if (!self()->panic)
+        return NULL;
+    rn_cursor_from_here(&c);
+    bool there = rn_cursor_step(&c) > 0 && rn_cursor_step(&c) > 0;
+    return there ? (const void *)c.cfa : NULL; /* NOLINT(performance-no-int-to-ptr) */
+}
+
 const char *rn__recover(void *cfa, const void *in)
 {
-    struct rn_panic *p = recover_here(cfa, in);
+    struct rn_panic *p = recover_here(cfa ? cfa : callers_cfa(), in);
     return p ? p->text : NULL;
 }
 
 bool rn__recover_value(void *cfa, const void *in, void **value)
 {
-    struct rn_panic *p = recover_here(cfa, in);
+    struct rn_panic *p = recover_here(cfa ? cfa : callers_cfa(), in);
     *value = p ? p->value : NULL;
     return p != NULL;
 }
