@@ -54,7 +54,13 @@
 /* go(f) leaves out what a macro's "..." stands for, in the programs themselves: -Wpedantic has no other way. */
 #pragma clang diagnostic ignored "-Wgnu-zero-variadic-macro-arguments"
 #pragma clang diagnostic ignored "-Wgnu-statement-expression"
+#if __clang_major__ >= 19 && !defined(__cplusplus)
+#pragma clang diagnostic ignored "-Wc23-extensions" /* what it has become, as far as pedantic goes */
 #endif
+#endif
+
+enum rn__enumerated { RN__ENUMERATED };
+RN_STATIC_ASSERT(sizeof(enum rn__enumerated) == sizeof(int), "runnel's enums have an int's size: no -fshort-enums");
 
 RN_EXTERN_C_BEGIN
 

@@ -391,7 +391,12 @@ static inline struct rn_defers rn__defer_enter(struct rn_defer *d)
     return list;
 }
 
-static inline void rn__defer_leave(struct rn_deferred *d)
+/* (clang's -fsanitize=undefined would have f's own type; any pointer or integer of its register's is as good.) */
+#ifdef __clang__
+__attribute__((no_sanitize("function")))
+#endif
+static inline void
+rn__defer_leave(struct rn_deferred *d)
 {
     __atomic_store_n(d->top, d->before, __ATOMIC_RELAXED); /* as above */
     d->f(d->arg);

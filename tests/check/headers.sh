@@ -130,4 +130,10 @@ for compiler in g++ clang++; do
     fi
 done
 check "without short names all macros are prefixed" prefixed
+# They would be other types than the library's.
+short_enums() {
+    echo '#include <runnel.h>' >"$tap_dir/short.c"
+    ! cc -fshort-enums -fsyntax-only -I. "$tap_dir/short.c" 2>"$tap_dir/said" && grep -q 'no -fshort-enums' "$tap_dir/said"
+}
+check "-fshort-enums is refused" short_enums
 finish

@@ -59,6 +59,10 @@ for cc in gcc clang; do
         fi
     done
     check "$cc -static" with $cc -O2 -static
+    ub="-O2 -fsanitize=undefined -fno-sanitize-recover=all" # from clang 17 on types of functions, too
+    if $cc -fsanitize=undefined none.c -o none 2>none.said; then
+        check "$cc -fsanitize=undefined" with $cc "$ub" -fsanitize=undefined
+    fi
 done
 
 # A program under AddressSanitizer alone: frames that a panic leaves are not taken for live ones.
