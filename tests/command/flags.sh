@@ -71,6 +71,14 @@ if gcc -fsanitize=address none.c -o none 2>none.said; then
     check "gcc -fsanitize=address, with the library as it is" with gcc "-O2 -fsanitize=address" -fsanitize=address
 fi
 
+# Under valgrind, which must not read a guard of a stack on the kernel's behalf.
+if command -v valgrind >/dev/null; then
+    under_valgrind() {
+        with gcc -O1 "" && valgrind -q ./prog
+    }
+    check "a program under valgrind" under_valgrind
+fi
+
 # Under ThreadSanitizer alone the runtime of that would die in its own code; one line says what to do.
 tsan_is_refused() {
     CC=gcc CFLAGS=-fsanitize=thread LDFLAGS=-fsanitize=thread "$RUNNEL" build -o prog prog.c || return 1

@@ -14,6 +14,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -115,11 +116,11 @@ static void warn_unguarded(void)
         rn_os_write_stderr(text, sizeof text - 1);
 }
 
-/* An emulator may say yes to advice that it does not know: so the kernel is asked whether the page
- * can still be read. */
-static bool traps(const void *page)
+/* An emulator may say yes to advice that it does not know: so the kernel is asked whether the page can still be
+ * written.  (By a call whose argument valgrind does not read itself, as it does a path: that was its end.) */
+static bool traps(void *page)
 {
-    return access(page, F_OK) < 0 && errno == EFAULT;
+    return syscall(SYS_clock_getres, CLOCK_MONOTONIC, page) < 0 && errno == EFAULT;
 }
 
 enum rn_guard rn_os_guard(void *page, bool may_split)
