@@ -199,7 +199,7 @@ struct rn_sched {
     rn_atomic(uint32_t) worker_wanted; /* no thread could be had for work; the monitor tries again */
     rn_atomic(uint32_t) procs;         /* processors in use; any reads */
     rn_atomic(uint32_t) procs_made;    /* and that ever were in this run; any reads */
-    uint32_t procs_wanted;             /* rn_set_procs, 0: by the environment and the machine */
+    rn_atomic(uint32_t) procs_wanted;  /* rn_set_procs, 0: by the environment and the machine; any reads */
     size_t stack_wanted;               /* rn_set_stack, 0: by the environment; does not change during a run */
     size_t stack_default;
     rn_atomic(bool) running;          /* a run is under way */

@@ -362,31 +362,42 @@ int rn_procs(void)
     if (rn__run_under_way())
         return (int)rn__procs_used();
     rn_os_init();
-    return (int)(s->procs_wanted ? s->procs_wanted : procs_from_environment());
+    uint32_t wanted = rn_load_relaxed(&s->procs_wanted); /* relaxed, as in start_processors: a number */
+    return (int)(wanted ? wanted : procs_from_environment());
 }
 
-int rn_set_procs(int n)
+/* In the run that is under way. */
+static void use_procs(uint32_t wanted)
 {
     struct rn_sched *s = &rn__sched;
+    rn_lock_take(&s->lock, RN_RANK_SCHED);
+    rn_store_relaxed(&s->procs, wanted); /* relaxed: see rn__procs_used */
+    rn__unretire_locked();
+    for (uint32_t n; (n = rn__procs_made()) < wanted;) {
+        rn__p_init(&rn__procs[n], n);
+        rn_store_release(&s->procs_made, n + 1); /* pairs with the acquire in rn__procs_made */
+        rn__idle_p_put_locked(&rn__procs[n]);
+    }
+    rn_lock_release(&s->lock);
+    rn__wake_idle();
+}
+
+/* A plain thread goes through the gate: a run that begins or ends writes the same without the lock. */
+int rn_set_procs(int n)
+{
     if (n < 1)
         return RN_EINVAL;
     if (rn__exploring())
         n = 1;
     uint32_t wanted = n > RN_PROCS_MAX ? RN_PROCS_MAX : (uint32_t)n;
-    rn_lock_take(&s->lock, RN_RANK_SCHED);
-    s->procs_wanted = wanted;
-    if (rn__run_under_way()) {
-        rn_store_relaxed(&s->procs, wanted); /* relaxed: see rn__procs_used */
-        rn__unretire_locked();
-        for (uint32_t n; (n = rn__procs_made()) < wanted;) {
-            rn__p_init(&rn__procs[n], n);
-            rn_store_release(&s->procs_made, n + 1); /* pairs with the acquire in rn__procs_made */
-            rn__idle_p_put_locked(&rn__procs[n]);
-        }
-    }
-    rn_lock_release(&s->lock);
-    if (rn__run_under_way())
-        rn__wake_idle();
+    const struct rn_m *m = rn__m();
+    bool outside = !m || m->external;
+    rn_store_relaxed(&rn__sched.procs_wanted, wanted); /* relaxed: a number */
+    if (outside && !rn_gate_enter(&rn__gate))
+        return 0; /* for the next run */
+    use_procs(wanted);
+    if (outside)
+        rn_gate_leave(&rn__gate, 1);
     return 0;
 }
 
@@ -399,7 +410,7 @@ bool rn__main_is_ours;
 static void start_processors(void)
 {
     struct rn_sched *s = &rn__sched;
-    uint32_t n = s->procs_wanted ? s->procs_wanted : procs_from_environment();
+    uint32_t wanted = rn_load_relaxed(&s->procs_wanted), n = wanted ? wanted : procs_from_environment();
     s->stack_default = stack_default();
     for (uint32_t i = 0; i < n; i++)
         rn__p_init(&rn__procs[i], i);

@@ -367,3 +367,37 @@ TEST_PLAIN(thread_that_starts_goroutines_as_runs_end)
     CHECK(!error);
     CHECK(refused > 0);
 }
+
+/* ---- a thread that sets the number of processors ---- */
+
+static rn_atomic_bool enough;
+
+static void *sets_procs(void *arg)
+{
+    for (int i = 0; !rn_atomic_load(&enough); i++)
+        rn_set_procs(1 + i % 4);
+    return arg;
+}
+
+static void ends(void)
+{
+}
+
+static int starts_some(void)
+{
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    for (int i = 0; i < 20; i++)
+        wg_go(&wg, ends);
+    wg_wait(&wg);
+    return 7;
+}
+
+TEST_PLAIN(procs_are_set_while_runs_begin_and_end)
+{
+    pthread_t t;
+    REQUIRE(pthread_create(&t, NULL, sets_procs, NULL) == 0);
+    for (int i = 0; i < 50; i++)
+        CHECK_EQ(rn_run(starts_some), 7);
+    rn_atomic_store(&enough, true);
+    pthread_join(t, NULL);
+}
