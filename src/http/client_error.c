@@ -31,7 +31,9 @@ int rn__http_error(CURLcode code, long os_errno)
 #endif
     case CURLE_OPERATION_TIMEDOUT:
         return RN_ETIMEOUT;
-    case CURLE_RECV_ERROR: /* also what libcurl can't make out: chunks, too many headers */
+    case CURLE_RECV_ERROR:     /* also what libcurl can't make out: chunks, too many headers */
+        if (os_errno == EPIPE) /* of TLS's goodbye, which came after the reset */
+            return -ECONNRESET;
         return system_or(os_errno, RN_EPROTO);
     case CURLE_SEND_ERROR:
     case CURLE_GOT_NOTHING:
