@@ -54,8 +54,8 @@ struct rn_go_call {
 #ifndef __cplusplus
 /* go(f, args…): starts f(args…) as a new goroutine and returns at once.  The compiler checks and
  * converts the arguments as for a call; they are evaluated here, in the caller.  f returns void or
- * a scalar, which is dropped; its arguments take at most 256 bytes (16 a piece, structs by their size, on aarch64 no struct of
- * more than 16): pass a pointer to more.
+ * a scalar (on x86-64 no long double), which is dropped; its arguments take at most 256 bytes (16 a piece, structs by their
+ * size, on aarch64 no struct of more than 16), none aligned to more than 16: pass a pointer to others.
  * Panics when memory or stacks run out ("go: …").  May let other goroutines run first when very
  * many that have not started yet are queued.  f == NULL is fatal.  From goroutines, and from plain
  * threads while rn_run is under way; without a run it panics.  A thread that can't know that the run goes on uses rn_go_try.
@@ -105,8 +105,10 @@ struct rn_go_call {
         RN_STATIC_ASSERT(RN__IS_SCALAR(rn_result_), "go: the function must return void or a scalar, not a struct"); \
         RN_STATIC_ASSERT(RN__EACH(RN__IS_KEPT, RN__AND, 1, 1, ##__VA_ARGS__),                                       \
                          "go: a struct of more than 16 bytes is passed by reference here; pass a pointer");         \
-        RN_STATIC_ASSERT(RN__ARGS_BYTES(__VA_ARGS__) <= 256,                                                        \
-                         "go: the arguments take more than 256 bytes; pass a pointer");                             \
+        RN_STATIC_ASSERT(RN__IS_DROPPED(rn_result_), "go: the function must not return a long double");             \
+        RN_STATIC_ASSERT(                                                                                           \
+            RN__ARGS_BYTES(__VA_ARGS__) <= 256,                                                                     \
+            "go: the arguments take more than 256 bytes, or are aligned to more than 16; pass a pointer");          \
         void *rn_entry_ = (void *)rn__go_entries[(kind) + RN__GO_ENTRY(f, rn_result_, ##__VA_ARGS__)];              \
         __asm__("" : "+r"(rn_entry_)); /* the optimiser must not know whom it calls */                              \
         void *rn_chain_ = (chain);     /* gcc fails on `a ? f : g` in the call itself */                            \
@@ -119,10 +121,22 @@ struct rn_go_call {
 #define RN__IS_SCALAR(T) (RN__CLASS(T) != 12 && RN__CLASS(T) != 13)
 #define RN__CLASS(T) __builtin_classify_type(*__builtin_choose_expr(RN__IS_VOID(T), (int *)0, (T *)0))
 
+/* x86-64 returns a long double on a stack of its own in the processor: who starts f would take one that is not there, and the
+ * one that f leaves would stay. */
+#ifdef __x86_64__
+#define RN__IS_DROPPED(T) \
+    (!__builtin_types_compatible_p(T, long double) && !__builtin_types_compatible_p(T, _Complex long double))
+#else
+#define RN__IS_DROPPED(T) 1
+#endif
+
 /* An upper bound of what the arguments can take on the stack: 16 bytes each, or a struct's size
- * rounded up.  Arrays and functions decay in the comma operator. */
+ * rounded up.  Arrays and functions decay in the comma operator.  What is aligned to more than 16, as vectors of 32 bytes
+ * are, finds neither room in the registers nor its place on a new stack: too much. */
 #define RN__ARGS_BYTES(...) ((size_t)0 + RN__EACH(RN__ARG_BYTES, RN__PLUS, 0, 17 * 16, ##__VA_ARGS__))
-#define RN__ARG_BYTES(x) (sizeof(RN__DECAYED(x)) <= 16 ? 16 : (sizeof(RN__DECAYED(x)) + 15) / 16 * 16)
+#define RN__ARG_BYTES(x) \
+    (sizeof(RN__DECAYED(x)) <= 16 ? 16 : RN__ALIGNED(x) > 16 ? 512 : (sizeof(RN__DECAYED(x)) + 15) / 16 * 16)
+#define RN__ALIGNED(x) __alignof__(RN__DECAYED(x))
 #define RN__DECAYED(x) __typeof__(((void)0, (x)))
 /* What is larger is passed by reference on aarch64, to a copy in the frame of the caller, who goes on.  (Structs of up to four
  * floating-point numbers are not; nothing tells these apart.) */
@@ -440,7 +454,7 @@ int rn__panic_value(void *value, const char *text) __asm__("rn_panic_value");
 /* Directly in a deferred function: rn_recover() stops the panic that runs it and returns its text, a
  * const char * that lives until the goroutine panics or recovers again, or ends; NULL when there is no panic or the caller
  * was not deferred.  When the deferred call returns, the function that deferred it runs its other
- * deferred calls and returns to its caller, with the value 0 where it has one (a struct: undefined).
+ * deferred calls and returns to its caller, with the value 0 where it has one (a struct, or on x86-64 a long double: undefined).
  * In C++ a function whose only way out is a panic is to be called through a pointer that may change, or from another file:
  * compilers take it for one that never returns (docs/design/panics.md). */
 #define rn_recover() rn__recover(RN__CFA(), RN__NOT_INLINED())

@@ -199,7 +199,7 @@ is_told() {
     shift 2
     command -v "$CC" >/dev/null || return 0
     export CC
-    printf '#include <runnel.h>\n#include <stdlib.h>\nstruct s { int x, y; };\nstatic inline void f(int a) { (void)a; }\nstatic inline void fd(double a) { (void)a; }\nstatic inline void fc(chan(int) c) { (void)c; }\nint rn_main(int argc, char **argv)\n{\n    (void)argc, (void)argv;\n    %s\n    return 0;\n}\n' "$line" >wrong.c
+    printf '#include <runnel.h>\n#include <stdlib.h>\nstruct s { int x, y; };\nstatic inline void f(int a) { (void)a; }\nstatic inline void fd(double a) { (void)a; }\nstatic inline void fc(chan(int) c) { (void)c; }\nstatic inline long double fld(void) { return 0; }\nstruct line { _Alignas(32) int x; };\nstatic inline void fl(struct line l) { (void)l; }\nint rn_main(int argc, char **argv)\n{\n    (void)argc, (void)argv;\n    %s\n    return 0;\n}\n' "$line" >wrong.c
     "$RUNNEL" run wrong.c >out 2>&1 && return 1
     cat out
     [ "$(wc -l <out)" -lt 20 ] && ! grep -qE 'rn_chan_of|__builtin_call|typeof|in static assertion' out || return 1
@@ -209,6 +209,7 @@ is_told() {
 }
 wrong_programs() {
     is_told gcc 'rn_sleep(0.5);' 'durations are nanoseconds' || return 1
+    [ "$(uname -m)" != x86_64 ] || is_told gcc 'go(fld);' 'error: go: the function must not return a long double' || return 1
     for cc in gcc clang; do
         is_told $cc 'go(f(3));' 'runnel: go takes a function and its arguments apart: go(f, a, b)' &&
             is_told $cc 'go(f, 1, 2);' 'too many arguments to function' &&
@@ -219,6 +220,7 @@ wrong_programs() {
             is_told $cc 'chan(void) c = chan_make(void, 0); (void)c;' 'error: a channel of nothing is a channel of rn_unit' &&
             is_told $cc 'defer(free(argv));' 'runnel: defer takes a function and one argument' &&
             is_told $cc 'defer(fd, 1);' 'error: the argument must be a pointer or an integer, and the function' &&
+            is_told $cc 'go(fl, ((struct line){1}));' 'error: go: the arguments take more than 256 bytes, or are aligned to more than 16; pass a pointer' &&
             is_told $cc 'rn_conn *c = NULL; (void)c;' 'runnel: rn_conn is declared in <runnel/net.h>' &&
             is_told $cc 'go(f,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17);' 'too many arguments' || return 1
     done
