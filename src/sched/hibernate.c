@@ -22,6 +22,7 @@
  * learn changes nothing.
  */
 #define _GNU_SOURCE
+#include "base/valgrind.h"
 #include "sched/hibernate.h"
 #include "sched/choice.h"
 #include "sched/fiber.h"
@@ -29,11 +30,6 @@
 #include "sched/kept_stack.h"
 #include <stdlib.h>
 #include <string.h>
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
-#else
-#define RUNNING_ON_VALGRIND 0
-#endif
 
 #ifdef RN_HIBERNATES
 

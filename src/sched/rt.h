@@ -498,7 +498,8 @@ enum { RN_P_KEEP = 512 }; /* free records with a processor; half of what is more
 static inline struct rn_g *rn__g_pop(struct rn_p *p, size_t stack)
 {
     struct rn_g *g = p ? p->free : NULL;
-    if (!g || !(g->flags & RN_G_GUARDED) || stack > (size_t)(rn__g_top(g) - g->stack_lo))
+    if (!g || (g->flags & (RN_G_GUARDED | RN_G_WATCHED)) != RN_G_GUARDED ||
+        stack > (size_t)(rn__g_top(g) - g->stack_lo))
         return NULL;
     p->free = g->link;
     p->free_n--;

@@ -20,15 +20,11 @@
  * 64 KiB a stack.
  */
 #include "base/alloc.h"
+#include "base/valgrind.h"
 #include "sched/fiber.h"
 #include "sched/kept_stack.h"
 #include "sched/rt.h"
 #include <string.h>
-#if __has_include(<valgrind/valgrind.h>)
-#include <valgrind/valgrind.h>
-#else
-#define VALGRIND_STACK_REGISTER(lo, hi) ((void)(lo), (void)(hi), 0)
-#endif
 
 enum {
     CHUNK = RN_CHUNK,
@@ -392,6 +388,8 @@ static void guard(struct rn_g *g)
     g->flags |= RN_G_GUARDED;
     guard_page(g->stack_lo - rn_os_page);
     (void)VALGRIND_STACK_REGISTER(g->stack_lo, g->stack_hi);
+    if (RUNNING_ON_VALGRIND)
+        g->flags |= RN_G_WATCHED;
 #ifdef RN_FIBER_ASAN
     __lsan_register_root_region(g->stack_lo, (size_t)(g->stack_hi - g->stack_lo));
 #endif
@@ -416,6 +414,9 @@ struct rn_g *rn__g_get(struct rn_p *p, size_t stack)
     }
     if (__builtin_expect(!(g->flags & RN_G_GUARDED), 0))
         guard(g);
+    /* What its last goroutine has left counts as gone: somebody else writes there now. */
+    if (__builtin_expect(g->flags & RN_G_WATCHED, 0))
+        (void)VALGRIND_MAKE_MEM_UNDEFINED(g->stack_lo, g->stack_hi - g->stack_lo);
     if (__builtin_expect(stack > (size_t)(rn__g_top(g) - g->stack_lo), 0) && !own_stack(g, stack)) {
         rn__g_put(p, g);
         return NULL;

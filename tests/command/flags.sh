@@ -71,12 +71,44 @@ if gcc -fsanitize=address none.c -o none 2>none.said; then
     check "gcc -fsanitize=address, with the library as it is" with gcc "-O2 -fsanitize=address" -fsanitize=address
 fi
 
-# Under valgrind, which must not read a guard of a stack on the kernel's behalf.
+# Under valgrind, which must not read a guard of a stack on the kernel's behalf, nor take a stack that was used before for one
+# that is not there.
+cat >stacks.c <<'END'
+#include <runnel.h>
+#include <stdio.h>
+
+static void prints(rn_waitgroup *wg, int i, double d)
+{
+    char text[3000];
+    snprintf(text, sizeof text, "%d %g", i, d);
+    rn_yield();
+    wg_done(wg);
+}
+
+int rn_main(int argc, char **argv)
+{
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    (void)argc, (void)argv;
+    for (int i = 0; i < 20; i++) {
+        wg_add(&wg, 2);
+        go(prints, &wg, i, 3);
+        rn_yield();
+        go(prints, &wg, i, 4);
+        wg_wait(&wg);
+        rn_sleep(100000);
+    }
+    return 0;
+}
+END
 if command -v valgrind >/dev/null; then
     under_valgrind() {
-        with gcc -O1 "" && valgrind -q ./prog
+        with gcc -O1 "" && valgrind -q --error-exitcode=9 ./prog
     }
     check "a program under valgrind" under_valgrind
+    used_stacks() {
+        "$RUNNEL" build -o stacks stacks.c && valgrind -q --error-exitcode=9 ./stacks
+    }
+    check "stacks that were used before under valgrind" used_stacks
 fi
 
 # Under ThreadSanitizer alone the runtime of that would die in its own code; one line says what to do.
