@@ -388,7 +388,7 @@ static void guard(struct rn_g *g)
     g->flags |= RN_G_GUARDED;
     guard_page(g->stack_lo - rn_os_page);
     (void)VALGRIND_STACK_REGISTER(g->stack_lo, g->stack_hi);
-    if (RUNNING_ON_VALGRIND)
+    if (VALGRIND_MAKE_MEM_UNDEFINED(g->stack_lo, g->stack_hi - g->stack_lo) != 0) /* its memcheck runs this */
         g->flags |= RN_G_WATCHED;
 #ifdef RN_FIBER_ASAN
     __lsan_register_root_region(g->stack_lo, (size_t)(g->stack_hi - g->stack_lo));

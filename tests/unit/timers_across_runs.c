@@ -92,22 +92,23 @@ static void *reset_theirs(void *arg)
     return arg;
 }
 
-static void has_a_timer(void)
+static void has_a_timer(rn_waitgroup *there)
 {
     rn_timer t;
     rn_timer_init(&t, RN_HOUR);
     rn_timer_stop(&t);
     theirs = &t;
+    wg_done(there);
     rn_sleep(RN_HOUR);
 }
 
 static void ends_before_it_fires(size_t stack)
 {
     pthread_t other;
-    theirs = NULL;
-    rn_go_with((.stack = stack), has_a_timer);
-    while (!theirs)
-        rn_yield();
+    rn_waitgroup there = RN_WAITGROUP_INIT;
+    wg_add(&there, 1);
+    rn_go_with((.stack = stack), has_a_timer, &there);
+    wg_wait(&there);
     REQUIRE(pthread_create(&other, NULL, reset_theirs, NULL) == 0);
     pthread_join(other, NULL);
 }
