@@ -299,6 +299,8 @@ TEST(when_descriptors_run_out)
     go(put_when_asleep, rn_net_fd(w), c);
     CHECK_EQ(chan_select(on_fd(fd, RN_FD_READ), on_recv(c, NULL)), 0);
     setrlimit(RLIMIT_NOFILE, &was);
+    net_set_read_deadline(r, 0);
+    CHECK_EQ(net_read(r, &byte, 1), 1); /* so its writer is through with it before it is closed */
     net_free(r);
     net_free(w);
     chan_free(c);
