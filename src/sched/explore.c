@@ -97,8 +97,7 @@ static struct rn_g *chooser(void)
 
 static uint64_t explored_random(void)
 {
-    struct rn_m *m = rn__m();
-    if (!m || m->external)
+    if (rn__is_outside(rn__m()))
         return luck();
     struct rn_g *g = chooser();
     uint64_t who = g ? g->id << 32 | g->explore.randoms++ : ex.loop_turn++;
@@ -169,7 +168,7 @@ bool rn__explore_ready(struct rn_g *g)
     struct rn_m *m = rn__m();
     if (!rn__explore)
         return false;
-    if (!m || m->external) {
+    if (rn__is_outside(m)) {
         rn__explore->outside = true;
         return false;
     }
@@ -418,8 +417,7 @@ static uint32_t choose(struct menu *c)
 
 uint32_t rn__explore_index(enum rn_point what, uint32_t n)
 {
-    struct rn_m *m = rn__m();
-    if (!rn__explore || !m || m->external)
+    if (!rn__explore || rn__is_outside(rn__m()))
         return what == RN_AT_CASE ? rn__random_below(n) : 0;
     struct menu c = {.g = chooser(), .what = what, .n = n, .index = true};
     if (what == RN_AT_CASE && c.g)

@@ -342,8 +342,7 @@ struct rn_gate rn__gate;
 
 bool rn__may_wake_slow(struct rn_g *g)
 {
-    struct rn_m *m = rn__m();
-    if ((m && !m->external) || !g || g->kind == RN_G_THREAD)
+    if (!rn__is_outside(rn__m()) || !g || g->kind == RN_G_THREAD)
         return true;
     if (!rn_gate_enter(&rn__gate))
         return false;
@@ -561,7 +560,7 @@ uint32_t rn__spin_rounds(void)
     enum { ALONE = 4, OTHERS_WAIT = 2, TRY_EVERY = 64 };
     struct rn_sched *s = &rn__sched;
     struct rn_m *m = rn__m();
-    if (!m || m->external)
+    if (rn__is_outside(m))
         return ALONE;
     /* relaxed, both: hints. */
     uint32_t unused = rn_load_relaxed(&s->idle_p_n) + rn_load_relaxed(&s->spinning_n);

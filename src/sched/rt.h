@@ -262,7 +262,13 @@ static inline struct rn_m *rn__enter_any_soon(struct rn_m *m)
 }
 struct rn_m *rn__adopt(void); /* a plain thread's first call; never NULL */
 
-/* Where plain threads come to what ends with the run. */
+/* A plain thread's, adopted or not, or the monitor's: they run outside of the run's processors. */
+static inline bool rn__is_outside(const struct rn_m *m)
+{
+    return !m || m->external;
+}
+
+/* Where they come to what ends with the run. */
 extern struct rn_gate rn__gate;
 
 /* ---- park.c ------------------------------------------------------------------------------------ */

@@ -132,12 +132,6 @@ static void no_memory(struct rn_go_call *call)
     call->err = RN_ENOMEM;
 }
 
-/* A plain thread's, or the monitor's: it goes through the gate. */
-static inline bool is_outside(const struct rn_m *m)
-{
-    return !m || m->external;
-}
-
 static __attribute__((noinline, cold)) void no_run(struct rn_go_call *call)
 {
     if (!call || !call->try_)
@@ -153,7 +147,7 @@ void rn__go_captured(void *chain, uint32_t kind, const struct rn_captured_words 
     if (!entry)
         rn_fatal("go of nil func value");
     struct rn_m *m = rn__enter_soon();
-    bool outside = is_outside(m);
+    bool outside = rn__is_outside(m);
     if (__builtin_expect(!rn__run_under_way() || (outside && !rn_gate_enter(&rn__gate)), 0)) {
         rn__leave(m);
         no_run(call);
@@ -189,7 +183,7 @@ void rn__go_one(struct rn_go_call *call, intptr_t (*f)(void *), void *arg)
 
 int rn__spawn(void (*f)(void *), void *arg, struct rn_ready_list *list)
 {
-    bool outside = is_outside(rn__m());
+    bool outside = rn__is_outside(rn__m());
     if (!rn__run_under_way() || (outside && !rn_gate_enter(&rn__gate)))
         return RN_EAGAIN;
     struct rn_captured_words args = {.integer[0] = (uint64_t)(uintptr_t)arg, .fp_control = rn__arch_fp_control()};

@@ -390,8 +390,7 @@ int rn_set_procs(int n)
     if (rn__exploring())
         n = 1;
     uint32_t wanted = n > RN_PROCS_MAX ? RN_PROCS_MAX : (uint32_t)n;
-    const struct rn_m *m = rn__m();
-    bool outside = !m || m->external;
+    bool outside = rn__is_outside(rn__m());
     rn_store_relaxed(&rn__sched.procs_wanted, wanted); /* relaxed: a number */
     if (outside && !rn_gate_enter(&rn__gate))
         return 0; /* for the next run */
@@ -462,8 +461,7 @@ void rn__run_prepare(struct rn_go_call *call)
 {
     struct rn_sched *s = &rn__sched;
     refuse_tsan();
-    struct rn_m *m = rn__m();
-    if (m && !m->external)
+    if (!rn__is_outside(rn__m()))
         rn_panic("rn_run: called from a goroutine");
     if (rn__run_under_way())
         rn_panic("rn_run: already running on another thread");

@@ -347,13 +347,18 @@ static int end_once_it_is_claimed(void)
     return 7;
 }
 
-TEST_PLAIN(a_run_waits_for_who_has_claimed_somebody)
+static void run_beside(void *(*thread)(void *))
 {
     pthread_t t;
-    REQUIRE(pthread_create(&t, NULL, wakes_late, NULL) == 0);
+    REQUIRE(pthread_create(&t, NULL, thread, NULL) == 0);
     CHECK_EQ(rn_run(end_once_it_is_claimed), 7);
     CHECK(rn_atomic_load(&was_queued));
     pthread_join(t, NULL);
+}
+
+TEST_PLAIN(a_run_waits_for_who_has_claimed_somebody)
+{
+    run_beside(wakes_late);
 }
 
 /* One that is started by a thread (by a context's end) is in a list meanwhile. */
@@ -379,11 +384,7 @@ static void *starts_late(void *arg)
 
 TEST_PLAIN(a_run_waits_for_who_has_started_somebody)
 {
-    pthread_t t;
-    REQUIRE(pthread_create(&t, NULL, starts_late, NULL) == 0);
-    CHECK_EQ(rn_run(end_once_it_is_claimed), 7);
-    CHECK(rn_atomic_load(&was_queued));
-    pthread_join(t, NULL);
+    run_beside(starts_late);
 }
 
 static void *is_refused(void *arg)

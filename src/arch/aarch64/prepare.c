@@ -1,6 +1,6 @@
 /* aarch64: the first frame of a new goroutine; the layout is that of switch.S. */
 #include "arch/arch.h"
-#include "arch/copy_frame.h"
+#include "arch/place.h"
 #include <string.h>
 
 _Static_assert(sizeof(struct rn_captured_words) == 80 && sizeof(struct rn_captured) == 208,
@@ -20,25 +20,10 @@ struct first_frame {
 };
 _Static_assert(sizeof(struct first_frame) == 176 + 64, "switch.S knows this layout");
 
-/* Lays out what words do not need; returns what they go below. */
-static char *prepare_wide(char *top, const struct rn_captured *args, const void *stack, uint32_t stack_bytes)
-{
-    top -= stack_bytes;
-    rn__copy_frame(top, stack, stack_bytes);
-    top -= sizeof args->vector;
-    memcpy(top, args->vector, sizeof args->vector);
-    return top;
-}
-
 void *rn__arch_prepare(char *top, void *f, const struct rn_captured_words *args, const void *stack,
                        uint32_t stack_bytes)
 {
-    /* Room above the first frame: when f in its turn starts a goroutine, that many bytes above its
-     * own frame are copied as stack arguments, whether they are or not. */
-    top -= RN_CAPTURED_MOST;
-    if (stack_bytes)
-        top = prepare_wide(top, (const struct rn_captured *)(const void *)args, stack, stack_bytes);
-    struct first_frame *frame = (struct first_frame *)(void *)top - 1;
+    struct first_frame *frame = (struct first_frame *)(void *)rn__place_arguments(top, args, stack, stack_bytes) - 1;
     memset(frame, 0, offsetof(struct first_frame, integer));
     memcpy(frame->integer, args->integer, sizeof frame->integer);
     frame->wide = stack_bytes;
