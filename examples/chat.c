@@ -10,6 +10,7 @@
 #include <runnel.h>
 #include <runnel/http.h>
 #include <runnel/net.h>
+#include <runnel/reader.h>
 #include <runnel/websocket.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -158,24 +159,27 @@ static void write_all(struct client *c)
         websocket_close(c->ws, 1001, NULL);
 }
 
+/* The next line, or the next LINE bytes of one that is longer. */
+static int next_line(rn_reader *in, char **line, size_t *n)
+{
+    int err = reader_line(in, line, n);
+    if (err != RN_ETOOBIG)
+        return err;
+    *n = LINE;
+    err = reader_peek(in, LINE, line);
+    reader_drop(in, LINE);
+    return err;
+}
+
 static void talk_lines(rn_conn *conn)
 {
-    char buffer[LINE];
-    size_t have = 0;
-    for (ssize_t n; (n = net_read(conn, buffer + have, sizeof buffer - have)) > 0;) {
-        char *from = buffer, *end;
-        have += (size_t)n;
-        while ((end = memchr(from, '\n', have)) != NULL || have == sizeof buffer) {
-            size_t length = end ? (size_t)(end - from) : have, cut = length;
-            if (cut && from[cut - 1] == '\r')
-                cut--;
-            if (cut)
-                say(from, cut);
-            have -= end ? length + 1 : length;
-            from += end ? length + 1 : length;
-        }
-        memmove(buffer, from, have);
-    }
+    char buffer[LINE], *line;
+    rn_reader in;
+    size_t n;
+    reader_init(&in, conn, buffer, sizeof buffer);
+    while (next_line(&in, &line, &n) == 0)
+        if (n)
+            say(line, n);
 }
 
 static void serve_tcp(rn_conn *conn)
@@ -255,7 +259,7 @@ struct ear {
 };
 
 /* A line over TCP, a short frame over WebSocket: two bytes of head, the second is its length. */
-static void hear(struct ear *e, const char *data, ssize_t n)
+static void hear(struct ear *e, const char *data, size_t n)
 {
     for (; n > 0; data++, n--) {
         if (!e->ws) {
@@ -269,16 +273,16 @@ static void hear(struct ear *e, const char *data, ssize_t n)
     }
 }
 
-static int upgrade(rn_conn *c)
+static int upgrade(rn_conn *c, rn_reader *in)
 {
     static const char request[] = "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                                   "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-    char answer[512] = "";
-    net_write(c, request, sizeof request - 1);
-    for (size_t n = 0; n < sizeof answer - 1 && !strstr(answer, "\r\n\r\n"); n++)
-        if (net_read(c, answer + n, 1) != 1)
-            return RN_EEOF;
-    return strncmp(answer, "HTTP/1.1 101", 12) == 0 ? 0 : -EPROTO;
+    char *line;
+    bool good = net_write(c, request, sizeof request - 1) > 0 && reader_line(in, &line, NULL) == 0 &&
+                strncmp(line, "HTTP/1.1 101", 12) == 0;
+    while (good && *line)
+        good = reader_line(in, &line, NULL) == 0;
+    return good ? 0 : -EPROTO;
 }
 
 static void send_line(rn_conn *c, bool ws, int number)
@@ -291,21 +295,23 @@ static void send_line(rn_conn *c, bool ws, int number)
 
 static int talk(rn_context *ctx, const char *address, bool ws, int number, rn_waitgroup *in, rn_waitgroup *all_in)
 {
-    char buffer[4096];
+    char buffer[4096], *heard;
+    rn_reader r;
     struct ear ear = {.ws = ws};
     rn_conn *c = NULL;
     int err = net_dial("tcp", address, &c);
     defer(net_free, c);
+    reader_init(&r, c, buffer, sizeof buffer);
     if (!err && ws)
-        err = upgrade(c);
+        err = upgrade(c, &r);
     wg_done(in);
     if (err)
         return err;
     wg_wait(all_in);
     if (number < TALKERS)
         send_line(c, ws, number);
-    for (ssize_t n; ear.heard < TALKERS && (n = net_read_ctx(ctx, c, buffer, sizeof buffer)) > 0;)
-        hear(&ear, buffer, n);
+    while (ear.heard < TALKERS && reader_peek_ctx(ctx, &r, 1, &heard) == 0)
+        hear(&ear, heard, reader_drop(&r, sizeof buffer));
     return ear.heard == TALKERS ? 0 : RN_EEOF;
 }
 

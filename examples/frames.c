@@ -3,62 +3,56 @@
 #include <arpa/inet.h>
 #include <runnel.h>
 #include <runnel/net.h>
+#include <runnel/reader.h>
 #include <stdio.h>
 #include <string.h>
 
-enum { ROOM = 4096 };
+enum { ROOM = 4096, HEAD = 4 };
 
-struct frames {
-    rn_conn *c;
-    size_t from, to; /* of buf, what has come and was not handed out */
-    char buf[ROOM];
-};
-
-/* The length of a whole frame that is there, with its first four bytes; 0 when there is none. */
-static size_t whole(const struct frames *f)
+static size_t size_of(const char *frame)
 {
     uint32_t n;
-    if (f->to - f->from < sizeof n)
-        return 0;
-    memcpy(&n, f->buf + f->from, sizeof n);
-    size_t size = sizeof n + ntohl(n);
-    return f->to - f->from >= size ? size : 0;
+    memcpy(&n, frame, HEAD);
+    return HEAD + (size_t)ntohl(n);
 }
 
-/* The next frame and its length, good until the next call: 0; or RN_EEOF, RN_ETOOBIG or the connection's error. */
-static int next_frame(struct frames *f, char **data, size_t *n)
+/* The next frame, its head included: 0; or RN_EEOF, RN_ETOOBIG or another error. */
+static int next_frame(rn_reader *in, char **frame, size_t *size)
 {
-    size_t size;
-    while ((size = whole(f)) == 0) {
-        memmove(f->buf, f->buf + f->from, f->to - f->from);
-        f->to -= f->from;
-        f->from = 0;
-        if (f->to == ROOM)
-            return RN_ETOOBIG;
-        ssize_t got = net_read(f->c, f->buf + f->to, ROOM - f->to);
-        if (got <= 0)
-            return got < 0 ? (int)got : RN_EEOF;
-        f->to += (size_t)got;
-    }
-    *data = f->buf + f->from + 4;
-    *n = size - 4;
-    f->from += size;
-    return 0;
+    int err = reader_peek(in, HEAD, frame);
+    if (err)
+        return err;
+    *size = size_of(*frame);
+    err = reader_peek(in, *size, frame);
+    if (!err)
+        reader_drop(in, *size); /* it lies there until more is read */
+    return err;
+}
+
+/* The size of the next frame if all of it has come, otherwise 0. */
+static size_t has_come(rn_reader *in)
+{
+    char *frame;
+    if (reader_buffered(in) < HEAD || reader_peek(in, HEAD, &frame))
+        return 0;
+    size_t size = size_of(frame);
+    return size <= reader_buffered(in) ? size : 0;
 }
 
 /* Sends each frame back in capitals; writes when the next one is not there yet. */
 static void serve(rn_conn *c)
 {
-    struct frames in = {.c = c};
-    char out[ROOM], *data;
-    size_t used = 0, n;
+    char buf[ROOM], out[ROOM], *frame;
+    rn_reader in;
+    size_t used = 0, size;
     defer(net_free, c);
-    while (next_frame(&in, &data, &n) == 0) {
-        memcpy(out + used, data - 4, 4);
-        for (size_t i = 0; i < n; i++)
-            out[used + 4 + i] = (char)(data[i] >= 'a' && data[i] <= 'z' ? data[i] - 32 : data[i]);
-        used += 4 + n;
-        size_t next = whole(&in);
+    reader_init(&in, c, buf, sizeof buf);
+    while (next_frame(&in, &frame, &size) == 0) {
+        memcpy(out + used, frame, HEAD);
+        for (size_t i = HEAD; i < size; i++)
+            out[used + i] = (char)(frame[i] >= 'a' && frame[i] <= 'z' ? frame[i] - 32 : frame[i]);
+        used += size;
+        size_t next = has_come(&in);
         if (next && used + next <= ROOM)
             continue;
         if (net_write(c, out, used) < 0)
@@ -79,9 +73,11 @@ int rn_main(int argc, char **argv)
     defer(net_free, here);
     net_write(here, requests, sizeof requests - 1);
     net_close_write(here);
-    struct frames in = {.c = here};
-    size_t n;
-    for (char *data; (err = next_frame(&in, &data, &n)) == 0;)
-        printf("%.*s\n", (int)n, data);
+    char buf[ROOM], *frame;
+    rn_reader in;
+    size_t size;
+    reader_init(&in, here, buf, sizeof buf);
+    while ((err = next_frame(&in, &frame, &size)) == 0)
+        printf("%.*s\n", (int)(size - HEAD), frame + HEAD);
     return err == RN_EEOF ? 0 : 1;
 }

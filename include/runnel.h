@@ -1,5 +1,5 @@
 /* runnel.h: the whole core.  Each type also has its own header in runnel/, for those who want less.  Not in here, to be
- * included by who uses them: runnel/net.h, file.h, process.h, signal.h, fd.h, http.h, websocket.h; by tests, test.h. */
+ * included by who uses them: runnel/net.h, reader.h, file.h, process.h, signal.h, fd.h, http.h, websocket.h; by tests, test.h. */
 #ifndef RUNNEL_H
 #define RUNNEL_H
 

@@ -145,8 +145,8 @@ static bool declares(const char *header, const char *name)
 /* As it is included: what is not for itself comes with runnel.h. */
 static char *included_as(const char *name)
 {
-    static const char *const apart[] = {"addr.h", "fd.h",      "file.h",   "http.h", "http_client.h",
-                                        "net.h",  "process.h", "signal.h", "test.h", "websocket.h"};
+    static const char *const apart[] = {"addr.h",    "fd.h",     "file.h",   "http.h", "http_client.h", "net.h",
+                                        "process.h", "reader.h", "signal.h", "test.h", "websocket.h"};
     for (size_t i = 0; i < sizeof apart / sizeof *apart; i++)
         if (strcmp(name, apart[i]) == 0)
             return text("<runnel/%s>", name);

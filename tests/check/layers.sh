@@ -21,7 +21,7 @@ includes_ok() {
         split("chan select timer", h, " "); for (i in h) header[h[i]] = "chan"
         split("sync sync_type mutex rwmutex waitgroup once cond pool map semaphore flight group", h, " ")
         for (i in h) header[h[i]] = "sync"
-        split("net addr fd file process signal", h, " "); for (i in h) header[h[i]] = "net"
+        split("net addr fd file process reader signal", h, " "); for (i in h) header[h[i]] = "net"
         header["http"] = header["http_client"] = header["websocket"] = "http"
         header["context"] = "context"; header["scope"] = "scope"; header["debug"] = "debug"; header["test"] = header["test_alloc"] = "test"
     }
