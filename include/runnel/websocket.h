@@ -12,7 +12,8 @@
  *
  * The connection lasts until the handler returns.  One goroutine reads; any number may write, each message is sent whole.
  * Pings are answered, and sent to a client that has been silent, while somebody is in websocket_read; a client that does not
- * answer is given up.  When the server is shut down, websocket_read says goodbye and returns RN_ECLOSED.  That the client has
+ * answer is given up.  When the server is shut down, websocket_read says goodbye and returns RN_ECLOSED, or after two seconds
+ * RN_ETIMEOUT where the client has not answered; two seconds after a shutdown began websocket_write says goodbye, too.  That the client has
  * gone is told by websocket_read and websocket_write, not by http_context, which ends with the handler or the server.
  *
  * Errors are 0 or negative codes.  For goroutines.
@@ -49,11 +50,12 @@ RN_PUBLIC rn_websocket *rn_websocket_accept(rn_http_writer *w, const rn_http_req
 /* Waits for a message: 0; RN_EEOF when the client has closed; RN_ECLOSED when we have, or the server ends; RN_ETIMEOUT when
  * it does not answer pings; -EPROTO when it breaks the protocol (it was told so); or the connection's error.  Blocks. */
 RN_PUBLIC int rn_websocket_read(rn_websocket *ws, rn_websocket_message *m);
-/* Sends a message: 0 or an error; RN_ECLOSED after websocket_close.  Blocks while the client is slow, at most as the server's
+/* Sends a message: 0 or an error; RN_ECLOSED after websocket_close or when the server ends.  Blocks while the client is slow, at most as the server's
  * write_timeout says. */
 RN_PUBLIC int rn_websocket_write(rn_websocket *ws, enum rn_websocket_kind kind, const void *data, size_t n);
 /* Says goodbye with a code (1000: done, 1001: going away, 1008: policy …) and a reason (at most 123 bytes; may be NULL).
- * Nothing can be written after it; who reads gets the client's answer: RN_ECLOSED.  Any goroutine; again: does nothing. */
+ * Nothing can be written after it; who reads gets what the client had said before its answer, and then RN_ECLOSED, or RN_ETIMEOUT when that has
+ * not come within five seconds (or ping_interval, if that is less).  Any goroutine; again: does nothing. */
 RN_PUBLIC int rn_websocket_close(rn_websocket *ws, int code, const char *reason);
 /* The code with which the client has closed; 0 while it has not, 1005 when it gave none. */
 RN_PUBLIC int rn_websocket_close_code(const rn_websocket *ws);

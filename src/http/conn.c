@@ -346,7 +346,7 @@ __attribute__((noinline)) void rn__http_conn_linger(struct rn__http_conn *c)
     enum { MOST = 256 << 10 };
     char rest[1024];
     rn__stream_close_write(&c->stream);
-    rn_net_set_deadline(c->stream.c, rn_time_add(rn_now(), 2 * RN_SECOND));
+    rn_net_set_deadline(c->stream.c, rn_time_add(rn_now(), RN__HTTP_PARTING * RN_SECOND));
     for (size_t sum = 0; sum < MOST;) {
         ptrdiff_t n = rn_net_read(c->stream.c, rest, sizeof rest);
         if (n <= 0)

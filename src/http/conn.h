@@ -55,6 +55,7 @@ const rn_http_options *rn__http_server_options(const rn_http_server *s);
 rn_context *rn__http_server_context(rn_http_server *s);
 rn_context *rn__http_server_drain(rn_http_server *s); /* done when it is shut down */
 bool rn__http_server_draining(rn_http_server *s);
+bool rn__http_server_parted(rn_http_server *s); /* it has been draining for RN__HTTP_PARTING */
 struct rn__tls_context *rn__http_server_tls(rn_http_server *s);
 /* The connection's goroutine is about to end: takes it out of the set and frees it. */
 void rn__http_server_forget(struct rn__http_conn *c);
@@ -64,7 +65,8 @@ void rn__http_server_forget(struct rn__http_conn *c);
 /* What a connection's goroutine runs. */
 void rn__http_conn_main(struct rn__http_conn *c);
 void rn__http_conn_read_deadline(struct rn__http_conn *c, rn_time when);
-enum { RN__HTTP_NOW = 1 }; /* a deadline that has passed */
+enum { RN__HTTP_NOW = 1 };     /* a deadline that has passed */
+enum { RN__HTTP_PARTING = 2 }; /* seconds: what a client is given to part once nothing new will come from it */
 /* The server drains, and no request has come yet on this connection: it may be on its way, and is waited for for a moment. */
 void rn__http_conn_first_chance(struct rn__http_conn *c);
 /* Tells the client that nothing follows, and throws away what it still sends, for a while. */

@@ -31,6 +31,7 @@ struct rn_http_server {
     size_t n;                              /* connections; guarded by lock */
     rn_cond empty;                         /* n, or the listeners, went to 0 */
     rn_atomic(bool) draining;
+    rn_time draining_since; /* written before draining is set */
     /* Who uses the server: its connections and rn_http_serve.  Letting go is their last act with it: an unlock would not do,
      * since another may free the server before it has returned. */
     rn_waitgroup users;
@@ -79,6 +80,11 @@ bool rn__http_server_draining(rn_http_server *s)
 {
     /* seq_cst: see the head of the file; with the store in stop_accepting. */
     return rn_load_seq_cst(&s->draining);
+}
+
+bool rn__http_server_parted(rn_http_server *s)
+{
+    return rn__http_server_draining(s) && rn_now() >= rn_time_add(s->draining_since, RN__HTTP_PARTING * RN_SECOND);
 }
 
 struct rn__tls_context *rn__http_server_tls(rn_http_server *s)
@@ -275,8 +281,11 @@ int rn_http_serve(rn_http_server *s, struct rn_listener *l)
 
 /* ---- the end ---- */
 
+/* With the lock. */
 static void stop_accepting(rn_http_server *s)
 {
+    if (!rn_load_relaxed(&s->draining)) /* relaxed: under the lock */
+        s->draining_since = rn_now();
     /* seq_cst: with the load in rn__http_server_draining. */
     rn_store_seq_cst(&s->draining, true);
     rn_ctx_cancel_cause(s->drain, RN_ECLOSED);

@@ -49,6 +49,7 @@ struct rn_websocket {
     bool in_message;        /* the frame is one of these, and not of control */
     bool no_memory, broken; /* broken: the client does not keep to the protocol */
     bool we_closed;         /* first */
+    rn_time answer_by;      /* after our close: when the client's is no longer waited for; before: 0 */
     bool they_closed;
     int close_code;
 
@@ -337,6 +338,14 @@ static bool is_closing(rn_websocket *ws)
     return closing;
 }
 
+/* How long the client may take to answer our close, whatever else it sends meanwhile; a server that is shut down has less
+ * patience. */
+static rn_duration patience(const rn_websocket *ws)
+{
+    rn_duration most = rn__http_server_draining(ws->c->server) ? RN__HTTP_PARTING * RN_SECOND : 5 * RN_SECOND;
+    return ws->ping_interval < most ? ws->ping_interval : most;
+}
+
 int rn_websocket_write(rn_websocket *ws, enum rn_websocket_kind kind, const void *data, size_t n)
 {
     uint8_t head[10];
@@ -344,6 +353,8 @@ int rn_websocket_write(rn_websocket *ws, enum rn_websocket_kind kind, const void
     ptrdiff_t sent = RN_ECLOSED;
     if (kind != RN_WEBSOCKET_TEXT && kind != RN_WEBSOCKET_BINARY)
         return RN_EINVAL;
+    if (rn__http_server_parted(ws->c->server)) /* for handlers that never read; others have been told */
+        rn_websocket_close(ws, WSLAY_CODE_GOING_AWAY, NULL);
     rn_mutex_lock(&ws->writing);
     if (!is_closing(ws)) {
         rn__http_conn_write_deadline(ws->c, n);
@@ -360,6 +371,8 @@ int rn_websocket_close(rn_websocket *ws, int code, const char *reason)
     bool first = !wslay_event_get_close_sent(ws->ctx);
     if (first) {
         ws->we_closed = !ws->they_closed;
+        ws->answer_by = rn_time_add(rn_now(), patience(ws));
+        rn__http_conn_read_deadline(ws->c, ws->answer_by);
         wslay_event_queue_close(ws->ctx, (uint16_t)code, (const uint8_t *)reason, n < CLOSE_REASON ? n : CLOSE_REASON);
         wslay_event_send(ws->ctx);
     }
@@ -432,13 +445,22 @@ static int ended(rn_websocket *ws)
     return err;
 }
 
+/* Sets how long the client may be silent; whether that is for its answer to our close. */
+static bool limit_silence(rn_websocket *ws)
+{
+    rn_mutex_lock(&ws->lock);
+    bool closing = ws->answer_by != 0;
+    if (!closing) /* rn_websocket_close has set it otherwise, also for who waits already */
+        rn__http_conn_read_deadline(ws->c, rn_time_add(rn_now(), ws->ping_interval));
+    rn_mutex_unlock(&ws->lock);
+    return closing;
+}
+
 /* Waits for bytes: > 0, or why none will come. */
 static ptrdiff_t receive(rn_websocket *ws)
 {
     for (;;) {
-        bool closing = is_closing(ws);
-        rn_duration most = closing && ws->ping_interval > 5 * RN_SECOND ? 5 * RN_SECOND : ws->ping_interval;
-        rn__http_conn_read_deadline(ws->c, rn_time_add(rn_now(), most));
+        bool closing = limit_silence(ws);
         ptrdiff_t n = rn__stream_read(closing ? NULL : ws->drain, &ws->c->stream, ws->buffer, sizeof ws->buffer);
         if (n > 0) {
             ws->pinged = false;

@@ -329,6 +329,103 @@ TEST(the_server_closes_and_pings)
     finish(&s);
 }
 
+/* Says something all the time, and never what it is asked for. */
+static void chatter(rn_conn *c)
+{
+    uint8_t bytes[16];
+    size_t n = frame(bytes, 0x81, "x", 1);
+    net_set_deadline(c, 0);
+    while (net_write(c, bytes, n) > 0)
+        rn_sleep(5 * RN_MILLISECOND);
+}
+
+TEST(who_does_not_answer_a_close_is_given_up)
+{
+    struct peer_server s;
+    begin(&s);
+    rn_atomic_store(&ping_interval, 2 * RN_SECOND); /* also the time for the answer */
+    rn_conn *c = shake(&s);
+    send_frame(c, 0x81, "close", 5);
+    chatter(c);
+    chan_recv(last.done);
+    CHECK_EQ(last.ended, RN_ETIMEOUT);
+    net_free(c);
+    c = shake(&s);
+    rn_waitgroup chatting = RN_WAITGROUP_INIT;
+    wg_go(&chatting, chatter, c);
+    rn_context *ctx = ctx_with_timeout(ctx_background(), 30 * RN_SECOND);
+    CHECK_EQ(http_shutdown(s.s, ctx), 0);
+    ctx_cancel(ctx);
+    chan_recv(last.done);
+    CHECK_EQ(last.ended, RN_ETIMEOUT);
+    net_close(c);
+    wg_wait(&chatting);
+    net_free(c);
+    finish(&s);
+}
+
+static void end_soon(websocket *ws)
+{
+    rn_sleep(20 * RN_MILLISECOND); /* the handler waits by then, or is told before it does */
+    websocket_close(ws, 1000, NULL);
+}
+
+static void wait_for_the_end(http_writer *w, const http_request *r)
+{
+    const websocket_options o = {.ping_interval = RN_HOUR};
+    websocket *ws = websocket_accept(w, r, &o);
+    rn_waitgroup other = RN_WAITGROUP_INIT;
+    websocket_message m;
+    wg_go(&other, end_soon, ws);
+    last.ended = websocket_read(ws, &m);
+    wg_wait(&other);
+    websocket_free(ws);
+    chan_send(last.done, 1);
+}
+
+TEST(another_goroutine_closes_and_the_client_says_nothing)
+{
+    struct peer_server s;
+    last.done = chan_make(int, 1);
+    peer_serve(&s, &(http_options){.handler = wait_for_the_end});
+    rn_conn *c = shake(&s);
+    chan_recv(last.done);
+    CHECK_EQ(last.ended, RN_ETIMEOUT); /* after five seconds, not an hour */
+    net_free(c);
+    finish(&s);
+}
+
+static void write_only(http_writer *w, const http_request *r)
+{
+    websocket *ws = websocket_accept(w, r, NULL);
+    while ((last.ended = websocket_write(ws, WEBSOCKET_TEXT, "x", 1)) == 0)
+        rn_sleep(10 * RN_MILLISECOND);
+    websocket_free(ws);
+    chan_send(last.done, 1);
+}
+
+TEST(a_handler_that_only_writes_is_told_of_a_shutdown)
+{
+    struct peer_server s;
+    char text[200];
+    size_t n;
+    int kind;
+    last.done = chan_make(int, 1);
+    peer_serve(&s, &(http_options){.handler = write_only});
+    rn_conn *c = shake(&s);
+    rn_context *ctx = ctx_with_timeout(ctx_background(), 30 * RN_SECOND);
+    CHECK_EQ(http_shutdown(s.s, ctx), 0);
+    ctx_cancel(ctx);
+    chan_recv(last.done);
+    CHECK_EQ(last.ended, RN_ECLOSED);
+    while ((kind = read_frame(c, text, &n)) == 0x81)
+        ;
+    CHECK_EQ(kind, 0x88);
+    CHECK(n == 2 && memcmp(text, "\x03\xe9", 2) == 0); /* 1001 */
+    net_free(c);
+    finish(&s);
+}
+
 TEST(broken_frames_end_it)
 {
     static const struct {
