@@ -157,6 +157,8 @@ static int read_ranges(const rn_http_request *r, const struct file *f, struct ra
     int64_t sum = 0;
     if (!at || strcmp(r->method, "GET") != 0 || strncasecmp(at, "bytes=", 6) != 0)
         return 0;
+    if (!f->size) /* no part of it could be had: who reads every file in parts would take that for a failure (as Go and nginx) */
+        return 0;
     if (condition && (*condition == '"' ? strcmp(condition, f->etag) != 0 : strcmp(condition, f->modified) != 0))
         return 0;
     for (at += 6;; at++) {

@@ -107,14 +107,34 @@ void rn__http_date(char to[RN__HTTP_DATE], int64_t seconds)
              (unsigned)(rest / 60 % 60), (unsigned)(rest % 60));
 }
 
+/* What a date says; the month by its name. */
+struct date {
+    int d, y, h, min, s;
+    char month[4];
+};
+
+/* The three forms of RFC 9110, 5.6.7: its own, that of RFC 850, whose year has two digits, and asctime's. */
+static bool read_date(const char *text, struct date *t)
+{
+    int used = 0;
+    if (sscanf(text, "%*3s, %2d %3s %4d %2d:%2d:%2d GMT%n", &t->d, t->month, &t->y, &t->h, &t->min, &t->s, &used) == 6)
+        return used > 0;
+    if (sscanf(text, "%*9[A-Za-z], %2d-%3s-%2d %2d:%2d:%2d GMT%n", &t->d, t->month, &t->y, &t->h, &t->min, &t->s,
+               &used) == 6) {
+        t->y += t->y < 69 ? 2000 : 1900; /* as Go */
+        return used > 0;
+    }
+    return sscanf(text, "%*3s %3s %2d %2d:%2d:%2d %4d", t->month, &t->d, &t->h, &t->min, &t->s, &t->y) == 6;
+}
+
 int64_t rn__http_parse_date(const char *text)
 {
-    char month[4];
-    int d, y, h, min, s, used = 0;
-    if (sscanf(text, "%*3s, %2d %3s %4d %2d:%2d:%2d GMT%n", &d, month, &y, &h, &min, &s, &used) != 6 || !used)
+    struct date t;
+    if (!read_date(text, &t))
         return -1;
-    const char *m = strstr(months, month);
-    if (strlen(month) != 3 || !m || (m - months) % 3 || d < 1 || d > 31 || h > 23 || min > 59 || s > 60 || y < 1601)
+    const char *m = strstr(months, t.month);
+    if (strlen(t.month) != 3 || !m || (m - months) % 3 || t.d < 1 || t.d > 31 || t.h > 23 || t.min > 59 || t.s > 60 ||
+        t.y < 1601)
         return -1;
-    return day_of(y, (int)(m - months) / 3 + 1, d) * 86400 + h * 3600 + min * 60 + s;
+    return day_of(t.y, (int)(m - months) / 3 + 1, t.d) * 86400 + t.h * 3600 + t.min * 60 + t.s;
 }

@@ -613,6 +613,7 @@ TEST(files_ranges_and_conditions)
         big[i] = (char)('a' + i % 26);
     snprintf(path, sizeof path, "%s/a.txt", dir), write_text(path, "0123456789", 10);
     snprintf(path, sizeof path, "%s/big.bin", dir), write_text(path, big, 300000);
+    snprintf(path, sizeof path, "%s/empty.txt", dir), write_text(path, "", 0);
     snprintf(path, sizeof path, "%s/.hidden", dir), write_text(path, "secret", 6);
     snprintf(path, sizeof path, "%s/link", dir);
     REQUIRE(symlink("/etc/passwd", path) == 0);
@@ -639,6 +640,12 @@ TEST(files_ranges_and_conditions)
     CHECK_EQ(peer_status(WITH("If-Modified-Since: Fri, 31 Dec 2100 23:59:59 GMT")), 304);
     CHECK_EQ(peer_status(WITH("If-Modified-Since: Mon, 02 Jan 2006 15:04:05 GMT")), 200);
     CHECK_EQ(peer_status(WITH("If-Unmodified-Since: Mon, 02 Jan 2006 15:04:05 GMT")), 412);
+    CHECK_EQ(peer_status(WITH("If-Modified-Since: Wednesday, 31-Dec-68 23:59:59 GMT")), 304); /* of 2068 */
+    CHECK_EQ(peer_status(WITH("If-Modified-Since: Sunday, 06-Nov-94 08:49:37 GMT")), 200);
+    CHECK_EQ(peer_status(WITH("If-Unmodified-Since: Sunday, 06-Nov-94 08:49:37 GMT")), 412);
+    CHECK_EQ(peer_status(WITH("If-Modified-Since: Fri Dec 31 23:59:59 2100")), 304);
+    CHECK_EQ(peer_status(WITH("If-Unmodified-Since: Sun Nov  6 08:49:37 1994")), 412);
+    CHECK_EQ(peer_status(WITH("If-Unmodified-Since: Sun Non  6 08:49:37 1994")), 200);
     answer = WITH("Range: bytes=2-4");
     CHECK_EQ(peer_status(answer), 206);
     HAS(answer, "\r\nContent-Range: bytes 2-4/10\r\n");
@@ -654,6 +661,8 @@ TEST(files_ranges_and_conditions)
     answer = WITH("Range: bytes=0-1, 5-6");
     HAS(answer, "multipart/byteranges");
     HAS(answer, "Content-Range: bytes 5-6/10\r\n\r\n56\r\n--");
+    CHECK_EQ(peer_status(ASK("GET /f/empty.txt", "Range: bytes=0-99\r\n\r\n")), 200);
+    CHECK_EQ(peer_status(ASK("GET /f/empty.txt", "Range: bytes=-1\r\n\r\n")), 200);
     answer = ASK("GET /f/big.bin", "\r\n");
     CHECK(memcmp(peer_body(answer), big, 300000) == 0);
     CHECK_EQ(peer_status(ASK("GET /f/.hidden", "\r\n")), 404);
