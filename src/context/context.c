@@ -433,7 +433,9 @@ rn_context *rn_ctx_with_deadline(rn_context *parent, rn_time when)
 
 rn_context *rn_ctx_with_timeout_cause(rn_context *parent, rn_duration d, int cause)
 {
-    return with_deadline(parent, rn__deadline(d), d > 0, cause);
+    if (d > 0)
+        return with_deadline(parent, rn__deadline(d), true, cause);
+    return with_deadline(parent, rn__now() + d, false, cause); /* a deadline may lie a little ahead: not over at once */
 }
 
 rn_context *(rn_ctx_with_timeout)(rn_context *parent, rn_duration d)
