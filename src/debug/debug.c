@@ -59,15 +59,29 @@ void rn__print_panics(struct rn_panic *newest)
 
 /* ---- faults ---------------------------------------------------------------------------------- */
 
+static void stack_remedy(const struct rn_g *g, size_t bytes)
+{
+    size_t more = 4 * bytes;
+    const char *quote = g->name ? "\"" : "";
+    rn__out("runtime: goroutine %llu%s%s%s%s needs more: ", (unsigned long long)g->id, g->name ? " " : "", quote,
+            g->name ? g->name : "", quote);
+    if (g->id == RN_MAIN_ID)
+        rn__out("let one of its own go that deep, by rn_go_with((.stack = %zu), f, ...)\n", more);
+    else if (more > RN_STACK_LARGEST)
+        rn__out("start it by rn_go_with((.stack = %zu), f, ...)\n", more);
+    else
+        rn__out("start it by rn_go_with((.stack = %zu), f, ...), or for all rn_set_stack(%zu) before rn_run, or "
+                "RUNNEL_STACK=%zuk in the environment\n",
+                more, more, more >> 10);
+}
+
 static void stack_overflow(struct rn_g *g, void *uc)
 {
     /* What was asked for: the default size counts the guard, and a stack of its own size has a page more. */
     size_t bytes = (size_t)(g->stack_hi - g->stack_lo) + (g->flags & RN_G_OWN_STACK ? -rn_os_page : rn_os_page);
     rn__dying();
     rn__out("runtime: goroutine stack exceeds %zu-byte limit\n", bytes);
-    rn__out("runtime: goroutine %llu%s%s%s needs more: start it by rn_go_with((.stack = %zu), f, ...)%s\n",
-            (unsigned long long)g->id, g->name ? " \"" : "", g->name ? g->name : "", g->name ? "\"" : "", 4 * bytes,
-            g->id == RN_MAIN_ID ? "" : ", or set RUNNEL_STACK for all");
+    stack_remedy(g, bytes);
     rn__out("fatal error: stack overflow\n\n");
     rn__out_flush();
     rn__die(g, uc);

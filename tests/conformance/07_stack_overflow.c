@@ -41,6 +41,15 @@ TEST_DIES(says_how_large_its_own_stack_was, 2, "runtime: goroutine stack exceeds
     wait_for_ever();
 }
 
+TEST_DIES(
+    says_what_helps, 2,
+    " \"icarus\" needs more: start it by rn_go_with((.stack = 262144), f, ...), or for all rn_set_stack(262144) before "
+    "rn_run, or RUNNEL_STACK=256k in the environment\n")
+{
+    go(falls);
+    wait_for_ever();
+}
+
 TEST_DIES(cuts_the_middle, 2, " frames elided...\nfall\n")
 {
     go(falls);
@@ -55,6 +64,12 @@ TEST_DIES(shows_the_outer_end, 2, "\nfalls\n\t")
 
 #ifndef RN_RACE /* whose record of calls, 64 Ki, is full before this stack is */
 TEST_DIES(main_too, 2, "fatal error: stack overflow\n\ngoroutine 1 [running]:\nfall\n")
+{
+    fall(0);
+}
+
+TEST_DIES(says_what_helps_main, 2,
+          " 1 needs more: let one of its own go that deep, by rn_go_with((.stack = 33554432), f, ...)\n")
 {
     fall(0);
 }
