@@ -88,7 +88,7 @@ RN_PUBLIC size_t rn_http_escape(char *to, size_t n, const char *text);
  * Blocks.  A client that sent "Expect: 100-continue" is told to go on by the first call. */
 RN_PUBLIC ptrdiff_t rn_http_read(const rn_http_request *r, void *buffer, size_t n);
 /* The whole rest of the body, NUL-terminated, at most `limit` bytes: 0, or an error as above (-EFBIG beyond the limit, too; also
- * then the response is 413, unless the handler sets another status).  The memory belongs to the server. */
+ * then the response is 413, unless the handler sets a status then).  The memory belongs to the server. */
 RN_PUBLIC int rn_http_read_all(const rn_http_request *r, size_t limit, char **body, size_t *n);
 /* A trailer of a chunked body, or of HTTP/2; NULL before the body was read to its end and when there is none. */
 RN_PUBLIC const char *rn_http_trailer(const rn_http_request *r, const char *name);

@@ -68,7 +68,7 @@ struct rn_http_writer {
     rn_time body_began; /* 0 before the first read */
     bool body_done, expects_continue;
     int body_error;
-    int body_status; /* what the response is because of it, unless the handler says otherwise; 0 */
+    int body_status; /* what the response is because of it, unless the handler sets one after it; 0 */
 
     /* the context, made when asked for */
     rn_context *ctx;

@@ -16,6 +16,7 @@ bool rn_http_status(rn_http_writer *w, int status)
     if (w->head_sent || status < 200 || status > 999)
         return false;
     w->status = status;
+    w->body_status = 0; /* it is the handler that answers, be it with the same number */
     return true;
 }
 

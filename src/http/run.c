@@ -216,10 +216,10 @@ static void call_guarded(struct guard *g)
     g->returned = true;
 }
 
-/* What the reading of the body found wrong is the response, unless the handler gave another status. */
+/* What the reading of the body found wrong is the response, unless the handler has set a status since. */
 static void settle_body_error(struct rn_http_writer *x)
 {
-    if (x->body_status && !x->head_sent && x->status == x->body_status)
+    if (x->body_status && !x->head_sent)
         rn_http_error(x, x->status, NULL);
 }
 

@@ -705,16 +705,18 @@ TEST(the_access_log_tells_what_happened)
     http_mux_free(m);
 }
 
-/* ?status=…: what the handler says of a body that is too large; otherwise it says nothing. */
+/* ?status=…: what the handler says of a body that can't be read; otherwise it says nothing. */
 static void reads_all(http_writer *w, const http_request *r)
 {
     char *body;
     size_t n;
     int err = http_read_all(r, 10, &body, &n);
-    if (err && http_query_value(r, "status"))
+    if (err && http_query_value(r, "status")) {
         http_status(w, (int)http_query_long(r, "status", 0));
-    else if (!err)
-        http_printf(w, "%zu %s", n, body);
+        http_puts(w, "mine");
+    } else {
+        http_printf(w, "%zu %s", err ? (size_t)0 : n, err ? "nothing" : body);
+    }
 }
 
 TEST(a_body_beyond_the_limit_of_read_all)
@@ -735,6 +737,26 @@ TEST(a_body_beyond_the_limit_of_read_all)
     CHECK_EQ(
         peer_status(peer_ask(&s, "POST /?status=507 HTTP/1.1\r\nHost: h\r\nContent-Length: 11\r\n\r\n0123456789x")),
         507);
+    peer_stop(&s);
+}
+
+TEST(what_a_handler_says_of_a_body_stands)
+{
+    static const char large[] = "Content-Length: 11\r\n\r\n0123456789x",
+                      bad[] = "Transfer-Encoding: chunked\r\n\r\nxyz\r\n";
+    struct peer_server s;
+    char text[256];
+    peer_serve(&s, &(http_options){.handler = reads_all});
+    for (int i = 0; i < 2; i++) {
+        snprintf(text, sizeof text, "POST /?status=%d HTTP/1.1\r\nHost: h\r\n%s", i ? 400 : 413, i ? bad : large);
+        const char *answer = peer_ask(&s, text);
+        CHECK_EQ(peer_status(answer), i ? 400 : 413);
+        CHECK_STR(peer_body(answer), "mine");
+        snprintf(text, sizeof text, "POST / HTTP/1.1\r\nHost: h\r\n%s", i ? bad : large);
+        answer = peer_ask(&s, text);
+        CHECK_EQ(peer_status(answer), i ? 400 : 413);
+        CHECK_STR(peer_body(answer), i ? "Bad Request\n" : "Content Too Large\n");
+    }
     peer_stop(&s);
 }
 
