@@ -40,7 +40,16 @@ typedef struct {
     char **debuginfo_path;
 } Dwfl_Callbacks;
 
-enum { TAG_SUBPROGRAM = 0x2e, TAG_INLINED = 0x1d, AT_COMP_DIR = 0x1b, AT_CALL_FILE = 0x58, AT_CALL_LINE = 0x59 };
+enum {
+    TAG_CLASS = 0x02,
+    TAG_STRUCT = 0x13,
+    TAG_UNION = 0x17,
+    TAG_INLINED = 0x1d,
+    TAG_SUBPROGRAM = 0x2e,
+    TAG_NAMESPACE = 0x39
+};
+enum { AT_COMP_DIR = 0x1b, AT_CALL_FILE = 0x58, AT_CALL_LINE = 0x59 };
+enum { SCOPES = 64 };
 
 static struct {
     Dwfl *(*begin)(const Dwfl_Callbacks *);
@@ -54,8 +63,8 @@ static struct {
     const char *(*linesrc)(Dwarf_Line *, uint64_t *, uint64_t *);
     int (*lineno)(Dwarf_Line *, int *);
     Dwarf_Die *(*module_addrdie)(Dwfl_Module *, uint64_t, uint64_t *);
-    int (*getscopes)(Dwarf_Die *, uint64_t, Dwarf_Die **);
-    int (*getscopes_die)(Dwarf_Die *, Dwarf_Die **);
+    int (*child)(Dwarf_Die *, Dwarf_Die *);
+    int (*siblingof)(Dwarf_Die *, Dwarf_Die *);
     const char *(*diename)(Dwarf_Die *);
     int (*tag)(Dwarf_Die *);
     Dwarf_Attribute *(*attr)(Dwarf_Die *, unsigned, Dwarf_Attribute *);
@@ -80,8 +89,8 @@ static const struct {
     {"dwarf_linesrc", &dw.linesrc},
     {"dwarf_lineno", &dw.lineno},
     {"dwfl_module_addrdie", &dw.module_addrdie},
-    {"dwarf_getscopes", &dw.getscopes},
-    {"dwarf_getscopes_die", &dw.getscopes_die},
+    {"dwarf_child", &dw.child},
+    {"dwarf_siblingof", &dw.siblingof},
     {"dwarf_diename", &dw.diename},
     {"dwarf_tag", &dw.tag},
     {"dwarf_attr", &dw.attr},
@@ -163,13 +172,33 @@ static void call_site(Dwarf_Die *cu, Dwarf_Die *inlined, struct rn_place *around
         around->file = whole(cu, dw.filesrc(files, file, NULL, NULL));
 }
 
+/* Has no code of its own, but may hold functions that have. */
+static bool only_names(int tag)
+{
+    return tag == TAG_NAMESPACE || tag == TAG_CLASS || tag == TAG_STRUCT || tag == TAG_UNION;
+}
+
+/* What is below `die` and holds `at`, as the code nests it, innermost first; returns how many.  (dwarf_getscopes looks for
+ * inlined functions in one unit alone, and -flto has them in another.) */
+static int scopes_of(Dwarf_Die *die, uint64_t at, Dwarf_Die *scopes)
+{
+    Dwarf_Die below;
+    for (int more = dw.child(die, &below); more == 0; more = dw.siblingof(&below, &below)) {
+        bool holds = dw.haspc(&below, at) > 0;
+        int n = holds || only_names(dw.tag(&below)) ? scopes_of(&below, at, scopes) : 0;
+        if (holds && n < SCOPES)
+            scopes[n++] = below;
+        if (n > 0)
+            return n;
+    }
+    return 0;
+}
+
 /* places[0] has file and line of pc; adds names and the functions that were inlined there. */
 static int expand(Dwarf_Die *cu, uint64_t at, struct rn_place *places, int max)
 {
-    Dwarf_Die *inner, *scopes;
-    int found = 0;
-    /* The first gives scopes as the source nests them; the second, as the code does. */
-    int n = dw.getscopes(cu, at, &inner) > 0 ? dw.getscopes_die(&inner[0], &scopes) : 0;
+    Dwarf_Die scopes[SCOPES];
+    int found = 0, n = scopes_of(cu, at, scopes);
     for (int i = 0; i < n && found < max; i++) {
         int tag = dw.tag(&scopes[i]);
         if (tag != TAG_INLINED && tag != TAG_SUBPROGRAM)

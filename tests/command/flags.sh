@@ -42,6 +42,23 @@ with() {
     rm -f prog
     CC=$1 CFLAGS=$2 LDFLAGS=$3 "$RUNNEL" build -o prog prog.c && ./prog
 }
+cat >dies.c <<'END'
+#include <runnel.h>
+static rn_mutex mu;
+static void twice(void)
+{
+    mutex_lock(&mu);
+    mutex_lock(&mu); /* the sixth line */
+}
+int rn_main(int argc, char **argv) { (void)argc, (void)argv; twice(); return 0; }
+END
+# dies_at COMPILER CFLAGS LDFLAGS: the report of a program that waits for itself has the line that waits.
+dies_at() {
+    CC=$1 CFLAGS=$2 LDFLAGS=$3 "$RUNNEL" build -o dies dies.c || return 1
+    ./dies 2>said
+    cat said
+    grep -A1 '^twice$' said | grep -q 'dies\.c:6$'
+}
 hard="-O2 -D_FORTIFY_SOURCE=2 -fstack-protector-all -fcf-protection -fstack-clash-protection -Wall -Wextra -Werror"
 [ "$(uname -m)" = x86_64 ] || hard="-O2 -D_FORTIFY_SOURCE=2 -fstack-protector-all -Wall -Wextra -Werror"
 for cc in gcc clang; do
@@ -56,6 +73,7 @@ for cc in gcc clang; do
     for lto in -flto -flto=thin; do
         if $cc $lto none.c -o none 2>none.said; then
             check "$cc $lto" with $cc "-O2 $lto" "-O2 $lto"
+            check "$cc $lto: the line in a report" dies_at $cc "-O2 -g $lto" "-O2 $lto"
         fi
     done
     check "$cc -static" with $cc -O2 -static
