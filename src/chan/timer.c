@@ -33,6 +33,7 @@ struct timer {
 };
 
 RN_STATIC_ASSERT(sizeof(struct timer) <= sizeof(rn_timer), "rn_timer holds a timer");
+RN_STATIC_ASSERT(offsetof(struct timer, chan) == sizeof(struct rn_timer_entry), "RN_TIMER_CHAN: the channel follows");
 
 static struct timer *timer_of(rn_timer *t)
 {
@@ -115,6 +116,7 @@ static void init(struct timer *t, rn_duration d, rn_duration period)
 {
     *t = (struct timer){
         .entry = {.fire = period ? fire_tick : fire_once, .awaited = chan_awaited}, .period = period, .self = t};
+    t->entry.kind = period ? RN_TIMER_EVENT : RN_TIMER_CHAN;
     rn__chan_init(&t->chan, sizeof(rn_time), 1, &t->value);
     t->chan.timer = true;
     rn__chan_race_set(&t->chan);
@@ -222,7 +224,8 @@ void rn__after_func(rn_timer *timer, rn_duration d, void (*f)(void *), void *arg
     if (!f)
         rn_fatal("go of nil func value");
     struct timer *t = timer ? timer_of(timer) : make();
-    *t = (struct timer){.entry = {.fire = fire_func}, .f = f, .arg = arg, .heap = !timer, .self = t};
+    *t = (struct timer){
+        .entry = {.fire = fire_func, .kind = RN_TIMER_LIMIT}, .f = f, .arg = arg, .heap = !timer, .self = t};
     rn__chan_race_set(&t->chan);
     rn__timer_start(&t->entry, rn__deadline(d));
 }

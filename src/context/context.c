@@ -367,7 +367,7 @@ static int attach(struct rn_ctx *c, rn_context *parent, rn_time when)
     rn_store_relaxed(&c->when, when < limit ? when : limit);
     c->timed = !err && when < limit;
     if (c->timed)
-        c->timer = (struct rn_timer_entry){.fire = fire_deadline};
+        c->timer = (struct rn_timer_entry){.fire = fire_deadline, .kind = RN_TIMER_LIMIT};
     if (err)
         born_done(c, err, p ? p->done.cause : RN_ECANCELED);
     if (!p)

@@ -476,6 +476,7 @@ static void arm(struct rn__fd *f, int side)
     rn__timer_stop(&s->timer); /* and lets one that fires just now come to its end */
     s->timer.fire = side == RN_SIDE_READ ? fire_read : fire_write;
     s->timer.awaited = awaited;
+    s->timer.kind = RN_TIMER_LIMIT;
     rn__timer_start(&s->timer, when);
 }
 

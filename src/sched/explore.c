@@ -6,7 +6,8 @@
  *  - A runnable goroutine is in `runnable`, longest first, and in no other queue.
  *  - No choice depends on an address, on the real clock or on chance that the plan's numbers do not fix.
  *  - The clock moves only when no goroutine can run, when those that can have only spun for long (they are taken to wait
- *    for it) or have run for very many points; and, as a choice, to a timer that is due within NEAR: a few operations.
+ *    for it) or have run for very many points; and, as a choice, to a timer that is due within NEAR: a few operations; or
+ *    to the limit of somebody's wait (explore_time.c), as if those that could run were late.
  *
  * Rejected: numbering the choices of the whole run.  Taking one switch out of a schedule would then move
  * the numbers of all that follow, and nothing could be shrunk.
@@ -58,6 +59,8 @@ static struct {
     bool let_time_pass;           /* the loop is asked to */
     bool at_once;                 /* by a choice, to a timer that nobody need wait for */
     rn_duration ahead;            /* how far such choices have moved the clock */
+    rn_time until;                /* by a choice, to this limit; 0: no */
+    uint32_t delays;              /* such choices */
     uint32_t timer_at;            /* the event at which it last moved */
     uint32_t moved_at;            /* that of the last park, wake-up, start or end, or of a timer */
     struct rn_g *forced;          /* chosen already, for the switch that follows */
@@ -65,8 +68,6 @@ static struct {
     uint32_t main_at;
     rn_time main_ended; /* when; on the coarse clock, as waiting_since */
     uint64_t luck, lowest, highest;
-    uint32_t *index; /* of the plan: a table by g and nth, of 1 + place */
-    uint32_t mask;
 } ex;
 
 /* ---- numbers ------------------------------------------------------------------------------------- */
@@ -198,7 +199,8 @@ struct menu {
     const void *object;
     uint32_t n, by_default, nth;
     bool index; /* indices instead of goroutines */
-    bool time;  /* the last alternative is the loop: a timer that is near fires first */
+    bool time;  /* the last alternative is the loop: a timer fires first, which is near, or */
+    struct rn_timer_entry *limit;
 };
 
 static bool is_time(const struct menu *c, uint32_t i)
@@ -218,24 +220,6 @@ static uint32_t value_at(const struct menu *c, uint32_t i)
 {
     struct rn_g *g = c->index ? NULL : goroutine_at(c, i);
     return c->index ? i : g ? (uint32_t)g->id : 0;
-}
-
-static uint32_t slot_of(uint32_t g, uint32_t nth)
-{
-    return (uint32_t)mix((uint64_t)g << 32 | nth) & ex.mask;
-}
-
-/* The plan's step for this choice, or NULL. */
-static const struct rn_explore_step *planned(uint32_t g, uint32_t nth)
-{
-    if (!ex.index)
-        return NULL;
-    for (uint32_t at = slot_of(g, nth); ex.index[at]; at = (at + 1) & ex.mask) {
-        const struct rn_explore_step *s = &rn__explore->plan[ex.index[at] - 1];
-        if (s->g == g && s->nth == nth)
-            return s;
-    }
-    return NULL;
 }
 
 static uint32_t choose_by_chance(const struct menu *c)
@@ -347,8 +331,13 @@ static void tell(const struct menu *c, uint32_t g, uint32_t taken)
     if (c->g)
         t->why = rn_load_relaxed(&c->g->waiting); /* relaxed: this thread's own */
     describe(&t->self, c->g, true);
-    if (!c->index)
+    if (c->limit && is_time(c, taken)) {
+        struct rn_g *whose = rn__g_of_address(c->limit);
+        t->late = c->limit->wheel.when - ex.now;
+        describe(&t->other, whose, whose && whose == c->g);
+    } else if (!c->index) {
         describe(&t->other, goroutine_at(c, taken), goroutine_at(c, taken) == c->g);
+    }
 }
 
 /* What the tale is made with calls libc, where the race detector looks on. */
@@ -367,7 +356,8 @@ static void note(const struct menu *c, uint32_t taken)
     struct rn_explore_shared *s = rn__explore;
     uint32_t g = c->g ? (uint32_t)c->g->id : 0, value = value_at(c, taken);
     s->choices++;
-    s->hash = mix(s->hash ^ mix((uint64_t)g << 32 | c->nth) ^ value);
+    if (taken || !c->limit || c->n > 2) /* limits are not looked for each time */
+        s->hash = mix(s->hash ^ mix((uint64_t)g << 32 | c->nth) ^ value);
     log_menu(c, g, taken);
     if (taken == c->by_default)
         return;
@@ -394,12 +384,39 @@ static void count_event(void)
              CIRCLES);
 }
 
+/* Whether a limit may come here.  Looked for only where that matters: by chance it has its moments in the plan. */
+static bool may_be_late(const struct menu *c)
+{
+    const struct rn_explore_shared *s = rn__explore;
+    if (ex.delays == RN_EXPLORE_DELAYS || rn__timers_first() > ex.now + RN_EXPLORE_LATE - s->late)
+        return false;
+    if (s->way != RN_EXPLORE_DEFAULT)
+        return s->delay_at[ex.delays] && s->events >= s->delay_at[ex.delays];
+    if (s->met == s->planned)
+        return s->log || s->planned == 0;
+    const struct rn_explore_step *step =
+        rn__explore_planned(c->g ? (uint32_t)c->g->id : 0, c->g ? c->g->explore.nth : ex.loop_nth);
+    return step && step->value == 0;
+}
+
+/* One alternative more: a timer comes first. */
+static void add_time(struct menu *c)
+{
+    c->time = rn__timers_first() <= ex.now + NEAR - ex.ahead;
+    if (!c->time && may_be_late(c))
+        c->limit = rn__explore_limit();
+    if (c->limit && c->limit->wheel.when > ex.now + RN_EXPLORE_LATE - rn__explore->late)
+        c->limit = NULL;
+    c->time |= c->limit != NULL;
+    c->n += c->time;
+}
+
 static uint32_t choose(struct menu *c)
 {
     struct rn_explore_shared *s = rn__explore;
     count_event();
     c->nth = c->g ? c->g->explore.nth++ : ex.loop_nth++;
-    const struct rn_explore_step *step = planned(c->g ? (uint32_t)c->g->id : 0, c->nth);
+    const struct rn_explore_step *step = rn__explore_planned(c->g ? (uint32_t)c->g->id : 0, c->nth);
     if (step)
         s->met++;
     if (c->g)
@@ -407,7 +424,9 @@ static uint32_t choose(struct menu *c)
     if (c->n < 2)
         return 0;
     uint32_t taken = step ? find_value(c, step->value) : c->by_default;
-    if (s->way == RN_EXPLORE_RANDOM)
+    if (s->way != RN_EXPLORE_DEFAULT && c->limit)
+        taken = c->n - 1;
+    else if (s->way == RN_EXPLORE_RANDOM)
         taken = choose_by_chance(c);
     else if (s->way == RN_EXPLORE_PCT)
         taken = choose_by_priority(c);
@@ -460,10 +479,16 @@ static bool is_over(void)
     return ex.main && rn__explore->events - ex.main_at > AFTER_MAIN;
 }
 
-/* The loop is to run, and to let the near timer fire. */
-static void ask_for_time(void)
+/* The loop is to run, and to let a timer fire. */
+static void ask_for_time(const struct menu *c)
 {
-    ex.let_time_pass = ex.at_once = true;
+    ex.let_time_pass = true;
+    ex.at_once = !c->limit;
+    if (!c->limit)
+        return;
+    ex.until = c->limit->wheel.when;
+    ex.delays++;
+    rn__explore->late += ex.until - ex.now;
 }
 
 /* Puts the running goroutine g back among the runnable, and lets the forced one go on, or the loop. */
@@ -488,15 +513,15 @@ static void stop_here(struct rn_g *g, enum rn_point what, const void *object)
         give_way(g, true);
         return;
     }
-    bool time = rn__timers_first() <= ex.now + NEAR - ex.ahead;
-    struct menu c = {.g = g, .stay = g, .what = what, .object = object, .n = ex.n + 1 + time, .time = time};
+    struct menu c = {.g = g, .stay = g, .what = what, .object = object, .n = ex.n + 1};
+    add_time(&c);
     bool long_enough = ex.slice > SLICE && ex.n > 0;
     c.by_default = long_enough;
     uint32_t taken = choose(&c);
     if (taken == 0 && !is_over())
         return;
     if (is_time(&c, taken))
-        ask_for_time();
+        ask_for_time(&c);
     else if (taken)
         ex.forced = take(taken - 1);
     give_way(g, long_enough && !ex.let_time_pass);
@@ -520,7 +545,7 @@ void rn__explore_access(const volatile void *at, size_t bytes, bool write, uintp
     bool shared = rn__explore_shares(g, (uintptr_t)at, bytes, write, place);
     ex.spinning++;
     ex.slice++;
-    if (shared || ex.slice > SLICE || ex.spinning > SPINNING || planned((uint32_t)g->id, g->explore.nth))
+    if (shared || ex.slice > SLICE || ex.spinning > SPINNING || rn__explore_planned((uint32_t)g->id, g->explore.nth))
         stop_here(g, RN_AT_MEMORY, (const void *)at);
     else
         g->explore.nth++;
@@ -560,8 +585,9 @@ static struct rn_g *explored_pick(struct rn_p *p)
     ex.forced = NULL;
     if (g || ex.let_time_pass || is_over())
         return g;
-    bool time = ex.n > 0 && rn__timers_first() <= ex.now + NEAR - ex.ahead;
-    struct menu c = {.g = chooser(), .what = RN_AT_TIME, .n = ex.n + time, .time = time};
+    struct menu c = {.g = chooser(), .what = RN_AT_TIME, .n = ex.n};
+    if (ex.n > 0)
+        add_time(&c);
     if (c.g)
         c.what = why_left(c.g);
     if (c.what == RN_AT_YIELD) {
@@ -577,27 +603,35 @@ static struct rn_g *explored_pick(struct rn_p *p)
     uint32_t taken = choose(&c);
     if (!is_time(&c, taken))
         return ex.n ? take(taken) : NULL;
-    ask_for_time();
+    ask_for_time(&c);
     return NULL;
 }
 
 /* ---- the loop ------------------------------------------------------------------------------------ */
 
-/* To the first moment that somebody waits for; false when there is none. */
-static bool pass_time(struct rn_m *m)
+static void pass_time_to(struct rn_m *m, rn_time when)
 {
-    rn_time first = rn__timers_first();
-    if (first == INT64_MAX || (!ex.at_once && !rn__timers_awaited()))
-        return false;
-    if (first > ex.now) {
-        ex.ahead += ex.at_once ? first - ex.now : 0;
-        ex.now = first;
-    }
-    ex.at_once = false;
+    if (when > ex.now)
+        ex.now = when;
     ex.timer_at = rn__explore->events;
     rn__explore->ended_at = ex.now - START;
     rn_store_relaxed(&rn__sched.coarse, ex.now); /* relaxed: no other thread */
     rn__timers_run(m, &rn__procs[0], ex.now);
+}
+
+/* To the first moment that somebody waits for, or the limit that was chosen, and what is due before; false when there is
+ * none. */
+static bool pass_time(struct rn_m *m)
+{
+    rn_time first = rn__timers_first(), until = ex.until;
+    if (first == INT64_MAX || (!ex.at_once && !until && !rn__timers_awaited()))
+        return false;
+    ex.ahead += ex.at_once && first > ex.now ? first - ex.now : 0;
+    ex.at_once = false;
+    ex.until = 0;
+    do
+        pass_time_to(m, first);
+    while ((first = rn__timers_first()) <= until);
     return true;
 }
 
@@ -726,27 +760,10 @@ void rn__explore_run_starts(void)
     ex.n = 0;
     ex.main = ex.forced = NULL;
     ex.let_time_pass = ex.at_once = false;
+    ex.until = 0;
 }
 
 /* ---- start --------------------------------------------------------------------------------------- */
-
-static void index_plan(void)
-{
-    uint32_t size = 16;
-    while (size < 2 * rn__explore->planned)
-        size *= 2;
-    ex.index = rn__malloc(size * sizeof *ex.index);
-    if (!ex.index)
-        rn_fatal("exploring: out of memory");
-    memset(ex.index, 0, size * sizeof *ex.index);
-    ex.mask = size - 1;
-    for (uint32_t i = 0; i < rn__explore->planned; i++) {
-        uint32_t at = slot_of(rn__explore->plan[i].g, rn__explore->plan[i].nth);
-        while (ex.index[at])
-            at = (at + 1) & ex.mask;
-        ex.index[at] = i + 1;
-    }
-}
 
 void rn__explore_begin(struct rn_explore_shared *plan)
 {
@@ -756,7 +773,7 @@ void rn__explore_begin(struct rn_explore_shared *plan)
     ex.lowest = UINT64_C(1) << 32;
     ex.highest = UINT64_C(1) << 63;
     if (plan->planned)
-        index_plan();
+        rn__explore_index_plan();
     rn_set_procs(1);
     rn__choice = (struct rn_choice){.now = explored_now, .random = explored_random, .pick = explored_pick};
     plan->begun = true;

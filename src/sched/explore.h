@@ -9,7 +9,7 @@
  * longest runs; selects take turns among their ready cases; timers fire in their order.  A schedule is the
  * list of choices that differ from the default.  That list, with a seed for random numbers, repeats it.
  *
- * Goroutine 0 stands for the scheduler's loop, which chooses when time has passed.
+ * Goroutine 0 stands for the scheduler's loop, which chooses when time has passed; and as a choice, for that time passes.
  */
 #ifndef RN_SCHED_EXPLORE_H
 #define RN_SCHED_EXPLORE_H
@@ -20,10 +20,11 @@
 struct rn_g;
 struct rn_m;
 struct rn_p;
+struct rn_timer_entry;
 
 #ifdef RN_EXPLORE
 
-/* One choice that is not the default: a goroutine to run next (its id; 0: the loop, for a timer that is near), or an
+/* One choice that is not the default: a goroutine to run next (its id; 0: the loop, for a timer that comes first), or an
  * index. */
 struct rn_explore_step {
     uint32_t g, nth, value;
@@ -42,7 +43,12 @@ enum {
     RN_EXPLORE_NAME = 40,
     RN_EXPLORE_CHANGES = 16,     /* PCT's depth, at most */
     RN_EXPLORE_PLACES = 1 << 10, /* places in the program that touch shared memory */
+    RN_EXPLORE_DELAYS = 2,       /* times that a schedule lets a limit come while others can run, at most */
 };
+#define RN_EXPLORE_LATE RN_MINUTE /* how long those others are late by it, all together, at most */
+/* What a test says itself (a failed check, a panic of its own) counts if they were late by less: it may have a limit for its
+ * own patience, which it takes for never. */
+#define RN_EXPLORE_PATIENCE (100 * RN_MILLISECOND)
 
 /* A goroutine in a tale. */
 struct rn_explore_who {
@@ -60,7 +66,8 @@ struct rn_explore_told {
     bool index;                        /* value is an index, not a goroutine */
     uint32_t of;                       /* among how many */
     uint8_t why;                       /* RN_AT_BLOCK: enum rn_wait */
-    struct rn_explore_who self, other; /* other: who ran next, unless index */
+    rn_duration late;                  /* a limit has come that late; 0: a switch */
+    struct rn_explore_who self, other; /* other: who ran next, or whose limit it is, unless index */
 };
 
 /* In memory that the process which runs the schedule shares with the one that plans it. */
@@ -72,6 +79,7 @@ struct rn_explore_shared {
     uint32_t chance;  /* RANDOM: of 2^16, that a goroutine which could go on is stopped at a point */
     uint32_t changes; /* PCT: d - 1 */
     uint32_t change_at[RN_EXPLORE_CHANGES]; /* events, counted from 1 */
+    uint32_t delay_at[RN_EXPLORE_DELAYS];   /* RANDOM, PCT: from which event on the next limit comes; 0: no more do */
     uint32_t faults;                        /* what may happen to I/O: enum rn_fault */
     uint32_t max_events;                    /* a schedule with more does not end */
     bool log;                               /* write alternatives to `words` once the plan's steps are done */
@@ -93,6 +101,8 @@ struct rn_explore_shared {
     bool leaked;         /* goroutines were left behind */
     bool endless;        /* there were more than max_events */
     rn_time ended_at;    /* the virtual clock at the end */
+    rn_duration late;    /* by how much limits came while others could run, all together */
+    uintptr_t panic_at;  /* the call of the last panic */
     uint32_t taken;      /* steps that differ from the default */
     struct rn_explore_step steps[RN_EXPLORE_STEPS];
     uint32_t told_n;
@@ -138,6 +148,17 @@ void rn__explore_access(const volatile void *at, size_t bytes, bool write, uintp
 /* explore_memory.c: notes it; true when that place is known to touch what other goroutines write, too,
  * without a lock that all of them hold. */
 bool rn__explore_shares(struct rn_g *g, uintptr_t at, size_t bytes, bool write, uintptr_t place);
+/* explore_plan.c: the plan's step for a choice, or NULL; after its steps were put into a table. */
+void rn__explore_index_plan(void);
+const struct rn_explore_step *rn__explore_planned(uint32_t g, uint32_t nth);
+/* explore_time.c: the first limit of a wait that somebody could notice; NULL: there is none, or a sleep ends before. */
+struct rn_timer_entry *rn__explore_limit(void);
+/* Where the program or the library panics. */
+static inline void rn__explore_panics(void *from)
+{
+    if (rn__explore)
+        rn__explore->panic_at = (uintptr_t)from;
+}
 /* src/net: how many of rn__external_wakers wait for what is simulated. */
 extern int64_t (*rn__explore_simulated)(void);
 static inline int64_t rn__simulated_wakers(void)
@@ -176,6 +197,10 @@ static inline int64_t rn__simulated_wakers(void)
 }
 static inline void rn__explore_drain(void)
 {
+}
+static inline void rn__explore_panics(void *from)
+{
+    (void)from;
 }
 
 #endif

@@ -502,6 +502,7 @@ void rn_panic(const char *format, ...)
 {
     struct rn_g *g = self();
     struct rn_panic *p;
+    rn__explore_panics(__builtin_return_address(0));
     const char *stop = strchrnul(format, '%');
     if (*stop == '\0') {
         p = block_with(g, format, (size_t)(stop - format));

@@ -127,6 +127,10 @@ static inline bool rn__waiter_claim(struct rn_waiter *w)
 
 struct rn_ready_list;
 
+/* An event (a tick, data that arrives); the limit of a wait for something else; the end of a wait for nothing else; one or the
+ * other, as its channel, which follows the entry, is waited for. */
+enum rn_timer_kind { RN_TIMER_EVENT, RN_TIMER_LIMIT, RN_TIMER_SLEEP, RN_TIMER_CHAN };
+
 /* An entry in some processor's timers.  All-zero is idle.  Owned by the caller, who keeps it alive
  * until it has fired for the last time or rn__timer_stop has returned.
  *
@@ -138,6 +142,7 @@ struct rn_timer_entry {
     rn_time (*fire)(struct rn_timer_entry *t, rn_time now, struct rn_ready_list *wake);
     rn_atomic(struct rn_p *) p; /* whose timers it is in; NULL when in none */
     bool by_thread;             /* a plain thread has started it last; guarded by those timers' lock */
+    uint8_t kind; /* enum rn_timer_kind: whether it may come while others can run (sched/explore_time.c) */
     /* A timer whose firing nobody can notice (a channel timer on whose channel nobody waits) does
      * not hold back the deadlock report: NULL means that it always counts. */
     bool (*awaited)(struct rn_timer_entry *t);

@@ -267,7 +267,7 @@ static rn_time timeout_fire(struct rn_timer_entry *e, rn_time now, struct rn_rea
 
 void rn__timeout_start(struct rn_timeout *t, rn_time when)
 {
-    t->entry = (struct rn_timer_entry){.fire = timeout_fire};
+    t->entry = (struct rn_timer_entry){.fire = timeout_fire, .kind = RN_TIMER_LIMIT};
     t->w.g->flags |= RN_G_TIMED;
     rn__timer_start(&t->entry, when);
 }

@@ -72,6 +72,21 @@ static bool run_planned(struct search *s)
 /* How often a goroutine that could go on is stopped, of 2^16; in turn. */
 static const uint32_t chances[] = {0x8000, 0x2000, 0x0800, 0xc000, 0x4000, 0x0200};
 
+static uint32_t any_event(const struct search *s, uint64_t draw)
+{
+    return 1 + (uint32_t)(rn__explore_mix(rn__plan->luck, draw) % (s->events ? s->events : 1));
+}
+
+/* In one schedule of four somebody is late, in half of these twice. */
+static void plan_delays(const struct search *s)
+{
+    enum { OFTEN = 8, SELDOM = 4, DRAW = 1 << 16 };
+    uint32_t dice = (uint32_t)(rn__explore_mix(rn__plan->luck, DRAW) >> 32);
+    uint32_t n = dice % SELDOM ? 0 : dice % OFTEN ? 1 : RN_EXPLORE_DELAYS;
+    for (uint32_t k = 0; k < RN_EXPLORE_DELAYS; k++)
+        rn__plan->delay_at[k] = k < n ? any_event(s, DRAW + 1 + k) : 0;
+}
+
 static void plan_chance(struct search *s, uint32_t i)
 {
     struct rn_explore_shared *p = rn__plan;
@@ -86,7 +101,8 @@ static void plan_chance(struct search *s, uint32_t i)
     p->chance = strategy == RN_EXPLORE_TREE ? chances[0] : chances[i / 2 % (sizeof chances / sizeof *chances)];
     p->changes = s->o->depth - 1;
     for (uint32_t k = 0; k < p->changes; k++)
-        p->change_at[k] = 1 + (uint32_t)(rn__explore_mix(p->luck, k) % (s->events ? s->events : 1));
+        p->change_at[k] = any_event(s, k);
+    plan_delays(s);
 }
 
 static bool search_by_chance(struct search *s, uint32_t schedules)
@@ -188,6 +204,13 @@ static void print_outside(const char *indent)
            indent);
 }
 
+static void print_late(const char *indent)
+{
+    char late[32];
+    rn__explore_duration(late, sizeof late, rn__plan->late);
+    printf("%s%s passed while goroutines could run, as on a machine that is busy\n", indent, late);
+}
+
 /* The block of a failure: how it was found, how to repeat it, and what was forced.  The plan's results are
  * those of the schedule, run with `tell`. */
 static void print_block(const struct rn_test *t, const struct rn_schedule *s, const struct rn_outcome *f)
@@ -217,6 +240,8 @@ static bool show(const struct search *s, int number, const struct rn_schedule *f
         }
         if (rn__plan->outside)
             print_outside("  # ");
+        if (rn__plan->late)
+            print_late("  # ");
         print_block(s->t, found, &o);
     }
     rn__test_print_rest(&r, passed);

@@ -59,6 +59,8 @@ bool rn__explore_shrink(const struct rn_test *t, rn_duration limit, const struct
 
 /* explore_tell.c: what was forced, in words, indented, as text that the caller frees. */
 char *rn__explore_words(const struct rn_outcome *f);
+/* "1.5s": into text, of n bytes. */
+void rn__explore_duration(char *text, size_t n, rn_duration d);
 /* The token that repeats s; the caller frees it. */
 char *rn__token_make(const struct rn_test *t, const struct rn_schedule *s);
 /* False: this is no token.  *name is of the test. */

@@ -122,10 +122,44 @@ static void say_why(FILE *to, const struct rn_explore_told *t)
     say_where(to, &t->self, " at ");
 }
 
+void rn__explore_duration(char *text, size_t n, rn_duration d)
+{
+    static const struct {
+        rn_duration unit;
+        const char *name;
+    } units[] = {{RN_MINUTE, "min"}, {RN_SECOND, "s"}, {RN_MILLISECOND, "ms"}, {RN_MICROSECOND, "us"}, {1, "ns"}};
+    size_t i = 0;
+    while (d < units[i].unit && units[i].unit > 1)
+        i++;
+    snprintf(text, n, "%.4g%s", (double)d / (double)units[i].unit, units[i].name);
+}
+
+static void say_late(FILE *to, const struct rn_explore_told *t)
+{
+    char late[32];
+    rn__explore_duration(late, sizeof late, t->late);
+    fprintf(to, "%s pass before anybody goes on, and the next deadline comes", late);
+    if (t->other.id == 0) {
+        fputs(" (a context's, or a timer's)", to);
+        return;
+    }
+    if (t->other.id == t->self.id) {
+        fputs(": its own", to);
+        return;
+    }
+    fputs(": that of ", to);
+    say_who(to, &t->other);
+    say_where(to, &t->other, ", which is at ");
+}
+
 static void say_switch(FILE *to, const struct rn_explore_told *t)
 {
     say_why(to, t);
     fputs(";\n         ", to);
+    if (t->late) {
+        say_late(to, t);
+        return;
+    }
     if (t->other.id == 0) {
         fputs("a moment passes, and the timer that is due next fires", to);
         return;
@@ -162,7 +196,10 @@ static void say_first(FILE *to, const struct rn_outcome *f)
     char where[TEXT], function[TEXT];
     for (uint32_t i = 0; i < s->told_n; i++)
         if (place_of(&s->told[i].self, where, function)) {
-            fprintf(to, "  look first at: %s, %s\n", where, advice(f->kind));
+            const char *what = s->told[i].late
+                                   ? "and at what who waits, and who is late, do when the deadline comes first"
+                                   : advice(f->kind);
+            fprintf(to, "  look first at: %s, %s\n", where, what);
             return;
         }
     if (s->taken == 0)

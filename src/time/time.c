@@ -37,7 +37,7 @@ void(rn_sleep)(rn_duration d)
         sleep_as_thread(until);
         return;
     }
-    g->nap = (struct rn_timer_entry){.fire = nap_is_over};
+    g->nap = (struct rn_timer_entry){.fire = nap_is_over, .kind = RN_TIMER_SLEEP};
     rn__timer_start(&g->nap, until);
     rn__park(RN_WAIT_SLEEP, NULL);
 }
