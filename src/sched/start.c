@@ -492,8 +492,9 @@ void rn__run_prepare(struct rn_go_call *call)
     start_processors();
     number_from_start();
     rn__crowd_begin();
-    if (rn__poll_begin() != 0)
-        rn_panic("rn_run: no descriptor for the poller");
+    int err = rn__poll_begin();
+    if (err)
+        rn_panic("rn_run: no descriptors for the runtime: %s", rn_strerror(err));
     start_first_worker();
     rn__debug_start();
     rn__hib_begin();

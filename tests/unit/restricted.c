@@ -8,9 +8,12 @@
 #include <linux/seccomp.h>
 #include <linux/userfaultfd.h>
 #include <runnel.h>
+#include <runnel/net.h>
 #include <runnel/test.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -43,6 +46,76 @@ TEST_DIES(membarrier_is_forbidden_when_it_is_in_use, 2, "fatal error: membarrier
     rn_sleep(RN_MILLISECOND); /* whoever goes to sleep needs it */
 }
 #endif
+
+/* ---- the poller ---- */
+
+static void forbid_waiting(void)
+{
+#ifdef SYS_epoll_wait
+    forbid(SYS_epoll_wait, ANY, 0, EPERM);
+#endif
+    forbid(SYS_epoll_pwait, ANY, 0, EPERM);
+    forbid(SYS_epoll_pwait2, ANY, 0, EPERM);
+}
+
+static void waits_for_a_byte(rn_conn *c)
+{
+    char byte;
+    net_set_read_deadline(c, rn_now() + RN_SECOND);
+    (void)net_read(c, &byte, 1);
+}
+
+/* Nothing was said, and nobody woke. */
+TEST_DIES(epoll_wait_is_forbidden, 2, "fatal error: epoll_wait")
+{
+    rn_conn *a, *b;
+    REQUIRE(net_pair(&a, &b) == 0);
+    forbid_waiting();
+    waits_for_a_byte(a);
+}
+
+static void close_what_is(const char *name)
+{
+    char path[64], what[64];
+    for (int fd = 3; fd < 100; fd++) {
+        snprintf(path, sizeof path, "/proc/self/fd/%d", fd);
+        ssize_t n = readlink(path, what, sizeof what - 1);
+        what[n > 0 ? n : 0] = 0;
+        if (strcmp(what, name) == 0)
+            close(fd);
+    }
+}
+
+/* The same, as by closefrom. */
+TEST_DIES(the_poller_is_closed, 2, "fatal error: the program has closed a descriptor")
+{
+    rn_conn *a, *b;
+    REQUIRE(net_pair(&a, &b) == 0);
+    go(waits_for_a_byte, a);
+    rn_sleep(RN_MILLISECOND);
+    close_what_is("anon_inode:[eventpoll]");
+    rn_sleep(RN_SECOND);
+}
+
+static void is_busy(rn_duration d)
+{
+    for (rn_time start = rn_now(); rn_now() - start < d;)
+        continue;
+}
+
+/* A timer that comes before all others wakes the poller that sleeps for these. */
+TEST_DIES(the_wake_up_is_closed, 2, "fatal error: the program has closed a descriptor")
+{
+    rn_conn *a, *b;
+    rn_set_procs(2);
+    REQUIRE(net_pair(&a, &b) == 0);
+    go(waits_for_a_byte, a);
+    close_what_is("anon_inode:[eventfd]");
+    for (int i = 0; i < 20; i++) {
+        is_busy(10 * RN_MILLISECOND);
+        chan_recv(rn_after(RN_MILLISECOND));
+    }
+}
 
 /* ---- stacks that are put away ---- */
 

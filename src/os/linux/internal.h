@@ -61,6 +61,9 @@ int rn__os_cgroup_processors(const char *root, int limit);
 /* The same for bytes of memory. */
 int64_t rn__os_cgroup_memory(const char *root, int64_t limit);
 
+/* rn_os_poll_wake for signal handlers: false when the poller has been closed, as a child may that was forked and is about to
+ * exec; that must not end it. */
+bool rn__os_poll_try_wake(void);
 /* For tests: as if the kernel had no pidfds. */
 extern bool rn__os_no_pidfd;
 /* For tests: as if userfaultfd were forbidden. */

@@ -6,10 +6,14 @@
  * A plain thread that starts a timer, or a signal handler, may be about to wake the poller of a run that ends: it says so before
  * it looks for the eventfd, which is closed when nobody does, or the program would find the wake-up in a descriptor of its own that
  * has got the same number.
+ *
+ * A program that closes what it did not open (closefrom, or one number twice) may take both descriptors away.  Nobody would be
+ * woken any more: that ends the program, and is said.
  */
 #define _GNU_SOURCE 1
 #include "base/race.h"
 #include "base/valgrind.h"
+#include "os/linux/internal.h"
 #include "os/os.h"
 #include <errno.h>
 #include <limits.h>
@@ -116,6 +120,24 @@ static int wait_for(struct epoll_event *events, int max, rn_duration left)
     return epoll_wait(epoll_fd, events, max, left < 0 ? -1 : in_milliseconds(left));
 }
 
+_Noreturn static void closed(void)
+{
+    static const char text[] =
+        "fatal error: the program has closed a descriptor of the runtime's: it may close none that it "
+        "has not opened (closefrom, or one number twice)\n";
+    rn_os_write_stderr(text, sizeof text - 1);
+    rn_os_exit(2);
+}
+
+_Noreturn static void cannot_wait(int err)
+{
+    static const char text[] = "fatal error: epoll_wait is forbidden, by a seccomp filter it seems: allow it\n";
+    if (err == EBADF || err == EINVAL) /* EINVAL: something else has its number by now */
+        closed();
+    rn_os_write_stderr(text, sizeof text - 1);
+    rn_os_exit(2);
+}
+
 static uint32_t readiness(uint32_t events)
 {
     uint32_t ready = 0;
@@ -148,6 +170,8 @@ int rn_os_poll_wait(struct rn_os_event *events, int max, rn_time deadline)
         left = deadline > now ? deadline - now : 0;
     }
     int n = wait_for(got, max < AT_ONCE ? max : AT_ONCE, left), stored = 0;
+    if (n < 0 && errno != EINTR)
+        cannot_wait(errno);
     for (int i = 0; i < n; i++)
         if (got[i].data.u64 != 0)
             events[stored++] = (struct rn_os_event){.tag = got[i].data.u64, .ready = readiness(got[i].events)};
@@ -166,15 +190,23 @@ uint32_t rn_os_poll_now(int fd, uint32_t ask)
     return readiness((uint32_t)p.revents) & ask; /* EPOLLIN is POLLIN, and so on */
 }
 
-void rn_os_poll_wake(void)
+bool rn__os_poll_try_wake(void)
 {
-    int saved = errno; /* a signal handler may call this */
+    int saved = errno;
     uint64_t one = 1;
     rn_add_seq_cst(&waking_n, 1); /* seq_cst, and the load: as in rn_os_poll_close */
     int fd = rn_load_seq_cst(&wake_fd);
+    bool ok = true;
     /* Not write(): the race detector, which watches that, may be what the signal has come into. */
-    while (fd >= 0 && syscall(SYS_write, fd, &one, sizeof one) < 0 && errno == EINTR)
+    while (fd >= 0 && !(ok = syscall(SYS_write, fd, &one, sizeof one) >= 0) && errno == EINTR)
         continue;
     rn_sub_release(&waking_n, 1); /* pairs with the look in rn_os_poll_close */
     errno = saved;
+    return ok;
+}
+
+void rn_os_poll_wake(void)
+{
+    if (!rn__os_poll_try_wake())
+        closed();
 }

@@ -84,7 +84,7 @@ static void on_signal(int signo, siginfo_t *info, void *uc)
         errno = saved;
         return;
     }
-    rn_os_poll_wake();
+    (void)rn__os_poll_try_wake();
     const struct sigaction *a = &before[signo];
     if (a->sa_flags & SA_SIGINFO) {
         if (!rn__os_is_fault_handler(a))
