@@ -9,12 +9,18 @@ fi
 
 cat >"$tap_dir/stops.c" <<'END'
 #include <runnel.h>
+#include <runnel/net.h>
 #define KEPT __attribute__((noinline))
 KEPT static void worker(chan(int) c) { chan_recv(c); }
 KEPT static void named(chan(int) c)
 {
     rn_set_name("reader");
     chan_send(c, 1);
+}
+KEPT static void reader(rn_conn *c)
+{
+    char byte;
+    net_read(c, &byte, 1);
 }
 KEPT static void stops(void) { __builtin_trap(); }
 int rn_main(int argc, char **argv)
@@ -23,6 +29,9 @@ int rn_main(int argc, char **argv)
     chan(int) c = chan_make(int, 0), d = chan_make(int, 0);
     go(worker, c);
     go(named, d);
+    rn_conn *a, *b;
+    if (net_pair(&a, &b) == 0)
+        go(reader, a);
     for (int i = 0; i < 1000 * argc; i++)
         rn_yield();
     stops();
@@ -44,7 +53,8 @@ live() {
     cat live.txt
     grep -Eq '^ +1 \[running\] stops \(\)' live.txt &&
         grep -Eq '^ +2 \[chan receive\] worker \(\)' live.txt &&
-        grep -Eq '^ +3 "reader" \[chan send\] named \(\)' live.txt
+        grep -Eq '^ +3 "reader" \[chan send\] named \(\)' live.txt &&
+        grep -Eq '^ +4 \[IO wait\] reader \(\)' live.txt
 }
 
 whole_backtraces() {

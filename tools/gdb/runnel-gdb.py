@@ -80,11 +80,23 @@ def number(value):
     return int(value.cast(gdb.lookup_type("unsigned long")))
 
 
-def pool():
+POOL_FILE = "sched/stack.c"
+
+
+def pool_symbol():
     for symbol in gdb.lookup_static_symbols("pool"):
-        if symbol.symtab.filename.endswith("sched/stack.c"):
-            return symbol.value()
+        if symbol.symtab.filename.endswith(POOL_FILE):
+            return symbol
     raise gdb.GdbError("no goroutines: the program was not built with librunnel and its debug information")
+
+
+def pool():
+    return pool_symbol().value()
+
+
+def sources():
+    """The folder of the library's sources, as its debug information names it."""
+    return pool_symbol().symtab.fullname()[:-len(POOL_FILE)]
 
 
 def goroutines():
@@ -189,11 +201,10 @@ class As:
             self.before.switch()
 
 
-def is_internal(frame):
+def is_internal(frame, library):
     name = frame.name() or ""
-    file = frame.find_sal().symtab.filename if frame.find_sal().symtab else ""
-    return (name.startswith("rn_") and name != "rn_main") or "/src/sched/" in file or "/src/arch/" in file \
-        or "/src/chan/" in file or "/src/sync/" in file or "/src/time/" in file
+    file = frame.find_sal().symtab.fullname() if frame.find_sal().symtab else ""
+    return (name.startswith("rn_") and name != "rn_main") or file.startswith(library)
 
 
 def describe(frame):
@@ -202,9 +213,9 @@ def describe(frame):
     return "%s ()%s" % (frame.name() or "0x%x" % frame.pc(), where)
 
 
-def user_frame(frame):
+def user_frame(frame, library):
     first = frame
-    while frame and is_internal(frame):
+    while frame and is_internal(frame, library):
         frame = frame.older()
     return frame or first
 
@@ -216,13 +227,14 @@ class InfoGoroutines(gdb.Command):
         super().__init__("info goroutines", gdb.COMMAND_STACK, gdb.COMPLETE_NONE)
 
     def invoke(self, argument, from_tty):
+        library = sources()
         for g in goroutines():
             name = ' "%s"' % g["name"].string() if number(g["name"]) else ""
             if is_away(g):
                 print("%5d%s [%s, put away] %s" % (number(g["id"]), name, state(g), began_with(g)))
                 continue
             with As(g) as frame:
-                text = describe(user_frame(frame))
+                text = describe(user_frame(frame, library))
             print("%5d%s [%s] %s" % (number(g["id"]), name, state(g), text))
 
 
