@@ -197,15 +197,13 @@ static void print_lock(const struct rn_waiter *w, void *arg)
     rn__out("\n");
 }
 
-/* When all sleep for good: no lock changes hands any more.  While exploring nobody watches locks, and addresses differ from run
- * to run, where a token repeats its report. */
+/* When all sleep for good: no lock changes hands any more. */
 static void note_lock(const struct rn_g *g, void *arg)
 {
     (void)arg;
     bool parked = g->kind == RN_G_GOROUTINE && rn_load_relaxed(&g->status) == RN_G_WAITING;
     /* acquire: as in print_stack */
-    if (parked && !rn__exploring() && !rn_load_acquire(&g->on_cpu) &&
-        rn__waits_for_lock((enum rn_wait)rn_load_relaxed(&g->waiting)))
+    if (parked && !rn_load_acquire(&g->on_cpu) && rn__waits_for_lock((enum rn_wait)rn_load_relaxed(&g->waiting)))
         rn__leaks_waits(g, print_lock, (void *)g);
 }
 

@@ -713,14 +713,9 @@ void rn__lock_order_each(void (*f)(const void *start, size_t bytes, void *arg), 
         f(t, sizeof *t, arg);
 }
 
-/* Not in debug builds, which keep something else in rn_home; nor where schedules are explored, which find the deadlock. */
-void rn__lock_order_start(void)
+#ifndef RN_DEBUG
+static void watch(bool orders)
 {
-#if !defined(RN_DEBUG) && !defined(RN_EXPLORE)
-    const char *on = getenv("RUNNEL_LOCKORDER"), *leaks = getenv("RUNNEL_LEAKS");
-    bool set = on && *on, orders = set && strcmp(on, "1") == 0;
-    if (!orders && (set || !leaks || strcmp(leaks, "1") != 0))
-        return;
     rn_os_init();
     t = rn_os_map(sizeof *t, rn_os_page);
     if (!t)
@@ -731,7 +726,28 @@ void rn__lock_order_start(void)
     if (orders)
         rn__hooks.lock_reports = count;
     rn__watched_locks = RN_WATCHED;
+}
+#endif
+
+/* Not in debug builds, which keep something else in rn_home; nor where schedules are explored, which find the deadlock, but
+ * for the one that is told. */
+void rn__lock_order_start(void)
+{
+#if !defined(RN_DEBUG) && !defined(RN_EXPLORE)
+    const char *on = getenv("RUNNEL_LOCKORDER"), *leaks = getenv("RUNNEL_LEAKS");
+    bool set = on && *on, orders = set && strcmp(on, "1") == 0;
+    if (orders || (!set && leaks && strcmp(leaks, "1") == 0))
+        watch(orders);
 #else
     (void)wanted, (void)wanted_silently, (void)taken, (void)left, (void)left_silently, (void)count;
 #endif
 }
+
+#ifdef RN_EXPLORE
+void rn__lock_order_tell(void)
+{
+#ifndef RN_DEBUG
+    watch(false);
+#endif
+}
+#endif

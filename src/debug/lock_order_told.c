@@ -4,6 +4,7 @@
 #include "debug/lock_order.h"
 #include "debug/out.h"
 #include "debug/symbol.h"
+#include "sched/explore.h"
 #include <runnel/sync.h>
 
 enum { INLINED = 8 };
@@ -94,6 +95,24 @@ static const void *lock_of(const struct rn_waiter *w, enum rn_wait why)
     return why == RN_WAIT_RWMUTEX_W ? (const void *)rn_container(w->of, rn_rwmutex, rn_writers) : w->of;
 }
 
+/* Addresses differ from run to run, where a token repeats its report: then locks have numbers, in the order in which they are told. */
+static void print_name(const void *lock)
+{
+#ifdef RN_EXPLORE
+    enum { MOST = 256 };
+    static const void *told[MOST];
+    int i = 0;
+    while (i < MOST - 1 && told[i] && told[i] != lock)
+        i++;
+    told[i] = lock;
+    if (rn__exploring()) {
+        rn__out("lock %d", i + 1);
+        return;
+    }
+#endif
+    rn__out("lock %p", lock);
+}
+
 void rn__lock_print_wait(const struct rn_g *waiter, const struct rn_waiter *w, enum rn_wait why)
 {
     uint64_t ids[RN_LOCK_HOLDERS];
@@ -101,8 +120,8 @@ void rn__lock_print_wait(const struct rn_g *waiter, const struct rn_waiter *w, e
     enum rn_lock_past past;
     const void *lock = lock_of(w, why);
     int n = rn__lock_holders(lock, ids, pc, &past);
-    rn__out("lock %p", lock);
-    if (!rn__lock_order_on())
+    print_name(lock);
+    if (!rn__lock_order_on() && !rn__exploring())
         rn__out(" (RUNNEL_LOCKORDER=1 shows who holds it)");
     if (n <= 0)
         return;

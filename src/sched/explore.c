@@ -17,6 +17,7 @@
 #include "base/hooks.h"
 #include "arch/unwind.h"
 #include "sched/choice.h"
+#include "sched/panic.h"
 #include <string.h>
 
 #ifdef RN_RACE
@@ -680,7 +681,8 @@ static struct rn_g *back_to_main(void)
     uint32_t left = count_stuck();
     if (left) {
         rn__explore->leaked = true;
-        rn_store_relaxed(&main->status, RN_G_DEAD); /* relaxed: no other thread; it is not to be listed */
+        rn_store_relaxed(&main->status, RN_G_DEAD); /* relaxed, both: no other thread; it is not to be listed */
+        rn_store_relaxed(&rn__all_asleep, true);
         rn_fatal("leak: the test's function has returned, and %u goroutine%s for ever", left,
                  left == 1 ? " is blocked" : "s are blocked");
     }

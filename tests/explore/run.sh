@@ -80,6 +80,18 @@ replays() {
 }
 check "a token repeats its failure, word for word" replays
 
+# Locks have numbers instead of addresses, so that a token repeats this, too.
+holders() {
+    explore 300 -run buggy_lock_order >"$tap_dir/out"
+    cat "$tap_dir/out"
+    grep -q 'waits for lock 1, held by goroutine 3, taken in lock_two (.*), started by buggy_lock_order_body' "$tap_dir/out" &&
+        grep -q 'waits for lock 2, held by goroutine 2, taken in lock_two' "$tap_dir/out" || return 1
+    explore 300 -run buggy_kept_lock >"$tap_dir/out"
+    cat "$tap_dir/out"
+    grep -q 'waits for lock 1, held by goroutine 2, taken in keep (.*), started by leave_with_lock' "$tap_dir/out"
+}
+check "a deadlock and a leak say who holds the lock" holders
+
 # None of the bugs needs more than two forced choices.
 shortest() {
     ! grep -E '^  replay: .*:[^:]*,[^:]*,' "$tap_dir/one"

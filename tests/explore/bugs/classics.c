@@ -715,6 +715,40 @@ TEST(fixed_short_timeout)
     ask_shortly(1);
 }
 
+/* ---- a lock that is kept on one way out, though main does not wait for it ---- */
+
+static void keep(rn_mutex *mu, bool on_error)
+{
+    mutex_lock(mu);
+    if (on_error)
+        return;
+    mutex_unlock(mu);
+}
+
+static void lock_late(rn_mutex *mu)
+{
+    rn_sleep(RN_MILLISECOND);
+    mutex_lock(mu);
+    mutex_unlock(mu);
+}
+
+static void leave_with_lock(bool on_error)
+{
+    static rn_mutex mu = RN_MUTEX_INIT;
+    go(keep, &mu, on_error);
+    go(lock_late, &mu);
+}
+
+TEST(buggy_kept_lock)
+{
+    leave_with_lock(true);
+}
+
+TEST(fixed_kept_lock)
+{
+    leave_with_lock(false);
+}
+
 /* ---- a channel that is freed as soon as one has used it -------------------------------------------------- */
 
 static void leave_one(chan(int) c, rn_waitgroup *wg)

@@ -180,26 +180,26 @@ TEST(fixed_guard_that_panics)
         rn_panic("no answer");
 }
 
-static void set(int *to)
+static void set(rn_atomic_int64 *to)
 {
     rn_yield();
-    *to = 1;
+    rn_atomic_store(to, 1);
 }
 
 /* Who sleeps gives the others time, also beside limits that come later. */
 TEST(fixed_sleep_beside_a_limit)
 {
-    int done = 0;
+    rn_atomic_int64 done = {0};
     rn_context *ctx = ctx_with_timeout(ctx_background(), 50 * RN_MILLISECOND);
     go(set, &done);
     rn_sleep(10 * RN_MILLISECOND);
-    CHECK_EQ(done, 1);
-    done = 0;
+    CHECK_EQ(rn_atomic_load(&done), 1);
+    rn_atomic_store(&done, 0);
     go(set, &done);
     chan_recv_only(rn_time) later = rn_after(10 * RN_MILLISECOND);
     chan_recv(later);
     chan_free(later);
-    CHECK_EQ(done, 1);
+    CHECK_EQ(rn_atomic_load(&done), 1);
     ctx_cancel(ctx);
 }
 
