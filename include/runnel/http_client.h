@@ -21,8 +21,8 @@
  * Contexts.  When ctx is done the exchange ends at once, whatever stage it is in, with RN_ECANCELED or
  * RN_ETIMEOUT.  NULL is the background.
  *
- * Who may call: goroutines, and plain threads while rn_run is under way (they wait as threads, and must be through with
- * their requests and responses before it ends: what is under way then is thrown away with the connections).  A
+ * Who may call: goroutines, and plain threads while rn_run is under way (RN_EAGAIN otherwise; they wait as threads).  What
+ * is under way when the run ends is over with it: a plain thread gets RN_ECLOSED, and frees its responses as ever.  A
  * response and an exchange belong to one goroutine at a time.  Not from signal handlers.
  *
  * Ownership.  What the response points to is freed by http_response_free.  Strings and bodies that go

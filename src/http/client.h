@@ -91,6 +91,7 @@ struct rn_http_exchange {
     rn_http_client_request request; /* a copy; what it points to is the caller's, but for url */
     rn_context *ctx;
     rn_time deadline;             /* INT64_MAX: none */
+    bool by_thread;               /* a plain thread's, which outlives the run */
     bool streams;                 /* rn_http_open */
     bool sends;                   /* a body, from body_read */
     bool tls;                     /* https */
@@ -204,8 +205,10 @@ struct rn_http_client {
 
 /* ---- client_pool.c --------------------------------------------------------------------------- */
 
-/* The client to use, the default one for NULL; NULL when there is no memory. */
-struct rn_http_client *rn__http_client(struct rn_http_client *c);
+/* The client to use, the default one for NULL; a run that ends waits for a plain thread until rn__http_client_leave, when its exchange is in
+ * the client's list.  NULL: *err says why, and there is nothing to leave. */
+struct rn_http_client *rn__http_client_enter(struct rn_http_client *c, int *err);
+void rn__http_client_leave(void);
 CURL *rn__http_easy_get(struct rn_http_client *c);
 void rn__http_easy_put(struct rn_http_client *c, CURL *easy);
 
@@ -272,7 +275,7 @@ void rn__http_shard_rest(struct rn__http_shard *s);
 void rn__http_shard_init(struct rn__http_shard *s, struct rn_http_client *c);
 /* Waits until its driver and its timers have ended; nothing is active. */
 void rn__http_shard_end(struct rn__http_shard *s);
-/* After the run: takes everything out of libcurl and closes it. */
+/* After the run: takes everything out of libcurl and closes it; exchanges of plain threads are DONE. */
 void rn__http_shard_reset(struct rn__http_shard *s);
 
 /* ---- client_socket.c ---------------------------------------------------------------------------- */

@@ -22,8 +22,8 @@ static void drive(struct rn__http_shard *s);
 
 /* ---- orders and news --------------------------------------------------------------------------------- */
 
-/* No driver can be had: whoever has ordered meanwhile learns it. */
-static void fail_inbox(struct rn__http_shard *s)
+/* No driver can be had: whoever has ordered meanwhile learns why. */
+static void fail_inbox(struct rn__http_shard *s, int err)
 {
     struct rn_ready_list wake = {0};
     rn__http_lock(s);
@@ -31,7 +31,7 @@ static void fail_inbox(struct rn__http_shard *s)
     for (struct rn_node *n; (n = rn_list_pop(&s->inbox)) != NULL;) {
         struct rn_http_exchange *ex = rn_container(n, struct rn_http_exchange, in_inbox);
         ex->orders = 0;
-        ex->result = RN_ENOMEM;
+        ex->result = err;
         ex->news |= RN_HTTP_DONE;
         if (ex->w && rn__waiter_claim(ex->w)) {
             ex->w->g->woken_by = ex->w;
@@ -47,8 +47,9 @@ static void fail_inbox(struct rn__http_shard *s)
 /* Nobody drives, and `driven` has been set for us. */
 static void start_driver(struct rn__http_shard *s)
 {
-    if (rn_go_with((.name = "http client", .stack = RN_HTTP_DRIVER_STACK, .try_ = true), drive, s) != 0)
-        fail_inbox(s);
+    int err = rn_go_with((.name = "http client", .stack = RN_HTTP_DRIVER_STACK, .try_ = true), drive, s);
+    if (err)
+        fail_inbox(s, err);
 }
 
 void rn__http_order(struct rn_http_exchange *ex, uint32_t orders)
@@ -483,22 +484,49 @@ void rn__http_shard_end(struct rn__http_shard *s)
     close_multi(s); /* there was no memory for a driver to do it */
 }
 
-void rn__http_shard_reset(struct rn__http_shard *s)
+/* Its driver is gone, and does no more for it: who waits for that, if anybody is left, is told. */
+static void abandon_locked(struct rn__http_shard *s, struct rn_http_exchange *ex)
+{
+    if (ex->orders)
+        rn_list_remove(&s->inbox, &ex->in_inbox);
+    ex->orders = 0;
+    ex->active = ex->counted = ex->stopped = false;
+    ex->result = RN_ECLOSED;
+    if (ex->by_thread)
+        rn__http_tell_locked(ex, RN_HTTP_DONE);
+}
+
+/* Takes what is under way out of libcurl. */
+static void abandon_active(struct rn__http_shard *s)
 {
     for (struct rn_node *n; (n = rn_list_pop(&s->active)) != NULL;) {
         struct rn_http_exchange *ex = rn_container(n, struct rn_http_exchange, in_active);
         curl_multi_remove_handle(s->multi, ex->easy);
-        ex->active = false;
+        rn__http_lock(s);
+        abandon_locked(s, ex);
+        rn__http_unlock(s);
     }
+}
+
+void rn__http_shard_reset(struct rn__http_shard *s)
+{
+    s->wake = (struct rn_ready_list){0};
+    abandon_active(s);
     close_multi(s);
     rn__timer_stop(&s->timer);
     rn__timer_stop(&s->idle_timer);
-    s->inbox = s->sockets = (struct rn_list){0};
+    rn__http_lock(s); /* who orders from now on finds no driver */
+    while (s->inbox.first)
+        abandon_locked(s, rn_container(s->inbox.first, struct rn_http_exchange, in_inbox));
+    struct rn_ready_list wake = s->wake;
     s->wake = (struct rn_ready_list){0};
+    s->sockets = (struct rn_list){0};
     s->asleep = NULL;
     s->told = NULL;
     s->in_call = false;
     s->driven = s->timer_fired = s->drop_idle = s->idle_armed = s->uses_tls = false;
     s->active_n = s->paused_n = 0;
     s->armed = 0;
+    rn__http_unlock(s);
+    rn__ready_all(&wake);
 }

@@ -99,19 +99,16 @@ static void drop_body(struct rn_http_exchange *ex)
     ex->sends = false;
 }
 
-struct rn_http_exchange *rn__http_exchange_make(const rn_http_client_request *r, rn_context *ctx, bool streams,
-                                                int *err)
+static struct rn_http_exchange *make(const rn_http_client_request *r, rn_context *ctx, bool streams,
+                                     struct rn_http_client *c)
 {
-    if ((*err = check(r)) != 0 || (*err = rn_ctx_err(ctx)) != 0)
-        return NULL;
-    *err = RN_ENOMEM;
-    struct rn_http_client *c = rn__http_client(r->client);
-    struct rn_http_exchange *ex = c ? rn__calloc(1, sizeof *ex) : NULL;
+    struct rn_http_exchange *ex = rn__calloc(1, sizeof *ex);
     if (!ex)
         return NULL;
     ex->client = c;
     ex->request = *r;
     ex->ctx = ctx;
+    ex->by_thread = !rn__is_goroutine(rn__self());
     ex->streams = streams;
     ex->method = r->method ? r->method : default_method(r);
     ex->sends = r->body_read != NULL;
@@ -124,12 +121,24 @@ struct rn_http_exchange *rn__http_exchange_make(const rn_http_client_request *r,
     rn_lock_take(&c->lock, RN_RANK_HTTP);
     rn_list_push(&c->exchanges, &ex->node);
     rn_lock_release(&c->lock);
-    if (ex->url && ex->easy && (ex->upload || !ex->sends)) {
-        *err = 0;
+    if (ex->url && ex->easy && (ex->upload || !ex->sends))
         return ex;
-    }
     rn__http_exchange_free(ex);
     return NULL;
+}
+
+struct rn_http_exchange *rn__http_exchange_make(const rn_http_client_request *r, rn_context *ctx, bool streams,
+                                                int *err)
+{
+    if ((*err = check(r)) != 0 || (*err = rn_ctx_err(ctx)) != 0)
+        return NULL;
+    struct rn_http_client *c = rn__http_client_enter(r->client, err);
+    if (!c)
+        return NULL;
+    struct rn_http_exchange *ex = make(r, ctx, streams, c);
+    rn__http_client_leave();
+    *err = ex ? 0 : RN_ENOMEM;
+    return ex;
 }
 
 static void drop_lists(struct rn_http_exchange *ex)

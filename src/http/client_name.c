@@ -131,7 +131,9 @@ static int find(struct rn__http_names *n, rn_context *ctx, const char *host, cha
 {
     while (!known(n, host, addresses)) {
         struct question q = {n, host, ctx};
-        int err = rn_flight_do_ctx(ctx, &n->flight, host, ask, &q, NULL, NULL);
+        void *nothing;
+        int err = rn__is_goroutine(rn__self()) ? rn_flight_do_ctx(ctx, &n->flight, host, ask, &q, NULL, NULL)
+                                               : ask(&q, &nothing); /* the flight goes with the run */
         bool others_end = (err == RN_ECANCELED || err == RN_ETIMEOUT) && rn_ctx_err(ctx) == 0;
         if (err && !others_end)
             return err;

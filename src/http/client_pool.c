@@ -5,6 +5,8 @@
  * When a run ends its goroutines are gone wherever they were, the drivers too, though never inside of
  * libcurl (client.h).  What they had under way is then taken out of libcurl and freed, all connections are
  * closed, and the default client is freed; a client of the program's own can be used in the next run.
+ * A plain thread's exchange is over then (RN_ECLOSED), and stays the thread's: with it the default client stays, for the next run's end
+ * to free.
  */
 #include "http/client.h"
 #include <stdlib.h>
@@ -162,28 +164,77 @@ rn_http_client *rn_http_client_make(const rn_http_client_options *options)
     return c;
 }
 
+/* The default client; NULL: it has not been made. */
+static struct rn_http_client *made(void)
+{
+    return rn_load_acquire(&pool.common); /* acquire: pairs with the release below. */
+}
+
+/* With pool.making. */
+static struct rn_http_client *make_common(void)
+{
+    struct rn_http_client *c = rn_load_relaxed(&pool.common); /* relaxed: under the mutex */
+    if (!c && start_curl() && (c = client_make(NULL)) != NULL)
+        rn_store_release(&pool.common, c); /* pairs with the acquire above */
+    return c;
+}
+
 static struct rn_http_client *common(void)
 {
-    /* acquire: pairs with the release below. */
-    struct rn_http_client *c = rn_load_acquire(&pool.common);
+    struct rn_http_client *c = made();
     if (c)
         return c;
     rn_mutex_lock(&pool.making);
-    c = rn_load_relaxed(&pool.common); /* relaxed: under the mutex */
-    if (!c && start_curl() && (c = client_make(NULL)) != NULL)
-        rn_store_release(&pool.common, c); /* pairs with the acquire above */
+    c = make_common();
     rn_mutex_unlock(&pool.making);
     return c;
 }
 
-struct rn_http_client *rn__http_client(struct rn_http_client *c)
+/* The same for a plain thread, in the gate.  It does not wait there for the mutex: a goroutine that has got it may be gone with
+ * the run, which waits for the thread.  NULL: no memory, or (*busy) somebody else is making it. */
+static struct rn_http_client *common_in_gate(bool *busy)
 {
+    struct rn_http_client *c = made();
+    *busy = !c && !rn_mutex_try_lock(&pool.making);
+    if (c || *busy)
+        return c;
+    c = make_common();
+    rn_mutex_unlock(&pool.making);
+    return c;
+}
+
+static struct rn_http_client *enter_by_thread(struct rn_http_client *named, int *err)
+{
+    for (bool busy = true; busy; rn_os_yield()) {
+        *err = RN_EAGAIN;
+        if (!rn__hold_run())
+            return NULL;
+        struct rn_http_client *c = named ? named : common_in_gate(&busy);
+        if (c)
+            return c;
+        rn__let_run_end();
+        *err = RN_ENOMEM;
+    }
+    return NULL;
+}
+
+struct rn_http_client *rn__http_client_enter(struct rn_http_client *c, int *err)
+{
+    if (!rn__is_goroutine(rn__self()))
+        return enter_by_thread(c, err);
+    *err = RN_ENOMEM;
     return c ? c : common();
+}
+
+void rn__http_client_leave(void)
+{
+    if (!rn__is_goroutine(rn__self()))
+        rn__let_run_end();
 }
 
 void rn_http_client_close_idle(rn_http_client *client)
 {
-    struct rn_http_client *c = client ? client : rn_load_acquire(&pool.common); /* as in common */
+    struct rn_http_client *c = client ? client : made();
     for (uint32_t i = 0; c && i < c->shards_n; i++)
         rn__http_shard_rest(&c->shards[i]);
 }
@@ -235,21 +286,42 @@ void rn__http_easy_put(struct rn_http_client *c, CURL *easy)
 
 /* ---- the end of a run --------------------------------------------------------------------------------------- */
 
-static void client_reset(struct rn_http_client *c)
+/* One of a plain thread, or of a goroutine; NULL: there is none. */
+static struct rn_http_exchange *exchange_of(struct rn_http_client *c, bool thread)
 {
+    struct rn_http_exchange *found = NULL;
+    rn_lock_take(&c->lock, RN_RANK_HTTP);
+    for (struct rn_node *n = c->exchanges.first; n && !found; n = n->next) {
+        struct rn_http_exchange *ex = rn_container(n, struct rn_http_exchange, node);
+        found = ex->by_thread == thread ? ex : NULL;
+    }
+    rn_lock_release(&c->lock);
+    return found;
+}
+
+/* Whether nothing of it is anybody's any more. */
+static bool client_reset(struct rn_http_client *c)
+{
+    bool unused = !exchange_of(c, true); /* before they are told, and go */
     for (uint32_t i = 0; i < c->shards_n; i++)
         rn__http_shard_reset(&c->shards[i]);
-    while (c->exchanges.first)
-        rn__http_exchange_free(rn_container(c->exchanges.first, struct rn_http_exchange, node));
+    for (struct rn_http_exchange *ex; (ex = exchange_of(c, false)) != NULL;)
+        rn__http_exchange_free(ex);
     rn__http_names_reset(c->names);
+    return unused;
 }
 
 static void at_stop(void)
 {
-    struct rn_http_client *c = rn_load_relaxed(&pool.common); /* relaxed: no other thread is left */
-    for (struct rn_node *n = pool.clients.first; n; n = n->next)
-        client_reset(rn_container(n, struct rn_http_client, node));
-    if (c) {
+    struct rn_http_client *c = rn_load_relaxed(&pool.common); /* relaxed: nobody else is here */
+    bool unused = false;
+    for (struct rn_node *n = pool.clients.first; n; n = n->next) {
+        struct rn_http_client *one = rn_container(n, struct rn_http_client, node);
+        bool is_unused = client_reset(one);
+        if (one == c)
+            unused = is_unused;
+    }
+    if (unused) {
         rn_store_relaxed(&pool.common, NULL); /* as above */
         client_unlist(c);
         client_drop(c);
