@@ -40,7 +40,7 @@ enum rn_once_state { RN_ONCE_NEW, RN_ONCE_RUNNING, RN_ONCE_DONE };
 RN_EXTERN_C_BEGIN
 
 /* True: the caller runs it, and then calls rn__once_end.  False: it has been done by now. */
-RN_PUBLIC bool rn__once_begin(rn_once *o);
+RN_PUBLIC __attribute__((cold)) bool rn__once_begin(rn_once *o);
 RN_PUBLIC void rn__once_end(rn_once *o);
 
 /* once_do(&o, f, args…): calls f(args…) unless some once_do on o has; returns when it is done. */
