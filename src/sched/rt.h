@@ -44,7 +44,7 @@ struct rn_p {
     bool fetches;                  /* some in the ring, before fetch_end, are still to be fetched (rn__fetch_later) */
     uint32_t fetch_end;            /* the ring's tail then */
     uint32_t waits;                /* turns of runq, and long streaks of next, since one of fresh */
-    uint32_t wakes_at_once;        /* goroutines put into `next` that others shall be told of; watch.c */
+    rn_atomic(uint32_t) wakes_at_once; /* a guess: goroutines put into `next` that others shall be told of; watch.c */
 
     /* pace.c */
     rn_atomic(bool) brief; /* any reads: what it resumes computes for some microseconds only */
@@ -596,9 +596,10 @@ static inline void rn__wake_for_next(struct rn_p *p, bool only)
     if (__builtin_expect(rn_load_relaxed(&rn__sched.idle_p_n) == 0, 1) || rn_load_relaxed(&rn__sched.spinning_n) != 0)
         return;
     if (only && rn_load_relaxed(&rn__sched.watcher)) {
-        if (__builtin_expect(p->wakes_at_once == 0, 1))
+        uint32_t at_once = rn_load_relaxed(&p->wakes_at_once); /* relaxed, both: a guess */
+        if (__builtin_expect(at_once == 0, 1))
             return;
-        p->wakes_at_once--;
+        rn_store_relaxed(&p->wakes_at_once, at_once - 1);
     }
     rn__wake_idle_slow();
 }

@@ -293,6 +293,8 @@ RN_INNER struct rn_waiter *rn__park(enum rn_wait why, const void *what);
  * looked says whether it was worth it.  (Go, runtime_canSpin, never looks while others wait.) */
 RN_INNER uint32_t rn__spin_rounds(void);
 RN_INNER void rn__spun(bool gained);
+/* The caller was woken to compete for what somebody let go, found it taken again, and is about to wait once more. */
+RN_INNER void rn__woken_in_vain(void);
 /* Makes g runnable, to run next on this processor (hand-over).  Never parks the caller, who may stand
  * in a queue already. */
 RN_INNER void rn__ready(struct rn_g *g);

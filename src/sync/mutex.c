@@ -343,6 +343,8 @@ static bool compete(rn_mutex *m, struct visit *v)
 {
     if (spin(m, v))
         return true;
+    if (v->woken)
+        rn__woken_in_vain();
     rn_time now = rn__now();
     rn__waitq_lock(&m->rn_queue);
     bool ours = take_or_mark(m, v);

@@ -332,6 +332,12 @@ static bool spin_while(rn_rwmutex *m, uint64_t bits)
     return free;
 }
 
+static void lost_locked(rn_rwmutex *m)
+{
+    m->rn_flags |= LOST;
+    rn__woken_in_vain();
+}
+
 /* ---- reading ------------------------------------------------------------------------------------ */
 
 /* failed: how often that has been tried. */
@@ -382,7 +388,7 @@ static bool rlock_or_queue(rn_rwmutex *m, struct rn_waiter *w, bool again)
     rn__waitq_lock(queue_of(m));
     bool ours = rlock_locked(m, w);
     if (!ours && again)
-        m->rn_flags |= LOST;
+        lost_locked(m);
     rn__waitq_unlock(queue_of(m));
     return ours;
 }
@@ -474,7 +480,7 @@ enum got { OURS, WAITS, IS_BIASED };
 static void queue_writer_locked(rn_rwmutex *m, struct rn_waiter *w, uint64_t drop)
 {
     if (drop) {
-        m->rn_flags |= LOST;
+        lost_locked(m);
         rn__waitq_push_front(queue_of(m), w);
     } else {
         rn__waitq_push(queue_of(m), w);

@@ -154,6 +154,10 @@ void rn__spun(bool gained)
     (void)gained;
 }
 
+void rn__woken_in_vain(void)
+{
+}
+
 static int model_procs = 1;
 int rn_procs(void)
 {
