@@ -56,6 +56,7 @@ struct rn_go_call {
  * converts the arguments as for a call; they are evaluated here, in the caller.  f returns void or
  * a scalar (on x86-64 no long double), which is dropped; its arguments take at most 256 bytes (16 a piece, structs by their
  * size, on aarch64 no struct of more than 16), none aligned to more than 16: pass a pointer to others.
+ * f may be noreturn (for clang, by the attribute: with arguments of its parameters' own types only).
  * Panics when memory or stacks run out ("go: …").  May let other goroutines run first when very
  * many that have not started yet are queued.  f == NULL is fatal.  From goroutines, and from plain
  * threads while rn_run is under way; without a run it panics.  A thread that can't know that the run goes on uses rn_go_try.
@@ -112,10 +113,22 @@ struct rn_go_call {
         void *rn_entry_ = (void *)rn__go_entries[(kind) + RN__GO_ENTRY(f, rn_result_, ##__VA_ARGS__)];              \
         __asm__("" : "+r"(rn_entry_)); /* the optimiser must not know whom it calls */                              \
         void *rn_chain_ = (chain);     /* gcc fails on `a ? f : g` in the call itself */                            \
-        (void)__builtin_call_with_static_chain(((__typeof__(&*(f)))rn_entry_)(__VA_ARGS__), rn_chain_);             \
+        (void)__builtin_call_with_static_chain(((RN__GO_AS(f, rn_result_, ##__VA_ARGS__))rn_entry_)(__VA_ARGS__),   \
+                                               rn_chain_);                                                          \
         __asm__ volatile(""); /* not the last thing of its function: a jump would not say who started it */         \
         RN__IS_VOID(rn_result_);                                                                                    \
     })
+/* The type that this call has: f's, but for a noreturn, behind which nothing would be compiled.  That is no part of a type made
+ * of the arguments', where f takes them as they are; nor, for gcc, of a function's that is named and not pointed at.  (clang
+ * with arguments that are converted keeps it: nothing there takes it away.) */
+#define RN__GO_AS(f, result, ...)                                                                                \
+    __typeof__(__builtin_choose_expr(                                                                            \
+        RN__TAKES_AS_IS(f, result, ##__VA_ARGS__), (RN__GO_TAKING(result, ##__VA_ARGS__) *)0,                    \
+        __builtin_choose_expr(__builtin_types_compatible_p(__typeof__(f), __typeof__(*(f))), (__typeof__(f) *)0, \
+                              (f))))
+#define RN__GO_TAKING(result, ...) __typeof__(result(RN__EACH(RN__DECAYED, RN__COMMA, void, void, ##__VA_ARGS__)))
+#define RN__TAKES_AS_IS(f, result, ...) \
+    __builtin_types_compatible_p(__typeof__(*(f)), RN__GO_TAKING(result, ##__VA_ARGS__))
 #define RN__IS_VOID(T) __builtin_types_compatible_p(T, void)
 /* Not a struct (12) or union (13). */
 #define RN__IS_SCALAR(T) (RN__CLASS(T) != 12 && RN__CLASS(T) != 13)
@@ -154,8 +167,7 @@ struct rn_go_call {
 #define RN__ARGS_WORDS(f, result, ...)                                                                    \
     ((RN__EACH(RN__IS_POINTER, RN__AND, 1, 0, ##__VA_ARGS__) && RN__ARGS_BYTES(__VA_ARGS__) <= 3 * 16) || \
      (RN__EACH(RN__IS_WORD, RN__AND, 1, 0, ##__VA_ARGS__) && RN__ARGS_BYTES(__VA_ARGS__) <= 6 * 16 &&     \
-      __builtin_types_compatible_p(__typeof__(*(f)),                                                      \
-                                   result(RN__EACH(RN__DECAYED, RN__COMMA, void, void, ##__VA_ARGS__)))))
+      RN__TAKES_AS_IS(f, result, ##__VA_ARGS__)))
 #define RN__IS_POINTER(x) (RN__CLASS_OF(x) == 5)
 #define RN__IS_WORD(x) (RN__CLASS_OF(x) >= 1 && RN__CLASS_OF(x) <= 5 && sizeof(RN__DECAYED(x)) <= 8)
 #define RN__CLASS_OF(x) __builtin_classify_type(((void)0, (x)))

@@ -373,3 +373,38 @@ TEST(an_argument_that_starts_a_goroutine)
     CHECK_EQ(once_value(&n, length, once_value(&text, doubled, 1)), 4);
     chan_free(done);
 }
+
+static _Noreturn void leave(int n)
+{
+    chan_send(done, n + 1);
+    rn_exit_goroutine();
+}
+
+__attribute__((noreturn)) static void leave_with(const char *text, double more)
+{
+    chan_send(done, (int)strlen(text) + (int)more);
+    rn_exit_goroutine();
+}
+
+/* Who starts it goes on, whatever the compiler knows of calls of it. */
+TEST(functions_that_never_return)
+{
+    done = chan_make(int, 0);
+    rn_waitgroup wg = {0};
+    void (*__attribute__((noreturn)) pointer)(const char *, double) = leave_with;
+    const char *two = "2";
+    go(leave, 1);
+    CHECK_EQ(chan_recv(done), 2);
+    wg_go(&wg, leave_with, two, 2.0);
+    CHECK_EQ(chan_recv(done), 3);
+    CHECK_EQ(rn_go_try(pointer, two, 3.0), 0);
+    CHECK_EQ(chan_recv(done), 4);
+    go(leave, 4L);
+    CHECK_EQ(chan_recv(done), 5);
+#ifndef __clang__ /* see RN__GO_AS */
+    go(leave_with, "", 6);
+    CHECK_EQ(chan_recv(done), 6);
+#endif
+    wg_wait(&wg);
+    chan_free(done);
+}
