@@ -79,12 +79,14 @@ struct rn_chan_of;
         rn__chan_send(RN__CH(c), &rn_v_); \
     })
 /* Receives: waits for a value.  From a closed and drained channel: the zero value, at once. */
-#define rn_chan_recv(c)                   \
-    RN__EXTENSION({                       \
-        RN__MAY_RECV(c);                  \
-        RN_ELEM(c) rn_v_;                 \
-        rn__chan_recv(RN__CH(c), &rn_v_); \
-        rn_v_;                            \
+#define rn_chan_recv(c) \
+    RN__CHAN_RECV(RN_UNIQUE(rn_v_), c) /* its value may be sent, and may be a channel to receive from: -Wshadow */
+#define RN__CHAN_RECV(v, c)           \
+    RN__EXTENSION({                   \
+        RN__MAY_RECV(c);              \
+        RN_ELEM(c) v;                 \
+        rn__chan_recv(RN__CH(c), &v); \
+        v;                            \
     })
 /* Receives into *p (p may be NULL); false, and the zero value, once closed and drained.
  * `for (T v; chan_next(c, &v);)` is Go's range. */

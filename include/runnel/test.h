@@ -107,7 +107,7 @@ struct rn_test {
 /* What these macros get is pasted to name_ beforehand: a test may be called as a macro is, mutex_lock say. */
 #define RN__TEST_ADD_AS(name_, shown, status, text)                                                          \
     static struct rn_test name_##entry = {shown, __FILE__, __LINE__, name_##test, status, text, NULL, NULL}; \
-    __attribute__((constructor)) static void name_##add(void)                                                \
+    __attribute__((constructor)) static void name_##added(void)                                              \
     {                                                                                                        \
         rn_test_add(&name_##entry);                                                                          \
     }

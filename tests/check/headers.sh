@@ -40,6 +40,11 @@ static void sets(long *n) { *n = 1; }
 static void recovers(int *to) { const char *text = rn_recover(); *to = text != NULL; }
 static int panics(int *to) { defer(recovers, to); rn_panic("%d", 1); }
 static struct point pair(void) { long n = 0; defer_in(struct point, sets, &n); return (struct point){0, 0}; }
+static void pass_on(chan(int) to, chan(chan(int)) from)
+{
+    chan_send(to, chan_recv(to) + chan_recv(chan_recv(from)));
+    (void)chan_select(on_send(to, chan_recv(to)), on_default());
+}
 static void select_all(rn_context *ctx, chan(struct point) c, chan(rn_unit) u)
 {
     struct point p = {0, 0};
@@ -76,6 +81,7 @@ TEST(uses)
     static rn_once_value(void *) made;
     CHECK_EQ(once_value(&made, makes, NULL), NULL);
     select_all(ctx, c, u);
+    pass_on(NULL, NULL);
     map_store(&map, "key", &sum);
     CHECK(map_has(&map, "key"));
     rn_atomic_add(&a, 1);

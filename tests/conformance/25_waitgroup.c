@@ -10,6 +10,14 @@ static void add_to_sum(int n)
     rn_atomic_add(&sum, n);
 }
 
+/* Its name and _add is a macro's. */
+TEST(wg)
+{
+    wg_add(&wg, 1);
+    wg_done(&wg);
+    wg_wait(&wg);
+}
+
 TEST(waits_for_all)
 {
     for (int round = 1; round <= 3; round++) { /* and may be used again */
