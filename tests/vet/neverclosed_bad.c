@@ -100,9 +100,31 @@ static void made_elsewhere(void)
         printf("%d\n", v);
 }
 
+/* What it makes of a value may fail, and a switch is not left with its loop. */
+static int handle(chan_recv_only(int) in)
+{
+    for (int v; chan_next(in, &v);) { // want neverclosed
+        switch (v) {
+        case 0:
+            break;
+        default:
+            printf("%d\n", v);
+        }
+        if (fflush(stdout) < 0)
+            return -1;
+    }
+    return 0;
+}
+
+static void fallible(void)
+{
+    chan(int) c = chan_make(int, 1);
+    handle(c);
+}
+
 int rn_main(int argc, char **argv)
 {
     (void)argv, (void)argc;
-    here(), there(), member(), global(), array(), made_elsewhere();
+    here(), there(), member(), global(), array(), made_elsewhere(), fallible();
     return 0;
 }

@@ -60,6 +60,40 @@ static void listen(rn_waitgroup *wg)
     wg_done(wg);
 }
 
+struct message {
+    int kind, value;
+};
+
+/* They end by a number, or by what is received. */
+static void others(chan_recv_only(int) in, chan_recv_only(struct message) messages)
+{
+    int v, n = 3;
+    for (int i = 0; i < 3 && chan_next(in, &v); i++)
+        printf("%d\n", v);
+    for (;;)
+        if (n-- == 0 || !chan_next(in, &v))
+            break;
+    while (chan_next(in, &v)) {
+        if (v < 0)
+            break;
+        printf("%d\n", v);
+    }
+    for (struct message m; chan_next(messages, &m);)
+        switch (m.kind) {
+        case 0:
+            return;
+        default:
+            printf("%d\n", m.value);
+        }
+}
+
+static void by_value(void)
+{
+    chan(int) a = chan_make(int, 8);
+    chan(struct message) b = chan_make(struct message, 8);
+    others(a, b);
+}
+
 static void global(void)
 {
     rn_waitgroup wg = {0};
@@ -113,6 +147,6 @@ static void workers(void)
 int rn_main(int argc, char **argv)
 {
     (void)argv, (void)argc;
-    here(), member(), global(), counted(), sum(make()), workers();
+    here(), member(), global(), by_value(), counted(), sum(make()), workers();
     return 0;
 }

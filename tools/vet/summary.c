@@ -227,10 +227,15 @@ static void collect(struct node *n, struct walk w)
         for (int i = 1; i < n->n; i++)
             collect(n->child[i], branch);
         return;
-    case K_BINARY: /* && and || */
+    case K_BINARY: {
+        /* && and ||: one condition of several */
+        bool joins = n->op && (n->op[0] == '&' || n->op[0] == '|') && n->op[1];
+        w.in_condition &= !joins;
+        branch.in_condition = w.in_condition;
         collect(n->child[0], w);
-        collect(n->n > 1 ? n->child[1] : NULL, n->op && (n->op[0] == '&' || n->op[0] == '|') && n->op[1] ? branch : w);
+        collect(n->n > 1 ? n->child[1] : NULL, joins ? branch : w);
         return;
+    }
     case K_SWITCH:
         collect(n->child[0], w);
         collect(n->child[1], branch);

@@ -277,6 +277,55 @@ static void see(struct node *n, void *arg)
     }
 }
 
+static struct node *first_ref(struct node *n)
+{
+    struct node *found = n && n->kind == K_REF ? n : NULL;
+    for (int i = 0; n && !found && n->kind != K_CALL && i < n->n; i++)
+        found = first_ref(n->child[i]);
+    return found;
+}
+
+/* Not within calls: what these make of it may be an error. */
+static bool looks_at(struct node *n, const struct decl *d)
+{
+    bool found = n && n->kind == K_REF && n->decl == d;
+    for (int i = 0; n && !found && n->kind != K_CALL && i < n->n; i++)
+        found = looks_at(n->child[i], d);
+    return found;
+}
+
+static bool leaves(struct node *n, bool by_break)
+{
+    if (!n)
+        return false;
+    if (n->kind == K_RETURN || n->kind == K_GOTO || (n->kind == K_BREAK && by_break))
+        return true;
+    bool another = n->kind == K_SWITCH || n->kind == K_FOR || n->kind == K_WHILE || n->kind == K_DO;
+    for (int i = 0; i < n->n; i++)
+        if (leaves(n->child[i], by_break && !another))
+            return true;
+    return false;
+}
+
+/* `if (v < 0) return;`: the loop ends by a certain value, too. */
+static bool ends_by(struct node *n, const struct decl *received)
+{
+    bool tests = n && (n->kind == K_IF || n->kind == K_SWITCH) && looks_at(n->child[0], received);
+    for (int i = 1; tests && i < n->n; i++)
+        if (leaves(n->child[i], n->kind == K_IF))
+            return true;
+    for (int i = 0; n && i < n->n; i++)
+        if (ends_by(n->child[i], received))
+            return true;
+    return false;
+}
+
+static bool ends_by_value(const struct event *e)
+{
+    struct node *to = e->node->n > 1 ? first_ref(e->node->child[1]) : NULL;
+    return to && ends_by(e->loop, to->decl);
+}
+
 /* The receive that a loop ends by: its condition, or `if (!chan_next(…)) break;` in an endless one. */
 static void see_ranges(struct function *f)
 {
@@ -285,7 +334,7 @@ static void see_ranges(struct function *f)
         if (e->op != OP_NEXT || !e->in_loop || e->via || !e->in_condition)
             continue;
         struct value *v = value_of(e->node->child[0]);
-        if (!v)
+        if (!v || ends_by_value(e))
             continue;
         v = find(v);
         v->flags |= V_RANGED;
