@@ -11,7 +11,8 @@
  * and 512 page faults are one.  Of fewer goroutines the unused part of it would be felt.  Stacks can't lie in huge pages: they
  * would have to be touched throughout.
  *
- * A free record is in the list of a processor (touched inside only) or in the pool (under its lock).
+ * A free record is in the list of a processor (touched inside only) or in the pool (under its lock).  When there is no memory for
+ * a chunk, what the other processors have in theirs comes into the pool.
  * The monitor gives the pages of stacks that the pool did not need for a while back to the system; when the stacks that
  * have pages take more than their share of the memory that there is (rn__stacks_tight), whoever puts some into the pool
  * does, at once.  A goroutine with a size of its own has a mapping of its own, unmapped when it has ended.
@@ -395,6 +396,67 @@ static void guard(struct rn_g *g)
 #endif
 }
 
+/* ---- when memory is short ---------------------------------------------------------------------------- */
+
+/* Takes all that p, which is in the caller's hands, has put by. */
+static struct rn_g *take_free(struct rn_p *p)
+{
+    struct rn_g *first = p->free;
+    p->free = NULL;
+    p->free_n = 0;
+    return first;
+}
+
+static void give_chain(struct rn_g *first)
+{
+    struct rn_g *last = first;
+    uint32_t n = 1;
+    if (!first)
+        return;
+    for (; last->link; n++)
+        last = last->link;
+    pool_give(first, last, n);
+}
+
+static void gather_from_idle(void)
+{
+    struct rn_sched *s = &rn__sched;
+    rn_lock_take(&s->lock, RN_RANK_SCHED);
+    for (struct rn_p *p = s->idle_p; p; p = p->idle_link)
+        give_chain(take_free(p));
+    rn_lock_release(&s->lock);
+}
+
+/* From a processor whose goroutine is in user code. */
+static void gather_from(struct rn_p *p)
+{
+    struct rn_m *owner = rn_load_acquire(&p->m); /* pairs with the release in begin_with_p; checked below */
+    struct rn_g *first = NULL;
+    if (!owner || !rn_own_take(&owner->own))
+        return;
+    if (owner->p == p)
+        first = take_free(p);
+    rn_own_give_up(&owner->own);
+    give_chain(first);
+}
+
+/* Once more, with what others have put by; some may be in the runtime just now, which they soon leave. */
+static struct rn_g *pool_take_short(uint32_t *taken)
+{
+    enum { TRIES = 6, PAUSE = 20 }; /* µs, then twice as long */
+    struct rn_g *g = NULL;
+    uint32_t procs = rn__procs_made();
+    for (int i = 0; i < TRIES && !g && procs > 1; i++) {
+        if (i > 0)
+            rn_os_nap((PAUSE * RN_MICROSECOND) << (i - 1));
+        gather_from_idle();
+        for (uint32_t k = 0; k < procs; k++)
+            gather_from(&rn__procs[k]);
+        g = pool_take(1, taken);
+    }
+    return g;
+}
+
 struct rn_g *rn__g_get(struct rn_p *p, size_t stack)
 {
     struct rn_g *g;
@@ -403,6 +465,8 @@ struct rn_g *rn__g_get(struct rn_p *p, size_t stack)
         g = p->free;
     } else {
         g = pool_take(p ? MOVE : 1, &n);
+        if (__builtin_expect(!g, 0))
+            g = pool_take_short(&n);
         if (!g)
             return NULL;
         if (p)

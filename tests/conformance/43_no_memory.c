@@ -54,6 +54,38 @@ TEST(go_try_says_that_there_is_no_stack_left)
     chan_free(c);
 }
 
+/* As many as can be had, with some patience; what has been started waits. */
+static size_t start_most(chan(rn_unit) c, size_t most)
+{
+    size_t n = 0;
+    for (int patience = 20; n < most && patience > 0;)
+        if (rn_go_try(waits, c) == 0)
+            n++;
+        else if (--patience > 0)
+            rn_sleep(5 * RN_MILLISECOND); /* a processor whose thread was stopped in the runtime keeps what it has */
+    return n;
+}
+
+/* A processor keeps the stacks of those that have ended on it: the others could not have them, however short memory was. */
+TEST(who_has_ended_leaves_room_for_as_many)
+{
+    enum { MOST = 100000 };
+    size_t n = MOST;
+    rn_set_procs(4);
+    limit_memory();
+    for (int round = 0; round < 4; round++) {
+        chan(rn_unit) c = chan_make(rn_unit, 0);
+        size_t now = start_most(c, n);
+        if (round > 0)
+            CHECK_EQ(now, n);
+        n = now;
+        chan_close(c);
+        while (rn_num_goroutines() > 1)
+            rn_sleep(RN_MILLISECOND);
+        chan_free(c);
+    }
+}
+
 TEST(go_panics_then)
 {
     chan(rn_unit) c = chan_make(rn_unit, 0);
