@@ -127,6 +127,12 @@ if command -v valgrind >/dev/null; then
         "$RUNNEL" build -o stacks stacks.c && valgrind -q --error-exitcode=9 ./stacks
     }
     check "stacks that were used before under valgrind" used_stacks
+    deadlock_under_valgrind() {
+        echo 'int rn_main(int argc, char **argv) { (void)argc, (void)argv; chan_recv((chan(int))NULL); return 0; }' >asleep.c
+        sed -i '1i #include <runnel.h>' asleep.c
+        "$RUNNEL" build -o asleep asleep.c && ! timeout -s KILL 60 valgrind -q ./asleep 2>said && grep -q deadlock! said
+    }
+    check "a deadlock under valgrind" deadlock_under_valgrind
 fi
 
 # Under ThreadSanitizer alone the runtime of that would die in its own code; one line says what to do.

@@ -166,6 +166,17 @@ TEST_PLAIN_DIES(without_any_other_handler_the_signal_kills, 128 + SIGSEGV, "")
     *(volatile char *)(page + 8) = 1;
 }
 
+TEST_PLAIN_DIES(flags_beside_the_default_are_no_handler, 128 + SIGSEGV, "")
+{
+    struct sigaction a = {.sa_flags = SA_SIGINFO};
+    a.sa_handler = SIG_DFL;
+    sigaction(SIGSEGV, &a, NULL);
+    map_page();
+    rn_os_faults_install(refuse, count_quit);
+    CHECK(rn_os_fault_is_default(SIGSEGV));
+    *(volatile char *)(page + 8) = 1;
+}
+
 TEST_PLAIN_DIES(a_sent_signal_kills_too, 128 + SIGBUS, "")
 {
     rn_os_init();

@@ -302,6 +302,35 @@ TEST(a_handler_from_afterwards_stays)
     chan_free(c);
 }
 
+/* The kernel lets SA_SIGINFO stand beside SIG_DFL and SIG_IGN; so does who changes the handler alone. */
+static void set_without_handler(int signo, void (*what)(int))
+{
+    struct sigaction a = {.sa_flags = SA_SIGINFO};
+    a.sa_handler = what;
+    REQUIRE(sigaction(signo, &a, NULL) == 0);
+}
+
+TEST(flags_without_a_handler_are_none)
+{
+    chan(int) c = chan_make(int, 1);
+    for (int i = 0; i < 2; i++) {
+        set_without_handler(SIGUSR1, i ? SIG_IGN : SIG_DFL);
+        CHECK_EQ(rn_signal_ignored(SIGUSR1), i);
+        CHECK_EQ(signal_notify(c, SIGUSR1), 0);
+        raise(SIGUSR1);
+        CHECK_EQ(chan_recv(c), SIGUSR1);
+        signal_stop(c);
+    }
+    chan_free(c);
+}
+
+TEST_DIES(flags_without_a_handler_hold_no_deadlock_back, 2, "all goroutines are asleep - deadlock!")
+{
+    set_without_handler(SIGUSR1, SIG_DFL);
+    set_without_handler(SIGTERM, SIG_IGN);
+    chan_select();
+}
+
 /* What the library prints on these is not printed while somebody asks for them, and is again afterwards. */
 TEST(the_librarys_own_signals)
 {

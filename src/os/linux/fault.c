@@ -66,10 +66,9 @@ static void pass_on(int signo, siginfo_t *info, void *uc)
 {
     const struct sigaction *a = &before[index_of(signo)];
     bool sent = info->si_code <= 0;
-    bool plain = !(a->sa_flags & SA_SIGINFO);
-    if (plain && a->sa_handler == SIG_IGN && sent)
+    if (a->sa_handler == SIG_IGN && sent)
         return;
-    if (plain && (a->sa_handler == SIG_DFL || a->sa_handler == SIG_IGN))
+    if (!rn__os_has_handler(a))
         die_of(signo, sent);
     else
         call_handler(a, signo, info, uc);
@@ -105,7 +104,7 @@ bool rn__os_faults_are_ours(void)
 /* SIGQUIT that the host handles or ignores stays the host's. */
 static bool may_take(int signo, const struct sigaction *old)
 {
-    return signo != SIGQUIT || (!(old->sa_flags & SA_SIGINFO) && old->sa_handler == SIG_DFL);
+    return signo != SIGQUIT || old->sa_handler == SIG_DFL;
 }
 
 static int install(int i)
@@ -151,8 +150,7 @@ void rn_os_faults_uninstall(void)
 
 bool rn_os_fault_is_default(int signo)
 {
-    const struct sigaction *a = &before[index_of(signo)];
-    return !(a->sa_flags & SA_SIGINFO) && a->sa_handler == SIG_DFL;
+    return before[index_of(signo)].sa_handler == SIG_DFL;
 }
 
 /* Signals whose handlers do not wake anybody: faults, and those that libc keeps for itself. */
@@ -173,8 +171,7 @@ bool rn_os_signal_handlers(uint64_t ours)
         struct sigaction a;
         if (cannot_wake(s) || (ours >> (s - 1) & 1) || sigaction(s, NULL, &a))
             continue;
-        if ((a.sa_flags & SA_SIGINFO) ? a.sa_sigaction != on_signal
-                                      : a.sa_handler != SIG_DFL && a.sa_handler != SIG_IGN)
+        if (rn__os_has_handler(&a) && !is_ours(&a))
             return true;
     }
     return false;

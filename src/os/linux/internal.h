@@ -27,6 +27,12 @@ static inline void rn__os_close(int fd)
     syscall(SYS_close, fd);
 }
 
+/* A signal without one does what its value says, whatever the flags beside it: the kernel lets SA_SIGINFO stand there. */
+static inline bool rn__os_has_handler(const struct sigaction *a)
+{
+    return a->sa_handler != SIG_DFL && a->sa_handler != SIG_IGN;
+}
+
 /* membarrier(2) by a command MEMBARRIER_CMD_PRIVATE_EXPEDITED…, for which a process registers by the bit above. */
 static inline bool rn__os_membarrier(int expedited)
 {

@@ -45,7 +45,7 @@ static int former_action(int signo, struct sigaction *a)
 {
     if (sigaction(signo, NULL, a))
         return -errno;
-    if (RN_RACE_ON && !(a->sa_flags & SA_SIGINFO) && a->sa_handler == SIG_DFL && kernel_action(signo, NULL, a))
+    if (RN_RACE_ON && a->sa_handler == SIG_DFL && kernel_action(signo, NULL, a))
         return -errno;
     return 0;
 }
@@ -86,11 +86,11 @@ static void on_signal(int signo, siginfo_t *info, void *uc)
     }
     (void)rn__os_poll_try_wake();
     const struct sigaction *a = &before[signo];
-    if (a->sa_flags & SA_SIGINFO) {
-        if (!rn__os_is_fault_handler(a))
+    if (rn__os_has_handler(a) && !rn__os_is_fault_handler(a) && !rn__os_is_request_handler(a)) {
+        if (a->sa_flags & SA_SIGINFO)
             a->sa_sigaction(signo, info, uc);
-    } else if (a->sa_handler != SIG_DFL && a->sa_handler != SIG_IGN && !rn__os_is_request_handler(a)) {
-        a->sa_handler(signo);
+        else
+            a->sa_handler(signo);
     }
     errno = saved;
 }
@@ -156,8 +156,7 @@ void rn_os_signal_release(int signo)
     if (!rn_os_signal_can_be_caught(signo) || states[signo] == UNTOUCHED)
         return;
     bool put_back =
-        kernel_action(signo, NULL, &now) == 0 &&
-        (states[signo] == CAUGHT ? is_ours(&now) : !(now.sa_flags & SA_SIGINFO) && now.sa_handler == SIG_IGN);
+        kernel_action(signo, NULL, &now) == 0 && (states[signo] == CAUGHT ? is_ours(&now) : now.sa_handler == SIG_IGN);
     if (put_back)
         sigaction(signo, &before[signo], NULL);
     states[signo] = UNTOUCHED;
@@ -168,7 +167,7 @@ void rn_os_signal_release(int signo)
 bool rn_os_signal_is_ignored(int signo)
 {
     struct sigaction now;
-    return kernel_action(signo, NULL, &now) == 0 && !(now.sa_flags & SA_SIGINFO) && now.sa_handler == SIG_IGN;
+    return kernel_action(signo, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
 }
 
 bool rn_os_signals_pending(void)

@@ -536,7 +536,7 @@ int rn_os_request_install(void (*f)(void))
     struct sigaction now, ours = {.sa_handler = request_handler, .sa_flags = SA_RESTART | SA_ONSTACK};
     if (sigaction(SIGUSR2, NULL, &now) != 0)
         return -errno;
-    if ((now.sa_flags & SA_SIGINFO) || now.sa_handler != SIG_DFL)
+    if (now.sa_handler != SIG_DFL)
         return 0;
     on_request = f;
     return sigaction(SIGUSR2, &ours, NULL) == 0 ? 0 : -errno;
