@@ -10,6 +10,27 @@ if(RUNNEL_HTTP_FOUND)
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR}
         LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR})
 endif()
+
+# What an installed `runnel` links with for -race and its like (tools/toolchain.c), on request: each kind is a build of its own.
+#     cmake --install build/race --prefix DIR --component race
+set(kind "")
+if(RUNNEL_SANITIZE MATCHES "address")
+    set(kind asan)
+elseif(RUNNEL_RACE AND RUNNEL_EXPLORE)
+    set(kind explore-race)
+elseif(RUNNEL_RACE)
+    set(kind race)
+elseif(RUNNEL_EXPLORE)
+    set(kind explore)
+endif()
+if(kind)
+    set(libraries $<TARGET_FILE:runnel_static>)
+    if(RUNNEL_HTTP_FOUND)
+        list(APPEND libraries $<TARGET_FILE:runnel_http_static>)
+    endif()
+    install(FILES ${libraries} DESTINATION ${CMAKE_INSTALL_LIBDIR}/runnel/${kind} COMPONENT ${kind} EXCLUDE_FROM_ALL)
+endif()
+
 if(TARGET runnel)
     install(TARGETS runnel RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()

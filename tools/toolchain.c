@@ -37,6 +37,18 @@ static char *need(char *path, const char *what)
     return path;
 }
 
+/* Each kind is built, and installed, by itself. */
+static _Noreturn void library_missing(const struct toolchain *t, const char *kind)
+{
+    const char *flag = t->explore ? "explore" : kind;
+    if (t->root)
+        die(STATUS_FAILED, "there is no library for -%s here; ./runnel builds it", flag);
+    die(STATUS_FAILED,
+        "there is no library for -%s here; in runnel's source tree: cmake --preset %s && cmake --build build/%s && "
+        "cmake --install build/%s --prefix %s --component %s",
+        flag, kind, kind, kind, dir_name(own_dir()), kind);
+}
+
 static void find_library(struct toolchain *t)
 {
     char *dir = own_dir();
@@ -52,10 +64,7 @@ static void find_library(struct toolchain *t)
     }
     t->http = text("%s/librunnel_http.a", dir_name(t->library));
     if (kind && access(t->library, R_OK) < 0)
-        die(STATUS_FAILED, "there is no library for -%s here; in runnel's source tree ./runnel builds it",
-            t->explore ? "explore"
-            : t->race  ? "race"
-                       : "asan");
+        library_missing(t, kind);
     char *header = text("%s/runnel.h", t->include);
     free(need(header, "runnel's header"));
     need(t->library, "the library");

@@ -188,6 +188,21 @@ staged() {
 }
 check "DESTDIR" staged
 
+# What -explore links with is installed by itself; without it the command says how.
+explored() {
+    cat >order_test.c <<'END'
+#include <runnel.h>
+#include <runnel/test.h>
+TEST(nothing) { rn_yield(); }
+END
+    "$prefix/bin/runnel" test -explore 3 order_test.c >said 2>&1 && return 1
+    grep -q -e "--install build/explore --prefix $prefix --component explore" said || return 1
+    (cd "$RUNNEL_ROOT" && cmake --preset explore && cmake --build build/explore --target runnel_static runnel_http_static) &&
+        cmake --install "$RUNNEL_ROOT/build/explore" --prefix "$prefix" --component explore &&
+        [ "$(find "$prefix" -name librunnel.a | wc -l)" = 2 ] && "$prefix/bin/runnel" test -explore 3 order_test.c
+}
+check "-explore, installed beside it" explored
+
 new_project() {
     "$prefix/bin/runnel" new demo && cd demo && cmake -S . -B build -DCMAKE_PREFIX_PATH="$prefix" &&
         cmake --build build && [ "$(build/demo 3 4)" = "the squares' sum is 25" ] && build/squares_test
