@@ -86,7 +86,8 @@ struct rn_go_call {
 /* Runs f(args…) as the main goroutine of a fresh runtime on this thread and returns what it
  * returned (0 for void), after every thread of the runtime has ended.  Goroutines that are still
  * there then are gone, without their deferred calls; they stand in no queue any more of a channel, lock or
- * context that lives on, but what they held stays held, and a timer that one of them had set last never fires.
+ * context that lives on, and a lock that was being handed to one goes on to the next; but what they held stays held, and a
+ * timer that one of them had set last never fires.
  * Plain threads may go on meanwhile: a goroutine that is gone is not sent to, and not woken; their own timeouts and timers go on.
  * May be called again afterwards; not from a goroutine, and not from two threads at once (both panic). */
 #define rn_run(f, ...)                                                     \

@@ -342,8 +342,11 @@ struct rn_gate rn__gate;
 
 bool rn__may_wake_slow(struct rn_g *g)
 {
-    if (!rn__is_outside(rn__m()) || !g || g->kind == RN_G_THREAD)
+    if (!g || g->kind == RN_G_THREAD)
         return true;
+    /* A worker's loop; or who ends the run, when it takes goroutines out of their queues. */
+    if (!rn__is_outside(rn__m()))
+        return rn__run_under_way();
     if (!rn_gate_enter(&rn__gate))
         return false;
     g->link = RN_GATED;

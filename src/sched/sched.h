@@ -83,6 +83,7 @@ struct rn_waiter {
     uint32_t index;                     /* select: the case */
     bool ok;                            /* result, written by the waker before rn__ready */
     bool queued;                        /* in of's queue; guarded by of's lock */
+    bool owes;                          /* who is woken by it has something to pass on: see rn__waiter_note */
 #ifdef RN_RACE
     bool timer;                /* channels: of is a timer's */
     struct rn_race_turn *turn; /* channels: see chan/race.h */
@@ -91,8 +92,9 @@ struct rn_waiter {
 };
 
 /* Every waiter that is queued is noted with its goroutine: a run that ends takes those of its goroutines
- * out of the queues of channels and locks that live on, by `leave`.  rn__park forgets them all; who returns
- * without a park calls rn__waiters_forget. */
+ * out of the queues of channels and locks that live on, by `leave`; also by one that has woken its goroutine, if it owes:
+ * then that is on its way to a lock which wakes nobody else meanwhile, or has been handed it.  rn__park forgets them all;
+ * who returns without a park calls rn__waiters_forget. */
 static inline void rn__waiter_note(struct rn_waiter *w, void (*leave)(struct rn_waiter *w));
 static inline void rn__waiters_forget(struct rn_g *g);
 

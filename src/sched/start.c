@@ -586,13 +586,15 @@ static void call_stop_hooks(void)
 }
 
 /* Nobody is to find a waiter whose goroutine has ended with the run.  The one by which it was woken is in
- * no queue any more, and what it stood in line for may be gone. */
+ * no queue any more, and what it stood in line for may be gone, unless it owes. */
 static void end_with_the_run(struct rn_g *g, void *arg)
 {
     (void)arg;
-    for (struct rn_waiter *w = g->waits; w; w = w->also)
-        if (g->woken_by != w)
+    for (struct rn_waiter *w = g->waits, *also; w; w = also) {
+        also = w->also;
+        if (g->woken_by != w || w->owes)
             w->leave(w);
+    }
     rn__panics_drop(g);
 }
 

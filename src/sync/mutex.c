@@ -326,6 +326,26 @@ static bool take_or_mark(rn_mutex *m, const struct visit *v)
     }
 }
 
+static void let_go_of(rn_mutex *m, uint32_t s);
+
+/* Its goroutine has ended with its run.  If it was on its way to compete, or the mutex was handed to it, it has the mutex, and
+ * lets it go: others may wait, and nobody but it would wake them. */
+static void leave(struct rn_waiter *w)
+{
+    rn_mutex *m = rn_container(w->of, rn_mutex, rn_queue);
+    struct visit *v = rn_container(w, struct visit, w);
+    rn__waitq_lock(&m->rn_queue);
+    rn__waitq_remove(&m->rn_queue, w);
+    bool ours = false;
+    if (rn__waitq_has_woken(w)) {
+        v->woken = true;
+        ours = w->ok || take_or_mark(m, v);
+    }
+    rn__waitq_unlock(&m->rn_queue);
+    if (ours)
+        let_go_of(m, rn_load_relaxed(&m->rn_state)); /* relaxed: a guess */
+}
+
 static void join(rn_mutex *m, struct visit *v, rn_time now)
 {
     rn_store_relaxed(&v->claim, 0); /* relaxed: nobody else knows of v between two rounds */
@@ -333,6 +353,7 @@ static void join(rn_mutex *m, struct visit *v, rn_time now)
         rn__waitq_push_front(&m->rn_queue, &v->w);
     else
         rn__waitq_push(&m->rn_queue, &v->w);
+    rn__waitq_owes(&v->w, leave);
     m->rn_flags &= (uint32_t)(STARVING | WORN_MOST); /* a mutex that is waited for isn't earned */
     if (v->woken && now - v->since > STARVES_AFTER)
         m->rn_flags |= STARVING;
@@ -442,9 +463,8 @@ static struct rn_waiter *release_locked(rn_mutex *m)
     return w;
 }
 
-static __attribute__((noinline)) void unlock_by_word(rn_mutex *m, uint32_t s)
+static void let_go_of(rn_mutex *m, uint32_t s)
 {
-    rn__watch(left, m, &m->rn_queue, 0);
     for (;; s = rn_load_relaxed(&m->rn_state)) { /* relaxed: the holder's, but for the queue's bits and the owner */
         if (!(s & LOCKED))
             rn_fatal("sync: unlock of unlocked mutex");
@@ -464,6 +484,12 @@ static __attribute__((noinline)) void unlock_by_word(rn_mutex *m, uint32_t s)
             return;
         }
     }
+}
+
+static __attribute__((noinline)) void unlock_by_word(rn_mutex *m, uint32_t s)
+{
+    rn__watch(left, m, &m->rn_queue, 0);
+    let_go_of(m, s);
 }
 
 static inline void unlock_from(rn_mutex *m, uint32_t s)

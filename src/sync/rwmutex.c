@@ -114,13 +114,17 @@ static void race_writes(rn_rwmutex *m)
 /* ---- the queue of readers (guarded by the same lock) ------------------------------------------- */
 
 static void readers_remove(rn_rwmutex *m, struct rn_waiter *w);
+static void let_go_reader(rn_rwmutex *m, unsigned failed);
 
+/* Its goroutine has ended with its run, and reads no more if the mutex was granted to it. */
 static void leave_readers(struct rn_waiter *w)
 {
     rn_rwmutex *m = w->of;
     rn__waitq_lock(queue_of(m));
     readers_remove(m, w);
     rn__waitq_unlock(queue_of(m));
+    if (rn__waitq_has_woken(w) && w->ok)
+        let_go_reader(m, 0);
 }
 
 static void readers_push(rn_rwmutex *m, struct rn_waiter *w)
@@ -129,6 +133,7 @@ static void readers_push(rn_rwmutex *m, struct rn_waiter *w)
     w->of = m;
     w->queued = true;
     rn__waiter_note(w, leave_readers);
+    w->owes = true;
     rn_list_push(&l, &w->node);
     m->rn_reader_first = l.first;
     m->rn_reader_last = l.last;
@@ -245,10 +250,9 @@ static void pause_unless(rn_rwmutex *m, uint64_t bits, unsigned failed)
         rn_cpu_pauses(failed);
 }
 
-static __attribute__((noinline)) void runlock_by_word(rn_rwmutex *m)
+static void let_go_reader(rn_rwmutex *m, unsigned failed)
 {
-    rn__watch(left, m, queue_of(m), RN_LOCK_READ);
-    for (unsigned failed = RN_SHORT_WAY_TRIED;; failed++) {
+    for (;; failed++) {
         pause_unless(m, QUEUED, failed);
         uint64_t s = rn_load_relaxed(&m->rn_state); /* relaxed: a guess for the swap */
         uint32_t n = rn__rw_readers(s);
@@ -265,6 +269,12 @@ static __attribute__((noinline)) void runlock_by_word(rn_rwmutex *m)
             return;
         }
     }
+}
+
+static __attribute__((noinline)) void runlock_by_word(rn_rwmutex *m)
+{
+    rn__watch(left, m, queue_of(m), RN_LOCK_READ);
+    let_go_reader(m, RN_SHORT_WAY_TRIED);
 }
 
 void rn__rwmutex_runlock_slow(rn_rwmutex *m)
@@ -296,9 +306,8 @@ bool rn__rwmutex_drained(rn_rwmutex *m, struct rn_ready_list *wake)
     return passed;
 }
 
-void rn__rwmutex_unlock_slow(rn_rwmutex *m)
+static void let_go_writer(rn_rwmutex *m)
 {
-    rn__watch(left, m, queue_of(m), 0);
     for (;;) {
         uint64_t s = rn_load_relaxed(&m->rn_state); /* relaxed: the holder's own, but for the queue's bits */
         if (!(s & WRITER))
@@ -311,6 +320,12 @@ void rn__rwmutex_unlock_slow(rn_rwmutex *m)
             return;
         }
     }
+}
+
+void rn__rwmutex_unlock_slow(rn_rwmutex *m)
+{
+    rn__watch(left, m, queue_of(m), 0);
+    let_go_writer(m);
 }
 
 /* Who holds it in the way of `bits` runs on another processor as a rule, and lets go in less time than a park takes.
@@ -477,6 +492,8 @@ static bool lock_short(rn_rwmutex *m, uint64_t drop)
 
 enum got { OURS, WAITS, IS_BIASED };
 
+static void leave_writers(struct rn_waiter *w);
+
 static void queue_writer_locked(rn_rwmutex *m, struct rn_waiter *w, uint64_t drop)
 {
     if (drop) {
@@ -485,6 +502,7 @@ static void queue_writer_locked(rn_rwmutex *m, struct rn_waiter *w, uint64_t dro
     } else {
         rn__waitq_push(queue_of(m), w);
     }
+    rn__waitq_owes(w, leave_writers);
 }
 
 /* With the lock: takes the mutex, or queues w, but not while it is biased. */
@@ -600,6 +618,17 @@ static void lock_abandon(rn_rwmutex *m, struct rn_waiter *w)
         rn__readers_release(r);
     if (wake.n)
         rn__ready_all(&wake);
+}
+
+/* Its goroutine has ended with its run.  If it was on its way to compete it does, and gives up when it has lost; when it has won,
+ * or the mutex was granted to it, it lets go. */
+static void leave_writers(struct rn_waiter *w)
+{
+    rn_rwmutex *m = rn_container(w->of, rn_rwmutex, rn_writers);
+    if (rn__waitq_has_woken(w) && (w->ok || lock_or_queue(m, w, WOKEN) == OURS))
+        let_go_writer(m);
+    else
+        lock_abandon(m, w);
 }
 
 static int lock_slow(rn_context *ctx, rn_rwmutex *m)

@@ -72,6 +72,18 @@ bool rn_sem_try_acquire(rn_semaphore *s, int64_t n)
     return taken;
 }
 
+/* The goroutine of r has ended with its run: as below, and what it was given is given back. */
+static void end(struct rn_waiter *w)
+{
+    rn_semaphore *s = rn_container(w->of, rn_semaphore, rn_queue);
+    rn__waitq_lock(&s->rn_queue);
+    rn__waitq_remove(&s->rn_queue, w);
+    if (rn__waitq_has_woken(w))
+        s->rn_used -= rn_container(w, struct request, w)->n;
+    struct rn_ready_list wake = let_in_locked(s);
+    unlock_and_wake(s, &wake);
+}
+
 /* ctx is done first: gives up the place in the queue, which may let others in. */
 static void leave(rn_semaphore *s, struct request *r)
 {
@@ -97,8 +109,10 @@ int rn_sem_acquire(rn_context *ctx, rn_semaphore *s, int64_t n)
     if (!taken) {
         r.w.g = rn__self();
         r.w.claim = &r.claim;
-        if (!never)
+        if (!never) {
             rn__waitq_push(&s->rn_queue, &r.w);
+            rn__waitq_owes(&r.w, end);
+        }
     }
     rn__waitq_unlock(&s->rn_queue);
     if (!taken)

@@ -68,6 +68,19 @@ static inline void rn__waitq_push(struct rn_waitq *q, struct rn_waiter *w)
     rn__waitq_add(q, w);
 }
 
+/* Of one in the queue: `leave` is called also if it is what has woken its goroutine, when that ends with its run. */
+static inline void rn__waitq_owes(struct rn_waiter *w, void (*leave)(struct rn_waiter *w))
+{
+    w->leave = leave;
+    w->owes = true;
+}
+
+/* For `leave`: it has woken its goroutine. */
+static inline bool rn__waitq_has_woken(const struct rn_waiter *w)
+{
+    return w->g->woken_by == w;
+}
+
 static inline void rn__waitq_push_front(struct rn_waitq *q, struct rn_waiter *w)
 {
     struct rn_list l = {q->rn_first, q->rn_last};

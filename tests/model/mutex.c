@@ -74,6 +74,23 @@ MODEL_TEST(mutex_three_starve, .setup = setup_starving, .thread = {add, add, add
 MODEL_MUTANT(mutex_excludes, "rn_mutex_lock", "cas_acquire");
 MODEL_MUTANT(mutex_excludes, "rn_mutex_unlock", "cas_release");
 
+/* One whose run ends when it has been woken, or handed the mutex: whoever ends the run leaves for it. */
+static void end_woken(void)
+{
+    struct visit v = {.w = {.g = rn__self()}};
+    if (compete(&mutex, &v)) {
+        rn_mutex_unlock(&mutex);
+        return;
+    }
+    rn__park(RN_WAIT_MUTEX, &mutex);
+    leave(&v.w);
+}
+
+MODEL_TEST(mutex_beside_one_that_ends, .setup = setup, .thread = {add, end_woken, add}, .finish = two,
+           .preemptions = 2);
+MODEL_TEST(mutex_that_starves_beside_one_that_ends, .setup = setup_starving, .thread = {add, end_woken, add},
+           .finish = two, .preemptions = 1);
+
 static void try_add(void)
 {
     int me = model_self();

@@ -1,0 +1,239 @@
+/* A run ends while goroutines are on their way to locks that live on, or have just been given them: plain threads that wait
+ * for the same locks get them, and so does whoever comes later. */
+#include "sync/waitq.h"
+#include <pthread.h>
+#include <runnel.h>
+#include <runnel/test.h>
+
+static rn_mutex mutex;
+static rn_rwmutex rwmutex;
+static rn_semaphore semaphore;
+
+static void lock_mutex(void)
+{
+    rn_mutex_lock(&mutex);
+    rn_mutex_unlock(&mutex);
+}
+
+static void lock_to_write(void)
+{
+    rn_rwmutex_lock(&rwmutex);
+    rn_rwmutex_unlock(&rwmutex);
+}
+
+static void lock_to_read(void)
+{
+    rn_rwmutex_rlock(&rwmutex);
+    rn_rwmutex_runlock(&rwmutex);
+}
+
+static void acquire_two(void)
+{
+    CHECK_EQ(rn_sem_acquire(NULL, &semaphore, 2), 0);
+    rn_sem_release(&semaphore, 2);
+}
+
+static void acquire_one(void)
+{
+    CHECK_EQ(rn_sem_acquire(NULL, &semaphore, 1), 0);
+    rn_sem_release(&semaphore, 1);
+}
+
+static size_t length_of(const struct rn_node *n)
+{
+    size_t length = 0;
+    for (; n; n = n->next)
+        length++;
+    return length;
+}
+
+/* Until n stand in q, or wait to read. */
+static void await(struct rn_waitq *q, size_t n)
+{
+    for (size_t stand = 0; stand < n;) {
+        rn_yield();
+        rn__waitq_lock(q);
+        stand = length_of(q->rn_first) + (q == &rwmutex.rn_writers ? length_of(rwmutex.rn_reader_first) : 0);
+        rn__waitq_unlock(q);
+    }
+}
+
+static void *as_a_thread(void *arg)
+{
+    void (*const *f)(void) = arg;
+    (*f)();
+    return NULL;
+}
+
+static void start_thread(pthread_t *t, void (**f)(void))
+{
+    REQUIRE(pthread_create(t, NULL, as_a_thread, f) == 0);
+}
+
+/* A goroutine waits in q, and behind it a thread; who holds lets go, and the run ends before that goroutine has run. */
+struct plan {
+    struct rn_waitq *q;
+    void (*hold)(void), (*let_go)(void);
+    void (*goroutine)(void), (*thread)(void);
+    pthread_t t;
+};
+
+static int end_with_one_on_its_way(struct plan *plan)
+{
+    plan->hold();
+    go(plan->goroutine);
+    await(plan->q, 1);
+    start_thread(&plan->t, &plan->thread);
+    await(plan->q, 2);
+    plan->let_go();
+    return 7;
+}
+
+/* Afterwards a second thread waits while this one holds. */
+static void run_and_use(struct plan plan)
+{
+    rn_set_procs(1);
+    CHECK_EQ(rn_run(end_with_one_on_its_way, &plan), 7);
+    pthread_join(plan.t, NULL);
+    plan.hold();
+    start_thread(&plan.t, &plan.thread);
+    await(plan.q, 1);
+    plan.let_go();
+    pthread_join(plan.t, NULL);
+}
+
+static void hold_mutex(void)
+{
+    rn_mutex_lock(&mutex);
+}
+
+static void drop_mutex(void)
+{
+    rn_mutex_unlock(&mutex);
+}
+
+/* (It waited for ever: a waiter was said to be on its way, and then nobody wakes another one.) */
+TEST_PLAIN(a_mutex_is_not_left_to_one_on_its_way)
+{
+    run_and_use((struct plan){&mutex.rn_queue, hold_mutex, drop_mutex, lock_mutex, lock_mutex, 0});
+}
+
+/* One that has lost, and has waited for more than a millisecond, is handed it. */
+static void unlock_twice(void)
+{
+    rn_time until = rn_now() + 2 * RN_MILLISECOND;
+    while (rn_now() < until)
+        continue;
+    drop_mutex();
+    hold_mutex();
+    rn_yield();
+    drop_mutex();
+}
+
+TEST_PLAIN(a_mutex_is_not_left_to_one_that_it_was_handed_to)
+{
+    run_and_use((struct plan){&mutex.rn_queue, hold_mutex, unlock_twice, lock_mutex, lock_mutex, 0});
+}
+
+static void hold_writing(void)
+{
+    rn_rwmutex_lock(&rwmutex);
+}
+
+static void drop_writing(void)
+{
+    rn_rwmutex_unlock(&rwmutex);
+}
+
+static void hold_reading(void)
+{
+    rn_rwmutex_rlock(&rwmutex);
+}
+
+static void drop_reading(void)
+{
+    rn_rwmutex_runlock(&rwmutex);
+}
+
+TEST_PLAIN(a_rwmutex_is_not_left_to_a_writer_on_its_way)
+{
+    run_and_use((struct plan){&rwmutex.rn_writers, hold_writing, drop_writing, lock_to_write, lock_to_write, 0});
+}
+
+/* Who reads grants it to the first writer. */
+TEST_PLAIN(a_rwmutex_is_not_left_to_a_writer_that_was_granted_it)
+{
+    run_and_use((struct plan){&rwmutex.rn_writers, hold_reading, drop_reading, lock_to_write, lock_to_write, 0});
+    run_and_use((struct plan){&rwmutex.rn_writers, hold_reading, drop_reading, lock_to_write, lock_to_write, 0});
+}
+
+/* Who writes grants it to all readers, before the writer. */
+TEST_PLAIN(a_rwmutex_is_not_left_to_a_reader_that_was_granted_it)
+{
+    run_and_use((struct plan){&rwmutex.rn_writers, hold_writing, drop_writing, lock_to_read, lock_to_write, 0});
+}
+
+/* The writer stands before the thread, which only wants to read as this one does, who lets go when the thread has read. */
+static int end_with_a_writer_waiting(pthread_t *t)
+{
+    static void (*read)(void) = lock_to_read;
+    hold_reading();
+    go(lock_to_write);
+    await(&rwmutex.rn_writers, 1);
+    start_thread(t, &read);
+    await(&rwmutex.rn_writers, 2);
+    return 7;
+}
+
+TEST_PLAIN(readers_do_not_wait_for_a_writer_that_has_ended)
+{
+    pthread_t t;
+    rn_set_procs(1);
+    CHECK_EQ(rn_run(end_with_a_writer_waiting, &t), 7);
+    pthread_join(t, NULL);
+    drop_reading();
+    CHECK(rn_rwmutex_try_lock(&rwmutex));
+    drop_writing();
+}
+
+static void hold_one(void)
+{
+    CHECK_EQ(rn_sem_acquire(NULL, &semaphore, 1), 0);
+}
+
+static void give_one(void)
+{
+    rn_sem_release(&semaphore, 1);
+}
+
+TEST_PLAIN(a_semaphore_takes_back_what_it_gave_to_one_on_its_way)
+{
+    semaphore = (rn_semaphore)RN_SEMAPHORE_INIT(2);
+    struct plan plan = {&semaphore.rn_queue, hold_one, give_one, acquire_two, acquire_one, 0};
+    rn_set_procs(1);
+    CHECK_EQ(rn_run(end_with_one_on_its_way, &plan), 7);
+    pthread_join(plan.t, NULL);
+    CHECK(rn_sem_try_acquire(&semaphore, 2));
+    rn_sem_release(&semaphore, 2);
+}
+
+/* The thread wants no more than there is, but stood behind one that did. */
+static int end_with_two_wanted(pthread_t *t)
+{
+    static void (*acquire)(void) = acquire_one;
+    hold_one();
+    go(acquire_two);
+    await(&semaphore.rn_queue, 1);
+    start_thread(t, &acquire);
+    await(&semaphore.rn_queue, 2);
+    return 7;
+}
+
+TEST_PLAIN(a_semaphore_lets_in_who_stood_behind_one_that_has_ended)
+{
+    pthread_t t;
+    semaphore = (rn_semaphore)RN_SEMAPHORE_INIT(2);
+    rn_set_procs(1);
+    CHECK_EQ(rn_run(end_with_two_wanted, &t), 7);
+    pthread_join(t, NULL);
+}
