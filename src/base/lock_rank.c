@@ -51,6 +51,13 @@ void rn__rank_check(const void *lock, enum rn_rank rank)
         die("lock order violated", lock, rank);
 }
 
+void rn__rank_check_none(void)
+{
+    const struct held *last = newest();
+    if (last)
+        die("lock held by one that enters the runtime, or parks", last->lock, last->rank);
+}
+
 void rn__rank_taken(const void *lock, enum rn_rank rank)
 {
     if (n_held < MOST)

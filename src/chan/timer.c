@@ -155,10 +155,11 @@ static bool reset(struct timer *t, rn_duration d, rn_duration period)
     rn__chan_race_set(&t->chan);
     if (is_once(t) && rn__timer_move(&t->entry, when))
         return true;
+    struct rn_m *m = rn__timer_begin();
     rn_lock_take(&t->lock, RN_RANK_SYNC);
     bool was = stop_locked(t);
     t->period = period;
-    rn__timer_start(&t->entry, when);
+    rn__timer_start_begun(m, &t->entry, when);
     rn_lock_release(&t->lock);
     return was;
 }

@@ -217,6 +217,7 @@ static void enter_slow(struct rn_m *m)
 
 struct rn_m *rn__enter_any(struct rn_m *m)
 {
+    rn__rank_check_none();
     if (__builtin_expect(!rn_own_try_enter(&m->own), 0))
         enter_slow(m);
     return m;
@@ -225,6 +226,7 @@ struct rn_m *rn__enter_any(struct rn_m *m)
 static inline __attribute__((always_inline)) struct rn_m *enter_here(void)
 {
     struct rn_m *m = rn__m();
+    rn__rank_check_none();
     if (__builtin_expect(!m, 0))
         m = rn__adopt();
     if (__builtin_expect(!rn_own_try_enter(&m->own), 0))
@@ -241,6 +243,7 @@ struct rn_m *rn__enter_here(void)
 
 static inline struct rn_m *enter(struct rn_m *m)
 {
+    rn__rank_check_none();
     if (__builtin_expect(!rn_own_try_enter(&m->own), 0))
         enter_slow(m);
     while (__builtin_expect(!m->p, 0) && !m->external)
@@ -287,6 +290,7 @@ static void ready_thread(struct rn_g *g)
 struct rn_waiter *rn__park(enum rn_wait why, const void *what)
 {
     struct rn_m *m = rn__m();
+    rn__rank_check_none();
     if (!m)
         m = rn__adopt();
     struct rn_g *g = m->g;

@@ -252,6 +252,7 @@ static inline void rn__leave(struct rn_m *m)
 static inline struct rn_m *rn__enter_soon(void)
 {
     struct rn_m *m = rn__m();
+    rn__rank_check_none();
     if (__builtin_expect(m && rn_own_try_enter(&m->own) && m->p, 1))
         return m;
     return rn__enter();

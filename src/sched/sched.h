@@ -421,6 +421,10 @@ rn_time rn__coarse_now(void);
 
 /* Starts an idle entry; `when` may be in the past. */
 RN_INNER void rn__timer_start(struct rn_timer_entry *t, rn_time when);
+/* The same in two steps, for who starts it with a lock held: begins before it takes that.  A goroutine goes no further at the
+ * first one when its run has ended, and would keep the lock. */
+RN_INNER struct rn_m *rn__timer_begin(void);
+RN_INNER void rn__timer_start_begun(struct rn_m *m, struct rn_timer_entry *t, rn_time when);
 /* Stops it: true when it was pending.  When it returns, fire is not running and will not run. */
 RN_INNER bool rn__timer_stop(struct rn_timer_entry *t);
 /* Gives a pending one another moment; false, and nothing is done, when it is not pending. */

@@ -70,9 +70,13 @@ static void add_locked(struct rn_p *p, struct rn_timer_entry *t, rn_time when)
     note_when(p, when);
 }
 
-void rn__timer_start(struct rn_timer_entry *t, rn_time when)
+struct rn_m *rn__timer_begin(void)
 {
-    struct rn_m *m = rn__enter_here();
+    return rn__enter_here();
+}
+
+void rn__timer_start_begun(struct rn_m *m, struct rn_timer_entry *t, rn_time when)
+{
     struct rn_p *p = home(m);
     rn_lock_take(&p->timers_lock, RN_RANK_TIMERS);
     t->by_thread = m->external;
@@ -80,6 +84,11 @@ void rn__timer_start(struct rn_timer_entry *t, rn_time when)
     rn_lock_release(&p->timers_lock);
     started(when);
     rn__leave(m);
+}
+
+void rn__timer_start(struct rn_timer_entry *t, rn_time when)
+{
+    rn__timer_start_begun(rn__timer_begin(), t, when);
 }
 
 /* Locks the timers that t is in; NULL, and nothing locked, when in none. */

@@ -1,5 +1,6 @@
 /* The check of lock ranks, in builds that have it. */
 #include "os/lock.h"
+#include <runnel.h>
 #include <runnel/test.h>
 
 #ifdef RN_DEBUG
@@ -31,6 +32,14 @@ TEST_PLAIN_DIES(taking_a_lock_twice_dies, 128 + 6, "lock order violated")
 {
     rn_lock_take(&low, RN_RANK_CHAN);
     rn_lock_take(&low, RN_RANK_CHAN);
+}
+
+/* It may be the last that it does: its run may have ended. */
+TEST_PLAIN_DIES(entering_the_runtime_with_a_lock_dies, 128 + 6, "lock held by one that enters the runtime")
+{
+    rn_timer t;
+    rn_lock_take(&low, RN_RANK_SYNC);
+    rn_timer_init(&t, RN_MILLISECOND);
 }
 
 TEST_PLAIN_DIES(dropping_a_lock_that_is_not_held_dies, 128 + 6, "does not hold")

@@ -237,3 +237,36 @@ TEST_PLAIN(a_semaphore_lets_in_who_stood_behind_one_that_has_ended)
     CHECK_EQ(rn_run(end_with_two_wanted, &t), 7);
     pthread_join(t, NULL);
 }
+
+/* ---- what the library locks itself ------------------------------------------------------------------------ */
+
+static rn_ticker ticker;
+static rn_atomic_int resets;
+
+static void reset_for_ever(void)
+{
+    for (;;) {
+        rn_ticker_reset(&ticker, RN_MILLISECOND);
+        rn_atomic_add(&resets, 1);
+    }
+}
+
+static int end_beside_resets(void)
+{
+    rn_atomic_store(&resets, 0);
+    go(reset_for_ever);
+    while (rn_atomic_load(&resets) < 10)
+        rn_yield();
+    return 7;
+}
+
+/* (It had the timer's lock when it went no further.) */
+TEST_PLAIN(a_ticker_can_be_stopped_that_a_goroutine_was_resetting)
+{
+    rn_set_procs(2);
+    rn_ticker_init(&ticker, RN_MILLISECOND);
+    CHECK_EQ(rn_run(end_beside_resets), 7);
+    rn_ticker_stop(&ticker);
+    CHECK_EQ(rn_run(end_beside_resets), 7);
+    rn_ticker_destroy(&ticker);
+}
