@@ -585,6 +585,15 @@ static void call_stop_hooks(void)
     rn__race_own_end();
 }
 
+/* A variable of the main function's, which has returned: other goroutines may still stand in line for it.  (Odd is no
+ * address: a context.) */
+static bool is_mains(const void *object)
+{
+    const struct rn_g *g = rn_load_relaxed(&rn__sched.main); /* relaxed: by what goes on here, or joined */
+    uintptr_t at = (uintptr_t)object;
+    return g && at % 2 == 0 && at >= (uintptr_t)g->stack_lo && at < (uintptr_t)g->stack_hi;
+}
+
 /* Nobody is to find a waiter whose goroutine has ended with the run.  The one by which it was woken is in
  * no queue any more, and what it stood in line for may be gone, unless it owes. */
 static void end_with_the_run(struct rn_g *g, void *arg)
@@ -592,7 +601,7 @@ static void end_with_the_run(struct rn_g *g, void *arg)
     (void)arg;
     for (struct rn_waiter *w = g->waits, *also; w; w = also) {
         also = w->also;
-        if (g->woken_by != w || w->owes)
+        if ((g->woken_by != w || w->owes) && !is_mains(w->of))
             w->leave(w);
     }
     rn__panics_drop(g);

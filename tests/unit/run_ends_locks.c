@@ -270,3 +270,53 @@ TEST_PLAIN(a_ticker_can_be_stopped_that_a_goroutine_was_resetting)
     CHECK_EQ(rn_run(end_beside_resets), 7);
     rn_ticker_destroy(&ticker);
 }
+
+/* ---- variables of the main function --------------------------------------------------------------------------- */
+
+struct locals {
+    rn_waitgroup group;
+    rn_mutex mutex;
+    rn_rwmutex rwmutex;
+};
+
+static void wait_for_local(struct locals *l)
+{
+    rn_wg_wait(&l->group);
+}
+
+static void lock_local(struct locals *l)
+{
+    rn_mutex_lock(&l->mutex);
+}
+
+static void read_local(struct locals *l)
+{
+    rn_rwmutex_rlock(&l->rwmutex);
+}
+
+/* Each time they lie somewhere else in the main goroutine's stack, which goes on being used. */
+static __attribute__((noinline)) int leave_locals(int deep)
+{
+    struct locals l = {0};
+    if (deep > 0)
+        return leave_locals(deep - 1) | (rn_mutex_try_lock(&l.mutex) ? 0 : 8);
+    rn_wg_add(&l.group, 1);
+    rn_mutex_lock(&l.mutex);
+    rn_rwmutex_lock(&l.rwmutex);
+    for (int i = 0; i < 2; i++) {
+        go(wait_for_local, &l);
+        go(lock_local, &l);
+        go(read_local, &l);
+    }
+    for (int i = 0; i < 10; i++)
+        rn_yield();
+    return 7;
+}
+
+/* (The run's end took them out of the queues of locks that were something else by then: it waited for ever.) */
+TEST_PLAIN(goroutines_may_wait_for_variables_of_a_main_function_that_has_returned)
+{
+    rn_set_procs(1);
+    for (int deep = 0; deep < 8; deep++)
+        CHECK_EQ(rn_run(leave_locals, deep), 7);
+}
