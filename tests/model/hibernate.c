@@ -97,6 +97,32 @@ MODEL_MUTANT(resume, "rn_hib_must_wake", "fence_light");
 MODEL_MUTANT(resume, "rn_hib_decide", "store_release");
 MODEL_TEST(resume_twice, .setup = setup, .thread = {putter_twice, resumer_twice}, .finish = check_ran,
            .preemptions = 3);
+/* It is away.  One brings it back for a goroutine that another one resumes, or two want it. */
+static void setup_away(void)
+{
+    setup();
+    rn_store_relaxed(&g.hib, RN_HIB_AWAY);
+    rn_store_relaxed(&traps, 1);
+    block = stack;
+    stack = 0;
+}
+
+static void thaw(void)
+{
+    rn_hib_wake(&g, RN_HIB_STAYS, bring_back);
+}
+
+/* As a toucher, who does not ask the kernel, with which it would hear of all before. */
+static void use(void)
+{
+    thaw();
+    MODEL_CHECK(stack == 7);
+}
+
+MODEL_TEST(resume_beside_a_thaw, .setup = setup_away, .thread = {thaw, resumer}, .finish = check_ran);
+MODEL_MUTANT(resume_beside_a_thaw, "rn_hib_thaw", "store_release");
+MODEL_TEST(thawed_by_another, .setup = setup_away, .thread = {thaw, use}, .finish = NULL);
+MODEL_MUTANT(thawed_by_another, "rn_hib_wake", "load_acquire");
 MODEL_TEST(touch, .setup = setup, .thread = {putter, toucher}, .finish = NULL);
 MODEL_MUTANT(touch, "rn_hib_decide", "store_release");
 MODEL_TEST(two_touch, .setup = setup, .thread = {putter, toucher, toucher}, .finish = NULL, .preemptions = 3);
