@@ -5,9 +5,15 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LINE = 2048 };
+enum {
+    LINE = 2048,
+    TEXT = 256, /* of each text of the client's there is room for so much at least, */
+    REST = 160, /* and for all that is not the client's, */
+    END = 8,    /* of which this may follow the last one */
+};
 
-/* A line under way; what does not fit is cut off. */
+/* A line under way.  Clients' texts are cut where they would not leave room for what follows, so that none hides its
+ * status, or makes of the line what a program can't read. */
 struct line {
     char text[LINE];
     size_t n;
@@ -20,29 +26,38 @@ static void add(struct line *l, const char *s, size_t n)
     l->n += n;
 }
 
+/* Adds what stands for a character, if `keep` bytes of the line are left then. */
+static bool add_character(struct line *l, const char *s, size_t n, size_t keep)
+{
+    if (l->n + n + keep > LINE)
+        return false;
+    add(l, s, n);
+    return true;
+}
+
 /* A client's text, so that it can't end the line or its quotes: "\x0a". */
-static void add_escaped(struct line *l, const char *s)
+static void add_escaped(struct line *l, const char *s, size_t keep)
 {
     static const char digits[] = "0123456789abcdef";
-    for (; *s; s++) {
+    for (bool room = true; *s && room; s++) {
         unsigned char c = (unsigned char)*s;
         if (c >= ' ' && c < 0x7f && c != '"' && c != '\\')
-            add(l, s, 1);
+            room = add_character(l, s, 1, keep);
         else
-            add(l, (char[]){'\\', 'x', digits[c >> 4], digits[c & 15]}, 4);
+            room = add_character(l, (char[]){'\\', 'x', digits[c >> 4], digits[c & 15]}, 4, keep);
     }
 }
 
 /* The same within JSON. */
-static void add_json(struct line *l, const char *s)
+static void add_json(struct line *l, const char *s, size_t keep)
 {
     static const char digits[] = "0123456789abcdef";
-    for (; *s; s++) {
+    for (bool room = true; *s && room; s++) {
         unsigned char c = (unsigned char)*s;
         if (c < ' ' || c >= 0x7f || c == '"' || c == '\\')
-            add(l, (char[]){'\\', 'u', '0', '0', digits[c >> 4], digits[c & 15]}, 6);
+            room = add_character(l, (char[]){'\\', 'u', '0', '0', digits[c >> 4], digits[c & 15]}, 6, keep);
         else
-            add(l, s, 1);
+            room = add_character(l, s, 1, keep);
     }
 }
 
@@ -65,10 +80,10 @@ static void add_host(struct line *l, struct rn_http_writer *x)
         add(l, "-", 1);
 }
 
-static void add_quoted(struct line *l, const char *s)
+static void add_quoted(struct line *l, const char *s, size_t keep)
 {
     add(l, " \"", 2);
-    add_escaped(l, s ? s : "-");
+    add_escaped(l, s ? s : "-", keep);
     add(l, "\"", 1);
 }
 
@@ -80,42 +95,40 @@ static void common(struct line *l, struct rn_http_writer *x, bool combined)
     snprintf(stamp, sizeof stamp, " - - [%.2s/%.3s/%.4s:%.8s +0000] \"", date + 5, date + 8, date + 12, date + 17);
     add_host(l, x);
     add(l, stamp, strlen(stamp));
-    add_escaped(l, x->r.method);
+    add_escaped(l, x->r.method, REST + 3 * TEXT);
     add(l, " ", 1);
-    add_escaped(l, x->r.target);
+    add_escaped(l, x->r.target, REST + (combined ? 2 * TEXT : 0));
     add(l, " ", 1);
     add(l, protocol(x), 8);
     add_number(l, "\" %lld", x->status);
     add_number(l, " %lld", (long long)(x->no_body ? 0 : x->written));
     if (combined) {
-        add_quoted(l, rn_http_request_header(&x->r, "Referer"));
-        add_quoted(l, rn_http_request_header(&x->r, "User-Agent"));
+        add_quoted(l, rn_http_request_header(&x->r, "Referer"), TEXT + END);
+        add_quoted(l, rn_http_request_header(&x->r, "User-Agent"), END);
     }
 }
 
-static void add_member(struct line *l, const char *name, const char *value)
+static void add_member(struct line *l, const char *name, const char *value, size_t keep)
 {
     add(l, ",\"", 2);
     add(l, name, strlen(name));
     add(l, "\":\"", 3);
-    add_json(l, value ? value : "");
+    add_json(l, value ? value : "", keep);
     add(l, "\"", 1);
 }
 
 static void json(struct line *l, struct rn_http_writer *x)
 {
     add_number(l, "{\"time\":%lld", (long long)rn__http_wall());
-    add_member(l, "remote", rn_http_remote(&x->r));
-    add_member(l, "method", x->r.method);
-    add_member(l, "host", x->r.host);
-    add_member(l, "target", x->r.target);
-    add_member(l, "protocol", protocol(x));
+    add_member(l, "remote", rn_http_remote(&x->r), 0);
+    add_member(l, "method", x->r.method, REST + 3 * TEXT);
+    add_member(l, "host", x->r.host, REST + 2 * TEXT);
+    add_member(l, "target", x->r.target, REST + TEXT);
+    add_member(l, "protocol", protocol(x), 0);
     add_number(l, ",\"status\":%lld", x->status);
     add_number(l, ",\"bytes\":%lld", (long long)(x->no_body ? 0 : x->written));
     add_number(l, ",\"microseconds\":%lld", (long long)(rn_since(x->began) / RN_MICROSECOND));
-    add_member(l, "user_agent", rn_http_request_header(&x->r, "User-Agent"));
-    if (l->n > LINE - 1)
-        l->n = LINE - 1; /* cut off within a text: the line is not whole, but is one line */
+    add_member(l, "user_agent", rn_http_request_header(&x->r, "User-Agent"), END);
     add(l, "}", 1);
 }
 
@@ -132,8 +145,6 @@ void rn__http_log(struct rn_http_writer *x)
         o->log(o->log_arg, l.text, l.n);
         return;
     }
-    if (l.n == LINE)
-        l.n--;
     l.text[l.n++] = '\n';
     fwrite(l.text, 1, l.n, stdout); /* one call: lines are not mixed */
 }

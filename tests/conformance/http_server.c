@@ -688,6 +688,12 @@ static void keep_line(void *arg, const char *line, size_t n)
     ((char *)arg)[n] = 0;
 }
 
+static void say_hello(http_writer *w, const http_request *r)
+{
+    (void)r;
+    http_puts(w, "hello");
+}
+
 TEST(the_access_log_tells_what_happened)
 {
     static char line[4096];
@@ -703,6 +709,28 @@ TEST(the_access_log_tells_what_happened)
             HAS(line, " \"x\" \"\\x22me\\x22\"");
     }
     http_mux_free(m);
+}
+
+/* What a client says at length hides nothing, and leaves the line a line. */
+TEST(the_access_log_is_whole_whatever_is_said)
+{
+    static char line[4096], request[20000];
+    for (int format = RN_HTTP_LOG_COMMON; format <= RN_HTTP_LOG_JSON; format++)
+        for (size_t n = 1; n < 6000; n += 331) {
+            peer_serve(&server, &(http_options){.handler = say_hello,
+                                                .access_log = (enum rn_http_log)format,
+                                                .log = keep_line,
+                                                .log_arg = line});
+            char *at = request + sprintf(request, "GET /%0*d HTTP/1.1\r\nHost: h\r\n" CLOSE "User-Agent: ", (int)n, 7);
+            memset(at, '"', n);
+            sprintf(at + n, "\r\nReferer: %0*d\r\n\r\n", (int)n, 8);
+            CHECK_EQ(peer_status(peer_ask(&server, request)), 200);
+            peer_stop(&server);
+            HAS(line, format == RN_HTTP_LOG_JSON ? "\",\"protocol\":\"HTTP/1.1\",\"status\":200,\"bytes\":5,"
+                                                 : " HTTP/1.1\" 200 5");
+            HAS(line, format == RN_HTTP_LOG_JSON ? "\\u0022\"}" : format == RN_HTTP_LOG_COMBINED ? "\\x22\"" : "5");
+            CHECK(strlen(line) < 2048 && (n > 256 || strlen(line) > n));
+        }
 }
 
 /* ?status=…: what the handler says of a body that can't be read; otherwise it says nothing. */
