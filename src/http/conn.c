@@ -327,6 +327,7 @@ static __attribute__((noinline)) enum outcome serve_arrived(struct rn__http_conn
             out = END;
         } else if (out == GO_ON) {
             rn_store_relaxed(&c->served, true);
+            c->idle_until = 0;
             out = serve_request(w);
         }
         if (out == NOTHING)
@@ -384,7 +385,9 @@ static bool become_active(struct rn__http_conn *c)
 /* Waits for the first bytes of a request.  Where there is no TLS it is the connection's turn to read then. */
 static bool wait_for_request(struct rn__http_conn *c)
 {
-    rn_time until = rn__deadline(rn__http_server_options(c->server)->idle_timeout);
+    if (!c->idle_until) /* empty lines do not prolong it */
+        c->idle_until = rn__deadline(rn__http_server_options(c->server)->idle_timeout);
+    rn_time until = c->idle_until;
     rn_conn *s = c->stream.c;
     if (c->stream.tls) {
         if (!rn__tls_pending(c->stream.tls)) {

@@ -22,6 +22,7 @@ struct rn__http_conn {
     struct rn__http_stream stream;
     struct rn__http_work *work; /* NULL while no request is under way */
     rn_atomic(uint32_t) state;  /* RN__HTTP_IDLE … */
+    rn_time idle_until;         /* for its next request; 0: not set */
     rn_atomic(bool) is_h2;      /* HTTP/2; stays ACTIVE then, and ends by itself when the server drains */
     rn_atomic(bool) served;     /* a request was: what begins like HTTP/2 is not; its goroutine writes */
     bool broken;                /* the last response is not whole: no goodbye is to make it look so */

@@ -528,6 +528,24 @@ TEST(an_empty_line_is_no_request)
     chan_free(result);
 }
 
+static void say_hello(http_writer *w, const http_request *r)
+{
+    (void)r;
+    http_puts(w, "hello");
+}
+
+TEST(empty_lines_keep_nothing_alive)
+{
+    peer_serve(&server, &(http_options){.handler = say_hello, .idle_timeout = 300 * RN_MILLISECOND});
+    rn_conn *c = peer_connect(&server);
+    rn_time begun = rn_now();
+    while (net_write(c, "\r\n", 2) == 2 && rn_since(begun) < 20 * RN_SECOND)
+        rn_sleep(10 * RN_MILLISECOND);
+    CHECK(rn_since(begun) < 20 * RN_SECOND);
+    net_free(c);
+    peer_stop(&server);
+}
+
 TEST(at_most_so_many_connections)
 {
     struct peer_server s;
@@ -686,12 +704,6 @@ static void keep_line(void *arg, const char *line, size_t n)
 {
     memcpy(arg, line, n);
     ((char *)arg)[n] = 0;
-}
-
-static void say_hello(http_writer *w, const http_request *r)
-{
-    (void)r;
-    http_puts(w, "hello");
 }
 
 TEST(the_access_log_tells_what_happened)
