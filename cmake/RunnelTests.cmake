@@ -60,6 +60,8 @@ foreach(kind ${kinds})
         runnel_add_test(${kind} ${name} ${source})
     endforeach()
 endforeach()
+# gcc marks it so by itself; the linker would warn of that.
+target_link_options(test-unit-nested PRIVATE $<$<C_COMPILER_ID:GNU>:-Wl,-z,execstack>)
 
 # C++ programs, where there is a compiler for them.
 include(CheckLanguage)

@@ -27,6 +27,9 @@ extern size_t rn_os_page; /* bytes in a page */
  * (a power of two >= the page).  NULL when the system has none.  Never counted against overcommit
  * (MAP_NORESERVE), no huge pages. */
 void *rn_os_map(size_t bytes, size_t align);
+/* The same for stacks, whole pages: code may run there if the program says in its headers that it wants that.  gcc puts some
+ * there for a nested function whose address is taken. */
+void *rn_os_map_stack(size_t bytes);
 void rn_os_unmap(void *p, size_t bytes);
 /* What was mapped, and not touched yet, may be given huge pages after all. */
 void rn_os_huge(void *p, size_t bytes);

@@ -153,7 +153,7 @@ static bool chunk_make(void)
     if (n == 0)
         pool.stack = rn__sched.stack_default;
     struct rn_g *records = shelve(n);
-    char *stacks = records ? rn_os_map(CHUNK * pool.stack, rn_os_page) : NULL;
+    char *stacks = records ? rn_os_map_stack(CHUNK * pool.stack) : NULL;
     if (records)
         pool.chunks[n] = (struct chunk){records, stacks, 0, 0};
     if (!stacks || !chunk_enter(n)) {
@@ -347,7 +347,7 @@ static bool own_stack(struct rn_g *g, size_t bytes)
     if (bytes > SIZE_MAX / 2)
         return false;
     bytes = ((bytes + rn_os_page - 1) & ~(rn_os_page - 1)) + rn_os_page;
-    char *stack = rn_os_map(bytes + rn_os_page, rn_os_page);
+    char *stack = rn_os_map_stack(bytes + rn_os_page);
     if (!stack)
         return false;
     rn_os_guard(stack, true);

@@ -46,6 +46,8 @@ int rn_os_away_freeze(void *p, size_t n)
 
 void rn_os_away_unfreeze(void *p, size_t n)
 {
+    if (rn__os_stack_access & PROT_EXEC && mprotect(p, n, rn__os_stack_access) == 0)
+        return;
     while (mprotect(p, n, PROT_READ | PROT_WRITE) != 0) /* it needs a little memory of the kernel's at most */
         rn_os_nap(RN_MILLISECOND);
 }

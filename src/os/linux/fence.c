@@ -35,6 +35,7 @@ static void init_once(void)
     rn__fence_asymmetric = rn__os_membarrier_begin(EXPEDITED);
 #endif
     rn__os_section_init();
+    rn__os_stack_init();
     rn__os_clock_init();
 }
 

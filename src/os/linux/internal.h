@@ -59,6 +59,9 @@ static inline void rn__os_membarrier_sure(int expedited)
 void rn__os_clock_init(void);
 /* The same: registers for the membarrier that restarts sections; section.c. */
 void rn__os_section_init(void);
+/* The same: whether code may run on stacks, as the headers of the program and its libraries say; it is so for threads' then. */
+void rn__os_stack_init(void);
+extern int rn__os_stack_access; /* PROT_… of stacks */
 
 /* How many processors the cgroups of this process allow: `limit`, or fewer when a quota on the way
  * from its group up to the mount says so; at least 1.  `root` is put before every path that is

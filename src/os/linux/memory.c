@@ -9,6 +9,7 @@
 #include "os/linux/internal.h"
 #include "os/os.h"
 #include <errno.h>
+#include <link.h>
 #include <stddef.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -54,6 +55,31 @@ void *rn_os_map(size_t bytes, size_t align)
         return NULL;
     p = trim(p, total, bytes, align);
     madvise(p, bytes, MADV_NOHUGEPAGE); /* fails on kernels that have none: as well */
+    return p;
+}
+
+int rn__os_stack_access = PROT_READ | PROT_WRITE;
+
+static int has_code_on_stacks(struct dl_phdr_info *object, size_t size, void *unused)
+{
+    (void)size, (void)unused;
+    for (int i = 0; i < object->dlpi_phnum; i++)
+        if (object->dlpi_phdr[i].p_type == PT_GNU_STACK && object->dlpi_phdr[i].p_flags & PF_X)
+            return 1;
+    return 0;
+}
+
+void rn__os_stack_init(void)
+{
+    if (dl_iterate_phdr(has_code_on_stacks, NULL))
+        rn__os_stack_access |= PROT_EXEC;
+}
+
+void *rn_os_map_stack(size_t bytes)
+{
+    char *p = rn_os_map(bytes, rn_os_page);
+    if (p && rn__os_stack_access & PROT_EXEC)
+        mprotect(p, bytes, rn__os_stack_access); /* where that is forbidden it is a stack without */
     return p;
 }
 
