@@ -213,6 +213,14 @@ static bool build_test(const struct toolchain *t, const char *source, struct tap
     return true;
 }
 
+/* Unless somebody has said something else; what is empty counts as not set. */
+static void set_unless_said(const char *name, const char *value)
+{
+    const char *said = getenv(name);
+    if (!said || !*said)
+        setenv(name, value, 1);
+}
+
 static int test_here(const struct options *o, const struct list *sources)
 {
     struct tap_program *programs = calloc((size_t)sources->n, sizeof *programs);
@@ -221,8 +229,8 @@ static int test_here(const struct options *o, const struct list *sources)
     int n = 0;
     toolchain_find(&t, o->race, o->explore, &o->flags);
     if (!o->explore) {
-        setenv("RUNNEL_TEST_LEAKS", "1", 0);
-        setenv("RUNNEL_LOCKORDER", "1", 0);
+        set_unless_said("RUNNEL_TEST_LEAKS", "1");
+        set_unless_said("RUNNEL_LOCKORDER", "1");
     }
     tap_begin();
     for (int i = 0; i < sources->n; i++) {

@@ -4,6 +4,7 @@
  * failed ("file:line: message") and what the test wrote. */
 #define _GNU_SOURCE 1
 #include "internal.h"
+#include "sched/rt.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <regex.h>
@@ -171,28 +172,54 @@ static int parse(int argc, char **argv, struct options *o)
     return 0;
 }
 
+/* 1 or 0, or not said. */
+static bool is_switch(const char *text)
+{
+    return !text || strcmp(text, "0") == 0 || strcmp(text, "1") == 0;
+}
+
+static bool is_seed(const char *text)
+{
+    char *end;
+    (void)strtoull(text, &end, 0);
+    return end != text && !*end;
+}
+
+static int limit_from_environment(const char *program, struct options *o)
+{
+    const char *limit = rn__setting("RUNNEL_TEST_TIMEOUT");
+    char *end = NULL;
+    o->limit = 60 * RN_SECOND;
+    if (!limit)
+        return 0;
+    long seconds = strtol(limit, &end, 10);
+    if (end == limit || *end || seconds < 1 || seconds > 1000000)
+        return usage(program, "RUNNEL_TEST_TIMEOUT is not a number of seconds: ", limit);
+    o->limit = seconds * RN_SECOND;
+    return 0;
+}
+
 static int environment(const char *program, struct options *o)
 {
-    const char *fork_ = getenv("RUNNEL_TEST_FORK"), *limit = getenv("RUNNEL_TEST_TIMEOUT");
-    char *end = NULL;
+    const char *fork_ = rn__setting("RUNNEL_TEST_FORK"), *leaks = rn__setting("RUNNEL_TEST_LEAKS"),
+               *seed_ = rn__setting("RUNNEL_SEED");
     if (o->bench && !rn__bench_time_makes_sense())
         return usage(program, "RUNNEL_BENCH_TIME is not a number of seconds: ", getenv("RUNNEL_BENCH_TIME"));
-    o->fork = !fork_ || strcmp(fork_, "0") != 0;
-    o->limit = 60 * RN_SECOND;
-    if (limit) {
-        long seconds = strtol(limit, &end, 10);
-        if (end == limit || *end || seconds < 1 || seconds > 1000000)
-            return usage(program, "RUNNEL_TEST_TIMEOUT is not a number of seconds: ", limit);
-        o->limit = seconds * RN_SECOND;
-    }
-    if (!getenv("RUNNEL_SEED")) {
+    if (!is_switch(fork_))
+        return usage(program, "RUNNEL_TEST_FORK is neither 1 nor 0: ", fork_);
+    if (!is_switch(leaks))
+        return usage(program, "RUNNEL_TEST_LEAKS is neither 1 nor 0: ", leaks);
+    if (seed_ && !is_seed(seed_))
+        return usage(program, "RUNNEL_SEED is not a whole number: ", seed_);
+    o->fork = !fork_ || *fork_ == '1';
+    if (!seed_) {
         uint64_t seed;
         char text[32];
         rn_os_entropy(&seed, sizeof seed);
         snprintf(text, sizeof text, "%" PRIu64, seed);
         setenv("RUNNEL_SEED", text, 1);
     }
-    return 0;
+    return limit_from_environment(program, o);
 }
 
 static bool chosen(const struct options *o, const struct rn_test *t)

@@ -101,4 +101,14 @@ not_asked() {
     RUNNEL_TEST_LEAKS=0 "$RUNNEL" test | grep -x '# 8 passed, 0 failed'
 }
 check "RUNNEL_TEST_LEAKS=0 turns it off" not_asked
+empty_is_not_set() {
+    RUNNEL_TEST_LEAKS='' "$RUNNEL" test | grep -x '# 3 passed, 5 failed'
+}
+check "RUNNEL_TEST_LEAKS= does not" empty_is_not_set
+refused() {
+    ! env "$1" "$RUNNEL" test >out 2>&1 && says "$2"
+}
+check "RUNNEL_TEST_LEAKS=yes is refused" refused RUNNEL_TEST_LEAKS=yes 'RUNNEL_TEST_LEAKS is neither 1 nor 0: yes'
+check "RUNNEL_TEST_FORK=no is refused" refused RUNNEL_TEST_FORK=no 'RUNNEL_TEST_FORK is neither 1 nor 0: no'
+check "RUNNEL_SEED=abc is refused" refused RUNNEL_SEED=abc 'RUNNEL_SEED is not a whole number: abc'
 finish
