@@ -98,8 +98,8 @@ int64_t rn_os_thread_preempted(void);
  * one of them runs here.  Returns what is to be given to release. */
 uint64_t rn_os_signals_hold(void);
 void rn_os_signals_release(uint64_t held);
-void rn_os_yield(void);        /* sched_yield */
-void rn_os_nap(rn_duration d); /* sleeps this thread for about d */
+RN_INNER void rn_os_yield(void); /* sched_yield */
+void rn_os_nap(rn_duration d);   /* sleeps this thread for about d */
 
 /* Blocks while *word == seen, at most until `deadline` on rn_os_now's clock (INT64_MAX: forever).
  * 0 when woken, spuriously or because *word differed; -ETIMEDOUT. */

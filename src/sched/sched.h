@@ -113,8 +113,8 @@ static inline void rn__waiters_forget(struct rn_g *g);
 static inline bool rn__may_wake(struct rn_g *g);
 RN_INNER bool rn__may_wake_slow(struct rn_g *g);
 /* A plain thread's: the run does not end before rn__let_run_end.  False: it has ended, or is about to. */
-bool rn__hold_run(void);
-void rn__let_run_end(void);
+RN_INNER bool rn__hold_run(void);
+RN_INNER void rn__let_run_end(void);
 
 /* The waker's right to wake w: true for exactly one caller.  With the queue's lock held. */
 static inline bool rn__waiter_claim(struct rn_waiter *w)
