@@ -9,6 +9,7 @@
 enum fact_kind {
     /* must */
     F_HELD,        /* path is locked */
+    F_UNLOCKED,    /* path was locked, and is unlocked (site) */
     F_CLOSED,      /* path is closed */
     F_CLOSE_LATER, /* path is closed when `scope` is left */
     F_DONE,        /* wg_done(path) was called, or is deferred */
@@ -26,9 +27,9 @@ struct fact {
     struct path path;
     struct decl *decl;
     struct node *site, *other, *scope;
-    bool deferred;    /* F_HELD: unlocked when scope is left */
+    bool deferred;    /* F_HELD, F_UNLOCKED: unlocked when scope is left */
     bool shared;      /* F_HELD: a read lock.  F_PENDING: joined before decl ends */
-    bool conditional; /* F_HELD: by a call that can fail.  F_CONTEXT: made on some paths only */
+    bool conditional; /* F_HELD: by a call that can fail.  F_UNLOCKED: perhaps.  F_CONTEXT: made on some paths only */
 };
 
 struct state {

@@ -33,22 +33,65 @@ static void lock(struct state *s, const struct event *e, bool shared, bool condi
                "function that expects it locked",
                path_show(&e->path), held->site->at.line,
                held->shared && shared ? ", as soon as a writer waits between the two" : "");
+    struct fact f = {.kind = F_HELD, .path = e->path, .site = e->node, .shared = shared, .conditional = conditional};
+    struct fact *unlocked = state_find(s, F_UNLOCKED, &e->path);
+    if (unlocked) { /* for a while only */
+        f.deferred = unlocked->deferred;
+        f.scope = unlocked->scope;
+        state_remove(s, (int)(unlocked - s->fact));
+    }
     if (e->path.ok)
-        state_add(s,
-                  (struct fact){
-                      .kind = F_HELD, .path = e->path, .site = e->node, .shared = shared, .conditional = conditional});
+        state_add(s, f);
+}
+
+/* What lies behind two pointers may be another lock by now. */
+static bool stays_the_same(const struct path *p)
+{
+    const char *star = p->suffix ? strchr(p->suffix, '*') : NULL;
+    return p->ok && p->root && !(star && strchr(star + 1, '*'));
+}
+
+static void note_unlocked(struct state *s, const struct event *e, struct fact held)
+{
+    if (e->via || held.shared || held.conditional || !stays_the_same(&e->path))
+        return;
+    held.kind = F_UNLOCKED;
+    held.site = e->node;
+    state_add(s, held);
+}
+
+/* Another may lock such a lock, and hand it over. */
+static void doubt_unlocked(struct state *s)
+{
+    for (int i = 0; i < s->n; i++)
+        if (s->fact[i].kind == F_UNLOCKED)
+            s->fact[i].conditional = true;
+}
+
+static void check_unlocked_twice(const struct state *s, const struct event *e, bool deferred)
+{
+    const struct fact *before = state_find(s, F_UNLOCKED, &e->path);
+    bool another_round = before && before->site == e->node; /* a macro's loop that makes one only */
+    if (before && !before->conditional && !another_round && !deferred && !e->via)
+        report(
+            &e->node->at, "doubleunlock",
+            "%s is unlocked already, on line %u: unlock of an unlocked lock ends the program; unlock it once on each "
+            "way",
+            path_show(&e->path), before->site->at.line);
 }
 
 static void unlock(struct flow *w, struct state *s, const struct event *e, bool deferred)
 {
     struct fact *held = state_find(s, F_HELD, &e->path);
-    if (!held)
-        return;
-    if (deferred) {
+    if (!held) {
+        check_unlocked_twice(s, e, deferred);
+    } else if (deferred) {
         held->deferred = true;
         held->scope = w->scope[w->depth - 1];
     } else {
+        struct fact was = *held;
         state_remove(s, (int)(held - s->fact));
+        note_unlocked(s, e, was);
     }
 }
 
@@ -180,6 +223,10 @@ static void apply(struct flow *w, struct state *s, const struct event *e, bool d
     case OP_RUNLOCK:
         unlock(w, s, e, deferred);
         break;
+    case OP_TRYLOCK:
+    case OP_TRYRLOCK:
+        doubt_unlocked(s);
+        break;
     case OP_CLOSE:
         close_channel(w, s, e, deferred);
         if (!deferred)
@@ -228,8 +275,11 @@ static void apply_known(struct flow *w, struct node *n, struct state *s, bool de
             continue;
         struct event own = *e;
         own.maybe = own.once; /* of branches the walk knows more */
-        if (can_wait(&own) && !deferred)
+        if (can_wait(&own) && !deferred) {
             check_held(s, n, &own, NULL);
+            if (own.op != OP_LOCK && own.op != OP_RLOCK)
+                doubt_unlocked(s);
+        }
         apply(w, s, &own, deferred);
     }
     if (known_call(n)->op == OP_CTX_END) {
@@ -266,12 +316,26 @@ static void see_field_assigned(struct node *n, void *arg)
 
 static void hand_over_by(struct flow *w, struct node *n, struct function *g, struct state *s);
 
+/* It may come back with a lock that was not held before. */
+static bool takes_or_waits(const struct function *g)
+{
+    for (int i = 0; i < g->events; i++) {
+        enum op op = g->event[i].op;
+        if (can_wait(&g->event[i]) || op == OP_LOCK || op == OP_RLOCK || op == OP_TRYLOCK || op == OP_TRYRLOCK ||
+            op == OP_LOCK_CTX || op == OP_RLOCK_CTX)
+            return true;
+    }
+    return false;
+}
+
 static void apply_called(struct flow *w, struct node *n, struct function *g, struct state *s, bool deferred)
 {
     check_flow(g);
     if (!deferred)
         hand_over_by(w, n, g, s);
     const struct event *waits = NULL;
+    if (takes_or_waits(g))
+        doubt_unlocked(s);
     for (int i = 0; i < g->events; i++) {
         struct event e = g->event[i];
         e.path = path_translate(&e.path, g, n);
@@ -365,6 +429,8 @@ void effect_call(struct flow *w, struct node *n, struct state *s, bool deferred)
         if (!is_small(n->name)) /* the sleep is not all: there is more to do, which may take its time */
             state_drop(s, F_SLEPT);
         lend_locks(n, s);
+        if (!n->decl || !clang_Location_isInSystemHeader(clang_getCursorLocation(n->decl->cursor)))
+            doubt_unlocked(s);
         static const char *const stops[] = {"err", "errx", "pthread_exit", "longjmp", "siglongjmp", "__assert_fail"};
         for (size_t i = 0; i < sizeof stops / sizeof *stops; i++)
             s->dead |= strcmp(n->name, stops[i]) == 0 && !deferred;

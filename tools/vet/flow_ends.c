@@ -181,6 +181,14 @@ void end_of_scope(struct flow *w, struct node *scope, struct state *s, const str
             state_remove(s, i);
         } else if (f.scope == scope && f.kind == F_HELD && f.deferred) {
             state_remove(s, i);
+        } else if (f.scope == scope && f.kind == F_UNLOCKED && f.deferred) {
+            if (!f.conditional)
+                report(
+                    &f.site->at, "doubleunlock",
+                    "%s is unlocked here, and again by its defer on the way out (line %u), which ends the program; let "
+                    "the defer do it",
+                    path_show(&f.path), at->line);
+            state_remove(s, i);
         } else if (f.scope == scope && f.kind == F_CLOSE_LATER) {
             s->fact[i].kind = F_CLOSED;
         } else if (f.scope == scope && f.kind == F_JOIN_LATER) {

@@ -88,7 +88,7 @@ static void add_missing(struct state *into, const struct state *from)
 {
     for (int i = 0; i < from->n; i++) {
         struct fact *f = &from->fact[i], *there = find_same(into, f);
-        if (there && f->kind == F_HELD) {
+        if (there && (f->kind == F_HELD || f->kind == F_UNLOCKED)) {
             there->deferred &= f->deferred;
             there->conditional |= f->conditional;
         } else if (!there && !is_must(f->kind)) {
