@@ -76,6 +76,7 @@ static bool is_repeated(const char *message, size_t n, struct list *seen)
 static bool is_follow_up(const char *message, size_t n, const struct list *seen)
 {
     static const char *const follow_ups[] = {"__builtin_call_with_static_chain",
+                                             "__builtin_choose_expr",
                                              "expression in static assertion is not",
                                              "-Wint-to-pointer-cast",
                                              "-Wint-to-void-pointer-cast",

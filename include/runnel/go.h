@@ -114,11 +114,15 @@ struct rn_go_call {
         void *rn_entry_ = (void *)rn__go_entries[(kind) + RN__GO_ENTRY(f, rn_result_, ##__VA_ARGS__)];              \
         __asm__("" : "+r"(rn_entry_)); /* the optimiser must not know whom it calls */                              \
         void *rn_chain_ = (chain);     /* gcc fails on `a ? f : g` in the call itself */                            \
-        (void)__builtin_call_with_static_chain(((RN__GO_AS(f, rn_result_, ##__VA_ARGS__))rn_entry_)(__VA_ARGS__),   \
-                                               rn_chain_);                                                          \
+        RN__UNUSED((void)__builtin_call_with_static_chain(                                                          \
+            ((RN__GO_AS(f, rn_result_, ##__VA_ARGS__))rn_entry_)(__VA_ARGS__), rn_chain_));                         \
         __asm__ volatile(""); /* not the last thing of its function: a jump would not say who started it */         \
         RN__IS_VOID(rn_result_);                                                                                    \
     })
+/* What f returns is not dropped here, but by who starts it, who may well look at it. */
+#define RN__UNUSED(call)                                                                       \
+    _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wunused-result\"") call; \
+    _Pragma("GCC diagnostic pop")
 /* The type that this call has: f's, but for a noreturn, behind which nothing would be compiled.  That is no part of a type made
  * of the arguments', where f takes them as they are; nor, for gcc, of a function's that is named and not pointed at.  (clang
  * with arguments that are converted keeps it: nothing there takes it away.) */

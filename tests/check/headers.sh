@@ -33,6 +33,7 @@ cat >"$tap_dir/uses.c" <<'END_OF_PROGRAM'
 struct point { int x, y; };
 static void adds(rn_mutex *m, struct point p, long *sum) { mutex_lock(m); defer(mutex_unlock, m); *sum += p.x; }
 static int fails(int err) { return err; }
+__attribute__((warn_unused_result)) static int must_be_seen(long err) { return (int)err; }
 static void *makes(void *arg) { return arg; }
 static void once(void) { }
 static void waits(chan_recv_only(rn_unit) c) { (void)chan_recv(c); }
@@ -77,6 +78,7 @@ TEST(uses)
     rn_go_with((.stack = 1 << 20, .name = "waits"), waits, u);
     wg_go(&wg, adds, &m, ((struct point){1, 2}), &sum);
     group_go(&g, fails, 0);
+    group_go(&g, must_be_seen, 0);
     once_do(&o, once);
     static rn_once_value(void *) made;
     CHECK_EQ(once_value(&made, makes, NULL), NULL);
@@ -100,7 +102,7 @@ picky="-Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wcast-a
 quiet_in_c() {
     for standard in gnu11 gnu17 gnu2x; do
         # shellcheck disable=SC2086 # a list of words
-        "$1" -std=$standard $picky -Wc++-compat -Wstrict-prototypes -fsyntax-only -I. "$tap_dir/uses.c" || return 1
+        "$1" -std=$standard $picky -Wc++-compat -Wstrict-prototypes -S -o /dev/null -I. "$tap_dir/uses.c" || return 1
     done
 }
 

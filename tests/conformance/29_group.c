@@ -150,3 +150,16 @@ TEST(a_context_ends_the_wait)
     ctx_cancel(ctx);
     chan_free(gate);
 }
+
+__attribute__((const)) static int negated(int n)
+{
+    return -n;
+}
+
+/* Whatever the compiler knows of calls of it. */
+TEST(a_function_without_effects)
+{
+    rn_group g = RN_GROUP_INIT;
+    group_go(&g, negated, 3);
+    CHECK_EQ(group_wait(&g), -3);
+}
