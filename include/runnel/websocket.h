@@ -13,8 +13,9 @@
  * The connection lasts until the handler returns.  One goroutine reads; any number may write, each message is sent whole.
  * Pings are answered, and sent to a client that has been silent, while somebody is in websocket_read; a client that does not
  * answer is given up.  When the server is shut down, websocket_read says goodbye and returns RN_ECLOSED, or after two seconds
- * RN_ETIMEOUT where the client has not answered; two seconds after a shutdown began websocket_write says goodbye, too.  That the client has
- * gone is told by websocket_read and websocket_write, not by http_context, which ends with the handler or the server.
+ * RN_ETIMEOUT where the client has not answered; two seconds after a shutdown began websocket_write says goodbye, too, but for who has
+ * read a message and not come back for the next: that one may be answered.  That the client has gone is told by
+ * websocket_read and websocket_write, not by http_context, which ends with the handler or the server.
  *
  * Errors are 0 or negative codes.  For goroutines.
  */

@@ -53,8 +53,9 @@ struct rn_websocket {
     bool they_closed;
     int close_code;
 
+    struct message *current; /* what the reader has got, and has not come back from */
+
     /* the reader's own */
-    struct message *current;
     bool pinged;
     char buffer[IN];
 };
@@ -338,6 +339,15 @@ static bool is_closing(rn_websocket *ws)
     return closing;
 }
 
+/* Whether the reader has a message, to which what is written may be the answer. */
+static bool has_message(rn_websocket *ws)
+{
+    rn_mutex_lock(&ws->lock);
+    bool has = ws->current != NULL;
+    rn_mutex_unlock(&ws->lock);
+    return has;
+}
+
 /* How long the client may take to answer our close, whatever else it sends meanwhile; a server that is shut down has less
  * patience. */
 static rn_duration patience(const rn_websocket *ws)
@@ -353,7 +363,7 @@ int rn_websocket_write(rn_websocket *ws, enum rn_websocket_kind kind, const void
     ptrdiff_t sent = RN_ECLOSED;
     if (kind != RN_WEBSOCKET_TEXT && kind != RN_WEBSOCKET_BINARY)
         return RN_EINVAL;
-    if (rn__http_server_parted(ws->c->server)) /* for handlers that never read; others have been told */
+    if (rn__http_server_parted(ws->c->server) && !has_message(ws)) /* who never reads learns it so */
         rn_websocket_close(ws, WSLAY_CODE_GOING_AWAY, NULL);
     rn_mutex_lock(&ws->writing);
     if (!is_closing(ws)) {
@@ -482,18 +492,24 @@ static ptrdiff_t receive(rn_websocket *ws)
     }
 }
 
+/* The next message that has come, or NULL, is what the reader has now. */
+static struct message *next_message(rn_websocket *ws)
+{
+    rn_mutex_lock(&ws->lock);
+    struct message *next = ws->first, *last = ws->current;
+    if (next && !(ws->first = next->next))
+        ws->last = &ws->first;
+    ws->current = next;
+    rn_mutex_unlock(&ws->lock);
+    rn__free(last);
+    return next;
+}
+
 int rn_websocket_read(rn_websocket *ws, rn_websocket_message *m)
 {
-    rn__free(ws->current);
-    ws->current = NULL;
     for (;;) {
-        rn_mutex_lock(&ws->lock);
-        struct message *next = ws->first;
-        if (next && !(ws->first = next->next))
-            ws->last = &ws->first;
-        rn_mutex_unlock(&ws->lock);
+        struct message *next = next_message(ws);
         if (next) {
-            ws->current = next;
             *m = (rn_websocket_message){next->kind, next->data, next->n};
             return 0;
         }

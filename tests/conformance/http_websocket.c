@@ -364,6 +364,49 @@ TEST(who_does_not_answer_a_close_is_given_up)
     finish(&s);
 }
 
+static void answer_late(http_writer *w, const http_request *r)
+{
+    websocket *ws = websocket_accept(w, r, NULL);
+    websocket_message m;
+    CHECK_EQ(websocket_read(ws, &m), 0);
+    chan_send(last.done, 0);
+    rn_sleep(2500 * RN_MILLISECOND); /* longer than a shutdown waits for who has nothing to do */
+    CHECK_EQ(websocket_write(ws, m.kind, m.data, m.n), 0);
+    last.ended = websocket_read(ws, &m);
+    websocket_free(ws);
+    chan_send(last.done, 1);
+}
+
+static void answer_goodbye(rn_conn *c)
+{
+    char text[200];
+    size_t n;
+    CHECK_EQ(read_frame(c, text, &n), 0x81);
+    CHECK_STR(text, "x");
+    CHECK_EQ(read_frame(c, text, &n), 0x88);
+    send_frame(c, 0x88, "\x03\xe9", 2);
+}
+
+TEST(a_message_that_was_read_may_be_answered_in_a_shutdown)
+{
+    struct peer_server s;
+    rn_waitgroup client = RN_WAITGROUP_INIT;
+    last.done = chan_make(int, 1);
+    peer_serve(&s, &(http_options){.handler = answer_late});
+    rn_conn *c = shake(&s);
+    send_frame(c, 0x81, "x", 1);
+    chan_recv(last.done);
+    wg_go(&client, answer_goodbye, c);
+    rn_context *ctx = ctx_with_timeout(ctx_background(), 30 * RN_SECOND);
+    CHECK_EQ(http_shutdown(s.s, ctx), 0);
+    ctx_cancel(ctx);
+    chan_recv(last.done);
+    CHECK_EQ(last.ended, RN_ECLOSED);
+    wg_wait(&client);
+    net_free(c);
+    finish(&s);
+}
+
 static void end_soon(websocket *ws)
 {
     rn_sleep(20 * RN_MILLISECOND); /* the handler waits by then, or is told before it does */
