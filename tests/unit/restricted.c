@@ -74,6 +74,19 @@ TEST_DIES(epoll_wait_is_forbidden, 2, "fatal error: epoll_wait")
     waits_for_a_byte(a);
 }
 
+/* Whatever a filter has it say: there is epoll_wait. */
+TEST(epoll_pwait2_is_forbidden)
+{
+    rn_conn *a, *b;
+    char byte;
+    REQUIRE(net_pair(&a, &b) == 0);
+    forbid(SYS_epoll_pwait2, ANY, 0, EINVAL);
+    net_set_read_deadline(a, rn_now() + RN_MILLISECOND);
+    CHECK_EQ(net_read(a, &byte, 1), RN_ETIMEOUT);
+    net_free(a);
+    net_free(b);
+}
+
 static void close_what_is(const char *name)
 {
     char path[64], what[64];

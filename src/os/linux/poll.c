@@ -113,8 +113,8 @@ static int wait_for(struct epoll_event *events, int max, rn_duration left)
     if (left > 0 && !RN_RACE_HOLDS_SIGNALS && !rn_load_relaxed(&pwait2_missing) && !RUNNING_ON_VALGRIND) {
         struct timespec t = {.tv_sec = left / RN_SECOND, .tv_nsec = left % RN_SECOND};
         int n = (int)syscall(SYS_epoll_pwait2, epoll_fd, events, max, &t, NULL, 0);
-        if (n >= 0 || (errno != ENOSYS && errno != EPERM))
-            return n;
+        if (n >= 0 || errno == EINTR)
+            return n; /* else it is missing, or forbidden; of what is wrong with the descriptor epoll_wait will tell */
         rn_store_relaxed(&pwait2_missing, true);
     }
     return epoll_wait(epoll_fd, events, max, left < 0 ? -1 : in_milliseconds(left));
