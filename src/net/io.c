@@ -29,7 +29,7 @@ static __attribute__((noinline)) ssize_t read_once(struct rn__fd *f, void *buf, 
     ssize_t got;
     rn__hib_hold(buf, n);
     do
-        got = f->flags & RN_FD_SOCKET ? recv(f->fd, buf, n, 0) : read(f->fd, buf, n);
+        got = f->flags & RN_FD_SOCKET ? rn_os_recv(f->fd, buf, n, 0) : read(f->fd, buf, n);
     while (got < 0 && errno == EINTR);
     return got < 0 ? -errno : got;
 }
@@ -167,7 +167,7 @@ static __attribute__((noinline)) bool looks_ready(struct rn__fd *f)
     char byte;
     if (!(f->flags & RN_FD_SOCKET))
         return true;
-    return recv(f->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || !would_block(errno);
+    return rn_os_recv(f->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 || !would_block(errno);
 }
 
 static inline int wait_for_bytes(struct rn__fd *f, rn_context *ctx)
@@ -246,7 +246,7 @@ static __attribute__((noinline)) ssize_t write_once(struct rn__fd *f, const void
     if (!(f->flags & RN_FD_SOCKET))
         return (ssize_t)rn_os_write_quiet(f->fd, buf, n);
     do
-        sent = send(f->fd, buf, n, MSG_NOSIGNAL);
+        sent = rn_os_send(f->fd, buf, n, MSG_NOSIGNAL);
     while (sent < 0 && errno == EINTR);
     return sent < 0 ? -errno : sent;
 }
@@ -259,7 +259,7 @@ static __attribute__((noinline)) ssize_t writev_once(struct rn__fd *f, struct io
     if (!(f->flags & RN_FD_SOCKET)) /* piece by piece, since only write can be kept from raising SIGPIPE */
         return (ssize_t)rn_os_write_quiet(f->fd, iov->iov_base, iov->iov_len);
     do
-        sent = sendmsg(f->fd, &m, MSG_NOSIGNAL);
+        sent = rn_os_sendmsg(f->fd, &m, MSG_NOSIGNAL);
     while (sent < 0 && errno == EINTR);
     return sent < 0 ? -errno : sent;
 }

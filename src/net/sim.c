@@ -485,7 +485,7 @@ ssize_t rn__sim_recv(int fd, void *buf, size_t n, int flags)
 {
     struct end *e = end_of(fd);
     if (!e)
-        return recv(fd, buf, n, flags);
+        return rn_os_recv(fd, buf, n, flags);
     rn__point(RN_AT_NET, e);
     if (e->state != OPEN)
         return fails(ENOTCONN);
@@ -525,7 +525,7 @@ ssize_t rn__sim_send(int fd, const void *buf, size_t n, int flags)
 {
     struct end *e = end_of(fd);
     if (!e)
-        return send(fd, buf, n, flags);
+        return rn_os_send(fd, buf, n, flags);
     rn__point(RN_AT_NET, e);
     if (e->state != OPEN)
         return fails(ENOTCONN);
@@ -551,7 +551,7 @@ ssize_t rn__sim_send(int fd, const void *buf, size_t n, int flags)
 ssize_t rn__sim_sendmsg(int fd, const struct msghdr *m, int flags)
 {
     if (!rn__sim_is(fd))
-        return sendmsg(fd, m, flags);
+        return rn_os_sendmsg(fd, m, flags);
     size_t i = 0;
     while (i + 1 < m->msg_iovlen && m->msg_iov[i].iov_len == 0)
         i++;

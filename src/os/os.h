@@ -220,8 +220,13 @@ bool rn_os_signal_can_be_caught(int signo);
 bool rn_os_signals_pending(void);
 uint64_t rn_os_signals_take(void);
 
-/* ---- writing ------------------------------------------------------------------------------ */
+/* ---- reading and writing ------------------------------------------------------------------- */
 
+/* recv(2), send(2), sendmsg(2): errno says why -1. */
+struct msghdr;
+ssize_t rn_os_recv(int fd, void *buf, size_t n, int flags);
+ssize_t rn_os_send(int fd, const void *buf, size_t n, int flags);
+ssize_t rn_os_sendmsg(int fd, const struct msghdr *m, int flags);
 /* Sends bytes of a file to a socket or pipe, some of n at least if there are any; how many, 0 at the file's end. */
 int64_t rn_os_sendfile(int to, int from, int64_t offset, size_t n);
 /* write(2).  Neither raises SIGPIPE. */

@@ -33,6 +33,10 @@ static inline bool rn__os_has_handler(const struct sigaction *a)
     return a->sa_handler != SIG_DFL && a->sa_handler != SIG_IGN;
 }
 
+struct epoll_event;
+/* epoll_wait(2); direct.c. */
+int rn__os_epoll_wait(int fd, struct epoll_event *events, int most, int ms);
+
 /* membarrier(2) by a command MEMBARRIER_CMD_PRIVATE_EXPEDITED…, for which a process registers by the bit above. */
 static inline bool rn__os_membarrier(int expedited)
 {

@@ -117,7 +117,7 @@ static int wait_for(struct epoll_event *events, int max, rn_duration left)
             return n; /* else it is missing, or forbidden; of what is wrong with the descriptor epoll_wait will tell */
         rn_store_relaxed(&pwait2_missing, true);
     }
-    return epoll_wait(epoll_fd, events, max, left < 0 ? -1 : in_milliseconds(left));
+    return rn__os_epoll_wait(epoll_fd, events, max, left < 0 ? -1 : in_milliseconds(left));
 }
 
 _Noreturn static void closed(void)
