@@ -25,6 +25,9 @@
 #define RUNNEL_MAP_H
 
 #include <runnel/sync_type.h>
+#ifdef __cplusplus
+#include <type_traits>
+#endif
 
 struct rn_map_shards;
 
@@ -46,6 +49,9 @@ enum rn_map_kind { RN_MAP_ANY, RN_MAP_INTEGER, RN_MAP_TEXT, RN_MAP_STRUCT };
         RN_MAP_STRUCT, (n), NULL \
     }
 
+#define RN__MAP_WORDS \
+    "map: keys and values are integers of at most 64 bits, or pointers; others are for what a pointer leads to"
+
 /* A key as the functions take it. */
 struct rn_map_key {
     uintptr_t value;
@@ -64,22 +70,43 @@ template <typename T> static inline struct rn_map_key rn__map_key(T *p)
 }
 template <typename T> static inline struct rn_map_key rn__map_key(T i)
 {
+    RN_STATIC_ASSERT(!std::is_floating_point<T>::value && sizeof(T) <= sizeof(void *), RN__MAP_WORDS);
     return {(uintptr_t)i, RN_MAP_INTEGER};
 }
 static inline struct rn_map_key rn__map_key(char *text)
 {
     return {(uintptr_t)text, RN_MAP_TEXT};
 }
+template <typename T> static inline void *rn__map_value(T v)
+{
+    RN_STATIC_ASSERT(!std::is_floating_point<T>::value && sizeof(T) <= sizeof(void *), RN__MAP_WORDS);
+    return (void *)(uintptr_t)v;
+}
 }
 #define RN__MAP_KEY(k) rn__map_key(k)
+#define RN__MAP_VALUE(v) rn__map_value(v)
+#define RN__MAP_IS_WORD(x)                                                                                \
+    RN_STATIC_ASSERT(!std::is_floating_point<typename std::remove_reference<decltype(x)>::type>::value && \
+                         sizeof(x) <= sizeof(void *),                                                     \
+                     RN__MAP_WORDS)
 #else
 #define RN__MAP_KEY(k) \
-    ((struct rn_map_key){(uintptr_t)(k), _Generic((k), char *: RN_MAP_TEXT, const char *: RN_MAP_TEXT, default: RN_MAP_INTEGER)})
+    ((struct rn_map_key){RN__MAP_WORD(k),                                                                         \
+                         _Generic((k), char *: RN_MAP_TEXT, const char *: RN_MAP_TEXT, default: RN_MAP_INTEGER)})
+#define RN__MAP_VALUE(v) ((void *)RN__MAP_WORD(v))
+/* A cast alone would cut off what does not fit. */
+#define RN__MAP_WORD(x)                  \
+    __extension__({                      \
+        RN__MAP_IS_WORD(((void)0, (x))); \
+        (uintptr_t)(x);                  \
+    })
+#define RN__MAP_IS_WORD(x) \
+    RN_STATIC_ASSERT(__builtin_classify_type(x) <= 5 && sizeof(__typeof__(x)) <= sizeof(void *), RN__MAP_WORDS)
 #endif
-#define RN__MAP_VALUE(v) ((void *)(uintptr_t)(v))
 /* Stores what a function brought into *p, of any type that fits. */
 #define RN__MAP_GET(p, call)                         \
     RN__EXTENSION({                                  \
+        RN__MAP_IS_WORD(*(p));                       \
         void *rn_got_ = NULL;                        \
         bool rn_ok_ = (call);                        \
         *(p) = (__typeof__(*(p)))(uintptr_t)rn_got_; \

@@ -221,6 +221,8 @@ wrong_programs() {
             is_told $cc 'defer(free(argv));' 'runnel: defer takes a function and one argument' &&
             is_told $cc 'defer(fd, 1);' 'error: the argument must be a pointer or an integer, and the function' &&
             is_told $cc 'go(fl, ((struct line){1}));' 'error: go: the arguments take more than 256 bytes, or are aligned to more than 16; pass a pointer' &&
+            is_told $cc 'rn_map m = {0}; map_store(&m, 1, 2.5);' 'error: map: keys and values are integers of at most 64 bits' &&
+            is_told $cc 'rn_map m = {0}; float v; map_load(&m, 1, &v);' 'error: map: keys and values are integers of at most 64 bits' &&
             is_told $cc 'rn_conn *c = NULL; (void)c;' 'runnel: rn_conn is declared in <runnel/net.h>' &&
             is_told $cc 'go(f,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17);' 'too many arguments' || return 1
     done
