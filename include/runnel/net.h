@@ -161,7 +161,8 @@ RN_PUBLIC int rn_net_set_keepalive(rn_conn *c, rn_duration idle, rn_duration int
 RN_PUBLIC int rn_net_set_linger(rn_conn *c, rn_duration d);
 RN_PUBLIC int rn_net_set_buffers(rn_conn *c, int read_bytes, int write_bytes); /* 0: leave as it is */
 
-/* The addresses of both ends; RN_ADDR_NONE when there is none, or c is closed. */
+/* The addresses of both ends; RN_ADDR_NONE when there is none, or c is closed, or the peer has reset it; but that of
+ * the peer of a TCP connection that was accepted is known until net_free. */
 RN_PUBLIC void rn_net_local_addr(rn_conn *c, rn_addr *out);
 RN_PUBLIC void rn_net_remote_addr(rn_conn *c, rn_addr *out);
 /* The descriptor, which stays the connection's: for options that have no function here.  RN_ECLOSED once

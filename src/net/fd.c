@@ -182,6 +182,7 @@ struct rn__fd *rn__fd_make(int fd, unsigned flags)
     }
     f->fd = fd;
     f->flags = (uint8_t)flags;
+    f->peer.sin6_family = AF_UNSPEC;
     return f;
 }
 

@@ -28,6 +28,7 @@
 
 #include "chan/wait.h"
 #include "sched/sched.h"
+#include <netinet/in.h>
 #include <runnel/net.h>
 
 enum { RN_SIDE_READ, RN_SIDE_WRITE };
@@ -70,6 +71,8 @@ struct rn__fd {
     bool finishing, finished;       /* fd is being closed, has been closed; guarded by lock */
     bool freed;                     /* rn__fd_free was called; guarded by lock */
     struct rn__fd_side side[2];
+    struct sockaddr_in6
+        peer; /* of an accepted TCP connection, IPv4 too, where it fits; else of family 0; constant while open */
     uint32_t sharers;         /* wait.c's */
     struct rn__fd *next_free; /* among the unused; in use: wait.c's */
 };

@@ -268,12 +268,15 @@ void rn__socket_remove_path(int fd)
 
 /* ---- accepting --------------------------------------------------------------------------------------- */
 
-static int accept_once(struct rn__fd *f)
+/* *peer is of family AF_UNIX, or 0, where it is no TCP address. */
+static int accept_once(struct rn__fd *f, struct sockaddr_in6 *peer)
 {
     int fd;
-    do
-        fd = accept4(f->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
-    while (fd < 0 && (errno == EINTR || errno == ECONNABORTED || errno == EPROTO));
+    do {
+        socklen_t len = sizeof *peer;
+        peer->sin6_family = AF_UNSPEC;
+        fd = accept4(f->fd, (struct sockaddr *)peer, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    } while (fd < 0 && (errno == EINTR || errno == ECONNABORTED || errno == EPROTO));
     return fd < 0 ? -errno : fd;
 }
 
@@ -303,12 +306,12 @@ static int back_off(struct rn__fd *f, rn_context *ctx, rn_duration d)
 }
 
 /* Between begin and end: a connection's descriptor. */
-static int accept_turn(struct rn__fd *f, rn_context *ctx)
+static int accept_turn(struct rn__fd *f, rn_context *ctx, struct sockaddr_in6 *peer)
 {
     enum { FIRST = 5, LAST = 1000 }; /* ms; as in Go's net/http */
     rn_duration pause = FIRST * RN_MILLISECOND;
     for (;;) {
-        int fd = accept_once(f), err = 0;
+        int fd = accept_once(f, peer), err = 0;
         if (fd >= 0)
             return fd;
         if (fd == -EAGAIN || fd == -EWOULDBLOCK) {
@@ -325,38 +328,42 @@ static int accept_turn(struct rn__fd *f, rn_context *ctx)
 }
 
 /* fd: what was accepted, ours, or the error that is returned. */
-static int conn_of_accepted(int fd, unsigned flags, rn_conn **out)
+static int conn_of_accepted(int fd, unsigned flags, const struct sockaddr_in6 *peer, rn_conn **out)
 {
     if (fd < 0)
         return fd;
     int err = conn_of(fd, flags, out);
     if (err)
         close(fd);
+    else if (peer->sin6_family != AF_UNIX)
+        (*out)->fd.peer = *peer;
     return err;
 }
 
 int rn_net_accept_ctx(rn_context *ctx, rn_listener *l, rn_conn **out)
 {
     struct rn__fd *f = &l->fd;
+    struct sockaddr_in6 peer;
     int err = rn__fd_begin(f, RN_SIDE_READ, ctx);
     if (err)
         return err;
-    int fd = accept_turn(f, ctx);
+    int fd = accept_turn(f, ctx, &peer);
     unsigned flags = RN_FD_SOCKET | (f->flags & RN_FD_STREAM);
     rn__fd_end(f, RN_SIDE_READ);
-    return conn_of_accepted(fd, flags, out);
+    return conn_of_accepted(fd, flags, &peer, out);
 }
 
 int rn__net_accept_now(rn_listener *l, rn_conn **out)
 {
     struct rn__fd *f = &l->fd;
+    struct sockaddr_in6 peer;
     int err = rn__fd_hold(f);
     if (err)
         return err;
-    int fd = accept_once(f);
+    int fd = accept_once(f, &peer);
     unsigned flags = RN_FD_SOCKET | (f->flags & RN_FD_STREAM);
     rn__fd_drop(f);
-    return conn_of_accepted(fd, flags, out);
+    return conn_of_accepted(fd, flags, &peer, out);
 }
 
 int rn_net_accept(rn_listener *l, rn_conn **out)
@@ -504,7 +511,13 @@ void rn_net_local_addr(rn_conn *c, rn_addr *out)
 
 void rn_net_remote_addr(rn_conn *c, rn_addr *out)
 {
+    struct sockaddr_storage at = {0};
     address(&c->fd, peer_name, out);
+    if (out->family != RN_ADDR_NONE)
+        return;
+    memcpy(&at, &c->fd.peer,
+           sizeof c->fd.peer); /* the kernel has forgotten it: the peer has reset the connection, or it is closed */
+    rn__addr_from_kernel(&at, sizeof c->fd.peer, out);
 }
 
 void rn_net_listener_addr(rn_listener *l, rn_addr *out)

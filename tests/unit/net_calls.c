@@ -75,6 +75,28 @@ TEST(both_ends_know_both_addresses)
     release(&b);
 }
 
+TEST(who_has_reset_a_connection_is_known)
+{
+    struct both b = tcp();
+    rn_addr a, c;
+    char byte;
+    net_local_addr(b.client, &a);
+    CHECK_EQ(net_set_linger(b.client, 0), 0);
+    net_close(b.client);
+    CHECK_EQ(net_read(b.server, &byte, 1), -ECONNRESET);
+    net_remote_addr(b.server, &c);
+    CHECK(addr_equal(&a, &c));
+    net_close(b.server);
+    net_remote_addr(b.server, &c);
+    CHECK(addr_equal(&a, &c));
+    release(&b);
+    b = connected("unix", scratch("nobody")); /* takes a record that an address was in */
+    net_close(b.server);
+    net_remote_addr(b.server, &c);
+    CHECK_EQ(c.family, RN_ADDR_NONE);
+    release(&b);
+}
+
 static void speak(const char *network, const char *address)
 {
     struct both b = connected(network, address);
