@@ -73,6 +73,10 @@ typedef struct rn_listen_options {
 RN_PUBLIC int rn_net_listen(const char *network, const char *address, rn_listener **out) RN_MUST_USE;
 RN_PUBLIC int rn_net_listen_with(const rn_listen_options *options, const char *network, const char *address,
                                  rn_listener **out) RN_MUST_USE;
+/* Takes over a socket that listens already: of systemd's socket activation, or inherited from the program that this one replaces
+ * (rn_command.fds).  It belongs to the listener from now on and is set to non-blocking; a path stays when it is closed.  On failure it
+ * stays the caller's: RN_EINVAL when it does not listen, or a negative errno.  (Go's net.FileListener.) */
+RN_PUBLIC int rn_net_listener_from_fd(int fd, rn_listener **out) RN_MUST_USE;
 /* Waits for a connection.  *out is the caller's to free.  While the process has no descriptors left
  * (EMFILE, ENFILE) it waits, 5 ms at first and up to 1 s, and tries again; a connection that was reset
  * before it could be accepted is passed over. */
@@ -214,6 +218,7 @@ RN_EXTERN_C_END
 #define net_listen_with rn_net_listen_with
 #define net_accept rn_net_accept
 #define net_accept_ctx rn_net_accept_ctx
+#define net_listener_from_fd rn_net_listener_from_fd
 #define net_listener_set_deadline rn_net_listener_set_deadline
 #define net_listener_addr rn_net_listener_addr
 #define net_listener_fd rn_net_listener_fd

@@ -95,7 +95,8 @@ int rn__conn_make(int fd, const struct rn__network *net, rn_conn **out)
     return err;
 }
 
-int rn_net_from_fd(int fd, rn_conn **out)
+/* The flags of a socket that somebody else has opened, which is made non-blocking; or a negative errno. */
+static int take_over(int fd)
 {
     int domain, type;
     socklen_t len = sizeof domain;
@@ -108,7 +109,31 @@ int rn_net_from_fd(int fd, rn_conn **out)
     if (mode < 0 || fcntl(fd, F_SETFL, mode | O_NONBLOCK))
         return -errno;
     bool tcp = (domain == AF_INET || domain == AF_INET6) && type == SOCK_STREAM;
-    return conn_of(fd, RN_FD_SOCKET | RN_FD_FOREIGN | (tcp ? RN_FD_STREAM : 0), out);
+    return RN_FD_SOCKET | RN_FD_FOREIGN | (tcp ? RN_FD_STREAM : 0);
+}
+
+int rn_net_from_fd(int fd, rn_conn **out)
+{
+    int flags = take_over(fd);
+    return flags < 0 ? flags : conn_of(fd, (unsigned)flags, out);
+}
+
+int rn_net_listener_from_fd(int fd, rn_listener **out)
+{
+    int listens = 0;
+    socklen_t len = sizeof listens;
+    if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len))
+        return -errno;
+    if (!listens)
+        return RN_EINVAL;
+    int flags = take_over(fd);
+    if (flags < 0)
+        return flags;
+    struct rn__fd *f = rn__fd_make(fd, (unsigned)flags | RN_FD_LISTENER | RN_FD_KEEP_PATH);
+    if (!f)
+        return RN_ENOMEM;
+    *out = rn_container(f, rn_listener, fd);
+    return 0;
 }
 
 int rn_net_pair(rn_conn **a, rn_conn **b)

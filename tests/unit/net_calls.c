@@ -75,6 +75,52 @@ TEST(both_ends_know_both_addresses)
     release(&b);
 }
 
+/* As a program that takes the place of another one: the socket is open in both. */
+static void taken_over(const char *network, const char *address, const char *path)
+{
+    rn_listener *old, *l;
+    rn_conn *client, *server;
+    rn_addr a, b;
+    char text[RN_ADDR_TEXT], byte = 0;
+    REQUIRE(net_listen(network, address, &old) == 0);
+    int fd = dup(net_listener_fd(old));
+    net_listener_addr(old, &a);
+    CHECK_EQ(net_listener_from_fd(fd, &l), 0);
+    net_listener_addr(l, &b);
+    CHECK(addr_equal(&a, &b));
+    for (int i = 0; i < 2; i++) {
+        REQUIRE(net_dial(network, addr_format(&a, text), &client) == 0);
+        REQUIRE(net_accept(l, &server) == 0);
+        CHECK_EQ(net_write(client, "x", 1), 1);
+        CHECK_EQ(net_read(server, &byte, 1), 1);
+        net_free(client);
+        net_free(server);
+        if (!path)
+            net_listener_close(old);
+    }
+    net_listener_set_deadline(l, rn_now());
+    CHECK_EQ(net_accept(l, &server), RN_ETIMEOUT);
+    CHECK_EQ(net_listener_close(l), 0);
+    CHECK_EQ(net_accept(l, &server), RN_ECLOSED);
+    CHECK(!path || access(path, F_OK) == 0);
+    net_listener_free(l);
+    net_listener_free(old);
+    CHECK_EQ(rn_num_descriptors(), 0);
+}
+
+TEST(a_listening_socket_is_taken_over)
+{
+    rn_listener *l;
+    rn_conn *one, *other;
+    taken_over("tcp", "127.0.0.1:0", NULL);
+    taken_over("unix", scratch("taken"), scratch("taken"));
+    CHECK_EQ(net_listener_from_fd(-1, &l), -EBADF);
+    REQUIRE(net_pair(&one, &other) == 0);
+    CHECK_EQ(net_listener_from_fd(net_fd(one), &l), RN_EINVAL);
+    net_free(one);
+    net_free(other);
+}
+
 TEST(who_has_reset_a_connection_is_known)
 {
     struct both b = tcp();
