@@ -333,7 +333,7 @@ static void tell(const struct menu *c, uint32_t g, uint32_t taken)
         t->why = rn_load_relaxed(&c->g->waiting); /* relaxed: this thread's own */
     describe(&t->self, c->g, true);
     if (c->limit && is_time(c, taken)) {
-        struct rn_g *whose = rn__g_of_address(c->limit);
+        struct rn_g *whose = rn__explore_owner(c->limit);
         t->late = c->limit->wheel.when - ex.now;
         describe(&t->other, whose, whose && whose == c->g);
     } else if (!c->index) {
@@ -628,6 +628,7 @@ static bool pass_time(struct rn_m *m)
     if (first == INT64_MAX || (!ex.at_once && !until && !rn__timers_awaited()))
         return false;
     ex.ahead += ex.at_once && first > ex.now ? first - ex.now : 0;
+    rn__explore->moved |= !ex.at_once && !until;
     ex.at_once = false;
     ex.until = 0;
     do

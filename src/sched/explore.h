@@ -45,9 +45,9 @@ enum {
     RN_EXPLORE_PLACES = 1 << 10, /* places in the program that touch shared memory */
     RN_EXPLORE_DELAYS = 2,       /* times that a schedule lets a limit come while others can run, at most */
 };
-#define RN_EXPLORE_LATE RN_MINUTE /* how long those others are late by it, all together, at most */
-/* What a test says itself (a failed check, a panic of its own) counts if they were late by less: it may have a limit for its
- * own patience, which it takes for never. */
+#define RN_EXPLORE_LATE (10 * RN_SECOND) /* how long those others are late by it, all together, at most */
+/* What a test says itself (a failed check, a panic of its own) counts if they were late by less, and the clock has not moved by
+ * itself: a test may have a limit for its own patience, which it takes for never, or sleeps that go by the virtual clock. */
 #define RN_EXPLORE_PATIENCE (100 * RN_MILLISECOND)
 
 /* A goroutine in a tale. */
@@ -102,6 +102,7 @@ struct rn_explore_shared {
     bool endless;        /* there were more than max_events */
     rn_time ended_at;    /* the virtual clock at the end */
     rn_duration late;    /* by how much limits came while others could run, all together */
+    bool moved;          /* the clock has, by itself */
     uintptr_t panic_at;  /* the call of the last panic */
     uint32_t taken;      /* steps that differ from the default */
     struct rn_explore_step steps[RN_EXPLORE_STEPS];
@@ -153,6 +154,8 @@ void rn__explore_index_plan(void);
 const struct rn_explore_step *rn__explore_planned(uint32_t g, uint32_t nth);
 /* explore_time.c: the first limit of a wait that somebody could notice; NULL: there is none, or a sleep ends before. */
 struct rn_timer_entry *rn__explore_limit(void);
+/* On whose stack it is; NULL: on none. */
+struct rn_g *rn__explore_owner(const struct rn_timer_entry *t);
 /* Where the program or the library panics. */
 static inline void rn__explore_panics(void *from)
 {

@@ -19,6 +19,27 @@ struct search {
     uint32_t n;
 };
 
+struct place {
+    const char *at;
+    struct rn_g *g;
+};
+
+static void look_at_stack(struct rn_g *g, void *arg)
+{
+    struct place *p = arg;
+    if (p->at >= g->stack_lo && p->at < g->stack_hi)
+        p->g = g;
+}
+
+/* Also stacks of a size of their own, as main's. */
+struct rn_g *rn__explore_owner(const struct rn_timer_entry *t)
+{
+    struct place p = {(const char *)t, rn__g_of_address(t)};
+    if (!p.g)
+        rn__g_each(look_at_stack, &p);
+    return p.g;
+}
+
 struct receiver {
     const struct rn_timer_entry *timer;
     bool alone;
@@ -42,9 +63,9 @@ static bool is_chan_sleep(struct rn_timer_entry *t)
 
 static bool is_sleep(struct rn_timer_entry *t)
 {
-    const struct rn_g *g = rn__g_of_address(t);
     if (t->kind == RN_TIMER_CHAN)
         return is_chan_sleep(t);
+    const struct rn_g *g = rn__explore_owner(t);
     return t->kind == RN_TIMER_SLEEP || (g && rn_load_relaxed(&g->waiting) == RN_WAIT_SLEEP); /* relaxed: as above */
 }
 

@@ -116,11 +116,12 @@ static void take_check(struct rn_outcome *o, const struct rn_text *reports)
     }
 }
 
-/* Somebody was so late that the test's own patience may be over, and it is the test that says something is wrong. */
+/* Somebody was late, so that the test's own patience may be over, or its sleeps don't fit; and it is the test that says something is
+ * wrong. */
 static bool is_excused(const struct rn_outcome *o, bool check)
 {
     char where[2], function[2];
-    if (rn__plan->late < RN_EXPLORE_PATIENCE)
+    if (rn__plan->late == 0 || (rn__plan->late < RN_EXPLORE_PATIENCE && !rn__plan->moved))
         return false;
     if (o->kind == RN_FAILED_PANIC)
         return rn__hooks.place && rn__hooks.place(rn__plan->panic_at - 1, where, function, sizeof where);
@@ -181,6 +182,7 @@ static void clear_results(void)
     s->hash = 0;
     s->ended_at = 0;
     s->late = 0;
+    s->moved = false;
     s->panic_at = 0;
 }
 

@@ -202,6 +202,11 @@ static void say_first(FILE *to, const struct rn_outcome *f)
             fprintf(to, "  look first at: %s, %s\n", where, what);
             return;
         }
+    if (s->told_n && s->told[0].late && place_of(&s->told[0].other, where, function)) {
+        fprintf(to, "  look first at: %s, and at what who waits there, and who is late, do when its time is over\n",
+                where);
+        return;
+    }
     if (s->taken == 0)
         fputs("  look first at: the failure itself, which the default schedule has, too\n", to);
 }
