@@ -37,6 +37,9 @@ struct rn_hooks {
     void (*lock_taken)(const void *lock, rn_atomic(uint32_t) * number, int how);
     void (*lock_left)(const void *lock, rn_atomic(uint32_t) * number, int how);
     unsigned (*lock_reports)(void);
+#ifdef RN_EXPLORE
+    void (*watch_locks)(void); /* before there are goroutines: in a schedule that is told */
+#endif
     /* By the monitor, now and then: answers what a signal has asked for.  Returns when it wants to be called again, at
      * the latest. */
     int64_t (*answer_request)(void);

@@ -727,6 +727,13 @@ static void watch(bool orders)
         rn__hooks.lock_reports = count;
     rn__watched_locks = RN_WATCHED;
 }
+
+#ifdef RN_EXPLORE
+static void watch_silently(void)
+{
+    watch(false);
+}
+#endif
 #endif
 
 /* Not in debug builds, which keep something else in rn_home; nor where schedules are explored, which find the deadlock, but
@@ -741,13 +748,7 @@ void rn__lock_order_start(void)
 #else
     (void)wanted, (void)wanted_silently, (void)taken, (void)left, (void)left_silently, (void)count;
 #endif
-}
-
-#ifdef RN_EXPLORE
-void rn__lock_order_tell(void)
-{
-#ifndef RN_DEBUG
-    watch(false);
+#if !defined(RN_DEBUG) && defined(RN_EXPLORE)
+    rn__hooks.watch_locks = watch_silently;
 #endif
 }
-#endif

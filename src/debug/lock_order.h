@@ -37,9 +37,4 @@ void rn__lock_order_stays(uint64_t goroutine);
 /* Starts to watch, if RUNNEL_LOCKORDER is 1, or who holds what if RUNNEL_LEAKS is; before there are goroutines. */
 void rn__lock_order_start(void);
 
-#ifdef RN_EXPLORE
-/* Watches who holds what, before there are goroutines: in a schedule that fails, and is run again to be told. */
-void rn__lock_order_tell(void);
-#endif
-
 #endif

@@ -9,7 +9,6 @@
 
 #ifdef RN_EXPLORE
 #include "base/hooks.h"
-#include "debug/lock_order.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -66,8 +65,8 @@ _Noreturn static void be_child(const struct rn_test *t, rn_duration limit)
     signal_in(SIGKILL, limit + GRACE * RN_SECOND);
     if (t->status < 0 && !rn__plan->tell) /* nobody reads the listing, which takes time */
         rn__hooks.dump = NULL;
-    if (rn__plan->tell)
-        rn__lock_order_tell();
+    if (rn__plan->tell && rn__hooks.watch_locks)
+        rn__hooks.watch_locks();
     rn__explore_begin(rn__plan);
     t->run();
     rn__test_report(RN_REPORT_END, "");
