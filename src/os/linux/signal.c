@@ -167,7 +167,12 @@ void rn_os_signal_release(int signo)
 bool rn_os_signal_is_ignored(int signo)
 {
     struct sigaction now;
-    return kernel_action(signo, NULL, &now) == 0 && now.sa_handler == SIG_IGN;
+    if (kernel_action(signo, NULL, &now))
+        return false;
+    /* The detector has a handler of its own there also for SIG_IGN with SA_SIGINFO beside it. */
+    if (RN_RACE_ON && now.sa_handler != SIG_IGN && !is_ours(&now) && former_action(signo, &now))
+        return false;
+    return now.sa_handler == SIG_IGN;
 }
 
 bool rn_os_signals_pending(void)
