@@ -257,9 +257,11 @@ static void close_soon(rn_conn *c)
 TEST(a_close_wakes_who_reads_a_line)
 {
     struct ends e;
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
     begin(&e);
-    go(close_soon, e.b);
+    wg_go(&wg, close_soon, e.b);
     CHECK_EQ(next_line(&e.r), RN_ECLOSED);
+    wg_wait(&wg);
     end(&e);
 }
 
@@ -286,9 +288,11 @@ static void read_lines(rn_reader *r)
 TEST(ten_thousand_lines_over_a_connection)
 {
     struct ends e;
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
     begin(&e);
-    go(send_lines, e.a);
+    wg_go(&wg, send_lines, e.a);
     read_lines(&e.r);
+    wg_wait(&wg);
     end(&e);
 }
 
@@ -313,11 +317,13 @@ TEST(a_pipe_is_read_by_lines)
 {
     rn_conn *in, *out;
     rn_reader r;
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
     char buf[64];
     REQUIRE(rn_pipe(&in, &out) == 0);
     reader_init(&r, in, buf, sizeof buf);
-    go(send_lines, out);
+    wg_go(&wg, send_lines, out);
     read_lines(&r);
+    wg_wait(&wg);
     net_free(in);
     net_free(out);
 }
