@@ -17,8 +17,8 @@
  *    (sync/mutex.c).  16 goroutines on two processors that do nothing but hold one mutex for 1.4 µs at a time woke a
  *    worker 800 times in 100 ms, each time in vain, at some 25 µs of the holder's time (an interrupt sent from a virtual
  *    machine): 120 ms for what takes 66 on one processor, and 80 now; for 7 µs 130, and 78; a rwmutex's writers as well.
- *    Rejected: longer naps
- *    after a theft in vain (70 there, but 5 to 15 % slower where they compute as long without the mutex).
+ *    Rejected: longer naps after a theft in vain (70 there, but 5 to 15 % slower where they compute as long without the
+ *    mutex).
  *
  * What a processor has made its own in its ring (runq.h) waits for it alone as well, and is seen to in the same way; all of
  * it is taken at once.

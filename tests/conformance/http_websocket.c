@@ -329,6 +329,15 @@ TEST(the_server_closes_and_pings)
     finish(&s);
 }
 
+/* Until the handler has ended as well. */
+static void shut_down(http_server *s)
+{
+    rn_context *ctx = ctx_with_timeout(ctx_background(), 30 * RN_SECOND);
+    CHECK_EQ(http_shutdown(s, ctx), 0);
+    ctx_cancel(ctx);
+    chan_recv(last.done);
+}
+
 /* Says something all the time, and never what it is asked for. */
 static void chatter(rn_conn *c)
 {
@@ -353,10 +362,7 @@ TEST(who_does_not_answer_a_close_is_given_up)
     c = shake(&s);
     rn_waitgroup chatting = RN_WAITGROUP_INIT;
     wg_go(&chatting, chatter, c);
-    rn_context *ctx = ctx_with_timeout(ctx_background(), 30 * RN_SECOND);
-    CHECK_EQ(http_shutdown(s.s, ctx), 0);
-    ctx_cancel(ctx);
-    chan_recv(last.done);
+    shut_down(s.s);
     CHECK_EQ(last.ended, RN_ETIMEOUT);
     net_close(c);
     wg_wait(&chatting);
@@ -397,10 +403,7 @@ TEST(a_message_that_was_read_may_be_answered_in_a_shutdown)
     send_frame(c, 0x81, "x", 1);
     chan_recv(last.done);
     wg_go(&client, answer_goodbye, c);
-    rn_context *ctx = ctx_with_timeout(ctx_background(), 30 * RN_SECOND);
-    CHECK_EQ(http_shutdown(s.s, ctx), 0);
-    ctx_cancel(ctx);
-    chan_recv(last.done);
+    shut_down(s.s);
     CHECK_EQ(last.ended, RN_ECLOSED);
     wg_wait(&client);
     net_free(c);
@@ -456,10 +459,7 @@ TEST(a_handler_that_only_writes_is_told_of_a_shutdown)
     last.done = chan_make(int, 1);
     peer_serve(&s, &(http_options){.handler = write_only});
     rn_conn *c = shake(&s);
-    rn_context *ctx = ctx_with_timeout(ctx_background(), 30 * RN_SECOND);
-    CHECK_EQ(http_shutdown(s.s, ctx), 0);
-    ctx_cancel(ctx);
-    chan_recv(last.done);
+    shut_down(s.s);
     CHECK_EQ(last.ended, RN_ECLOSED);
     while ((kind = read_frame(c, text, &n)) == 0x81)
         ;

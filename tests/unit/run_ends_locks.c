@@ -73,7 +73,7 @@ static void start_thread(pthread_t *t, void (**f)(void))
     REQUIRE(pthread_create(t, NULL, as_a_thread, f) == 0);
 }
 
-/* A goroutine waits in q, and behind it a thread; who holds lets go, and the run ends before that goroutine has run. */
+/* A goroutine waits in q, and behind it a thread. */
 struct plan {
     struct rn_waitq *q;
     void (*hold)(void), (*let_go)(void);
@@ -81,15 +81,22 @@ struct plan {
     pthread_t t;
 };
 
-static int end_with_one_on_its_way(struct plan *plan)
+static int end_with_one_in_line(struct plan *plan)
 {
     plan->hold();
     go(plan->goroutine);
     await(plan->q, 1);
     start_thread(&plan->t, &plan->thread);
     await(plan->q, 2);
-    plan->let_go();
     return 7;
+}
+
+/* Who holds lets go, and the run ends before that goroutine has run. */
+static int end_with_one_on_its_way(struct plan *plan)
+{
+    int status = end_with_one_in_line(plan);
+    plan->let_go();
+    return status;
 }
 
 /* Afterwards a second thread waits while this one holds. */
@@ -177,23 +184,12 @@ TEST_PLAIN(a_rwmutex_is_not_left_to_a_reader_that_was_granted_it)
 }
 
 /* The writer stands before the thread, which only wants to read as this one does, who lets go when the thread has read. */
-static int end_with_a_writer_waiting(pthread_t *t)
-{
-    static void (*read)(void) = lock_to_read;
-    hold_reading();
-    go(lock_to_write);
-    await(&rwmutex.rn_writers, 1);
-    start_thread(t, &read);
-    await(&rwmutex.rn_writers, 2);
-    return 7;
-}
-
 TEST_PLAIN(readers_do_not_wait_for_a_writer_that_has_ended)
 {
-    pthread_t t;
+    struct plan plan = {&rwmutex.rn_writers, hold_reading, drop_reading, lock_to_write, lock_to_read, 0};
     rn_set_procs(1);
-    CHECK_EQ(rn_run(end_with_a_writer_waiting, &t), 7);
-    pthread_join(t, NULL);
+    CHECK_EQ(rn_run(end_with_one_in_line, &plan), 7);
+    pthread_join(plan.t, NULL);
     drop_reading();
     CHECK(rn_rwmutex_try_lock(&rwmutex));
     drop_writing();
@@ -221,24 +217,13 @@ TEST_PLAIN(a_semaphore_takes_back_what_it_gave_to_one_on_its_way)
 }
 
 /* The thread wants no more than there is, but stood behind one that did. */
-static int end_with_two_wanted(pthread_t *t)
-{
-    static void (*acquire)(void) = acquire_one;
-    hold_one();
-    go(acquire_two);
-    await(&semaphore.rn_queue, 1);
-    start_thread(t, &acquire);
-    await(&semaphore.rn_queue, 2);
-    return 7;
-}
-
 TEST_PLAIN(a_semaphore_lets_in_who_stood_behind_one_that_has_ended)
 {
-    pthread_t t;
     semaphore = (rn_semaphore)RN_SEMAPHORE_INIT(2);
+    struct plan plan = {&semaphore.rn_queue, hold_one, give_one, acquire_two, acquire_one, 0};
     rn_set_procs(1);
-    CHECK_EQ(rn_run(end_with_two_wanted, &t), 7);
-    pthread_join(t, NULL);
+    CHECK_EQ(rn_run(end_with_one_in_line, &plan), 7);
+    pthread_join(plan.t, NULL);
 }
 
 /* ---- what the library locks itself ------------------------------------------------------------------------ */
