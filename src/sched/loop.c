@@ -3,7 +3,7 @@
 #include "sched/switch.h"
 
 enum {
-    POLL_EVERY = 15,  /* µs between looks at descriptors while others wait, for each one that the last has found, */
+    POLL_EVERY = 8,   /* µs between looks at descriptors while others wait, for each one that the last has found, */
     POLL_MOST = 16,   /* up to so many: where there are many, it is their number that makes them wait */
     SPIN_ROUNDS = 40, /* looks at everybody's queue before sleeping, at most: about 20 µs */
     SPIN_PAUSES = 40, /* between two looks */
