@@ -222,7 +222,8 @@ typedef struct rn_http_server rn_http_server;
 RN_PUBLIC int rn_http_server_make(const rn_http_options *options, rn_http_server **out) RN_MUST_USE;
 /* Accepts and serves connections until the server is shut down or closed (0) or the listener fails (its error).
  * A server may serve several listeners, each in a goroutine of its own.  The listener stays the caller's; it is closed
- * when this returns. */
+ * when this returns.  While descriptors or memory are short it waits and tries again, as rn_net_accept, and says so on stderr, at most each
+ * ten seconds. */
 RN_PUBLIC int rn_http_serve(rn_http_server *s, rn_listener *l);
 /* Stops accepting, closes idle connections, waits until the others have finished their requests (0), or ctx is done:
  * then RN_ECANCELED or RN_ETIMEOUT; http_close ends the rest.  HTTP/2 clients are told by GOAWAY which requests were taken;

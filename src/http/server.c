@@ -18,6 +18,8 @@
 struct listening {
     struct rn_node node;
     rn_listener *l;
+    rn_http_server *s;
+    rn_time quiet_until; /* its goroutine's: when it may be said again that nobody can be accepted */
 };
 
 struct rn_http_server {
@@ -216,20 +218,39 @@ static bool begin_connection(rn_http_server *s, rn_conn *socket)
 
 /* ---- serving ---- */
 
-static int accept_all(rn_http_server *s, rn_listener *l)
+/* Nobody can be accepted for want of descriptors or memory, until some connection has ended: the operator is to know, but need
+ * not be told each time. */
+static void tell_shortage(void *arg, int err)
 {
+    struct listening *own = arg;
+    rn_addr at;
+    char text[RN_ADDR_TEXT];
+    if (rn_now() < own->quiet_until)
+        return;
+    own->quiet_until = rn_time_add(rn_now(), 10 * RN_SECOND);
+    rn_net_listener_addr(own->l, &at);
+    fprintf(stderr, "http: can't accept at %s, with %zu connections open: %s; trying again\n",
+            rn_addr_format(&at, text), rn_http_connections(own->s), rn_strerror(err));
+}
+
+static int accept_all(struct listening *own)
+{
+    rn_http_server *s = own->s;
+    const struct rn__accept_news news = {tell_shortage, own};
     for (;;) {
         rn_conn *socket;
         int err = s->places ? rn_sem_acquire(s->ctx, s->places, 1) : 0;
-        if (!err && (err = rn_net_accept(l, &socket)) < 0 && s->places)
+        if (!err && (err = rn__net_accept_telling(own->l, &news, &socket)) < 0 && s->places)
             rn_sem_release(s->places, 1);
         if (err == RN_ENOMEM) { /* some connection will end */
+            tell_shortage(own, err);
             rn_sleep(5 * RN_MILLISECOND);
             continue;
         }
         if (err)
             return err;
         if (!begin_connection(s, socket)) {
+            tell_shortage(own, RN_ENOMEM);
             rn_net_free(socket);
             if (s->places)
                 rn_sem_release(s->places, 1);
@@ -258,7 +279,7 @@ static void end_listening(rn_http_server *s, struct listening *own)
 
 int rn_http_serve(rn_http_server *s, struct rn_listener *l)
 {
-    struct listening own = {.l = l};
+    struct listening own = {.l = l, .s = s};
     rn_mutex_lock(&s->lock);
     bool over = rn__http_server_draining(s);
     if (!over) {
@@ -270,7 +291,7 @@ int rn_http_serve(rn_http_server *s, struct rn_listener *l)
         rn_net_listener_close(l);
         return RN_ECLOSED;
     }
-    int err = accept_all(s, l);
+    int err = accept_all(&own);
     bool asked = rn__http_server_draining(s);
     if (asked)
         accept_rest(s, l);

@@ -163,6 +163,12 @@ RN_INNER bool rn__net_has_come(rn_conn *c);
 
 /* A connection that is there already, whatever the listener's deadline; or -EAGAIN, or another error. */
 RN_INNER int rn__net_accept_now(rn_listener *l, rn_conn **out);
+/* As rn_net_accept; before each pause for want of descriptors, or of the kernel's memory, it calls tell with the error. */
+struct rn__accept_news {
+    void (*tell)(void *arg, int err);
+    void *arg;
+};
+RN_INNER int rn__net_accept_telling(rn_listener *l, const struct rn__accept_news *news, rn_conn **out);
 
 /* ---- records (records.c) -------------------------------------------------------------------------- */
 

@@ -331,7 +331,7 @@ static int back_off(struct rn__fd *f, rn_context *ctx, rn_duration d)
 }
 
 /* Between begin and end: a connection's descriptor. */
-static int accept_turn(struct rn__fd *f, rn_context *ctx, struct sockaddr_in6 *peer)
+static int accept_turn(struct rn__fd *f, rn_context *ctx, const struct rn__accept_news *news, struct sockaddr_in6 *peer)
 {
     enum { FIRST = 5, LAST = 1000 }; /* ms; as in Go's net/http */
     rn_duration pause = FIRST * RN_MILLISECOND;
@@ -342,6 +342,8 @@ static int accept_turn(struct rn__fd *f, rn_context *ctx, struct sockaddr_in6 *p
         if (fd == -EAGAIN || fd == -EWOULDBLOCK) {
             err = rn__fd_wait(f, RN_SIDE_READ, ctx);
         } else if (is_shortage(fd)) {
+            if (news)
+                news->tell(news->arg, fd);
             err = back_off(f, ctx, pause);
             pause = pause * 2 < LAST * RN_MILLISECOND ? pause * 2 : LAST * RN_MILLISECOND;
         } else {
@@ -365,14 +367,14 @@ static int conn_of_accepted(int fd, unsigned flags, const struct sockaddr_in6 *p
     return err;
 }
 
-int rn_net_accept_ctx(rn_context *ctx, rn_listener *l, rn_conn **out)
+static int accept_one(rn_context *ctx, rn_listener *l, const struct rn__accept_news *news, rn_conn **out)
 {
     struct rn__fd *f = &l->fd;
     struct sockaddr_in6 peer;
     int err = rn__fd_begin(f, RN_SIDE_READ, ctx);
     if (err)
         return err;
-    int fd = accept_turn(f, ctx, &peer);
+    int fd = accept_turn(f, ctx, news, &peer);
     unsigned flags = RN_FD_SOCKET | (f->flags & RN_FD_STREAM);
     rn__fd_end(f, RN_SIDE_READ);
     return conn_of_accepted(fd, flags, &peer, out);
@@ -391,9 +393,19 @@ int rn__net_accept_now(rn_listener *l, rn_conn **out)
     return conn_of_accepted(fd, flags, &peer, out);
 }
 
+int rn_net_accept_ctx(rn_context *ctx, rn_listener *l, rn_conn **out)
+{
+    return accept_one(ctx, l, NULL, out);
+}
+
 int rn_net_accept(rn_listener *l, rn_conn **out)
 {
-    return rn_net_accept_ctx(NULL, l, out);
+    return accept_one(NULL, l, NULL, out);
+}
+
+int rn__net_accept_telling(rn_listener *l, const struct rn__accept_news *news, rn_conn **out)
+{
+    return accept_one(NULL, l, news, out);
 }
 
 /* ---- the end ----------------------------------------------------------------------------------------- */

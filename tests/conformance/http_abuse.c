@@ -1,5 +1,6 @@
 /* Clients that break off at every point, are slow on purpose, come in thousands, or when no descriptor is left: the server goes
  * on, other connections don't notice, and nothing stays behind: no connection, no descriptor, no goroutine. */
+#include "../http/errors.h"
 #include "../http/h2_peer.h"
 #include "../quiet.h"
 #include <fcntl.h>
@@ -345,12 +346,15 @@ TEST(no_descriptor_is_left)
 {
     enum { CLIENTS = 50, LEFT = 10 };
     struct peer_server s;
+    struct errors errors;
     struct rlimit old, tight;
     int clients[CLIENTS], highest = 0;
     peer_serve(&s, &(http_options){.handler = handle, .idle_timeout = RN_HOUR});
     rn_conn *bystander = peer_connect(&s);
     check_bystander(bystander);
     struct before before = count();
+    rn_time began = rn_now();
+    errors_keep(&errors);
     for (int i = 0; i < CLIENTS; i++) {
         clients[i] = begin_socket();
         highest = clients[i] > highest ? clients[i] : highest;
@@ -378,6 +382,10 @@ TEST(no_descriptor_is_left)
         close(clients[i]);
     }
     REQUIRE(setrlimit(RLIMIT_NOFILE, &old) == 0);
+    errors_give_back(&errors);
+    int told = errors_with(&errors, "Too many open files; trying again\n"); /* at once, then each ten seconds */
+    CHECK(told >= 1 && told <= 1 + rn_since(began) / (10 * RN_SECOND));
+    CHECK(strstr(errors.text, s.at) != NULL);
     check_bystander(bystander);
     net_free(bystander);
     before.goroutines--; /* the bystander's, and two descriptors */
