@@ -9,7 +9,7 @@ static const char *own_text(int err)
     switch (err) {
     case RN_OK: return "no error";
     case RN_ECANCELED: return "context canceled";
-    case RN_ETIMEOUT: return "context deadline exceeded";
+    case RN_ETIMEOUT: return "deadline exceeded";
     case RN_ECLOSED: return "closed";
     case RN_EAGAIN: return "operation would block";
     case RN_ENOMEM: return "out of memory";

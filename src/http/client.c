@@ -69,6 +69,19 @@ static int feed(struct rn_http_exchange *ex)
     return 0;
 }
 
+/* Whether the request's own time has passed, and not its context's. */
+static bool is_late(const struct rn_http_exchange *ex)
+{
+    return !rn_ctx_err(ex->ctx) && ex->deadline != INT64_MAX && rn_now() >= ex->deadline;
+}
+
+/* In place of what libcurl says of its being stopped. */
+static void explain_lateness(struct rn_http_exchange *ex)
+{
+    rn_duration own = ex->request.timeout ? ex->request.timeout : ex->client->options.timeout;
+    snprintf(ex->error, sizeof ex->error, "no whole answer within %g s", (double)own / RN_SECOND);
+}
+
 /* Waits for one of `wanted`, which is returned in *got, and sends meanwhile.  0, or a negative error, and
  * then the exchange is stopped. */
 static int await(struct rn_http_exchange *ex, uint32_t wanted, uint32_t *got)
@@ -81,7 +94,10 @@ static int await(struct rn_http_exchange *ex, uint32_t wanted, uint32_t *got)
         if (*got)
             err = feed(ex);
     }
+    bool late = err == RN_ETIMEOUT && is_late(ex);
     stop(ex);
+    if (late)
+        explain_lateness(ex);
     return err;
 }
 

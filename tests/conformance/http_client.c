@@ -557,6 +557,7 @@ TEST(a_timeout_at_every_stage)
         http_response res = {0};
         http_client_request r = {.url = peer_url(paths[i]), .timeout = 20 * RN_MILLISECOND};
         CHECK_EQ(http_do(NULL, &r, &res), RN_ETIMEOUT);
+        CHECK(res.error && strstr(res.error, ": no whole answer within 0.02 s"));
         http_response_free(&res);
         rn_context *ctx = ctx_with_timeout(NULL, 20 * RN_MILLISECOND);
         expect_error(ctx, paths[i], RN_ETIMEOUT);

@@ -7,7 +7,7 @@ TEST_PLAIN(own_errors_have_words)
 {
     CHECK_STR(rn_strerror(RN_OK), "no error");
     CHECK_STR(rn_strerror(RN_ECANCELED), "context canceled");
-    CHECK_STR(rn_strerror(RN_ETIMEOUT), "context deadline exceeded");
+    CHECK_STR(rn_strerror(RN_ETIMEOUT), "deadline exceeded");
     CHECK_STR(rn_strerror(RN_ECLOSED), "closed");
     for (int e = RN_ECANCELED; e >= RN_ESERVICE; e--)
         CHECK(rn_strerror(e)[0] != 'u'); /* not "unknown error" */
