@@ -112,6 +112,8 @@ void rn__http_finish(struct rn_http_writer *x);
 /* The headers of the response that the library adds: Content-Length, Content-Type and so on; called by the carrier, once, before
  * it sends the head.  `last`: the body_n bytes are all of the body. */
 void rn__http_complete_head(struct rn_http_writer *x, size_t n, bool last);
+/* Whether a header of the response, which is a list and may be there several times, has the item. */
+bool rn__http_lists(const struct rn_http_writer *x, const char *header, const char *item);
 /* Sends what waits in x->body. */
 int rn__http_send_body(struct rn_http_writer *x, const void *data, size_t n, bool last);
 /* Reads of the body with the server's limit, as rn_http_read. */

@@ -89,6 +89,16 @@ static bool lists_tag(const char *list, const char *etag, bool weak)
     return false;
 }
 
+/* The same of a header, which may come several times. */
+static bool header_lists_tag(const rn_http_request *r, const char *header, const char *etag, bool weak)
+{
+    const char *name, *value;
+    for (size_t i = 0; rn_http_header_at(r, i, &name, &value); i++)
+        if (strcasecmp(name, header) == 0 && lists_tag(value, etag, weak))
+            return true;
+    return false;
+}
+
 /* 0 to go on, 304 or 412, in the order of RFC 9110, 13.2.2. */
 static int check_conditions(const rn_http_request *r, const struct file *f)
 {
@@ -96,12 +106,12 @@ static int check_conditions(const rn_http_request *r, const struct file *f)
     const char *unmodified = rn_http_request_header(r, "If-Unmodified-Since");
     const char *modified = rn_http_request_header(r, "If-Modified-Since");
     int64_t when;
-    if (match && !lists_tag(match, f->etag, false))
+    if (match && !header_lists_tag(r, "If-Match", f->etag, false))
         return 412;
     if (!match && unmodified && (when = rn__http_parse_date(unmodified)) >= 0 && f->mtime > when)
         return 412;
     if (none)
-        return lists_tag(none, f->etag, true) ? 304 : 0;
+        return header_lists_tag(r, "If-None-Match", f->etag, true) ? 304 : 0;
     if (modified && (when = rn__http_parse_date(modified)) >= 0 && f->mtime <= when)
         return 304;
     return 0;

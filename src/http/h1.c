@@ -250,8 +250,7 @@ static size_t head_size(const struct rn_http_writer *x)
 /* Whether a header of the response ends the connection. */
 static bool says_close(const struct rn_http_writer *x)
 {
-    const char *connection = rn_http_get_header(x, "Connection");
-    return connection && rn__http_list_has(connection, "close");
+    return rn__http_lists(x, "Connection", "close");
 }
 
 static void decide_close(struct rn_http_writer *x)
@@ -333,8 +332,7 @@ static int send_pieces(struct rn__http_work *w, struct iovec *iov, int n)
 /* What ends a chunked body. */
 static int add_trailers(struct rn_http_writer *x, struct iovec *to)
 {
-    const char *announced = rn_http_get_header(x, "Trailer");
-    if (!announced) {
+    if (!rn_http_get_header(x, "Trailer")) {
         *to = (struct iovec){"0\r\n\r\n", 5};
         return 1;
     }
@@ -344,7 +342,7 @@ static int add_trailers(struct rn_http_writer *x, struct iovec *to)
     end = PUT(end, "0\r\n");
     for (size_t i = 0; i < x->n_out; i++) {
         const struct rn__http_out *o = &x->out[i];
-        if (!o->name_n || !rn__http_list_has(announced, o->name))
+        if (!o->name_n || !rn__http_lists(x, "Trailer", o->name))
             continue;
         end = put(end, o->name, o->name_n);
         end = PUT(end, ": ");

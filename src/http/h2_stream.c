@@ -353,8 +353,16 @@ static void set_nv(nghttp2_nv *nv, const char *name, size_t name_n, const char *
     *nv = (nghttp2_nv){(uint8_t *)name, (uint8_t *)value, name_n, value_n, NGHTTP2_NV_FLAG_NONE};
 }
 
+enum which { ALL, NONE, TRAILERS };
+
+static bool is_wanted(const struct rn_http_writer *x, const struct rn__http_out *o, enum which which)
+{
+    return o->name_n && !of_connection(o) &&
+           (which == ALL || (which == TRAILERS && rn__http_lists(x, "Trailer", o->name)));
+}
+
 /* The response's headers, in the arena; with which status, date and length.  NULL: no memory. */
-static nghttp2_nv *fields_of(struct rn_http_writer *x, int status, const char *only, size_t *n)
+static nghttp2_nv *fields_of(struct rn_http_writer *x, int status, enum which which, size_t *n)
 {
     nghttp2_nv *nv = rn__http_arena_get(&x->arena, (x->n_out + 3) * sizeof *nv);
     char *text = rn__http_arena_get(&x->arena, 96);
@@ -375,7 +383,7 @@ static nghttp2_nv *fields_of(struct rn_http_writer *x, int status, const char *o
     }
     for (size_t i = 0; i < x->n_out; i++) {
         const struct rn__http_out *o = &x->out[i];
-        if (o->name_n && !of_connection(o) && (!only || rn__http_list_has(only, o->name)))
+        if (is_wanted(x, o, which))
             set_nv(&nv[(*n)++], o->name, o->name_n, o->value, o->value_n);
     }
     return nv;
@@ -387,7 +395,7 @@ static int submit_head(struct rn__http2_stream *st, size_t body, bool last)
     struct rn_http_writer *x = &st->x;
     size_t n;
     rn__http_complete_head(x, body, last);
-    nghttp2_nv *nv = fields_of(x, x->status, NULL, &n);
+    nghttp2_nv *nv = fields_of(x, x->status, ALL, &n);
     if (!nv)
         return RN_ENOMEM;
     nghttp2_data_provider source = {.source.ptr = st, .read_callback = give_data};
@@ -441,7 +449,7 @@ static int h2_send(struct rn_http_writer *x, const void *data, size_t n, bool la
     st->last &= err == 0; /* what was not sent whole must not look whole */
     size_t trailers;
     if (!err && last && !st->closed && !x->no_body && rn_http_get_header(x, "Trailer")) {
-        nghttp2_nv *nv = fields_of(x, 0, rn_http_get_header(x, "Trailer"), &trailers);
+        nghttp2_nv *nv = fields_of(x, 0, TRAILERS, &trailers);
         err = nv ? nghttp2_submit_trailer(h->session, st->id, nv, trailers) : RN_ENOMEM;
     }
     rn_mutex_unlock(&h->lock);
@@ -453,7 +461,7 @@ static int h2_interim(struct rn_http_writer *x, int status)
     struct rn__http2_stream *st = stream_of(x);
     size_t n;
     rn_mutex_lock(&st->h->lock);
-    nghttp2_nv *nv = fields_of(x, status, status == 103 ? NULL : "", &n);
+    nghttp2_nv *nv = fields_of(x, status, status == 103 ? ALL : NONE, &n);
     int err = !nv ? RN_ENOMEM
               : st->closed || st->h->dead
                   ? -ECONNRESET

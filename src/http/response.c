@@ -33,6 +33,17 @@ static struct rn__http_out *find_out(const struct rn_http_writer *x, const char 
     return NULL;
 }
 
+bool rn__http_lists(const struct rn_http_writer *x, const char *header, const char *item)
+{
+    size_t n = strlen(header);
+    for (size_t i = 0; i < x->n_out; i++) {
+        const struct rn__http_out *o = &x->out[i];
+        if (o->name_n == n && strncasecmp(o->name, header, n) == 0 && rn__http_list_has(o->value, item))
+            return true;
+    }
+    return false;
+}
+
 static struct rn__http_out *new_out(struct rn_http_writer *x)
 {
     if (x->n_out == x->out_room) {
@@ -81,11 +92,8 @@ static bool put_header(struct rn_http_writer *x, const char *name, const char *v
 
 bool rn_http_set_header(rn_http_writer *w, const char *name, const char *value)
 {
-    if (w->head_sent) { /* a trailer, if it was announced and the body can carry one */
-        const char *announced = rn_http_get_header(w, "Trailer");
-        if (!announced || !rn__http_list_has(announced, name))
-            return false;
-    }
+    if (w->head_sent && !rn__http_lists(w, "Trailer", name)) /* a trailer that was announced is in time yet */
+        return false;
     return put_header(w, name, value, true);
 }
 

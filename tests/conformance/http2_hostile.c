@@ -14,6 +14,16 @@
 
 static struct h2_bytes out;
 
+/* Trailers, announced in two lines. */
+static void answer_with_trailers(http_writer *w)
+{
+    http_set_header(w, "Trailer", "X-Sum");
+    http_add_header(w, "Trailer", "X-Last");
+    http_puts(w, "body");
+    CHECK_EQ(http_flush(w), 0);
+    CHECK(http_set_header(w, "X-Sum", "1") && http_set_header(w, "X-Last", "2") && !http_set_header(w, "X-None", "3"));
+}
+
 static void answer(http_writer *w, const http_request *r)
 {
     char piece[4096];
@@ -25,7 +35,9 @@ static void answer(http_writer *w, const http_request *r)
         sum += n;
     if (strcmp(r->path, "/short") == 0)
         http_set_header(w, "Content-Length", "100");
-    if (n == 0)
+    if (strcmp(r->path, "/trailers") == 0)
+        answer_with_trailers(w);
+    else if (n == 0)
         http_printf(w, "%s %td\n", r->path, sum);
 }
 
@@ -429,6 +441,20 @@ TEST(a_response_that_falls_short_is_reset)
     CHECK_EQ(o.status, 200);
     CHECK_EQ(o.bytes, 9);
     CHECK(!o.whole && o.reset > 0);
+    net_free(c);
+    finish(&s);
+}
+
+TEST(trailers_of_a_response)
+{
+    struct peer_server s;
+    begin(&s);
+    h2_begin(&out);
+    h2_request(&out, 1, H2_END_STREAM, METHOD("GET") SCHEME PATH("/trailers") AUTHORITY);
+    rn_conn *c = send_out(&s);
+    struct h2_outcome o = h2_await(c, 1, false);
+    CHECK(o.whole && o.bytes == 4);
+    CHECK_STR(o.trailers, "x-sum: 1\nx-last: 2\n");
     net_free(c);
     finish(&s);
 }

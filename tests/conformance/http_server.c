@@ -84,6 +84,21 @@ static void streams(http_writer *w, const http_request *r)
     CHECK(!http_set_header(w, "X-Other", "2"));
 }
 
+/* Headers that are lists, in several lines. */
+static void streams_in_lines(http_writer *w, const http_request *r)
+{
+    (void)r;
+    CHECK(http_set_header(w, "Trailer", "X-Other, X-Sum"));
+    CHECK(http_add_header(w, "Trailer", "X-Last"));
+    CHECK(http_set_header(w, "Connection", "x-hop"));
+    CHECK(http_add_header(w, "Connection", "close"));
+    http_puts(w, "one");
+    CHECK_EQ(http_flush(w), 0);
+    CHECK(http_set_header(w, "X-Sum", "1"));
+    CHECK(http_set_header(w, "X-Last", "2"));
+    CHECK(!http_set_header(w, "X-None", "3"));
+}
+
 static void form(http_writer *w, const http_request *r)
 {
     const char *a = http_form_value(r, "a"), *filename = "-";
@@ -133,6 +148,7 @@ static http_mux *mux(void)
     http_mux_handle(m, "/frames", frames);
     http_mux_handle(m, "/none", no_content);
     http_mux_handle(m, "/streams", streams);
+    http_mux_handle(m, "/lines", streams_in_lines);
     http_mux_handle(m, "/form", form);
     http_mux_handle(m, "/panics", panics);
     http_mux_handle(m, "/hints", hints);
@@ -208,6 +224,10 @@ TEST(responses_are_framed)
     CHECK_STR(peer_body(ASK("GET /length?n=4", "\r\n")), ""); /* more than it said: nothing of it */
     const char *streamed = ASK("GET /streams", "\r\n");
     HAS(streamed, "\r\n4\r\none,\r\n3\r\ntwo\r\n0\r\nX-Sum: 2\r\n\r\n");
+    const char *lines =
+        peer_ask(&server, "GET /lines HTTP/1.1\r\nHost: h\r\n\r\nGET /none HTTP/1.1\r\nHost: h\r\n\r\n");
+    HAS(lines, "\r\n3\r\none\r\n0\r\nX-Sum: 1\r\nX-Last: 2\r\n\r\n");
+    CHECK_EQ(peer_responses(lines), 1);
     HAS(ASK("GET /hints", "\r\n"), "HTTP/1.1 103 Early Hints\r\nLink: </x.css>\r\n\r\nHTTP/1.1 200 OK\r\n");
     finish();
 }
@@ -655,6 +675,10 @@ TEST(files_ranges_and_conditions)
      peer_ask(&server, request))
     CHECK_EQ(peer_status(WITH("%s", name)), 304);
     CHECK_EQ(peer_status(WITH("If-Match: \"x\"")), 412);
+    CHECK_EQ(peer_status(WITH("If-None-Match: \"x\"\r\nIf-None-Match: W/%s", tag)), 304); /* lines of one list */
+    CHECK_EQ(peer_status(WITH("If-None-Match: \"x\"\r\nIf-None-Match: \"y\"")), 200);
+    CHECK_EQ(peer_status(WITH("If-Match: \"x\"\r\nIf-Match: \"y\", %s", tag)), 200);
+    CHECK_EQ(peer_status(WITH("If-Match: \"x\"\r\nIf-Match: W/%s", tag)), 412);
     CHECK_EQ(peer_status(WITH("If-Modified-Since: Fri, 31 Dec 2100 23:59:59 GMT")), 304);
     CHECK_EQ(peer_status(WITH("If-Modified-Since: Mon, 02 Jan 2006 15:04:05 GMT")), 200);
     CHECK_EQ(peer_status(WITH("If-Unmodified-Since: Mon, 02 Jan 2006 15:04:05 GMT")), 412);

@@ -68,22 +68,28 @@ __attribute__((unused)) static void h2_begin(struct h2_bytes *b)
 
 /* What came of a stream, and of the connection. */
 struct h2_outcome {
-    int status;    /* of the stream; 0 */
-    int reset;     /* the stream's error; -1 */
-    int goaway;    /* the connection's; -1 */
-    uint32_t last; /* the last stream of GOAWAY */
-    bool closed;   /* the connection ended */
-    bool whole;    /* the stream's response has ended */
-    size_t bytes;  /* of its body */
+    int status;         /* of the stream; 0 */
+    int reset;          /* the stream's error; -1 */
+    int goaway;         /* the connection's; -1 */
+    uint32_t last;      /* the last stream of GOAWAY */
+    bool closed;        /* the connection ended */
+    bool whole;         /* the stream's response has ended */
+    size_t bytes;       /* of its body */
+    char trailers[200]; /* "name: value\n" each */
 };
 
-__attribute__((unused)) static int h2_status(nghttp2_hd_inflater *inflater, uint8_t *block, size_t n)
+/* The status of a block of headers; where it has none its fields go to trailers. */
+__attribute__((unused)) static int h2_status(nghttp2_hd_inflater *inflater, uint8_t *block, size_t n,
+                                             char trailers[200])
 {
     int status = 0, flags = 0;
+    size_t at = 0;
     nghttp2_nv nv;
     for (ssize_t used; (used = nghttp2_hd_inflate_hd2(inflater, &nv, &flags, block, n, 1)) >= 0;) {
         if (flags & NGHTTP2_HD_INFLATE_EMIT && nv.namelen == 7 && memcmp(nv.name, ":status", 7) == 0)
             status = atoi((const char *)nv.value);
+        else if (flags & NGHTTP2_HD_INFLATE_EMIT && !status && at < 200)
+            at += (size_t)snprintf(trailers + at, 200 - at, "%s: %s\n", nv.name, nv.value);
         block += used;
         n -= (size_t)used;
         if (flags & NGHTTP2_HD_INFLATE_FINAL || (used == 0 && n == 0))
@@ -122,7 +128,10 @@ __attribute__((unused)) static struct h2_outcome h2_await(rn_conn *c, uint32_t i
                 break;
         }
         if (head[3] == H2_HEADERS) {
-            int status = h2_status(inflater, data, n);
+            char trailers[200] = "";
+            int status = h2_status(inflater, data, n, trailers);
+            if (of == id && *trailers)
+                memcpy(o.trailers, trailers, sizeof trailers);
             o.status = of == id && status ? status : o.status;
         }
         if (of != id)
