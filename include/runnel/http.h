@@ -139,6 +139,10 @@ RN_PUBLIC ptrdiff_t rn_http_printf(rn_http_writer *w, const char *format, ...) R
 /* Sends what was written so far.  Blocks. */
 RN_PUBLIC int rn_http_flush(rn_http_writer *w);
 
+/* Breaks the response off, so that the client does not take what it has got for all: nothing is sent any more, and
+ * when the handler returns the connection ends (HTTP/2: the stream, by a reset).  Nothing is reported on stderr.  What is
+ * written after it fails with RN_ECLOSED.  (Go's panic(http.ErrAbortHandler), but for that the handler goes on.) */
+RN_PUBLIC void rn_http_abort(rn_http_writer *w);
 /* Answers with this status and the text (NULL: the status's own) as plain text. */
 RN_PUBLIC void rn_http_error(rn_http_writer *w, int status, const char *text);
 /* Answers with a redirect (301, 302, 303, 307, 308) to the URL, which may be a path. */
@@ -278,6 +282,7 @@ RN_EXTERN_C_END
 #define http_puts(w, text) rn_http_puts(w, text)
 #define http_printf(w, ...) rn_http_printf(w, __VA_ARGS__)
 #define http_flush(w) rn_http_flush(w)
+#define http_abort(w) rn_http_abort(w)
 #define http_error(w, status, text) rn_http_error(w, status, text)
 #define http_redirect(w, r, url, status) rn_http_redirect(w, r, url, status)
 #define http_serve_file rn_http_serve_file

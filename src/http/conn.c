@@ -246,6 +246,15 @@ static void upgrade(struct rn__http_work *w)
     rn__http_end(&w->x);
 }
 
+/* The response is not whole.  Where its end would have been that of the connection (HTTP/1.0) only a reset tells. */
+static void break_off(struct rn__http_work *w)
+{
+    const struct rn_http_writer *x = &w->x;
+    w->conn->broken = true;
+    if (x->head_sent && !x->hijacked && !x->no_body && !x->chunked && x->declared < 0)
+        rn_net_set_linger(w->conn->stream.c, 0);
+}
+
 static enum outcome serve_request(struct rn__http_work *w)
 {
     struct rn_http_writer *x = &w->x;
@@ -260,7 +269,8 @@ static enum outcome serve_request(struct rn__http_work *w)
     }
     bool panicked = rn__http_run(x);
     enum outcome out = GO_ON;
-    w->conn->broken = panicked || x->error;
+    if (panicked || x->error)
+        break_off(w);
     if (w->conn->broken || (x->hijacked && rn__http_server_draining(x->server)))
         out = END;
     else if (x->hijacked)
@@ -433,6 +443,8 @@ static __attribute__((noinline)) enum outcome secure(struct rn__http_conn *c, bo
 
 static void end_connection(struct rn__http_conn *c)
 {
+    if (c->work) /* a handler has left by rn_exit_goroutine */
+        break_off(c->work);
     give_work(c);
     rn__stream_end(&c->stream, !c->broken);
     rn__http_server_forget(c);

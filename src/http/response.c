@@ -207,6 +207,14 @@ int rn_http_flush(rn_http_writer *w)
     return rn__http_send_body(w, NULL, 0, false);
 }
 
+void rn_http_abort(rn_http_writer *w)
+{
+    if (w->finished || w->hijacked)
+        return;
+    w->body_n = 0;
+    w->error = w->error ? w->error : RN_ECLOSED; /* what is broken off otherwise, too */
+}
+
 /* Less than the Content-Length that was set: the handler could not do it all. */
 static bool falls_short(const struct rn_http_writer *x)
 {

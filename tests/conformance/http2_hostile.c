@@ -35,6 +35,11 @@ static void answer(http_writer *w, const http_request *r)
         sum += n;
     if (strcmp(r->path, "/short") == 0)
         http_set_header(w, "Content-Length", "100");
+    if (strcmp(r->path, "/abort") == 0) {
+        http_puts(w, "some");
+        CHECK_EQ(http_flush(w), 0);
+        http_abort(w);
+    }
     if (strcmp(r->path, "/trailers") == 0)
         answer_with_trailers(w);
     else if (n == 0)
@@ -441,6 +446,25 @@ TEST(a_response_that_falls_short_is_reset)
     CHECK_EQ(o.status, 200);
     CHECK_EQ(o.bytes, 9);
     CHECK(!o.whole && o.reset > 0);
+    net_free(c);
+    finish(&s);
+}
+
+TEST(a_response_that_is_broken_off_is_reset)
+{
+    struct peer_server s;
+    begin(&s);
+    h2_begin(&out);
+    h2_request(&out, 1, H2_END_STREAM, METHOD("GET") SCHEME PATH("/abort") AUTHORITY);
+    rn_conn *c = send_out(&s);
+    struct h2_outcome o = h2_await(c, 1, false);
+    CHECK_EQ(o.status, 200);
+    CHECK_EQ(o.bytes, 4);
+    CHECK(!o.whole && o.reset == NGHTTP2_INTERNAL_ERROR);
+    out.n = 0;
+    h2_request(&out, 5, H2_END_STREAM, GET); /* the connection goes on */
+    CHECK_EQ(net_write(c, out.at, out.n), out.n);
+    CHECK(h2_await(c, 5, false).whole);
     net_free(c);
     finish(&s);
 }

@@ -1,4 +1,5 @@
 /* What the server does with requests that are as they should be. */
+#include "../http/errors.h"
 #include "../http/peer.h"
 #include <fcntl.h>
 #include <signal.h>
@@ -117,6 +118,20 @@ static void panics(http_writer *w, const http_request *r)
     rn_panic("oh");
 }
 
+static void aborts(http_writer *w, const http_request *r)
+{
+    if (strcmp(r->query, "length") == 0)
+        http_set_header(w, "Content-Length", "4");
+    http_puts(w, "some");
+    if (*r->query)
+        CHECK_EQ(http_flush(w), 0);
+    http_puts(w, r->query[0] == 'l' ? "" : "more");
+    http_abort(w);
+    CHECK_EQ(http_puts(w, "more"), RN_ECLOSED);
+    CHECK_EQ(http_flush(w), RN_ECLOSED);
+    http_error(w, 500, NULL);
+}
+
 static void hints(http_writer *w, const http_request *r)
 {
     (void)r;
@@ -127,7 +142,10 @@ static void hints(http_writer *w, const http_request *r)
 
 static void leaves(http_writer *w, const http_request *r)
 {
-    (void)w, (void)r;
+    if (strcmp(r->query, "late") == 0) {
+        http_puts(w, "some");
+        http_flush(w);
+    }
     rn_exit_goroutine();
 }
 
@@ -151,6 +169,7 @@ static http_mux *mux(void)
     http_mux_handle(m, "/lines", streams_in_lines);
     http_mux_handle(m, "/form", form);
     http_mux_handle(m, "/panics", panics);
+    http_mux_handle(m, "/aborts", aborts);
     http_mux_handle(m, "/hints", hints);
     http_mux_handle(m, "/leaves", leaves);
     http_mux_handle(m, "/here/redirects", redirects);
@@ -349,6 +368,37 @@ TEST(a_panic_is_a_500_and_the_server_goes_on)
     CHECK(!strstr(answer, "0\r\n\r\n")); /* not ended as if it were whole */
     CHECK_STR(ASK("GET /leaves", "\r\n"), "");
     CHECK_EQ(peer_status(ASK("GET /show/1", "\r\n")), 200);
+    finish();
+}
+
+/* How a request of HTTP/1.0 ends whose response only the connection's end delimits. */
+static ssize_t ends(const char *target)
+{
+    char text[1024];
+    rn_conn *c = peer_connect(&server);
+    int n = snprintf(text, sizeof text, "GET %s HTTP/1.0\r\n\r\n", target);
+    CHECK_EQ(net_write(c, text, (size_t)n), n);
+    ssize_t got = peer_read_all(c, text, sizeof text);
+    net_free(c);
+    return got;
+}
+
+TEST(a_response_that_is_broken_off_does_not_look_whole)
+{
+    struct errors errors;
+    begin();
+    errors_keep(&errors);
+    CHECK_STR(peer_ask(&server, "GET /aborts HTTP/1.1\r\nHost: h\r\n\r\nGET /none HTTP/1.1\r\nHost: h\r\n\r\n"), "");
+    const char *chunked =
+        peer_ask(&server, "GET /aborts?chunks HTTP/1.1\r\nHost: h\r\n\r\nGET /none HTTP/1.1\r\nHost: h\r\n\r\n");
+    CHECK_STR(peer_body(chunked), "4\r\nsome\r\n");
+    CHECK_STR(peer_body(peer_ask(&server, "GET /aborts?length HTTP/1.1\r\nHost: h\r\n\r\n")), "some");
+    CHECK_EQ(ends("/aborts?chunks"), -ECONNRESET);
+    errors_give_back(&errors);
+    CHECK_STR(errors.text, "");
+    CHECK_EQ(ends("/panics?late"), -ECONNRESET);
+    CHECK_EQ(ends("/leaves?late"), -ECONNRESET);
+    CHECK(ends("/many?n=2000") > 0); /* for comparison */
     finish();
 }
 

@@ -65,6 +65,7 @@ NEVER(rn_net_listener_set_deadline);
 NEVER(rn_net_read);
 NEVER(rn_net_remote_addr);
 NEVER(rn_net_set_deadline);
+NEVER(rn_net_set_linger);
 NEVER(rn_net_set_write_deadline);
 NEVER(rn_net_wait_read);
 NEVER(rn_net_write);
