@@ -195,7 +195,7 @@ static int read_ranges(const rn_http_request *r, const struct file *f, struct ra
 
 static int copy_bytes(struct rn_http_writer *x, int fd, int64_t from, int64_t n)
 {
-    enum { PIECE = 16 << 10 };
+    enum { PIECE = 32 << 10 };
     size_t room = n < PIECE ? (size_t)n : PIECE;
     char *buffer = rn__http_arena_get(&x->arena, room + 1);
     if (!buffer)

@@ -9,7 +9,7 @@ ptrdiff_t rn__stream_read(rn_context *ctx, struct rn__http_stream *s, void *buff
 
 ptrdiff_t rn__stream_write(struct rn__http_stream *s, const void *data, size_t n)
 {
-    return s->tls ? rn__tls_write(s, data, n) : rn_net_write(s->c, data, n);
+    return s->tls ? rn__tls_write(s, data, n, false) : rn_net_write(s->c, data, n);
 }
 
 /* TLS makes records of what it is given: small pieces are put together. */
@@ -23,11 +23,11 @@ ptrdiff_t rn__stream_writev(struct rn__http_stream *s, const struct iovec *iov, 
     for (int i = 0; i < n; i++) {
         ptrdiff_t sent = 0;
         if (have + iov[i].iov_len > TOGETHER && have) {
-            sent = rn__tls_write(s, together, have);
+            sent = rn__tls_write(s, together, have, true);
             have = 0;
         }
         if (iov[i].iov_len > TOGETHER) {
-            sent = sent < 0 ? sent : rn__tls_write(s, iov[i].iov_base, iov[i].iov_len);
+            sent = sent < 0 ? sent : rn__tls_write(s, iov[i].iov_base, iov[i].iov_len, true);
         } else if (iov[i].iov_len) {
             memcpy(together + have, iov[i].iov_base, iov[i].iov_len);
             have += iov[i].iov_len;
@@ -35,7 +35,7 @@ ptrdiff_t rn__stream_writev(struct rn__http_stream *s, const struct iovec *iov, 
         if (sent < 0)
             return sent;
     }
-    return have ? rn__tls_write(s, together, have) : 0;
+    return rn__tls_write(s, together, have, false);
 }
 
 void rn__stream_close_write(struct rn__http_stream *s)

@@ -36,7 +36,8 @@ void rn__tls_context_free(struct rn__tls_context *t);
  * HTTP, and not TLS. */
 int rn__tls_accept(struct rn__http_stream *s, struct rn__tls_context *t, bool *h2);
 ptrdiff_t rn__tls_read(rn_context *ctx, struct rn__http_stream *s, void *buffer, size_t n);
-ptrdiff_t rn__tls_write(struct rn__http_stream *s, const void *data, size_t n);
+/* more: the next such write follows at once, and what is less than a batch of records may wait for it. */
+ptrdiff_t rn__tls_write(struct rn__http_stream *s, const void *data, size_t n, bool more);
 /* Bytes that can be read without waiting are here already. */
 bool rn__tls_pending(struct rn__tls *t);
 /* Says goodbye, without waiting for the peer to take it. */

@@ -1,12 +1,15 @@
-/* TLS by OpenSSL, over memory BIOs: OpenSSL never touches the socket, the goroutine does the reading and writing, and
+/* TLS by OpenSSL, over BIOs in memory: OpenSSL never touches the socket, the goroutine does the reading and writing, and
  * waits without holding anything.
  *
  *   reading:  [reading]  lock: SSL_read from what has come; if it wants more: unlock, read the socket, lock, feed it
- *   writing:  [writing]  lock: SSL_write into the outgoing BIO, take what is there; unlock, write it to the socket
+ *   writing:  [writing]  lock: SSL_write into `out`, take what is there; unlock, write it to the socket
  *
- * `lock` guards the SSL object and both BIOs, is held for computing only.  `writing` is held from taking ciphertext out of the
- * BIO until it was written, so that records leave in the order in which they were made; whoever reads may have something to write too
+ * `lock` guards the SSL object, its BIOs and `out`, and is held for computing only.  `writing` is held from taking ciphertext out of
+ * `out` until it was written, so that records leave in the order in which they were made; whoever reads may have something to write too
  * (key updates, alerts, the handshake).  Lock order: reading, writing, lock.
+ *
+ * `out` is behind a BIO of our own, so that what is much is handed on without a copy, and no idle connection keeps a buffer that
+ * OpenSSL's own has let grow.
  *
  * OpenSSL's error queue is thread-local: it is cleared before and read directly after a call, with no wait between.
  *
@@ -22,16 +25,78 @@
 #include <runnel/mutex.h>
 #include <stdio.h>
 
+enum {
+    SMALL = 4096,       /* bytes: on the stack; more is taken for as long as it is needed */
+    LARGE = 32 << 10,   /* read at a time */
+    RECORD = 16384,     /* of plain text, at most (RFC 8446, 5.1) */
+    BATCH = 4 * RECORD, /* of records, before they are written */
+};
+
 struct rn__tls_context {
     SSL_CTX *ctx;
+    BIO_METHOD *to_peer;
 };
 
 struct rn__tls {
     SSL *ssl;
-    BIO *in, *out; /* ciphertext from and to the peer */
-    bool plain;    /* what came was no handshake but a request of HTTP */
+    BIO *in; /* ciphertext from the peer */
+    struct {
+        char *data;
+        size_t n, room;
+    } out;      /* ciphertext to the peer */
+    bool plain; /* what came was no handshake but a request of HTTP */
     rn_mutex reading, writing, lock;
 };
+
+/* ---- the BIO of `out` ---- */
+
+static bool reserve(struct rn__tls *t, size_t room)
+{
+    if (room <= t->out.room)
+        return true;
+    char *data = rn__realloc(t->out.data, room);
+    if (!data)
+        return false;
+    t->out.data = data;
+    t->out.room = room;
+    return true;
+}
+
+static int put(BIO *b, const char *data, int n)
+{
+    struct rn__tls *t = BIO_get_data(b);
+    size_t need = t->out.n + (size_t)n;
+    if (!reserve(t, need <= t->out.room || need > 2 * t->out.room ? need : 2 * t->out.room))
+        return -1;
+    memcpy(t->out.data + t->out.n, data, (size_t)n);
+    t->out.n = need;
+    return n;
+}
+
+static long control(BIO *b, int what, long n, void *p)
+{
+    (void)b, (void)n, (void)p;
+    return what == BIO_CTRL_FLUSH;
+}
+
+static BIO_METHOD *make_to_peer(void)
+{
+    BIO_METHOD *m = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "to the peer");
+    if (m && BIO_meth_set_write(m, put) && BIO_meth_set_ctrl(m, control))
+        return m;
+    BIO_meth_free(m);
+    return NULL;
+}
+
+static BIO *to_peer(const BIO_METHOD *method, struct rn__tls *t)
+{
+    BIO *b = BIO_new(method);
+    if (b) {
+        BIO_set_data(b, t);
+        BIO_set_init(b, 1);
+    }
+    return b;
+}
 
 /* ---- a server's settings ---- */
 
@@ -72,16 +137,40 @@ static int load(SSL_CTX *ctx, const char *cert, const char *key)
     return 0;
 }
 
+/* Of the suites of TLS 1.3 those of AES-128 come first, as with Go's server, and the others as OpenSSL, or who has configured it, has them: with
+ * AES-256 first a megabyte takes a third longer to encrypt. */
+static void prefer_aes_128(SSL_CTX *ctx)
+{
+    char list[256] = "";
+    size_t used = 0;
+    STACK_OF(SSL_CIPHER) *all = SSL_CTX_get_ciphers(ctx);
+    for (int others = 0; others < 2; others++) {
+        for (int i = 0; i < sk_SSL_CIPHER_num(all); i++) {
+            const SSL_CIPHER *c = sk_SSL_CIPHER_value(all, i);
+            if (strcmp(SSL_CIPHER_get_version(c), "TLSv1.3") != 0 || (SSL_CIPHER_get_bits(c, NULL) != 128) != others)
+                continue;
+            int n = snprintf(list + used, sizeof list - used, "%s%s", used ? ":" : "", SSL_CIPHER_get_name(c));
+            if (n < 0 || used + (size_t)n >= sizeof list)
+                return;
+            used += (size_t)n;
+        }
+    }
+    if (used)
+        SSL_CTX_set_ciphersuites(ctx, list);
+}
+
 int rn__tls_context_make(const char *cert, const char *key, bool h2, struct rn__tls_context **out)
 {
     static const unsigned char id[] = "runnel";
     struct rn__tls_context *t = rn__calloc(1, sizeof *t);
-    if (!t || !(t->ctx = SSL_CTX_new(TLS_server_method()))) {
-        rn__free(t);
+    if (!t || !(t->ctx = SSL_CTX_new(TLS_server_method())) || !(t->to_peer = make_to_peer())) {
+        rn__tls_context_free(t);
         return RN_ENOMEM;
     }
     SSL_CTX_set_min_proto_version(t->ctx, TLS1_2_VERSION);
-    SSL_CTX_set_options(t->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE);
+    SSL_CTX_set_options(t->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
+                                    SSL_OP_PRIORITIZE_CHACHA); /* of a client whose own first choice it is */
+    prefer_aes_128(t->ctx);
     SSL_CTX_set_mode(t->ctx,
                      SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     /* Who comes again brings a ticket, one for each connection as of Go's server: nothing is kept here.  OpenSSL would
@@ -101,30 +190,32 @@ int rn__tls_context_make(const char *cert, const char *key, bool h2, struct rn__
 
 void rn__tls_context_free(struct rn__tls_context *t)
 {
-    if (t)
+    if (t) {
         SSL_CTX_free(t->ctx);
+        BIO_meth_free(t->to_peer);
+    }
     rn__free(t);
 }
 
 /* ---- a connection ---- */
 
-static struct rn__tls *make(SSL_CTX *ctx)
+static struct rn__tls *make(const struct rn__tls_context *context)
 {
     struct rn__tls *t = rn__calloc(1, sizeof *t);
     if (!t)
         return NULL;
-    t->ssl = SSL_new(ctx);
+    BIO *out = to_peer(context->to_peer, t);
+    t->ssl = SSL_new(context->ctx);
     t->in = BIO_new(BIO_s_mem());
-    t->out = BIO_new(BIO_s_mem());
-    if (!t->ssl || !t->in || !t->out) {
+    if (!t->ssl || !t->in || !out) {
         SSL_free(t->ssl);
         BIO_free(t->in);
-        BIO_free(t->out);
+        BIO_free(out);
         rn__free(t);
         return NULL;
     }
     BIO_set_mem_eof_return(t->in, -1); /* empty is "not yet", not the end */
-    SSL_set_bio(t->ssl, t->in, t->out);
+    SSL_set_bio(t->ssl, t->in, out);
     SSL_set_accept_state(t->ssl);
     return t;
 }
@@ -132,6 +223,7 @@ static struct rn__tls *make(SSL_CTX *ctx)
 void rn__tls_free(struct rn__tls *t)
 {
     SSL_free(t->ssl); /* with the BIOs */
+    rn__free(t->out.data);
     rn__free(t);
 }
 
@@ -143,42 +235,49 @@ bool rn__tls_pending(struct rn__tls *t)
     return some;
 }
 
-enum { SMALL = 4096, LARGE = 32 << 10 }; /* bytes: on the stack, and taken for as long as they are needed */
-
-/* Takes what OpenSSL has for the peer, at most what a buffer holds; *large is one for more than `small` has room for. */
-static int take_output(struct rn__tls *t, char *small, char **large)
+/* Takes what OpenSSL has for the peer: *n bytes in what is returned, which is `small`, or the caller's to free. */
+static char *take_output(struct rn__tls *t, char *small, size_t *n)
 {
+    char *data = small;
     rn_mutex_lock(&t->lock);
-    size_t pending = BIO_ctrl_pending(t->out), room = pending < LARGE ? pending : LARGE;
-    if (pending > SMALL && !*large)
-        *large = rn__malloc(LARGE); /* without one it takes longer */
-    int n = BIO_read(t->out, *large ? *large : small, (int)(*large || room < SMALL ? room : SMALL));
+    *n = t->out.n;
+    if (*n && t->out.room > SMALL) {
+        data = t->out.data;
+        t->out.data = NULL;
+        t->out.room = 0;
+    } else if (*n) {
+        memcpy(small, t->out.data, *n);
+    }
+    t->out.n = 0;
     rn_mutex_unlock(&t->lock);
-    return n;
+    return data;
 }
 
 /* Writes what OpenSSL has for the peer.  With `writing`. */
 static int flush(struct rn__http_stream *s)
 {
-    char small[SMALL], *large = NULL;
+    char small[SMALL];
     ptrdiff_t sent = 0;
-    for (int n; sent >= 0 && (n = take_output(s->tls, small, &large)) > 0;)
-        sent = rn_net_write(s->c, large ? large : small, (size_t)n);
-    rn__free(large);
+    size_t n;
+    for (char *data; sent >= 0 && (data = take_output(s->tls, small, &n), n > 0);) {
+        sent = rn_net_write(s->c, data, n);
+        if (data != small)
+            rn__free(data);
+    }
     return sent < 0 ? (int)sent : 0;
 }
 
 /* The turn to write what OpenSSL has for the peer, where that is anything.  Who reads does not wait for a writer, who may wait for
- * the peer to read, and the peer for us: the writer looks again when it is through.  Unless it is more than a record that is being
- * written, and so much that it were a way to fill our memory. */
+ * the peer to read, and the peer for us: the writer looks again when it is through.  Unless it is more than a writer has there, and
+ * so much that it were a way to fill our memory. */
 static bool begin_flush(struct rn__tls *t)
 {
     rn_mutex_lock(&t->lock);
-    size_t pending = BIO_ctrl_pending(t->out);
+    size_t pending = t->out.n;
     rn_mutex_unlock(&t->lock);
-    if (pending >= LARGE)
+    if (pending >= 2 * BATCH)
         rn_mutex_lock(&t->writing);
-    return pending >= LARGE || (pending && rn_mutex_try_lock(&t->writing));
+    return pending >= 2 * BATCH || (pending && rn_mutex_try_lock(&t->writing));
 }
 
 static int flush_if_any(struct rn__http_stream *s)
@@ -241,9 +340,19 @@ static int do_read(struct rn__tls *t, void *buffer, size_t n)
     return SSL_read(t->ssl, buffer, n < 1 << 20 ? (int)n : 1 << 20);
 }
 
+/* Makes records until all is in them, or there is a batch. */
 static int do_write(struct rn__tls *t, void *buffer, size_t n)
 {
-    return SSL_write(t->ssl, buffer, n < 16384 ? (int)n : 16384);
+    enum { OVERHEAD = 64 }; /* of a record, at most */
+    size_t done = 0;
+    int got;
+    if (n > SMALL && !reserve(t, t->out.n + (n < BATCH ? n : BATCH) + (BATCH / RECORD + 1) * OVERHEAD))
+        return -1; /* SSL_ERROR_SYSCALL */
+    do {
+        got = SSL_write(t->ssl, (char *)buffer + done, n - done < RECORD ? (int)(n - done) : RECORD);
+        done += got > 0 ? (size_t)got : 0;
+    } while (got > 0 && done < n && t->out.n < BATCH);
+    return done ? (int)done : got;
 }
 
 static int do_accept(struct rn__tls *t, void *buffer, size_t n)
@@ -269,7 +378,7 @@ ptrdiff_t rn__tls_read(rn_context *ctx, struct rn__http_stream *s, void *buffer,
     return got;
 }
 
-ptrdiff_t rn__tls_write(struct rn__http_stream *s, const void *data, size_t n)
+ptrdiff_t rn__tls_write(struct rn__http_stream *s, const void *data, size_t n, bool more)
 {
     struct rn__tls *t = s->tls;
     size_t done = 0;
@@ -279,10 +388,13 @@ ptrdiff_t rn__tls_write(struct rn__http_stream *s, const void *data, size_t n)
         ptrdiff_t sent = step(t, do_write, (char *)data + done, n - done);
         if (sent > 0)
             done += (size_t)sent;
-        err = sent > 0 ? flush(s) : sent == 0 ? RN_ECLOSED : sent == RN_EAGAIN ? -EPROTO : (int)sent;
+        if (sent <= 0)
+            err = sent == 0 ? RN_ECLOSED : sent == RN_EAGAIN ? -EPROTO : (int)sent;
+        else if (done < n || !more)
+            err = flush(s);
     }
     rn_mutex_unlock(&t->writing);
-    if (!err)
+    if (!err && !more)
         err = flush_if_any(s); /* what one who reads has left to us */
     return err ? err : (ptrdiff_t)n;
 }
@@ -291,7 +403,7 @@ int rn__tls_accept(struct rn__http_stream *s, struct rn__tls_context *context, b
 {
     const unsigned char *name = NULL;
     unsigned n = 0;
-    s->tls = make(context->ctx);
+    s->tls = make(context);
     if (!s->tls)
         return RN_ENOMEM;
     ptrdiff_t did;
@@ -312,16 +424,19 @@ int rn__tls_accept(struct rn__http_stream *s, struct rn__tls_context *context, b
 /* One write that does not wait: a goodbye is not worth more. */
 static void send_goodbye(struct rn__http_stream *s)
 {
-    char buffer[256];
+    char small[SMALL];
+    size_t n;
     rn_mutex_lock(&s->tls->lock);
     ERR_clear_error();
     SSL_shutdown(s->tls->ssl);
     ERR_clear_error();
-    int n = BIO_read(s->tls->out, buffer, sizeof buffer);
     rn_mutex_unlock(&s->tls->lock);
+    char *data = take_output(s->tls, small, &n);
     rn_net_set_write_deadline(s->c, 0); /* that of what was written before may be over */
     if (n > 0)
-        (void)rn_net_try_write(s->c, buffer, (size_t)n);
+        (void)rn_net_try_write(s->c, data, n);
+    if (data != small)
+        rn__free(data);
 }
 
 void rn__tls_close_write(struct rn__http_stream *s)

@@ -1,4 +1,5 @@
-/* TLS from clients that break off at every byte, talk nonsense, or are slow: each connection ends, the server goes on. */
+/* TLS from clients that break off at every byte, talk nonsense, or are slow: each connection ends, the server goes on.  And which suite is
+ * agreed on, and answers longer than a record. */
 #include "../http/peer.h"
 #include <dirent.h>
 #include <openssl/evp.h>
@@ -62,10 +63,30 @@ static void talk(http_writer *w, const http_request *r)
     websocket_free(ws);
 }
 
+static char letter(size_t i)
+{
+    return (char)('a' + i % 23);
+}
+
+/* So many letters, in pieces of so many. */
+static void letters(http_writer *w, const http_request *r)
+{
+    size_t n = (size_t)http_query_long(r, "n", 0), piece = (size_t)http_query_long(r, "piece", 1);
+    char *text = http_alloc(r, n + 1);
+    for (size_t i = 0; i < n; i++)
+        text[i] = letter(i);
+    for (size_t i = 0; i < n; i += piece)
+        http_write(w, text + i, piece < n - i ? piece : n - i);
+}
+
 static void hello(http_writer *w, const http_request *r)
 {
     if (strcmp(r->path, "/talk") == 0) {
         talk(w, r);
+        return;
+    }
+    if (strcmp(r->path, "/letters") == 0) {
+        letters(w, r);
         return;
     }
     http_printf(w, "tls %d", r->tls);
@@ -296,6 +317,83 @@ TEST(a_goodbye_tells_that_all_was_sent)
     CHECK(said_goodbye(&s, "GET / HTTP/1.0\r\n\r\n"));
     CHECK(said_goodbye(&s, "nonsense\r\n\r\n"));
     CHECK(!said_goodbye(&s, "GET /broken HTTP/1.0\r\n\r\n"));
+    finish(&s, before);
+}
+
+/* ---- what is longer than a record, or than what is written at a time ---- */
+
+/* The whole answer of a server that closes after it; NUL-terminated, the caller's. */
+static char *whole_answer(const struct peer_server *s, const char *text, size_t room)
+{
+    struct client k;
+    char *answer = malloc(room + 1);
+    size_t have = 0;
+    client_make(&k, s, 0);
+    REQUIRE(answer && shake(&k) && SSL_write(k.ssl, text, (int)strlen(text)) > 0);
+    for (;;) {
+        int n = SSL_read(k.ssl, answer + have, (int)(room - have));
+        have += n > 0 ? (size_t)n : 0;
+        REQUIRE(have < room);
+        if (n <= 0 && (SSL_get_error(k.ssl, n) != SSL_ERROR_WANT_READ || !turn(&k)))
+            break;
+    }
+    client_free(&k);
+    answer[have] = 0;
+    return answer;
+}
+
+static void check_letters(const struct peer_server *s, size_t n, size_t piece)
+{
+    char text[128];
+    size_t same = 0;
+    snprintf(text, sizeof text, "GET /letters?n=%zu&piece=%zu HTTP/1.0\r\n\r\n", n, piece);
+    char *answer = whole_answer(s, text, n + 1000), *body = strstr(answer, "\r\n\r\n");
+    REQUIRE(body != NULL);
+    for (body += 4; same < n && body[same] == letter(same);)
+        same++;
+    CHECK_EQ(same, n);
+    CHECK_EQ(strlen(body), n);
+    free(answer);
+}
+
+TEST(answers_of_each_length_arrive)
+{
+    static const size_t about[] = {1, 4096, 16384, 65536, 81920, 131072, 1000000};
+    struct peer_server s;
+    begin(&s, 0);
+    int before = descriptors();
+    for (size_t i = 0; i < sizeof about / sizeof *about; i++) {
+        for (size_t n = about[i] - 1; n <= about[i] + 1; n++) {
+            check_letters(&s, n, n + 1);
+            check_letters(&s, n, 16384 + 1);
+        }
+    }
+    check_letters(&s, 50000, 37);
+    check_letters(&s, 300000, 4096);
+    finish(&s, before);
+}
+
+static const char *suite(const struct peer_server *s, const char *wanted)
+{
+    struct client k;
+    client_make(&k, s, 0);
+    SSL_set_ciphersuites(k.ssl, wanted);
+    REQUIRE(shake(&k));
+    const char *got = SSL_CIPHER_get_name(SSL_get_current_cipher(k.ssl));
+    client_free(&k);
+    return got;
+}
+
+/* AES-128 before AES-256, as with Go's server; ChaCha20 for who wants it most, since it has no AES in its processor. */
+TEST(which_suite)
+{
+    struct peer_server s;
+    begin(&s, 0);
+    int before = descriptors();
+    CHECK_STR(suite(&s, "TLS_AES_256_GCM_SHA384:TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256"),
+              "TLS_AES_128_GCM_SHA256");
+    CHECK_STR(suite(&s, "TLS_AES_256_GCM_SHA384"), "TLS_AES_256_GCM_SHA384");
+    CHECK_STR(suite(&s, "TLS_CHACHA20_POLY1305_SHA256:TLS_AES_128_GCM_SHA256"), "TLS_CHACHA20_POLY1305_SHA256");
     finish(&s, before);
 }
 
