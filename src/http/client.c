@@ -36,11 +36,7 @@ static void stop(struct rn_http_exchange *ex)
 {
     if (!ex->started)
         return;
-    rn__http_lock(ex->shard);
-    bool done = ex->news & RN_HTTP_DONE;
-    rn__http_unlock(ex->shard);
-    if (!done)
-        rn__http_order(ex, RN_HTTP_STOP);
+    rn__http_order(ex, RN_HTTP_STOP);
     await_stop(ex);
     ex->started = false;
 }

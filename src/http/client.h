@@ -53,7 +53,7 @@ enum {
 enum { RN_HTTP_START = 1, RN_HTTP_STOP = 2, RN_HTTP_GO_ON = 4 };
 /* What the driver says of one. */
 enum {
-    RN_HTTP_DONE = 1,  /* it is out of the multi handle; result is set, and the driver will not touch it again */
+    RN_HTTP_DONE = 1,  /* it is out of multi handle and inbox; result is set, and the driver will not touch it again */
     RN_HTTP_HEAD = 2,  /* the head of the answer is complete */
     RN_HTTP_DATA = 4,  /* there are chunks */
     RN_HTTP_WANTS = 8, /* more of the body to be sent is wanted */
@@ -254,7 +254,7 @@ void rn__http_unpacker_free(struct rn__http_unpacker *u);
 /* ---- client_drive.c ----------------------------------------------------------------------------- */
 
 /* Gives the driver an order, and starts one where there is none; when that fails the exchange is DONE, with
- * RN_ENOMEM. */
+ * RN_ENOMEM.  Of one that is DONE, which nobody but the driver can foresee, it takes none. */
 void rn__http_order(struct rn_http_exchange *ex, uint32_t orders);
 /* Waits until the driver has said any of `wanted`; returns which.  When `err` is not NULL the
  * exchange's context and deadline end the wait: 0 is returned and *err set. */

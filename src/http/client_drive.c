@@ -56,6 +56,10 @@ void rn__http_order(struct rn_http_exchange *ex, uint32_t orders)
 {
     struct rn__http_shard *s = ex->shard;
     rn__http_lock(s);
+    if (ex->news & RN_HTTP_DONE) { /* by now, and its goroutine frees it when it sees that */
+        rn__http_unlock(s);
+        return;
+    }
     if (!ex->orders)
         rn_list_push(&s->inbox, &ex->in_inbox);
     ex->orders |= orders;

@@ -340,6 +340,40 @@ TEST(a_streamed_request_that_panics)
     expect("/hello", 200, "hello");
 }
 
+/* The peer has reset the connection when the second piece is there. */
+static ssize_t late(void *arg, void *buf, size_t n)
+{
+    bool *again = arg;
+    rn_sleep(*again ? 20 * RN_MILLISECOND : 0);
+    *again = true;
+    memset(buf, 'x', n);
+    return (ssize_t)n;
+}
+
+static void send_in_vain(bool streams)
+{
+    bool again = false;
+    http_response res = {0};
+    http_client_request r = {.url = peer_url("/reset"), .body_read = late, .body_arg = &again};
+    int err = streams ? http_open(NULL, &r, &res) : http_do(NULL, &r, &res);
+    CHECK(err == -ECONNRESET || err == -EPIPE);
+    http_response_free(&res);
+}
+
+/* What came late was an order for an exchange that was over, and freed before the driver had seen it. */
+TEST(a_streamed_request_whose_connection_breaks_meanwhile)
+{
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    int procs = rn_set_procs(1);
+    send_in_vain(false);
+    send_in_vain(true);
+    rn_set_procs(procs);
+    for (int i = 0; i < 20; i++)
+        wg_go(&wg, send_in_vain, i % 2);
+    wg_wait(&wg);
+    expect("/hello", 200, "hello");
+}
+
 /* ---- redirects ---------------------------------------------------------------------------------- */
 
 TEST(redirects_are_followed)

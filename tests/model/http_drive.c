@@ -1,9 +1,10 @@
-/* Model test of the timer of an HTTP client's driver, src/http/client_drive.c, over a model of timers: what the driver
- * learns from a flag that the timer has set is not that the timer is idle. */
+/* Model tests of an HTTP client's driver, src/http/client_drive.c, over a model of timers: what the driver learns from a flag
+ * that the timer has set is not that the timer is idle; and whoever gives an order does not know that the exchange is over. */
 #if __has_include(<curl/curl.h>)
 #include "os/lock.c"
 #include "http/client_drive.c"
 #include "model_sched.h"
+#include <stdarg.h>
 
 /* ---- timers: one processor's, with one in them at most -------------------------------------------------- */
 
@@ -85,22 +86,23 @@ void (*const rn__go_entries[6])(void);
 #pragma GCC diagnostic ignored "-Wunused-parameter"
 #undef curl_easy_getinfo
 #undef curl_multi_setopt
-NEVER(CURLcode, curl_easy_getinfo, CURL *e, CURLINFO i, ...)
 NEVER(CURLcode, curl_easy_pause, CURL *e, int bits)
 NEVER(CURLMcode, curl_multi_add_handle, CURLM *m, CURL *e)
 NEVER(CURLMcode, curl_multi_cleanup, CURLM *m)
-NEVER(CURLMsg *, curl_multi_info_read, CURLM *m, int *left)
 NEVER(CURLM *, curl_multi_init, void)
-NEVER(CURLMcode, curl_multi_remove_handle, CURLM *m, CURL *e)
 NEVER(CURLMcode, curl_multi_setopt, CURLM *m, CURLMoption o, ...)
 NEVER(int, rn__http_error, CURLcode code, long os_errno)
-NEVER(void, rn__http_sockets_act, struct rn__http_shard *s)
 NEVER(void, rn__http_sockets_set_multi, struct rn__http_shard *s)
 NEVER(void, rn__http_tell_libcurl, struct rn__http_shard *s, struct rn__http_socket *k, uint32_t ready)
 NEVER(void, rn__http_spares_free, struct rn__http_shard *s)
 NEVER(int, rn__wait_until, struct rn_waiter *w, rn_context *ctx, rn_time deadline, enum rn_wait why, const void *what)
 NEVER(int, rn_os_pipe_signal_hold, void)
 #pragma GCC diagnostic pop
+
+void rn__http_sockets_act(struct rn__http_shard *s)
+{
+    (void)s;
+}
 
 int rn__spawn(void (*f)(void *), void *arg, struct rn_ready_list *list)
 {
@@ -190,4 +192,85 @@ static void idle_is_armed(void)
 
 MODEL_TEST(idle_timer_beside_driver, .setup = setup_idle, .thread = {driver_rests, timers_run},
            .finish = idle_is_armed);
+
+/* ---- an exchange ----------------------------------------------------------------------------------------- */
+
+static struct rn_http_exchange exchange;
+static CURLMsg over; /* what libcurl will say of it; of no handle: nothing */
+
+CURLMsg *curl_multi_info_read(CURLM *m, int *left)
+{
+    (void)m;
+    *left = 0;
+    return over.easy_handle ? &over : NULL;
+}
+
+CURLcode curl_easy_getinfo(CURL *e, CURLINFO what, ...)
+{
+    va_list to;
+    va_start(to, what);
+    *va_arg(to, struct rn_http_exchange **) = e;
+    va_end(to);
+    return CURLE_OK;
+}
+
+CURLMcode curl_multi_remove_handle(CURLM *m, CURL *e)
+{
+    (void)m;
+    MODEL_CHECK(e == &exchange);
+    over.easy_handle = NULL;
+    return CURLM_OK;
+}
+
+/* Under way.  libcurl has nothing to say of it. */
+static void setup_exchange(void)
+{
+    setup();
+    (void)rn__timer_stop(&shard->timer);
+    shard->due = shard->armed = 0;
+    shard->multi = (CURLM *)&home; /* somewhere */
+    shard->active_n = 1;
+    over = (CURLMsg){.msg = CURLMSG_DONE};
+    exchange = (struct rn_http_exchange){
+        .shard = shard, .easy = &exchange, .active = true, .counted = true, .head_over = true};
+    rn_list_push(&shard->active, &exchange.in_active);
+}
+
+/* libcurl has come to its end. */
+static void setup_last_moment(void)
+{
+    setup_exchange();
+    over.easy_handle = &exchange;
+}
+
+static void driver_works(void)
+{
+    while (shard->active_n) {
+        work(shard);
+        if (shard->wake.first)
+            wake_all(shard);
+        else if (shard->active_n)
+            rest(shard);
+    }
+}
+
+/* Its goroutine, which does not want it any more. */
+static void owner_stops(void)
+{
+    rn__http_order(&exchange, RN_HTTP_STOP);
+    (void)rn__http_await(&exchange, RN_HTTP_DONE, NULL);
+    memset(&exchange, 0, sizeof exchange); /* freed */
+}
+
+/* Of something that is freed. */
+static void no_order_is_left(void)
+{
+    MODEL_CHECK(!shard->inbox.first && !shard->active.first && !shard->wake.first);
+    free(shard);
+}
+
+MODEL_TEST(an_order_wakes_the_driver, .setup = setup_exchange, .thread = {driver_works, owner_stops},
+           .finish = no_order_is_left, .preemptions = 2);
+MODEL_TEST(an_order_at_the_last_moment, .setup = setup_last_moment, .thread = {driver_works, owner_stops},
+           .finish = no_order_is_left, .preemptions = 3);
 #endif
