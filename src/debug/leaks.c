@@ -23,7 +23,6 @@
 #include <link.h>
 #include <runnel/debug.h>
 #include <runnel/time.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { STACK = 1 << 20, THREADS = RN_WORKERS_MAX + 4096, STATUS = 3 };
@@ -473,18 +472,9 @@ static void look_at_locks(void)
         rn__lock_order_stays(found[i].goroutine);
 }
 
-/* A switch in the environment. */
-static bool is_on(const char *name)
-{
-    const char *text = rn__setting(name);
-    if (text && strcmp(text, "0") != 0 && strcmp(text, "1") != 0)
-        rn__bad_setting(name, text, "1 or 0");
-    return text && *text == '1';
-}
-
 static int main_returned(int status)
 {
-    bool leaks = is_on("RUNNEL_LEAKS");
+    bool leaks = rn__setting_is_on("RUNNEL_LEAKS", false);
     main_has_ended = rn__main_is_ours;
     if (rn__hooks.lock_reports && !leaks)
         look_at_locks();
@@ -501,8 +491,6 @@ static int main_returned(int status)
 
 void rn__leaks_start(void)
 {
-    (void)is_on("RUNNEL_LEAKS"); /* a wrong word is to be told now, not at the end or never */
-    (void)is_on("RUNNEL_LOCKORDER");
     rn__hooks.answer_request = answer_request;
     if (!rn__hooks.main_returned) /* the test runner has its own */
         rn__hooks.main_returned = main_returned;

@@ -35,8 +35,8 @@
 #include "debug/leaks.h"
 #include "os/lock.h"
 #include "os/os.h"
+#include "sched/rt.h"
 #include <runnel/sync_type.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum { LOCKS = 1 << 16, HOLDS = 1 << 15, EDGES = 1 << 14, OWNERS = 1 << 12, TWICE = 128 };
@@ -737,15 +737,15 @@ static void watch_silently(void)
 #endif
 
 /* Not in debug builds, which keep something else in rn_home; nor where schedules are explored, which find the deadlock, but
- * for the one that is told. */
+ * for the one that is told.  What is wrongly set is told in all of them, before main. */
 void rn__lock_order_start(void)
 {
+    bool leaks = rn__setting_is_on("RUNNEL_LEAKS", false), orders = rn__setting_is_on("RUNNEL_LOCKORDER", false);
 #if !defined(RN_DEBUG) && !defined(RN_EXPLORE)
-    const char *on = getenv("RUNNEL_LOCKORDER"), *leaks = getenv("RUNNEL_LEAKS");
-    bool set = on && *on, orders = set && strcmp(on, "1") == 0;
-    if (orders || (!set && leaks && strcmp(leaks, "1") == 0))
+    if (orders || (leaks && !rn__setting("RUNNEL_LOCKORDER")))
         watch(orders);
 #else
+    (void)leaks, (void)orders;
     (void)wanted, (void)wanted_silently, (void)taken, (void)left, (void)left_silently, (void)count;
 #endif
 #if !defined(RN_DEBUG) && defined(RN_EXPLORE)

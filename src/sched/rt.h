@@ -491,6 +491,7 @@ void rn__timers_forget(void);
 
 /* A variable of the environment; NULL where it is not set, or empty. */
 const char *rn__setting(const char *name);
+bool rn__setting_is_on(const char *name, bool unsaid); /* a switch, 1 or 0, with what it is where nothing is said */
 _Noreturn void rn__bad_setting(const char *name, const char *value, const char *wanted);
 void rn__main_ended(enum rn_ended how, int status);
 extern bool rn__main_is_ours; /* main.c's: the process ends with the main goroutine */

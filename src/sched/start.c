@@ -303,6 +303,14 @@ const char *rn__setting(const char *name)
     return text && *text ? text : NULL;
 }
 
+bool rn__setting_is_on(const char *name, bool unsaid)
+{
+    const char *text = rn__setting(name);
+    if (text && strcmp(text, "0") != 0 && strcmp(text, "1") != 0)
+        rn__bad_setting(name, text, "1 or 0");
+    return text ? *text == '1' : unsaid;
+}
+
 static uint32_t procs_from_environment(void)
 {
     const char *text = rn__setting("RUNNEL_PROCS");

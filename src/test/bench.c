@@ -5,7 +5,7 @@
  * Each benchmark runs in a process of its own, as tests do; that process prints the line, which the runner passes on. */
 #define _GNU_SOURCE 1
 #include "internal.h"
-#include "sched/sched.h"
+#include "sched/rt.h"
 #include <ctype.h>
 #include <errno.h>
 #include <runnel/go.h>
@@ -21,26 +21,16 @@ void rn_bench_count_with(void (*count)(uint64_t *calls, uint64_t *bytes))
     count_allocs = count;
 }
 
-/* RUNNEL_BENCH_TIME; -1: it is no number of seconds. */
-static rn_duration bench_time(void)
+rn_duration rn__bench_time(void)
 {
-    const char *s = getenv("RUNNEL_BENCH_TIME");
+    const char *s = rn__setting("RUNNEL_BENCH_TIME");
     char *end;
-    if (!s || !*s)
+    if (!s)
         return RN_SECOND;
     double seconds = strtod(s, &end);
-    return *end == 0 && seconds >= 1e-6 && seconds < 1e6 ? (rn_duration)(seconds * 1e9) : -1;
-}
-
-bool rn__bench_time_makes_sense(void)
-{
-    return bench_time() > 0;
-}
-
-static rn_duration wanted(void)
-{
-    rn_duration d = bench_time();
-    return d > 0 ? d : RN_SECOND;
+    if (*end || !(seconds >= 1e-6 && seconds < 1e6))
+        rn__bad_setting("RUNNEL_BENCH_TIME", s, "a number of seconds, such as 0.5");
+    return (rn_duration)(seconds * 1e9);
 }
 
 void rn_bench_start(rn_bench *b)
@@ -101,7 +91,7 @@ void rn_bench_metric(rn_bench *b, double value, const char *unit)
 static uint64_t next_target(uint64_t n, int64_t ns)
 {
     double most = (double)n * 100;
-    double fits = ns > 0 ? (double)wanted() / (double)ns * (double)n * 1.2 : most;
+    double fits = ns > 0 ? (double)rn__bench_time() / (double)ns * (double)n * 1.2 : most;
     fits = fits > most ? most : fits;
     fits = fits > 1e12 ? 1e12 : fits;
     return (uint64_t)fits > n ? (uint64_t)fits : n + 1;
@@ -121,7 +111,7 @@ bool rn_bench_more(rn_bench *b)
     }
     b->n = b->target;
     int64_t now = b->total.ns + (b->running ? rn_os_now() - b->begun.ns : 0);
-    if (now >= wanted()) {
+    if (now >= rn__bench_time()) {
         rn_bench_stop(b);
         return false;
     }
@@ -167,7 +157,7 @@ static void measure(struct rn_test *t)
         if (b.looped)
             break;
         b.n = b.target;
-        if (b.total.ns >= wanted() || b.target >= UINT64_C(1000000000))
+        if (b.total.ns >= rn__bench_time() || b.target >= UINT64_C(1000000000))
             break;
         b.target = next_target(b.n, b.total.ns);
     }

@@ -71,7 +71,7 @@ bool rn__test_is_replayed(const char *token, const struct rn_test *t);
 
 /* The lines before the benchmarks'. */
 void rn__bench_head(void);
-bool rn__bench_time_makes_sense(void); /* RUNNEL_BENCH_TIME */
+rn_duration rn__bench_time(void); /* RUNNEL_BENCH_TIME; a second where it is not set */
 /* The runner opens and closes the file (false: errno says why not); in a benchmark's process the samples are taken
  * between begin and end, where a file is open. */
 bool rn__profile_open(const char *path);

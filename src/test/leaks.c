@@ -354,8 +354,7 @@ void rn__test_watch(const struct rn_test *t)
 {
     now_running = t;
     lock_reports = lock_reports_so_far();
-    const char *wanted = getenv("RUNNEL_TEST_LEAKS");
-    if (!wanted || strcmp(wanted, "1") != 0 || t->status >= 0)
+    if (!rn__setting_is_on("RUNNEL_TEST_LEAKS", false) || t->status >= 0)
         return;
     channels = calloc(CHANNELS, sizeof *channels);
     timers = calloc(TIMERS, sizeof *timers);

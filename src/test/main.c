@@ -172,12 +172,6 @@ static int parse(int argc, char **argv, struct options *o)
     return 0;
 }
 
-/* 1 or 0, or not said. */
-static bool is_switch(const char *text)
-{
-    return !text || strcmp(text, "0") == 0 || strcmp(text, "1") == 0;
-}
-
 static bool is_seed(const char *text)
 {
     char *end;
@@ -185,33 +179,29 @@ static bool is_seed(const char *text)
     return end != text && !*end;
 }
 
-static int limit_from_environment(const char *program, struct options *o)
+static rn_duration limit_from_environment(void)
 {
     const char *limit = rn__setting("RUNNEL_TEST_TIMEOUT");
     char *end = NULL;
-    o->limit = 60 * RN_SECOND;
     if (!limit)
-        return 0;
+        return 60 * RN_SECOND;
     long seconds = strtol(limit, &end, 10);
     if (end == limit || *end || seconds < 1 || seconds > 1000000)
-        return usage(program, "RUNNEL_TEST_TIMEOUT is not a number of seconds: ", limit);
-    o->limit = seconds * RN_SECOND;
-    return 0;
+        rn__bad_setting("RUNNEL_TEST_TIMEOUT", limit, "a whole number of seconds");
+    return seconds * RN_SECOND;
 }
 
-static int environment(const char *program, struct options *o)
+/* All of it now: what is wrong is told once, not by each test. */
+static void environment(struct options *o)
 {
-    const char *fork_ = rn__setting("RUNNEL_TEST_FORK"), *leaks = rn__setting("RUNNEL_TEST_LEAKS"),
-               *seed_ = rn__setting("RUNNEL_SEED");
-    if (o->bench && !rn__bench_time_makes_sense())
-        return usage(program, "RUNNEL_BENCH_TIME is not a number of seconds: ", getenv("RUNNEL_BENCH_TIME"));
-    if (!is_switch(fork_))
-        return usage(program, "RUNNEL_TEST_FORK is neither 1 nor 0: ", fork_);
-    if (!is_switch(leaks))
-        return usage(program, "RUNNEL_TEST_LEAKS is neither 1 nor 0: ", leaks);
+    const char *seed_ = rn__setting("RUNNEL_SEED");
+    if (o->bench)
+        (void)rn__bench_time();
+    (void)rn__setting_is_on("RUNNEL_TEST_LEAKS", false);
     if (seed_ && !is_seed(seed_))
-        return usage(program, "RUNNEL_SEED is not a whole number: ", seed_);
-    o->fork = !fork_ || *fork_ == '1';
+        rn__bad_setting("RUNNEL_SEED", seed_, "a whole number");
+    o->fork = rn__setting_is_on("RUNNEL_TEST_FORK", true);
+    o->limit = limit_from_environment();
     if (!seed_) {
         uint64_t seed;
         char text[32];
@@ -219,7 +209,6 @@ static int environment(const char *program, struct options *o)
         snprintf(text, sizeof text, "%" PRIu64, seed);
         setenv("RUNNEL_SEED", text, 1);
     }
-    return limit_from_environment(program, o);
 }
 
 static bool chosen(const struct options *o, const struct rn_test *t)
@@ -453,10 +442,9 @@ int rn_test_main(int argc, char **argv)
     struct options o = {0};
     alarm(0); /* `runnel test` ends what does not come this far */
     int err = parse(argc, argv, &o);
-    if (!err)
-        err = environment(argv[0], &o);
     if (err)
         return err;
+    environment(&o);
     int n = 0, number = 0, failed = 0;
     if (o.bench && !o.list) {
         failed = run_benches(&o);

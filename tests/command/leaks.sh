@@ -108,7 +108,7 @@ check "RUNNEL_TEST_LEAKS= does not" empty_is_not_set
 refused() {
     ! env "$1" "$RUNNEL" test >out 2>&1 && says "$2"
 }
-check "RUNNEL_TEST_LEAKS=yes is refused" refused RUNNEL_TEST_LEAKS=yes 'RUNNEL_TEST_LEAKS is neither 1 nor 0: yes'
-check "RUNNEL_TEST_FORK=no is refused" refused RUNNEL_TEST_FORK=no 'RUNNEL_TEST_FORK is neither 1 nor 0: no'
-check "RUNNEL_SEED=abc is refused" refused RUNNEL_SEED=abc 'RUNNEL_SEED is not a whole number: abc'
+check "RUNNEL_TEST_LEAKS=yes is refused" refused RUNNEL_TEST_LEAKS=yes 'runnel: RUNNEL_TEST_LEAKS=yes: want 1 or 0'
+check "RUNNEL_TEST_FORK=no is refused" refused RUNNEL_TEST_FORK=no 'runnel: RUNNEL_TEST_FORK=no: want 1 or 0'
+check "RUNNEL_SEED=abc is refused" refused RUNNEL_SEED=abc 'runnel: RUNNEL_SEED=abc: want a whole number'
 finish

@@ -358,8 +358,8 @@ check "the cache stays within its size, what was used last is kept" cache_is_bou
 check "RUNNEL_CACHE_SIZE=2X" one_line 2 "RUNNEL_CACHE_SIZE" env RUNNEL_CACHE_SIZE=2X CFLAGS=-DX "$RUNNEL" run plain.c
 check "no compiler" no_compiler
 check "RUNNEL_PROCS=0" one_line 2 "RUNNEL_PROCS" env RUNNEL_PROCS=0 "$RUNNEL" run hello.c
-check "RUNNEL_LEAKS=yes" one_line 2 "RUNNEL_LEAKS" env RUNNEL_LEAKS=yes "$RUNNEL" run hello.c
-check "RUNNEL_LOCKORDER=2" one_line 2 "RUNNEL_LOCKORDER" env RUNNEL_LOCKORDER=2 "$RUNNEL" run hello.c
+check "RUNNEL_LEAKS=yes" one_line 2 "RUNNEL_LEAKS=yes: want 1 or 0" env RUNNEL_LEAKS=yes "$RUNNEL" run hello.c
+check "RUNNEL_LOCKORDER=2" one_line 2 "RUNNEL_LOCKORDER=2: want 1 or 0" env RUNNEL_LOCKORDER=2 "$RUNNEL" run hello.c
 check "settings that are empty are as good as not there" \
     says 1 "hello you" env RUNNEL_PROCS= RUNNEL_STACK= RUNNEL_HIBERNATE= "$RUNNEL" run hello.c you
 check "RUNNEL_PROCS=abc" one_line 2 "RUNNEL_PROCS" env RUNNEL_PROCS=abc "$RUNNEL" run hello.c
