@@ -68,11 +68,16 @@ static inline void rn__fiber_before_switch(struct rn_g *from, struct rn_g *to)
 {
 #if defined(RN_FIBER_TSAN)
     (void)from;
-    rn__race_signals(); /* those that were held back wait with the fiber that they came to */
+    /* Signals that were held back wait with the fiber that they came to, and one that came between the two calls with a
+     * goroutine that may be about to wait for it. */
 #ifdef RN_RACE
+    rn__race_signals();
     __tsan_switch_to_fiber(to->fiber, RN_FIBER_NO_SYNC);
 #else
+    uint64_t held = rn_os_signals_hold();
+    rn__race_signals();
     __tsan_switch_to_fiber(to->fiber, 0);
+    rn_os_signals_release(held);
 #endif
 #elif defined(RN_FIBER_ASAN)
     /* A goroutine that ends gives its fake stack back. */
