@@ -120,8 +120,8 @@ RN_PUBLIC int rn_http_interim(rn_http_writer *w, int status);
 /* Sets a header, in place of those of the same name; value NULL removes it.  Both are copied.  False when it
  * is too late, there is no memory, or it would not be a valid header (a line break in the value, say); it is not sent
  * then.  Content-Length, if given, must be what is then written: where it is less, the client gets that and a broken
- * connection, and more is refused.  Transfer-Encoding is the server's own (false).  Once the head was sent, and "Trailer"
- * named it, it is a trailer. */
+ * connection, and more is refused.  Transfer-Encoding is the server's own (false).  What "Trailer" names is a
+ * trailer, and may be set until the handler returns: it follows the body, but for HTTP/1.0. */
 RN_PUBLIC bool rn_http_set_header(rn_http_writer *w, const char *name, const char *value);
 /* Adds one, beside others of the same name. */
 RN_PUBLIC bool rn_http_add_header(rn_http_writer *w, const char *name, const char *value);

@@ -229,7 +229,7 @@ static char *put_fields(const struct rn_http_writer *x, char *to)
 {
     for (size_t i = 0; i < x->n_out; i++) {
         const struct rn__http_out *o = &x->out[i];
-        if (!o->name_n)
+        if (!o->name_n || (x->chunked && rn__http_lists(x, "Trailer", o->name))) /* that follows the body */
             continue;
         to = put(to, o->name, o->name_n);
         to = PUT(to, ": ");

@@ -353,12 +353,14 @@ static void set_nv(nghttp2_nv *nv, const char *name, size_t name_n, const char *
     *nv = (nghttp2_nv){(uint8_t *)name, (uint8_t *)value, name_n, value_n, NGHTTP2_NV_FLAG_NONE};
 }
 
-enum which { ALL, NONE, TRAILERS };
+enum which { HEAD, NONE, TRAILERS };
 
 static bool is_wanted(const struct rn_http_writer *x, const struct rn__http_out *o, enum which which)
 {
-    return o->name_n && !of_connection(o) &&
-           (which == ALL || (which == TRAILERS && rn__http_lists(x, "Trailer", o->name)));
+    if (!o->name_n || which == NONE || of_connection(o))
+        return false;
+    bool is_trailer = !x->no_body && rn__http_lists(x, "Trailer", o->name);
+    return is_trailer == (which == TRAILERS);
 }
 
 /* The response's headers, in the arena; with which status, date and length.  NULL: no memory. */
@@ -395,7 +397,7 @@ static int submit_head(struct rn__http2_stream *st, size_t body, bool last)
     struct rn_http_writer *x = &st->x;
     size_t n;
     rn__http_complete_head(x, body, last);
-    nghttp2_nv *nv = fields_of(x, x->status, ALL, &n);
+    nghttp2_nv *nv = fields_of(x, x->status, HEAD, &n);
     if (!nv)
         return RN_ENOMEM;
     nghttp2_data_provider source = {.source.ptr = st, .read_callback = give_data};
@@ -461,7 +463,7 @@ static int h2_interim(struct rn_http_writer *x, int status)
     struct rn__http2_stream *st = stream_of(x);
     size_t n;
     rn_mutex_lock(&st->h->lock);
-    nghttp2_nv *nv = fields_of(x, status, status == 103 ? ALL : NONE, &n);
+    nghttp2_nv *nv = fields_of(x, status, status == 103 ? HEAD : NONE, &n);
     int err = !nv ? RN_ENOMEM
               : st->closed || st->h->dead
                   ? -ECONNRESET

@@ -118,7 +118,15 @@ int rn_http_interim(rn_http_writer *w, int status)
 {
     if (status < 100 || status > 199 || status == 101 || w->head_sent)
         return RN_EINVAL;
+    if (status == 100) /* the client has been told to go on */
+        w->expects_continue = false;
     return w->r.version == 10 ? 0 : w->carrier->interim(w, status);
+}
+
+/* Of a body with a length nothing can follow (HTTP/1). */
+static bool has_trailers(const struct rn_http_writer *x)
+{
+    return x->r.version >= 11 && find_out(x, "Trailer", 7);
 }
 
 /* What only the head's sender can tell: called once, when the head is about to leave. */
@@ -128,7 +136,7 @@ void rn__http_complete_head(struct rn_http_writer *x, size_t n, bool last)
     x->no_body = bodyless || strcmp(x->r.method, "HEAD") == 0;
     if (bodyless && x->status != 304)
         x->declared = -1;
-    else if (last && x->declared < 0 && (x->written > 0 || !x->no_body))
+    else if (last && !bodyless && x->declared < 0 && (x->written > 0 || !x->no_body) && !has_trailers(x))
         x->declared = x->written;
     if (!bodyless && (n > 0 || x->written > 0) && !find_out(x, "Content-Type", 12))
         put_header(x, "Content-Type", "text/plain; charset=utf-8", false);

@@ -85,6 +85,32 @@ static void streams(http_writer *w, const http_request *r)
     CHECK(!http_set_header(w, "X-Other", "2"));
 }
 
+/* A response that is sent as a whole. */
+static void trails(http_writer *w, const http_request *r)
+{
+    CHECK(http_set_header(w, "Trailer", "X-Sum"));
+    http_puts(w, r->query);
+    CHECK(http_set_header(w, "X-Sum", "1"));
+}
+
+static void not_modified(http_writer *w, const http_request *r)
+{
+    if (*r->query)
+        http_set_header(w, "Content-Length", r->query);
+    http_status(w, 304);
+    http_puts(w, "no body");
+}
+
+/* Tells the client itself that it may go on. */
+static void goes_on(http_writer *w, const http_request *r)
+{
+    char *body;
+    size_t n;
+    CHECK_EQ(http_interim(w, 100), 0);
+    CHECK_EQ(http_read_all(r, 100, &body, &n), 0);
+    http_puts(w, body);
+}
+
 /* Headers that are lists, in several lines. */
 static void streams_in_lines(http_writer *w, const http_request *r)
 {
@@ -166,6 +192,9 @@ static http_mux *mux(void)
     http_mux_handle(m, "/frames", frames);
     http_mux_handle(m, "/none", no_content);
     http_mux_handle(m, "/streams", streams);
+    http_mux_handle(m, "/trails", trails);
+    http_mux_handle(m, "/unchanged", not_modified);
+    http_mux_handle(m, "/goes-on", goes_on);
     http_mux_handle(m, "/lines", streams_in_lines);
     http_mux_handle(m, "/form", form);
     http_mux_handle(m, "/panics", panics);
@@ -243,6 +272,15 @@ TEST(responses_are_framed)
     CHECK_STR(peer_body(ASK("GET /length?n=4", "\r\n")), ""); /* more than it said: nothing of it */
     const char *streamed = ASK("GET /streams", "\r\n");
     HAS(streamed, "\r\n4\r\none,\r\n3\r\ntwo\r\n0\r\nX-Sum: 2\r\n\r\n");
+    const char *trailed = ASK("GET /trails?abc", "\r\n");
+    HAS(trailed, "\r\n\r\n3\r\nabc\r\n0\r\nX-Sum: 1\r\n\r\n");
+    CHECK(!strstr(trailed, "Content-Length") && strstr(trailed, "X-Sum: ") > strstr(trailed, "\r\n\r\n"));
+    CHECK_STR(peer_body(ASK("GET /trails", "\r\n")), "0\r\nX-Sum: 1\r\n\r\n");
+    const char *untrailed = peer_ask(&server, "GET /trails?abc HTTP/1.0\r\n\r\n");
+    HAS(untrailed, "\r\nX-Sum: 1\r\n");
+    HAS(untrailed, "\r\nContent-Length: 3\r\n");
+    CHECK(!strstr(ASK("GET /unchanged", "\r\n"), "Content-Length"));
+    HAS(ASK("GET /unchanged?12", "\r\n"), "\r\nContent-Length: 12\r\n");
     const char *lines =
         peer_ask(&server, "GET /lines HTTP/1.1\r\nHost: h\r\n\r\nGET /none HTTP/1.1\r\nHost: h\r\n\r\n");
     HAS(lines, "\r\n3\r\none\r\n0\r\nX-Sum: 1\r\nX-Last: 2\r\n\r\n");
@@ -330,6 +368,8 @@ TEST(expect_continue_waits_for_the_first_read)
     net_write(c, "hello", 5);
     CHECK(read_until(c, "hello", text, sizeof text));
     net_free(c);
+    const char *once = ASK("POST /goes-on", "Content-Length: 2\r\nExpect: 100-continue\r\n\r\nhi");
+    CHECK(strncmp(once, "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n", 42) == 0);
     /* a handler that does not want the body: no 100, and the connection ends */
     const char *answer =
         peer_ask(&server, "POST /many?n=1 HTTP/1.1\r\nHost: h\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n");
