@@ -698,6 +698,7 @@ static void ask_until(rn_context *end)
     char answer[1000];
     rn_conn *c = peer_connect(&server);
     while (!ctx_err(end)) {
+        net_set_deadline(c, rn_now() + PEER_PATIENCE * RN_SECOND); /* for each answer, however long it all takes */
         net_write(c, request, sizeof request - 1);
         REQUIRE(read_until(c, "line 2", answer, sizeof answer));
     }
