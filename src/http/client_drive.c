@@ -22,23 +22,30 @@ static void drive(struct rn__http_shard *s);
 
 /* ---- orders and news --------------------------------------------------------------------------------- */
 
+void rn__http_tell_locked(struct rn_http_exchange *ex, uint32_t news)
+{
+    struct rn_waiter *w = ex->w;
+    ex->news |= news;
+    if (!w || !(ex->wanted & news) || !rn__waiter_claim(w))
+        return;
+    ex->w = NULL;
+    w->g->woken_by = w;
+    rn__ready_add(&ex->shard->wake, w->g);
+}
+
 /* No driver can be had: whoever has ordered meanwhile learns why. */
 static void fail_inbox(struct rn__http_shard *s, int err)
 {
-    struct rn_ready_list wake = {0};
     rn__http_lock(s);
-    s->driven = false;
     for (struct rn_node *n; (n = rn_list_pop(&s->inbox)) != NULL;) {
         struct rn_http_exchange *ex = rn_container(n, struct rn_http_exchange, in_inbox);
         ex->orders = 0;
         ex->result = err;
-        ex->news |= RN_HTTP_DONE;
-        if (ex->w && rn__waiter_claim(ex->w)) {
-            ex->w->g->woken_by = ex->w;
-            rn__ready_add(&wake, ex->w->g);
-            ex->w = NULL;
-        }
+        rn__http_tell_locked(ex, RN_HTTP_DONE);
     }
+    struct rn_ready_list wake = s->wake;
+    s->wake = (struct rn_ready_list){0};
+    s->driven = false;
     rn__http_unlock(s);
     if (wake.first)
         rn__ready_all(&wake);
@@ -72,17 +79,6 @@ void rn__http_order(struct rn_http_exchange *ex, uint32_t orders)
         rn__ready_last(asleep); /* behind those who may have orders too */
     if (start)
         start_driver(s);
-}
-
-void rn__http_tell_locked(struct rn_http_exchange *ex, uint32_t news)
-{
-    struct rn_waiter *w = ex->w;
-    ex->news |= news;
-    if (!w || !(ex->wanted & news) || !rn__waiter_claim(w))
-        return;
-    ex->w = NULL;
-    w->g->woken_by = w;
-    rn__ready_add(&ex->shard->wake, w->g);
 }
 
 /* Parks with the shard locked, and comes back with it locked. */
