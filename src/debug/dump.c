@@ -249,8 +249,11 @@ static uint64_t id_of(const struct rn_g *g)
     return g->id;
 }
 
+/* Each is written as soon as it is found, unless they are very many: whoever waits sees that it goes on, and of a listing that is
+ * cut off there is that much. */
 static void print_others(struct listing *l)
 {
+    enum { AT_ONCE = 1000 };
     rn_time now = rn__now();
     l->n = l->room = 0;
     rn__g_each(count_one, l);
@@ -262,8 +265,11 @@ static void print_others(struct listing *l)
     rn__g_each(add_one, l);
     rn__g_sort(l->others, l->n, id_of);
     bool over = rn_load_relaxed(&rn__all_asleep); /* relaxed: who has found it is who tells */
-    for (size_t i = 0; i < l->n; i++)
+    for (size_t i = 0; i < l->n; i++) {
         rn__print_goroutine(l->others[i], now, over ? note_lock : NULL, NULL);
+        if (i < AT_ONCE)
+            rn__out_flush();
+    }
 }
 
 /* Panics that came from goroutines that have ended. */

@@ -17,7 +17,9 @@
 
 enum { REPORTS, OUT, ERR, PIPES };
 enum { LOOK_MS = 20 };
+/* From SIGQUIT, or what was written since, to SIGKILL: a listing takes its time with a sanitizer, or on a busy machine … */
 #define QUIT_GRACE (3 * RN_SECOND)
+#define QUIT_MOST (60 * RN_SECOND) /* … but what never stops writing is no listing */
 
 _Noreturn static void be_child(const struct rn_test *t, int ends[PIPES][2])
 {
@@ -39,53 +41,58 @@ _Noreturn static void be_child(const struct rn_test *t, int ends[PIPES][2])
     exit(0);
 }
 
-/* Reads what is there; closes at end of file. */
-static void drain(struct pollfd *p, struct rn_text *into)
+/* Reads what is there, and tells whether there was anything; closes at end of file. */
+static bool drain(struct pollfd *p, struct rn_text *into)
 {
     char bytes[4096];
+    bool some = false;
     ssize_t n;
-    while ((n = read(p->fd, bytes, sizeof bytes)) > 0)
+    for (; (n = read(p->fd, bytes, sizeof bytes)) > 0; some = true)
         rn__text_add(into, bytes, (size_t)n);
     if (n == 0) {
         close(p->fd);
         p->fd = -1;
     }
+    return some;
 }
 
-static void drain_all(struct pollfd *polls, struct rn_result *r)
+static bool drain_all(struct pollfd *polls, struct rn_result *r)
 {
     struct rn_text *into[PIPES] = {&r->reports, &r->out, &r->err};
+    bool some = false;
     for (int i = 0; i < PIPES; i++)
         if (polls[i].fd >= 0)
-            drain(&polls[i], into[i]);
+            some |= drain(&polls[i], into[i]);
+    return some;
 }
 
-/* Sends what the time demands: first SIGQUIT, for the listing of goroutines, then SIGKILL. */
-static void press(pid_t pid, rn_duration limit, rn_time start, struct rn_result *r)
+/* Sends what the time demands: at `end` SIGQUIT, for the listing of goroutines, and SIGKILL when nothing was heard of it any more. */
+static void press(pid_t pid, rn_time end, rn_time heard, struct rn_result *r)
 {
-    rn_duration past = rn_os_now() - start - limit;
-    if (past > QUIT_GRACE) {
-        kill(-pid, SIGKILL);
-        kill(pid, SIGKILL);
-    } else if (past > 0 && !r->timed_out) {
+    rn_time now = rn_os_now();
+    if (now > end && !r->timed_out) {
         r->timed_out = true;
         kill(pid, SIGQUIT);
+    } else if (now - end > QUIT_MOST || (now - end > QUIT_GRACE && now - heard > QUIT_GRACE)) {
+        kill(-pid, SIGKILL);
+        kill(pid, SIGKILL);
     }
 }
 
 static void collect(pid_t pid, struct pollfd *polls, rn_duration limit, struct rn_result *r)
 {
-    rn_time start = rn_os_now();
+    rn_time start = rn_os_now(), heard = start;
     int status = 0;
     bool open = true;
     for (;;) {
         /* With the pipes closed only the exit is missing: it is a matter of microseconds. */
         poll(polls, PIPES, open ? LOOK_MS : 1);
-        drain_all(polls, r);
+        if (drain_all(polls, r))
+            heard = rn_os_now();
         open = polls[REPORTS].fd >= 0 || polls[OUT].fd >= 0 || polls[ERR].fd >= 0;
         if (waitpid(pid, &status, open ? WNOHANG : (r->timed_out ? 0 : WNOHANG)) == pid)
             break;
-        press(pid, limit, start, r);
+        press(pid, start + limit, heard, r);
     }
     drain_all(polls, r);
     kill(-pid, SIGKILL); /* what the test left behind */

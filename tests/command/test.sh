@@ -131,6 +131,37 @@ timeout_is_reported() {
     done
     return 1
 }
+# It writes for longer than one that says nothing is given.
+slow_listing_is_waited_for() {
+    mkdir -p listing && cat >listing/listing_test.c <<'END' || return 1
+#include <runnel.h>
+#include <runnel/test.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <unistd.h>
+static void tell_slowly(int signo)
+{
+    (void)signo;
+    for (int i = 0; i < 5; i++) {
+        sleep(1);
+        (void)!write(2, &"12345"[i], 1);
+    }
+    _exit(2);
+}
+TEST(hangs)
+{
+    signal(SIGQUIT, tell_slowly);
+    rn_sleep(RN_HOUR);
+}
+END
+    cd listing || return 1
+    for limit in 1 4 16; do
+        RUNNEL_TEST_TIMEOUT=$limit "$RUNNEL" test >../out
+        [ $? = 1 ] && cat ../out || return 1
+        grep -q 'hangs took longer' ../out && grep -q '12345' ../out && return 0
+    done
+    return 1
+}
 constructor_is_ended() {
     mkdir -p early && printf '#include <runnel/test.h>\n#include <unistd.h>\n__attribute__((constructor)) static void early(void)\n{\n    pause();\n}\nTEST(late)\n{\n}\n' >early/early_test.c
     cd early && RUNNEL_TEST_TIMEOUT=1 "$RUNNEL" test >../out
@@ -217,6 +248,7 @@ check "only the files that are named, and a program's rn_main as a test" named_f
 check "a program may keep its channels; reports tell of its own functions only" a_program
 check "reports say who started a goroutine, also when that was the last thing it did" started_last
 check "a test that hangs is ended, with its goroutines listed" timeout_is_reported
+check "a listing that takes its time is waited for" slow_listing_is_waited_for
 check "a program that hangs before its main is ended" constructor_is_ended
 check "a test that does not compile is a failure" does_not_compile
 check "a directory without tests" no_tests
