@@ -407,12 +407,21 @@ static bool end(struct rn__http_shard *s)
     return ends;
 }
 
+/* Lets others run, who may ask for something. */
+static void let_ask(const struct rn__http_shard *s)
+{
+    if (s->active_n)
+        rn_yield();
+    else
+        rn__yield_here();
+}
+
 static void wake_all(struct rn__http_shard *s)
 {
     struct rn_ready_list wake = s->wake;
     s->wake = (struct rn_ready_list){0};
     rn__ready_all(&wake);
-    rn_yield(); /* what they ask next is taken together */
+    let_ask(s); /* what they ask next is taken together */
 }
 
 static void drive(struct rn__http_shard *s)
@@ -430,7 +439,7 @@ static void drive(struct rn__http_shard *s)
         } else if (s->active_n) {
             rest(s);
         } else if (idle++ < LINGER) {
-            rn_yield();
+            let_ask(s);
         } else if (end(s)) {
             break;
         }

@@ -524,21 +524,32 @@ void rn__ready_all(struct rn_ready_list *l)
     rn__leave(m);
 }
 
-void rn_yield(void)
+/* tell: other processors may take g at once. */
+static inline __attribute__((always_inline)) void yield(struct rn_m *m, bool tell)
 {
-    struct rn_m *m = rn__m();
-    if (!m || m->g->kind == RN_G_THREAD) {
-        rn_os_yield();
-        return;
-    }
     m = enter(m);
     struct rn_g *g = m->g;
     rn_store_relaxed(&g->status, RN_G_RUNNABLE); /* relaxed: for reports */
     rn__push_last(m->p, g);
     if (__builtin_expect(has_fresh(m->p), 0))
         m->p->yields = true;
-    rn__wake_idle();
+    if (tell)
+        rn__wake_idle();
     switch_away(m, g);
+}
+
+void rn_yield(void)
+{
+    struct rn_m *m = rn__m();
+    if (!m || m->g->kind == RN_G_THREAD)
+        rn_os_yield();
+    else
+        yield(m, true);
+}
+
+void rn__yield_here(void)
+{
+    yield(rn__m(), false);
 }
 
 #ifdef RN_EXPLORE

@@ -302,6 +302,9 @@ RN_INNER void rn__woken_in_vain(void);
 RN_INNER void rn__ready(struct rn_g *g);
 /* Makes g runnable, behind what is queued. */
 RN_INNER void rn__ready_last(struct rn_g *g);
+/* rn_yield for a goroutine that has nothing to do unless who runs next gives it some: no other processor is woken for it, and while
+ * one that has its turn computes, it may be a millisecond until another takes it (the monitor). */
+RN_INNER void rn__yield_here(void);
 /* Many at once (a close, a broadcast, a batch of timers), in the order pushed. */
 struct rn_ready_list {
     struct rn_g *first, *last;

@@ -120,6 +120,11 @@ void rn_yield(void)
     rn__model_yield();
 }
 
+void rn__yield_here(void)
+{
+    rn__model_yield();
+}
+
 rn_time rn__now(void)
 {
     if (!model_clock_step)
