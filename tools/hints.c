@@ -74,8 +74,10 @@ static const struct {
     const char *hint;
 } hints[] = {
     {"is not a function or function pointer", "go(", "go takes a function and its arguments apart: go(f, a, b)"},
-    {"macro \"defer\"", NULL, "defer takes a function and one argument, apart: defer(free, p)"},
-    {"function-like macro invocation", "defer(", "defer takes a function and one argument, apart: defer(free, p)"},
+    {"is not a function or function pointer", "defer(",
+     "defer takes a function and its argument apart: defer(free, p)"},
+    {"invalid use of void expression", "defer(", "defer takes a function and its argument apart: defer(free, p)"},
+    {"operand of type 'void'", "defer(", "defer takes a function and its argument apart: defer(free, p)"},
     {"returning 'int' from a function with incompatible", "defer(",
      "in a function that returns a struct: defer_in(struct s, f, argument)"},
     {"macro \"chan_recv\"", NULL, "v = chan_recv(c), or chan_next(c, &v), which is false once c is closed and drained"},

@@ -132,10 +132,10 @@ RN_EXTERN_C_END
 #define ctx_cause(ctx) rn_ctx_cause(ctx)
 #define ctx_deadline(ctx, when) rn_ctx_deadline(ctx, when)
 #define ctx_value(ctx, key) rn_ctx_value(ctx, key)
-#define ctx_wait(ctx) rn_ctx_wait(ctx)
+#define ctx_wait rn_ctx_wait
 #define ctx_done(ctx) rn_ctx_done(ctx)
 #define ctx_after_func(ctx, f, arg) rn_ctx_after_func(ctx, f, arg)
-#define ctx_after_stop(a) rn_ctx_after_stop(a)
+#define ctx_after_stop rn_ctx_after_stop
 #endif
 
 #endif

@@ -261,7 +261,7 @@ RN_PUBLIC void rn_set_name(const char *name);
 
 /* ---- defer --------------------------------------------------------------------------------- */
 
-/* defer(f, arg): f(arg) runs when the enclosing scope is left, by its end, return, break, goto, a
+/* defer(f, arg), or defer(f): f(arg) runs when the enclosing scope is left, by its end, return, break, goto, a
  * panic or rn_exit_goroutine; last deferred, first run.  arg is evaluated now; it is a pointer or
  * an integer.  Not left by longjmp.  A function that defers is never inlined, since a recovered
  * panic returns from it: it can't be always_inline. */
@@ -271,14 +271,23 @@ struct rn_defer {
     void *arg;
     void *frame; /* with AddressSanitizer, which may keep this record elsewhere: the CFA of its function */
 };
-#define rn_defer(f, arg) RN__DEFER(RN_CAT(rn_defer_, __COUNTER__), f, arg, RN__RETURN_SCALAR)
+#define rn_defer(...) \
+    RN__DEFER_PICK(__VA_ARGS__, RN__DEFER_MANY, RN__DEFER_MANY, RN__DEFER_ONE, RN__DEFER_NONE, )(__VA_ARGS__)
+#define RN__DEFER_PICK(f, a, b, c, how, ...) how
+#define RN__DEFER_NONE(f) \
+    RN__DEFER_AS(RN_CAT(rn_defer_, __COUNTER__), f, 0, RN__RETURN_SCALAR, (void)sizeof(((f)(), 0)))
+#define RN__DEFER_ONE(f, arg) RN__DEFER(RN_CAT(rn_defer_, __COUNTER__), f, arg, RN__RETURN_SCALAR)
+#define RN__DEFER_MANY(...) \
+    RN_STATIC_ASSERT(0,     \
+                     "a deferred function has one argument at most: a pointer to a struct, or a value in parentheses")
 /* The same in a function that returns a struct or union of type T (clang and gcc 14 can't do without). */
 #define rn_defer_in(T, f, arg) RN__DEFER(RN_CAT(rn_defer_, __COUNTER__), f, arg, return (T){0})
 /* The record is the goroutine's, for a panic; what leaving the scope needs stays in registers. */
-#define RN__DEFER(name, func, a, leave)         \
-    RN__AT_END(name, func, a);                  \
-    RN__DEFER_CHECK(func, a);                   \
-    RN__MAY_RETURN(RN_CAT(name, _list), leave); \
+#define RN__DEFER(name, func, a, leave) RN__DEFER_AS(name, func, a, leave, RN__DEFER_CHECK(func, a))
+#define RN__DEFER_AS(name, func, a, leave, check) \
+    RN__AT_END(name, func, a);                    \
+    check;                                        \
+    RN__MAY_RETURN(RN_CAT(name, _list), leave);   \
     (void)RN__NOT_INLINED()
 /* A deferred call that never recovers, so that the function around it needs none of what follows. */
 #define RN__AT_END(name, func, a)                                                                \
@@ -489,7 +498,7 @@ RN_EXTERN_C_END
 
 #ifndef RN_NO_SHORT_NAMES
 #define go(...) rn_go(__VA_ARGS__)
-#define defer(f, arg) rn_defer(f, arg)
+#define defer(...) rn_defer(__VA_ARGS__)
 #define defer_in(T, f, arg) rn_defer_in(T, f, arg)
 #endif
 

@@ -281,7 +281,7 @@ RN_EXTERN_C_END
 #define http_write(w, data, n) rn_http_write(w, data, n)
 #define http_puts(w, text) rn_http_puts(w, text)
 #define http_printf(w, ...) rn_http_printf(w, __VA_ARGS__)
-#define http_flush(w) rn_http_flush(w)
+#define http_flush rn_http_flush
 #define http_abort(w) rn_http_abort(w)
 #define http_error(w, status, text) rn_http_error(w, status, text)
 #define http_redirect(w, r, url, status) rn_http_redirect(w, r, url, status)

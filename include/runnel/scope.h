@@ -133,7 +133,7 @@ RN_EXTERN_C_END
 #define scope_go(...) rn_scope_go(__VA_ARGS__)
 #define scope_try_go(...) rn_scope_try_go(__VA_ARGS__)
 #define scope_supervise(s, how, f, arg) rn_scope_supervise(s, how, f, arg)
-#define scope_cancel(s) rn_scope_cancel(s)
+#define scope_cancel rn_scope_cancel
 #define scope_end(s) rn_scope_end(s)
 #define scope_errors(s, errors, n) rn_scope_errors(s, errors, n)
 #endif

@@ -72,6 +72,8 @@ TEST(uses)
     rn_timer t = {0};
     rn_context *ctx = ctx_with_timeout(ctx_background(), 2 * RN_SECOND);
     defer(ctx_cancel, ctx);
+    rn_pin();
+    defer(rn_unpin);
     chan(rn_unit) u = chan_make(rn_unit, 0);
     chan(struct point) c = chan_make(struct point, 4);
     go(waits, u);

@@ -218,7 +218,9 @@ wrong_programs() {
             is_told $cc 'chan(int) c = chan_make(int, 1); chan_select(c);' 'runnel: chan_select takes cases' &&
             is_told $cc 'chan(int[2]) c = NULL; (void)c;' 'put it into a struct' &&
             is_told $cc 'chan(void) c = chan_make(void, 0); (void)c;' 'error: a channel of nothing is a channel of rn_unit' &&
-            is_told $cc 'defer(free(argv));' 'runnel: defer takes a function and one argument' &&
+            is_told $cc 'defer(free(argv));' 'runnel: defer takes a function and its argument apart' &&
+            is_told $cc 'defer(abs(argc));' 'runnel: defer takes a function and its argument apart' &&
+            is_told $cc 'defer(fd, 1, 2);' 'a deferred function has one argument at most' &&
             is_told $cc 'defer(fd, 1);' 'error: the argument must be a pointer or an integer, and the function' &&
             is_told $cc 'go(fl, ((struct line){1}));' 'error: go: the arguments take more than 256 bytes, or are aligned to more than 16; pass a pointer' &&
             is_told $cc 'rn_map m = {0}; map_store(&m, 1, 2.5);' 'error: map: keys and values are integers of at most 64 bits' &&

@@ -59,6 +59,31 @@ static void counted(void *n)
     ++*(int *)n;
 }
 
+static void note_none(void)
+{
+    const char *text = rn_recover();
+    note((void *)(text ? text : "none"));
+}
+
+static int without_argument(bool panics)
+{
+    defer(note, ".");
+    defer(note_none);
+    rn_pin();
+    defer(rn_unpin);
+    if (panics)
+        rn_panic("once");
+    return 3;
+}
+
+TEST(function_without_an_argument)
+{
+    start();
+    CHECK_EQ(without_argument(false), 3);
+    CHECK_EQ(without_argument(true), 0);
+    CHECK_STR(log_text, "none.once.");
+}
+
 TEST(argument_is_evaluated_at_once)
 {
     int a = 0, b = 0;
