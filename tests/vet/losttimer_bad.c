@@ -70,12 +70,22 @@ static void each_round(void)
     }
 }
 
+static void nobody_frees(chan(int) c)
+{
+    int v;
+    while (chan_select(on_recv(c, &v), on_recv(rn_after(RN_SECOND), NULL)) == 0) // want losttimer
+        ;
+    chan_recv(rn_after(1));                                  // want losttimer
+    for (rn_time at; v-- > 0 && chan_next(rn_tick(1), &at);) // want losttimer
+        ;
+}
+
 int rn_main(int argc, char **argv)
 {
     (void)argv;
     chan(int) c = chan_make(int, 1);
     chan_send(c, argc);
-    arms(), leaves_early(argc), ticks(), other_case(c), inside_a_struct(), set_again(), each_round();
+    arms(), leaves_early(argc), ticks(), other_case(c), inside_a_struct(), set_again(), each_round(), nobody_frees(c);
     chan_free(c);
     return 0;
 }

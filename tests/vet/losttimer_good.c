@@ -72,6 +72,15 @@ static void of_others(struct connection *c)
     rn_timer_init(&c->idle, RN_SECOND);
 }
 
+static void kept(chan(int) c)
+{
+    chan_recv_only(rn_time) late = rn_after(RN_SECOND), every = rn_tick(RN_SECOND);
+    defer(chan_free, late);
+    defer(chan_free, every);
+    while (chan_select(on_recv(c, NULL), on_recv(late, NULL), on_timeout(RN_MINUTE)) == 0)
+        chan_recv(every);
+}
+
 int rn_main(int argc, char **argv)
 {
     (void)argv;
@@ -81,7 +90,7 @@ int rn_main(int argc, char **argv)
     chan_send(values, argc);
     chan_send(values, argc);
     rn_timer_init(&t, RN_SECOND); /* ends with the program */
-    deferred(), fires(), each_case(values), asked(values), ended_by_another(), of_others(&c);
+    deferred(), fires(), each_case(values), asked(values), ended_by_another(), of_others(&c), kept(values);
     chan_free(values);
     return 0;
 }

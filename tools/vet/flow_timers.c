@@ -1,5 +1,5 @@
 /* Timers in local variables: whoever leaves with one that is pending leaves the runtime a pointer to memory that is something
- * else by then (losttimer).
+ * else by then (losttimer).  And timers that have no variable: what rn_after and rn_tick make is the caller's to free.
  *
  * A variable whose address goes anywhere but to the timer's own functions is left alone: somebody else may stop it. */
 #include "flow.h"
@@ -59,8 +59,22 @@ static void forget(struct state *s, const struct decl *d)
         state_remove(s, (int)(f - s->fact));
 }
 
+/* A receive from what rn_after makes there and then. */
+static void check_kept(const struct node *call)
+{
+    const struct known *k = known_call(call);
+    bool receives = k && (k->op == OP_RECV || k->op == OP_NEXT || k->op == OP_ON_RECV || k->op == OP_TRY_RECV);
+    struct node *c = receives && k->object < call->n ? strip(call->child[k->object]) : NULL;
+    if (c && c->kind == K_CALL && strcmp(c->name, "rn__after") == 0)
+        report(
+            &c->at, "losttimer",
+            "nobody can free the channel that this makes: in a select on_timeout(d) does without, elsewhere rn_sleep(d); "
+            "or keep it in a variable, and chan_free it");
+}
+
 void effect_timer(struct flow *w, struct node *call, struct state *s)
 {
+    check_kept(call);
     enum use use = call->n && call->child[0] ? use_of(call->name) : NO_TIMER;
     struct decl *d = use == SETS || use == ENDS ? local_at(call->child[0]) : NULL;
     if (!d)
