@@ -90,6 +90,15 @@ static void watched(void)
     chan_free(w.stopped);
 }
 
+/* Whoever comes first gives the signal. */
+static void stop_once(rn_mutex *mu, chan(rn_unit) signal)
+{
+    mutex_lock(mu);
+    defer(mutex_unlock, mu);
+    if (chan_select(on_recv(signal, NULL), on_default()) == 1)
+        chan_close(signal);
+}
+
 int rn_main(int argc, char **argv)
 {
     (void)argc, (void)argv;
@@ -126,5 +135,8 @@ int rn_main(int argc, char **argv)
     for (int v; chan_next(q.items, &v);)
         printf("%d\n", v);
     watched();
+    rn_mutex mu = {0};
+    chan(rn_unit) signal = chan_make(rn_unit, 0);
+    stop_once(&mu, signal), stop_once(&mu, signal);
     return 0;
 }

@@ -196,6 +196,21 @@ static bool somebody_sends(const struct path *channel)
     return *field == 0;
 }
 
+/* One case of a select that does not wait, whose value nobody wants: a look whether the channel is closed. */
+static bool only_looks(const struct function *f, const struct event *receive)
+{
+    const struct node *n = receive->node, *to = n->n > 1 ? strip(n->child[1]) : NULL;
+    if (receive->op != OP_ON_RECV || receive->via || !to || to->kind != K_LITERAL || to->value != 0)
+        return false;
+    for (int i = 0; i < f->events; i++) {
+        const struct event *e = &f->event[i];
+        for (int k = 0; e->op == OP_SELECT && !(e->flags & BLOCKS) && k < e->node->n; k++)
+            if (strip(e->node->child[k]) == n)
+                return true;
+    }
+    return false;
+}
+
 /* A function that gets a channel, only receives from it, and closes it. */
 static void check_receiver(struct function *f)
 {
@@ -208,7 +223,8 @@ static void check_receiver(struct function *f)
         for (int k = 0; k < f->events; k++) {
             const struct event *e = &f->event[k];
             sends |= (is_send(e) || e->op == OP_TRY_SEND) && path_same(&e->path, &close->path);
-            receives |= (is_receive(e) || e->op == OP_TRY_RECV) && path_same(&e->path, &close->path);
+            receives |=
+                (is_receive(e) || e->op == OP_TRY_RECV) && path_same(&e->path, &close->path) && !only_looks(f, e);
             waits |= e->op == OP_WG_WAIT || (e->op == OP_JOIN && (e->flags & BLOCKS));
         }
         if (receives && !sends && !waits && somebody_sends(&close->path))
