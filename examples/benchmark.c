@@ -1,4 +1,4 @@
-/* Two ways to count from several goroutines, measured: `runnel test -bench .` in a file named *_test.c. */
+/* Two ways to count from several goroutines, measured: `runnel test -bench . benchmark.c`; without the name, in files named *_test.c. */
 #include <runnel.h>
 #include <runnel/test.h>
 

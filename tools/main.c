@@ -29,7 +29,7 @@ static const struct command {
     {"test", "[-race|-asan] [-run PATTERN] [-explore N] [-bench PATTERN] [FILE.c...]", "build and run the tests",
      "Every *_test.c in and below this directory is a test program (see runnel/test.h); the other .c files\n"
      "beside it are linked to it as far as it needs them.  With FILEs: these; one that is no *_test.c is a program\n"
-     "of one file, whose rn_main is the test: it must return 0.  Prints TAP.\n"
+     "of one file, whose rn_main is the test: it must return 0; or it has TESTs and BENCHes.  Prints TAP.\n"
      "  -run PATTERN  only tests whose name contains it, or matches it as a regular expression\n"
      "  -race         report data races (needs clang)\n"
      "  -asan         report misuse of memory and undefined behaviour\n"

@@ -163,8 +163,15 @@ static void find_files(const char *dir, bool beside, struct list *found)
     }
 }
 
+static bool includes_test_header(const char *source)
+{
+    const char *code = read_file(source, NULL);
+    return code && strstr(code, "runnel/test.h");
+}
+
 /* A program with rn_main as a test: the file of a test that includes it.  What surrounds rn_main is not listed in
- * reports, as nothing of the library is whose name begins with rn__. */
+ * reports, as nothing of the library is whose name begins with rn__.  One that includes runnel/test.h may do without
+ * rn_main: it has TESTs, or BENCHes. */
 static char *as_test(const char *source)
 {
     char id[HASH_TEXT], *path = absolute(source), *name = text("%.*s", (int)strlen(source) - 2, source);
@@ -173,13 +180,16 @@ static char *as_test(const char *source)
     hash_text(&h, path);
     hash_show(&h, id);
     char *dir = text("%s/programs/%s", cache_dir(), id), *file = text("%s/%s_test.c", dir, base_name(name));
+    const char *may_lack = includes_test_header(source) ? "#pragma weak rn_main\n" : "";
     char *code = text("#include \"%s\"\n#include <runnel/test.h>\n#line 1 \"%s\"\n"
+                      "%sstatic int (*const volatile rn__program_main)(int, char **) = rn_main;\n"
                       "static void rn__program_body(void)\n{\n    int status = rn_main(1, (char *[]){\"%s\", NULL});\n"
                       "    if (status)\n        rn_test_fail(\"%s\", 1, \"rn_main returned %%d\", status);\n}\n"
                       "RN__TEST_ROOM(rn__program_)\n"
                       "static void rn__program_test(void)\n{\n    rn_run(RN__TEST_MAIN(rn__program_));\n}\n"
+                      "#define rn_test_add(t) (rn__program_main ? rn_test_add(t) : (void)0)\n"
                       "RN__TEST_ADD_AS(rn__program_, \"rn_main\", RN_TEST_PROGRAM, NULL)\n",
-                      path, path, base_name(name), source);
+                      path, path, may_lack, base_name(name), source);
     if (make_dirs(dir) < 0 || write_file(file, code, strlen(code), 0666) < 0)
         die(STATUS_FAILED, "can't write %s: %s", file, strerror(errno));
     return file;
@@ -292,7 +302,8 @@ static int bench_here(const struct options *o, const struct list *sources)
         n += has_bench(programs[n].argv.at[0], o);
     }
     if (n == 0 && !failed)
-        die(STATUS_FAILED, "test: no benchmark here has such a name (BENCH(name) in a *_test.c)");
+        die(STATUS_FAILED, "test: no benchmark here has such a name (BENCH(name)%s)",
+            o->files.n ? "" : " in a *_test.c");
     if (n > 1 && o->profile)
         die(STATUS_USAGE, "test: -cpuprofile is for one test program, and %d have such benchmarks: %s, %s", n,
             programs[0].label, programs[1].label);

@@ -175,6 +175,26 @@ no_tests() {
     mkdir -p none && cd none && "$RUNNEL" test 2>../out
     [ $? = 1 ] && [ "$(wc -l <../out)" = 1 ] && grep -q 'no \*_test.c' ../out
 }
+named_with_tests() {
+    mkdir -p named && cat >named/some.c <<'END'
+#include <runnel.h>
+#include <runnel/test.h>
+TEST(passes)
+{
+    CHECK(1);
+}
+BENCH(nothing)
+{
+    while (bench_loop(b))
+        continue;
+}
+END
+    { cat named/some.c && printf 'int rn_main(int argc, char **argv)\n{\n    return argc - 1;\n}\n'; } >named/both.c
+    echo 'int x;' >named/neither.c
+    "$RUNNEL" test named/some.c named/both.c >out 2>&1 && cat out && grep -qx '# 3 passed, 0 failed' out && ! grep warning out &&
+        RUNNEL_BENCH_TIME=0.01 "$RUNNEL" test -bench . named/some.c >out && cat out && grep BenchmarkNothing out &&
+        ! "$RUNNEL" test named/neither.c >out 2>&1 && cat out && grep 'neither.c: the program defines neither rn_main nor main' out
+}
 named_files() {
     mkdir -p named && printf '#include <runnel.h>\nint rn_main(int argc, char **argv)\n{\n    (void)argv;\n    return argc + 4;\n}\n' >named/five.c
     cp bad/sub/bad_test.c named
@@ -245,6 +265,7 @@ fi
 check "-run with a name that nothing has" nothing_has_that_name
 check "its tests end with it" ended_with_its_tests
 check "only the files that are named, and a program's rn_main as a test" named_files
+check "a file that is named may have tests and benchmarks without being called *_test.c" named_with_tests
 check "a program may keep its channels; reports tell of its own functions only" a_program
 check "reports say who started a goroutine, also when that was the last thing it did" started_last
 check "a test that hangs is ended, with its goroutines listed" timeout_is_reported
