@@ -59,7 +59,7 @@ struct rn_defer **rn__defers_adopt(void)
 /* The thread that prints the last words: 0, or 1 + its id. */
 static rn_atomic(uint32_t) dying;
 
-/* How long main's end waits for deferred calls of a panic. */
+/* How long main's end waits for deferred calls of a panic, and rn__panic_follows for one. */
 #define PATIENCE (100 * RN_MILLISECOND)
 
 static void say(const char *text)
@@ -165,6 +165,17 @@ void rn__panics_settle(void)
 {
     rn_time end = rn_os_now() + PATIENCE;
     while (rn_load_relaxed(&under_way) != 0 && rn_os_now() < end) {
+        rn_yield();
+        rn_os_nap(20 * RN_MICROSECOND);
+    }
+    if (rn_load_relaxed(&dying) != 0)
+        rn__dying();
+}
+
+void rn__panic_follows(void)
+{
+    rn_time end = rn_os_now() + PATIENCE;
+    while (!rn__exploring() && rn_os_now() < end) { /* where schedules are explored nobody runs between the two */
         rn_yield();
         rn_os_nap(20 * RN_MICROSECOND);
     }

@@ -471,6 +471,9 @@ void rn__panics_drop(struct rn_g *g);    /* all that g has, at its end */
 /* Main has returned.  A goroutine that panics may have let it go on, by a deferred wg_done: waits a little until it
  * has recovered or ends the program, and for whoever prints the last words.  (Go's issues 3934 and 20018.) */
 void rn__panics_settle(void);
+/* The caller has found what another goroutine is about to panic for, or does: waits likewise, so that it is that one who is
+ * blamed.  Returns when that one has recovered. */
+void rn__panic_follows(void);
 /* Panics here with what an `ended` callback has taken over, which this takes; a report shows both traces. */
 _Noreturn void rn__panic_pass_on(struct rn_panic *p);
 /* A recovered panic's deferred call is being left by a jump: forgets the panic. */

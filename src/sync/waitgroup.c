@@ -198,8 +198,10 @@ static void check_reuse(rn_waitgroup *wg)
 {
     /* relaxed: a check for misuse; what the adders published came through ready. */
     uint64_t s = rn_load_relaxed(&wg->rn_state);
-    if (count_of(s) < 0)
-        rn_panic("sync: negative WaitGroup counter"); /* as the add that made it so is about to say */
+    if (count_of(s) < 0) {
+        rn__panic_follows(); /* of whoever made it so */
+        rn_panic("sync: negative WaitGroup counter");
+    }
     if (s != 0)
         rn_panic("sync: WaitGroup is reused before previous Wait has returned");
 }

@@ -101,7 +101,29 @@ TEST(reuse_before_the_wait_has_returned_panics)
         rn_yield();
 }
 
-/* Who was let go may run before whoever did one too many has said so: it says the same. */
+/* Whoever did one too many is blamed, also where its deferred calls take their time and who was let go runs meanwhile. */
+static void take_time(void *arg)
+{
+    (void)arg;
+    rn_sleep(20 * RN_MILLISECOND);
+}
+
+static __attribute__((noinline)) void one_too_many(void)
+{
+    defer(take_time, NULL);
+    wg_done(&wg);
+    wg_done(&wg);
+}
+
+TEST_DIES(who_makes_the_counter_negative_is_blamed, 2, "[running]:\none_too_many\n")
+{
+    wg_add(&wg, 1);
+    go(one_too_many);
+    wg_wait(&wg);
+    rn_sleep(RN_SECOND);
+}
+
+/* If that one recovers, who was let go says the same. */
 TEST(a_waiter_that_finds_the_counter_negative_says_so)
 {
     RACES_ON_PURPOSE();

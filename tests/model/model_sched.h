@@ -58,6 +58,10 @@ void rn_panic(const char *format, ...)
     longjmp(model_recover[model_self()], 1);
 }
 
+void rn__panic_follows(void)
+{
+}
+
 void rn_panic_value(void *value, const char *text)
 {
     (void)value;
