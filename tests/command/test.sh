@@ -193,7 +193,7 @@ END
     echo 'int x;' >named/neither.c
     "$RUNNEL" test named/some.c named/both.c >out 2>&1 && cat out && grep -qx '# 3 passed, 0 failed' out && ! grep warning out &&
         RUNNEL_BENCH_TIME=0.01 "$RUNNEL" test -bench . named/some.c >out && cat out && grep BenchmarkNothing out &&
-        ! "$RUNNEL" test named/neither.c >out 2>&1 && cat out && grep 'neither.c: the program defines neither rn_main nor main' out
+        ! "$RUNNEL" test named/neither.c >out 2>&1 && cat out && grep 'neither_test.c: the program defines neither rn_main nor main' out
 }
 named_files() {
     mkdir -p named && printf '#include <runnel.h>\nint rn_main(int argc, char **argv)\n{\n    (void)argv;\n    return argc + 4;\n}\n' >named/five.c
