@@ -5,7 +5,7 @@
  * written here: a server's are a short head before the bytes, which need not be copied.
  *
  * What comes is answered in order: the answer to a close, or to nonsense, waits until the messages before it have been read, and the
- * reader has come for more; it may have answered them.
+ * reader has come for more; it may have answered them.  A ping is answered where it stands: a close behind it takes nothing away.
  *
  * `lock` guards wslay's context and what its callbacks touch, and is held for computing only; `writing` keeps frames whole and is
  * taken before it.  What wslay wants to say gathers in `out` and leaves by flush, after a read or a close.
@@ -52,6 +52,9 @@ struct rn_websocket {
     rn_time answer_by;      /* after our close: when the client's is no longer waited for; before: 0 */
     bool they_closed;
     int close_code;
+    bool in_close; /* the frame is one, and */
+    size_t code_n; /* so much of its code has come */
+    uint8_t code[2];
 
     struct message *current; /* what the reader has got, and has not come back from */
 
@@ -121,6 +124,8 @@ static void on_frame(wslay_event_context_ptr ctx, const struct wslay_event_on_fr
 {
     rn_websocket *ws = user;
     ws->in_message = !wslay_is_ctrl_frame(arg->opcode);
+    ws->in_close = arg->opcode == WSLAY_CONNECTION_CLOSE;
+    ws->code_n = 0;
     if (!ws->in_message || !grow(ws, 0))
         return;
     if (arg->opcode != WSLAY_CONTINUATION_FRAME)
@@ -136,17 +141,34 @@ static void on_piece(wslay_event_context_ptr ctx, const struct wslay_event_on_fr
 {
     rn_websocket *ws = user;
     (void)ctx;
+    for (size_t i = 0; ws->in_close && i < arg->data_length && ws->code_n < 2; i++)
+        ws->code[ws->code_n++] = arg->data[i];
     if (!ws->in_message || ws->no_memory || !arg->data_length || !grow(ws, arg->data_length))
         return;
     memcpy(ws->partial->data + ws->partial->n, arg->data, arg->data_length);
     ws->partial->n += arg->data_length;
 }
 
+/* wslay knows the codes of RFC 6455 and takes those that IANA has given since then (service restart, try again later, bad
+ * gateway) for a fault: they are answered before it can do so. */
+static void on_frame_end(wslay_event_context_ptr ctx, void *user)
+{
+    enum { SERVICE_RESTART = 1012, BAD_GATEWAY = 1014 };
+    rn_websocket *ws = user;
+    int code = ws->code_n == 2 ? ws->code[0] << 8 | ws->code[1] : 0;
+    if (!ws->in_close || code < SERVICE_RESTART || code > BAD_GATEWAY)
+        return;
+    ws->they_closed = true;
+    ws->close_code = code;
+    ws->no_memory |= wslay_event_queue_close(ctx, (uint16_t)code, NULL, 0) == WSLAY_ERR_NOMEM;
+}
+
 static void on_message(wslay_event_context_ptr ctx, const struct wslay_event_on_msg_recv_arg *arg, void *user)
 {
     rn_websocket *ws = user;
-    (void)ctx;
-    if (arg->opcode == WSLAY_CONNECTION_CLOSE && arg->msg_length == 1) {
+    if (arg->opcode == WSLAY_PING) {
+        ws->no_memory |= wslay_event_send(ctx) != 0; /* now: wslay drops pongs that wait when a close comes */
+    } else if (arg->opcode == WSLAY_CONNECTION_CLOSE && arg->msg_length == 1) {
         ws->broken = true; /* half a code; wslay takes it for none */
     } else if (arg->opcode == WSLAY_CONNECTION_CLOSE) {
         ws->they_closed = true;
@@ -167,6 +189,7 @@ static const struct wslay_event_callbacks callbacks = {
     .send_callback = take_output,
     .on_frame_recv_start_callback = on_frame,
     .on_frame_recv_chunk_callback = on_piece,
+    .on_frame_recv_end_callback = on_frame_end,
     .on_msg_recv_callback = on_message,
 };
 

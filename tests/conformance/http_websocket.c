@@ -262,6 +262,64 @@ TEST(what_came_before_the_end_is_answered)
 }
 
 /* A message in single bytes, up to the limit (1000) and beyond it. */
+/* Pings with a close behind them in the same packet: each has its pong (RFC 6455, 5.5.2), and the message its answer. */
+TEST(pings_before_the_end_are_answered)
+{
+    static const char close[] = "\x03\xe8";
+    struct peer_server s;
+    begin(&s);
+    for (int with_message = 0; with_message < 2; with_message++) {
+        uint8_t bytes[100];
+        char text[200];
+        size_t n = frame(bytes, 0x89, "one", 3);
+        rn_conn *c = shake(&s);
+        n += frame(bytes + n, 0x89, "two", 3);
+        if (with_message)
+            n += frame(bytes + n, 0x81, "text", 4);
+        n += frame(bytes + n, 0x88, close, 2);
+        net_write(c, bytes, n);
+        CHECK_EQ(read_frame(c, text, &n), 0x8a);
+        CHECK_STR(text, "one");
+        CHECK_EQ(read_frame(c, text, &n), 0x8a);
+        CHECK_STR(text, "two");
+        if (with_message)
+            is_echoed(c, "text");
+        CHECK_EQ(read_frame(c, text, &n), 0x88);
+        CHECK_STR(text, close);
+        CHECK_EQ(net_read(c, text, 1), 0);
+        chan_recv(last.done);
+        CHECK_EQ(last.ended, RN_EEOF);
+        net_free(c);
+    }
+    finish(&s);
+}
+
+/* The codes that IANA has given since RFC 6455 end a connection as its own do, also where the frame comes in pieces. */
+TEST(newer_codes_of_a_close)
+{
+    struct peer_server s;
+    begin(&s);
+    for (int code = 1011; code <= 1015; code++) {
+        uint8_t bytes[100], of[] = {(uint8_t)(code >> 8), (uint8_t)code, 'w', 'h', 'y'};
+        char text[200];
+        size_t n = frame(bytes, 0x88, of, sizeof of), piece = code == 1013 ? 1 : n;
+        rn_conn *c = shake(&s);
+        for (size_t i = 0; i < n; i += piece) {
+            net_write(c, bytes + i, piece);
+            rn_sleep(RN_MILLISECOND);
+        }
+        CHECK_EQ(read_frame(c, text, &n), 0x88);
+        CHECK_EQ((uint8_t)text[0] << 8 | (uint8_t)text[1], code < 1015 ? code : 1002);
+        CHECK_EQ(net_read(c, text, 1), 0);
+        chan_recv(last.done);
+        CHECK_EQ(last.ended, code < 1015 ? RN_EEOF : -EPROTO);
+        if (code < 1015)
+            CHECK_EQ(last.code, code);
+        net_free(c);
+    }
+    finish(&s);
+}
+
 TEST(fragments_add_up)
 {
     struct peer_server s;
