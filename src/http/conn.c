@@ -351,19 +351,14 @@ static __attribute__((noinline)) enum outcome serve_arrived(struct rn__http_conn
 
 /* The response must arrive before the end does: a connection that is closed with unread bytes is reset, and
  * what was sent may be lost.  So the client is told that nothing follows, and what it still sends is thrown away, for a
- * while. */
+ * while; however much it is: who reads only after writing, or looks for no answer once a write has failed, would miss it. */
 __attribute__((noinline)) void rn__http_conn_linger(struct rn__http_conn *c)
 {
-    enum { MOST = 256 << 10 };
-    char rest[1024];
+    char rest[4096];
     rn__stream_close_write(&c->stream);
     rn_net_set_deadline(c->stream.c, rn_time_add(rn_now(), RN__HTTP_PARTING * RN_SECOND));
-    for (size_t sum = 0; sum < MOST;) {
-        ptrdiff_t n = rn_net_read(c->stream.c, rest, sizeof rest);
-        if (n <= 0)
-            return;
-        sum += (size_t)n;
-    }
+    while (rn_net_read(c->stream.c, rest, sizeof rest) > 0)
+        ;
 }
 
 /* ---- the connection ---- */

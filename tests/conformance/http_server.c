@@ -457,6 +457,24 @@ TEST(a_body_beyond_the_limit_is_413)
     http_mux_free(m);
 }
 
+/* Who sends a whole body before looking for the answer gets it, though nobody wants the body: not a write that fails. */
+TEST(a_refused_body_may_be_sent_to_its_end)
+{
+    enum { BODY = 16 << 20, PIECE = 64 << 10 };
+    static char piece[PIECE], answer[4096], head[100];
+    begin();
+    snprintf(head, sizeof head, "POST /nowhere HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n", BODY);
+    rn_conn *c = peer_connect(&server);
+    CHECK_EQ(net_write(c, head, strlen(head)), (ssize_t)strlen(head));
+    for (int sent = 0; sent < BODY; sent += PIECE)
+        REQUIRE(net_write(c, piece, PIECE) == PIECE);
+    net_close_write(c);
+    CHECK(peer_read_all(c, answer, sizeof answer) > 0);
+    CHECK_EQ(peer_status(answer), 404);
+    net_free(c);
+    finish();
+}
+
 /* ---- time ---- */
 
 TEST(slow_clients_are_given_up)
