@@ -189,7 +189,7 @@ BENCH(nothing)
         continue;
 }
 END
-    { cat named/some.c && printf 'int rn_main(int argc, char **argv)\n{\n    return argc - 1;\n}\n'; } >named/both.c
+    { cat named/some.c && printf 'int rn_main(int argc, char **argv)\n{\n    (void)argv;\n    return argc - 1;\n}\n'; } >named/both.c
     echo 'int x;' >named/neither.c
     "$RUNNEL" test named/some.c named/both.c >out 2>&1 && cat out && grep -qx '# 3 passed, 0 failed' out && ! grep warning out &&
         RUNNEL_BENCH_TIME=0.01 "$RUNNEL" test -bench . named/some.c >out && cat out && grep BenchmarkNothing out &&
