@@ -196,7 +196,7 @@ struct rn_sched {
     /* Read by all, written now and then. */
     RN_NEW_LINE rn_atomic(int64_t) coarse;
     rn_atomic(uint32_t) stopping;
-    rn_atomic(uint32_t) worker_wanted; /* no thread could be had for work; the monitor tries again */
+    rn_atomic(uint32_t) worker_wanted; /* no thread could be had for work, or not from here: the monitor starts one */
     rn_atomic(uint32_t) procs;         /* processors in use; any reads */
     rn_atomic(uint32_t) procs_made;    /* and that ever were in this run; any reads */
     rn_atomic(uint32_t) procs_wanted;  /* rn_set_procs, 0: by the environment and the machine; any reads */

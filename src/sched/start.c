@@ -242,7 +242,7 @@ static struct rn_m *worker_record(struct rn_p *p, bool spinning)
     return m;
 }
 
-/* No thread can be had for p, which becomes idle; the workers that exist go on with what it had to run.
+/* No thread can be had for p here, which becomes idle; the workers that exist go on with what it had to run.
  * An idle processor has nothing to run: nobody would look there.  But where a goroutine is pinned that is to run, its own worker
  * has p: all that exist may be waiting for such, and would for ever. */
 static void no_worker(struct rn_p *p, bool spinning)
@@ -265,10 +265,26 @@ static void no_worker(struct rn_p *p, bool spinning)
         rn__give_pinned(pinned->pinned, p);
 }
 
+/* A new thread gets namespaces, scheduling, signal mask and more from the one that starts it.  A plain thread, and one with a
+ * pinned goroutine, may have its own: the monitor, which has what rn_run was called with, starts the worker in their place. */
+static bool may_not_start_workers(void)
+{
+    const struct rn_m *m = rn__m();
+    if (!m || rn__exploring()) /* NULL: the monitor */
+        return false;
+    /* relaxed, both: numbers; the monitor's, should it have a record. */
+    bool monitor = rn_load_relaxed(&m->tid) == rn_load_relaxed(&rn__sched.monitor_tid);
+    return m->locked || (m->external && !monitor);
+}
+
 /* A worker for p, when a thread can be had. */
 void rn__worker_start(struct rn_p *p, bool spinning)
 {
     struct rn_sched *s = &rn__sched;
+    if (may_not_start_workers()) {
+        no_worker(p, spinning);
+        return;
+    }
     struct rn_m *m = worker_record(p, spinning);
     rn_lock_take(&s->lock, RN_RANK_SCHED);
     bool may = m && s->m_n < RN_WORKERS_MAX && !rn_load_relaxed(&s->stopping);
