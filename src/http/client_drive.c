@@ -407,21 +407,12 @@ static bool end(struct rn__http_shard *s)
     return ends;
 }
 
-/* Lets others run, who may ask for something. */
-static void let_ask(const struct rn__http_shard *s)
-{
-    if (s->active_n)
-        rn_yield();
-    else
-        rn__yield_here();
-}
-
-static void wake_all(struct rn__http_shard *s)
+/* Wakes all that have something to hear, and lets them run: what they ask next is taken together. */
+static void let_ask(struct rn__http_shard *s)
 {
     struct rn_ready_list wake = s->wake;
     s->wake = (struct rn_ready_list){0};
-    rn__ready_all(&wake);
-    let_ask(s); /* what they ask next is taken together */
+    rn__yield_to(&wake, s->active_n != 0);
 }
 
 static void drive(struct rn__http_shard *s)
@@ -432,7 +423,7 @@ static void drive(struct rn__http_shard *s)
     for (;;) {
         work(s);
         if (s->wake.first) {
-            wake_all(s);
+            let_ask(s);
             idle = 0;
         } else if (is_due(s)) {
             rn_yield();

@@ -524,10 +524,9 @@ void rn__ready_all(struct rn_ready_list *l)
     rn__leave(m);
 }
 
-/* tell: other processors may take g at once. */
+/* m is inside.  tell: other processors may take g at once. */
 static inline __attribute__((always_inline)) void yield(struct rn_m *m, bool tell)
 {
-    m = enter(m);
     struct rn_g *g = m->g;
     rn_store_relaxed(&g->status, RN_G_RUNNABLE); /* relaxed: for reports */
     rn__push_last(m->p, g);
@@ -544,12 +543,22 @@ void rn_yield(void)
     if (!m || m->g->kind == RN_G_THREAD)
         rn_os_yield();
     else
-        yield(m, true);
+        yield(enter(m), true);
 }
 
-void rn__yield_here(void)
+void rn__yield_to(struct rn_ready_list *l, bool tell)
 {
-    yield(rn__m(), false);
+    bool one = l->n == 1 && !l->threads && !l->gated;
+    if (!one)
+        rn__ready_all(l);
+    struct rn_m *m = enter(rn__m());
+    if (one) {
+        rn__fiber_release(l->first);
+        rn_store_relaxed(&l->first->status, RN_G_RUNNABLE); /* relaxed: for reports */
+        tell |= !rn__push_next(m->p, l->first);
+        list_done(l);
+    }
+    yield(m, tell);
 }
 
 #ifdef RN_EXPLORE

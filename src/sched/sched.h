@@ -302,9 +302,6 @@ RN_INNER void rn__woken_in_vain(void);
 RN_INNER void rn__ready(struct rn_g *g);
 /* Makes g runnable, behind what is queued. */
 RN_INNER void rn__ready_last(struct rn_g *g);
-/* rn_yield for a goroutine that has nothing to do unless who runs next gives it some: no other processor is woken for it, and while
- * one that has its turn computes, it may be a millisecond until another takes it (the monitor). */
-RN_INNER void rn__yield_here(void);
 /* Many at once (a close, a broadcast, a batch of timers), in the order pushed. */
 struct rn_ready_list {
     struct rn_g *first, *last;
@@ -317,6 +314,10 @@ struct rn_ready_list {
 #define RN_GATED ((struct rn_g *)(uintptr_t)sizeof(void *))
 static inline void rn__ready_add(struct rn_ready_list *l, struct rn_g *g);
 RN_INNER void rn__ready_all(struct rn_ready_list *l);
+/* The same, and rn_yield: of one alone no other processor is told, it runs here at once.  tell false: none is told of the caller
+ * either, which has nothing to do unless who runs next gives it some; while that one computes, it may be a millisecond until
+ * another processor takes it (the monitor).  l may be empty.  For goroutines. */
+RN_INNER void rn__yield_to(struct rn_ready_list *l, bool tell);
 
 static inline void rn__ready_add(struct rn_ready_list *l, struct rn_g *g)
 {

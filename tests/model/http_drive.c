@@ -248,7 +248,7 @@ static void driver_works(void)
     while (shard->active_n) {
         work(shard);
         if (shard->wake.first)
-            wake_all(shard);
+            let_ask(shard);
         else if (shard->active_n)
             rest(shard);
     }

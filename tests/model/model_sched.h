@@ -124,8 +124,10 @@ void rn_yield(void)
     rn__model_yield();
 }
 
-void rn__yield_here(void)
+void rn__yield_to(struct rn_ready_list *l, bool tell)
 {
+    (void)tell;
+    rn__ready_all(l);
     rn__model_yield();
 }
 

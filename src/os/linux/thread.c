@@ -240,8 +240,8 @@ static inline uint64_t bit(int signo)
     return UINT64_C(1) << (signo - 1);
 }
 
-/* The kernel's call, for the kernel's set: one word. */
-/* Not watched, both: between them the thread becomes another for the detector, on the same stack. */
+/* The kernel's call, for the kernel's set: one word.  Not watched, both: between them the thread becomes another for the detector,
+ * on the same stack. */
 #define NOT_WATCHED __attribute__((no_sanitize("thread")))
 
 NOT_WATCHED uint64_t rn_os_signals_hold(void)
