@@ -1,6 +1,8 @@
 /* Threads: start, time used, and who else there is. */
 #define _GNU_SOURCE 1
+#include "base/alloc.h"
 #include "base/fault.h"
+#include "base/race.h"
 #include "os/linux/internal.h"
 #include "os/os.h"
 #include <dirent.h>
@@ -26,6 +28,38 @@ static int set_stack_size(pthread_attr_t *attr)
     return err;
 }
 
+/* ThreadSanitizer drops a signal that comes to a thread which it does not know yet, or no more: such a thread has them held.  (A program
+ * that starts empty threads all the time and has one signal sent after the other lost 4 of 86 so, and so 0 of 91,548.) */
+struct start {
+    void *(*f)(void *);
+    void *arg;
+    uint64_t held;
+};
+
+static void *begin_watched(void *p)
+{
+    struct start s = *(struct start *)p;
+    rn__free(p);
+    rn_os_signals_release(s.held);
+    void *result = s.f(s.arg);
+    rn_os_signals_hold();
+    return result;
+}
+
+static int create_watched(pthread_t *t, const pthread_attr_t *attr, void *(*f)(void *), void *arg)
+{
+    struct start *s = rn__malloc(sizeof *s);
+    if (!s)
+        return EAGAIN;
+    uint64_t held = rn_os_signals_hold();
+    *s = (struct start){f, arg, held};
+    int err = pthread_create(t, attr, begin_watched, s);
+    rn_os_signals_release(held);
+    if (err)
+        rn__free(s);
+    return err;
+}
+
 int rn_os_thread_start(pthread_t *t, void *(*f)(void *), void *arg, const char *name)
 {
     pthread_attr_t attr;
@@ -36,7 +70,7 @@ int rn_os_thread_start(pthread_t *t, void *(*f)(void *), void *arg, const char *
         return -err;
     err = set_stack_size(&attr);
     if (!err)
-        err = pthread_create(t, &attr, f, arg);
+        err = RN_RACE_HOLDS_SIGNALS ? create_watched(t, &attr, f, arg) : pthread_create(t, &attr, f, arg);
     pthread_attr_destroy(&attr);
     if (!err) {
         char cut[16];
