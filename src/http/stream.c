@@ -35,7 +35,7 @@ ptrdiff_t rn__stream_writev(struct rn__http_stream *s, const struct iovec *iov, 
         if (sent < 0)
             return sent;
     }
-    return rn__tls_write(s, together, have, false);
+    return rn__tls_write(s, together, have, false); /* with what waits from before, also where nothing is left */
 }
 
 void rn__stream_close_write(struct rn__http_stream *s)

@@ -65,8 +65,8 @@ static bool reserve(struct rn__tls *t, size_t room)
 static int put(BIO *b, const char *data, int n)
 {
     struct rn__tls *t = BIO_get_data(b);
-    size_t need = t->out.n + (size_t)n;
-    if (!reserve(t, need <= t->out.room || need > 2 * t->out.room ? need : 2 * t->out.room))
+    size_t need = t->out.n + (size_t)n, twice = 2 * t->out.room;
+    if (need > t->out.room && !reserve(t, need > twice ? need : twice))
         return -1;
     memcpy(t->out.data + t->out.n, data, (size_t)n);
     t->out.n = need;
@@ -137,8 +137,8 @@ static int load(SSL_CTX *ctx, const char *cert, const char *key)
     return 0;
 }
 
-/* Of the suites of TLS 1.3 those of AES-128 come first, as with Go's server, and the others as OpenSSL, or who has configured it, has them: with
- * AES-256 first a megabyte takes a third longer to encrypt. */
+/* Of the suites of TLS 1.3 those of AES-128 come first, as with Go's server, and the others as OpenSSL, or who has configured
+ * it, has them: AES-256 takes 14 rounds where AES-128 takes 10. */
 static void prefer_aes_128(SSL_CTX *ctx)
 {
     char list[256] = "";
@@ -346,8 +346,8 @@ static int do_write(struct rn__tls *t, void *buffer, size_t n)
     enum { OVERHEAD = 64 }; /* of a record, at most */
     size_t done = 0;
     int got;
-    if (n > SMALL && !reserve(t, t->out.n + (n < BATCH ? n : BATCH) + (BATCH / RECORD + 1) * OVERHEAD))
-        return -1; /* SSL_ERROR_SYSCALL */
+    if (n > SMALL) /* without that it takes longer */
+        (void)reserve(t, t->out.n + (n < BATCH ? n : BATCH) + (BATCH / RECORD + 1) * OVERHEAD);
     do {
         got = SSL_write(t->ssl, (char *)buffer + done, n - done < RECORD ? (int)(n - done) : RECORD);
         done += got > 0 ? (size_t)got : 0;

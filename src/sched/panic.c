@@ -161,10 +161,11 @@ static void count_panics(const struct rn_g *g, int by)
         rn_add_relaxed(&under_way, by);
 }
 
-void rn__panics_settle(void)
+/* Waits a little while a panic is under way, or for one that follows; and for whoever prints the last words. */
+static void settle(bool follows)
 {
     rn_time end = rn_os_now() + PATIENCE;
-    while (rn_load_relaxed(&under_way) != 0 && rn_os_now() < end) {
+    while ((follows || rn_load_relaxed(&under_way) != 0) && rn_os_now() < end) {
         rn_yield();
         rn_os_nap(20 * RN_MICROSECOND);
     }
@@ -172,15 +173,15 @@ void rn__panics_settle(void)
         rn__dying();
 }
 
+void rn__panics_settle(void)
+{
+    settle(false);
+}
+
 void rn__panic_follows(void)
 {
-    rn_time end = rn_os_now() + PATIENCE;
-    while (!rn__exploring() && rn_os_now() < end) { /* where schedules are explored nobody runs between the two */
-        rn_yield();
-        rn_os_nap(20 * RN_MICROSECOND);
-    }
-    if (rn_load_relaxed(&dying) != 0)
-        rn__dying();
+    if (!rn__exploring()) /* there nobody runs between the two */
+        settle(true);
 }
 
 /* ---- blocks ---------------------------------------------------------------------------------- */
