@@ -98,6 +98,8 @@ int64_t rn_os_thread_preempted(void);
  * one of them runs here.  Returns what is to be given to release. */
 uint64_t rn_os_signals_hold(void);
 void rn_os_signals_release(uint64_t held);
+/* A thread's first step where ThreadSanitizer watches: it would lose a signal that came in its first blocking call. */
+void rn_os_signals_expect(void);
 RN_INNER void rn_os_yield(void); /* sched_yield */
 void rn_os_nap(rn_duration d);   /* sleeps this thread for about d */
 

@@ -70,7 +70,7 @@ static inline void rn__fiber_before_switch(struct rn_g *from, struct rn_g *to)
     (void)from;
     /* Signals that were held back wait with the fiber that they came to, and one that came between the two calls with a
      * goroutine that may be about to wait for it. */
-#ifdef RN_RACE
+#ifdef RN_RACE /* without holding them, which would take as long as the rest: they wait until `from` runs again */
     rn__race_signals();
     __tsan_switch_to_fiber(to->fiber, RN_FIBER_NO_SYNC);
 #else
@@ -109,7 +109,9 @@ static inline void rn__fiber_create(struct rn_g *g)
     g->fiber = NULL;
     __asan_unpoison_memory_region(g->stack_lo, (size_t)(g->stack_hi - g->stack_lo));
 #elif defined(RN_FIBER_TSAN) && !defined(RN_RACE)
+    uint64_t held = rn_os_signals_hold(); /* a signal that came while the fiber is made, or ended, would be its own */
     g->fiber = __tsan_create_fiber(0);
+    rn_os_signals_release(held);
 #else
     (void)g;
 #endif
@@ -134,7 +136,9 @@ static inline void rn__fiber_begin(struct rn_g *g, struct rn_g *from)
 static inline void rn__fiber_destroy(struct rn_g *g)
 {
 #ifdef RN_FIBER_TSAN
+    uint64_t held = rn_os_signals_hold(); /* see rn__fiber_create */
     __tsan_destroy_fiber(g->fiber);
+    rn_os_signals_release(held);
 #endif
     g->fiber = NULL;
 }

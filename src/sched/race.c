@@ -22,6 +22,7 @@ void rn__fiber_thread_begin(struct rn_m *m)
 {
     /* Goroutines use their thread's errno one after the other. */
     AnnotateBenignRaceSized(__FILE__, __LINE__, &errno, sizeof errno, "errno");
+    rn_os_signals_expect();
     (void)m;
 }
 
@@ -75,29 +76,37 @@ RN_PUBLIC const char *__tsan_default_suppressions(void)
 /* ---- a fiber without a past ------------------------------------------------------------------------ */
 
 /* Whoever makes a fiber or a thread hands its past on.  What the runtime starts for its own reasons (a
- * worker, a timer's goroutine) is made from this fiber, which has none. */
+ * worker, a timer's goroutine) is made from this fiber, which has none.
+ *
+ * The detector keeps a signal that it holds back with the fiber that it came to.  So there are none on this one, nor while
+ * a thread is on a goroutine's that does not run: when such a fiber is made, or ended. */
 static struct {
     rn_atomic(uint32_t) busy;
     void *fiber, *back; /* back: the fiber of the one who is in */
+    uint64_t held;      /* that one's signals */
 } clean;
 
 static void clean_enter(void)
 {
+    uint64_t held = rn_os_signals_hold();
     uint32_t free = 0;
     /* acquire: pairs with the release in clean_leave; one thread at a time is on the fiber. */
     while (!rn_cas_acquire(&clean.busy, &free, 1)) {
         free = 0;
         rn_cpu_pause();
     }
+    clean.held = held;
     clean.back = __tsan_get_current_fiber();
     __tsan_switch_to_fiber(clean.fiber, RN_FIBER_NO_SYNC);
 }
 
 static void clean_leave(void)
 {
+    uint64_t held = clean.held;
     __tsan_switch_to_fiber(clean.back, RN_FIBER_NO_SYNC);
     /* release: pairs with the acquire in clean_enter. */
     rn_store_release(&clean.busy, 0);
+    rn_os_signals_release(held);
 }
 
 int rn__race_thread_start(pthread_t *t, void *(*f)(void *), void *arg, const char *name)
@@ -127,6 +136,7 @@ void rn__fiber_thread_begin(struct rn_m *m)
         clean_leave();
     }
     dl_iterate_phdr(share_tls, NULL);
+    rn_os_signals_expect();
     __tsan_release(m); /* pairs with rn__fiber_after_switch */
 }
 
@@ -150,6 +160,7 @@ void rn__fiber_name(struct rn_g *g)
 
 void rn__fiber_begin(struct rn_g *g, struct rn_g *from)
 {
+    uint64_t held = rn_os_signals_hold();
     if (!from)
         clean_enter();
     __tsan_func_entry(g->started_at);
@@ -160,14 +171,17 @@ void rn__fiber_begin(struct rn_g *g, struct rn_g *from)
     rn__fiber_name(g);
     if (!unmap_shadow)
         rn__fiber_after(g, g->stack_hi - 1);
+    rn_os_signals_release(held);
 }
 
 void rn__fiber_after(struct rn_g *g, void *name)
 {
+    uint64_t held = rn_os_signals_hold();
     void *self = __tsan_get_current_fiber();
     __tsan_switch_to_fiber(g->fiber, RN_FIBER_NO_SYNC);
     __tsan_acquire(name);
     __tsan_switch_to_fiber(self, RN_FIBER_NO_SYNC);
+    rn_os_signals_release(held);
 }
 
 /* Forgets what the detector knows of a stack, in pieces: a larger piece it maps anew, which would leave a mapping
@@ -184,6 +198,7 @@ static void unmap_stack_shadow(void *self, uintptr_t lo, uintptr_t hi)
  * one reported that is none. */
 void rn__fiber_destroy(struct rn_g *g)
 {
+    uint64_t held = rn_os_signals_hold();
     void *self = __tsan_get_current_fiber();
     __tsan_switch_to_fiber(g->fiber, RN_FIBER_NO_SYNC);
     __tsan_release(RN_FIBER_END);
@@ -194,6 +209,7 @@ void rn__fiber_destroy(struct rn_g *g)
         unmap_stack_shadow(self, (uintptr_t)g->stack_lo, (uintptr_t)g->stack_hi);
     __tsan_destroy_fiber(g->fiber);
     g->fiber = NULL;
+    rn_os_signals_release(held);
 }
 
 /* ---- turns ------------------------------------------------------------------------------------------ */
