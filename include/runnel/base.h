@@ -64,10 +64,10 @@ RN_STATIC_ASSERT(sizeof(enum rn__enumerated) == sizeof(int), "runnel's enums hav
 
 RN_EXTERN_C_BEGIN
 
-/* A span of time in nanoseconds. */
+/* A duration in nanoseconds. */
 typedef int64_t rn_duration;
-/* A moment on the monotonic clock, in nanoseconds since some fixed start.  Changes of the wall
- * clock do not touch it. */
+/* A point in time on the monotonic clock, in nanoseconds since some fixed start.  Setting the wall
+ * clock does not affect it. */
 typedef int64_t rn_time;
 
 #define RN_NANOSECOND ((rn_duration)1)
@@ -77,9 +77,9 @@ typedef int64_t rn_time;
 #define RN_MINUTE (60 * RN_SECOND)
 #define RN_HOUR (60 * RN_MINUTE)
 
-/* A duration as the library's macros pass it on.  rn_sleep(0.5) would be no wait at all, since durations are nanoseconds: gcc, which
- * converts silently, is made to refuse a constant with a point below a microsecond (clang warns of it by itself).  0.5 *
- * RN_SECOND is a good one. */
+/* A duration as the library's macros pass it on.  rn_sleep(0.5) would not wait at all, since durations are nanoseconds:
+ * gcc, which converts silently, is made to refuse floating-point constants below a microsecond (clang warns by
+ * itself).  0.5 * RN_SECOND is right. */
 #if defined(__GNUC__) && !defined(__clang__)
 void rn__not_seconds(void) __attribute__((error(
     "durations are nanoseconds, and this is less than a thousand of them; for half a second write RN_SECOND / 2")));
@@ -111,7 +111,7 @@ __extension__ typedef struct rn_unit {
 #endif
 
 /* Errors.  A function that can fail returns 0, or one of these, or the negative of an errno
- * value (-ENOENT); never errno itself, since a goroutine may go on on another thread. */
+ * value (-ENOENT).  errno itself is not used, since a goroutine may continue on another thread. */
 enum rn_error {
     RN_OK = 0,
     RN_ECANCELED = -10001, /* the context was canceled */
@@ -136,10 +136,10 @@ enum rn_error {
     RN_EPROXY = -10036,     /* the proxy can't be found or refuses */
 };
 
-/* errno is a variable of the thread, and libc tells compilers that its address never changes.  So where a function reads it, waits,
- * and reads it again after another call, they take the first address again, which may be another thread's by then: what is
- * there was set by another goroutine's call.  Asked for through a pointer of which they know nothing it is this thread's
- * each time.  As everywhere it is to be read directly after the call that set it. */
+/* errno belongs to the thread, and libc tells compilers that its address never changes.  If a function reads it, waits,
+ * and reads it again after another call, they use the first address again, which may be another thread's by then, with
+ * a value that another goroutine's call has set.  Here the address is asked for each time, through a pointer of which
+ * the compiler knows nothing.  As everywhere, errno is to be read directly after the call that set it. */
 static inline int *rn__errno(void)
 {
     int *(*where)(void) = __errno_location;
@@ -149,8 +149,8 @@ static inline int *rn__errno(void)
 #undef errno
 #define errno (*rn__errno())
 
-/* One line of text for an error, never NULL.  For an unknown number it says so.  The text is
- * constant.  Any thread, any time. */
+/* One line of text for an error, never NULL; for an unknown number it says so.  The text is
+ * constant.  May be called from any thread at any time. */
 RN_PUBLIC const char *rn_strerror(int err);
 
 RN_EXTERN_C_END

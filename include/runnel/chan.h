@@ -69,8 +69,8 @@ struct rn_chan_of;
     })
 #endif
 
-/* chan_send(c, v): sends v: waits until a receiver has it (capacity 0) or the buffer has room.  Panics
- * when the channel is closed, also while waiting.  v is evaluated once, before anything waits; it may be a
+/* chan_send(c, v): sends v; waits until a receiver has taken it (capacity 0) or the buffer has room.  Panics
+ * if the channel is closed, also while it waits.  v is evaluated once, before anything waits; it may be a
  * compound literal with commas: chan_send(c, (struct point){1, 2}). */
 #define rn_chan_send(c, ...)              \
     __extension__({                       \
@@ -78,7 +78,7 @@ struct rn_chan_of;
         RN_ELEM(c) rn_v_ = (__VA_ARGS__); \
         rn__chan_send(RN__CH(c), &rn_v_); \
     })
-/* Receives: waits for a value.  From a closed and drained channel: the zero value, at once. */
+/* Receives: waits for a value.  A closed and drained channel gives the zero value, at once. */
 #define rn_chan_recv(c) \
     RN__CHAN_RECV(RN_UNIQUE(rn_v_), c) /* its value may be sent, and may be a channel to receive from: -Wshadow */
 #define RN__CHAN_RECV(v, c)           \
@@ -88,7 +88,7 @@ struct rn_chan_of;
         rn__chan_recv(RN__CH(c), &v); \
         v;                            \
     })
-/* Receives into *p (p may be NULL); false, and the zero value, once closed and drained.
+/* Receives into *p (p may be NULL); returns false, with the zero value, once the channel is closed and drained.
  * `for (T v; chan_next(c, &v);)` is Go's range. */
 #define rn_chan_next(c, p)               \
     __extension__({                      \
@@ -98,8 +98,8 @@ struct rn_chan_of;
     })
 #define rn_chan_recv_ok(c, p) rn_chan_next(c, p)
 
-/* Never block.  send: 0, or RN_EAGAIN; panics when closed.  recv: 0, RN_EAGAIN when empty, or
- * RN_ECLOSED (and the zero value) when closed and drained. */
+/* These never block.  send: 0, or RN_EAGAIN; panics if the channel is closed.  recv: 0, RN_EAGAIN if it is empty, or
+ * RN_ECLOSED (and the zero value) if it is closed and drained. */
 #define rn_chan_try_send(c, ...)              \
     __extension__({                           \
         RN__MAY_SEND(c);                      \
@@ -138,8 +138,8 @@ RN_PUBLIC int rn__chan_try_recv(void *c, void *v);
 RN_PUBLIC int rn__chan_send_ctx(rn_context *ctx, void *c, const void *v);
 RN_PUBLIC int rn__chan_recv_ctx(rn_context *ctx, void *c, void *v);
 
-/* Closes: every waiting receiver wakes; what is buffered can still be received.  Close of a closed
- * or NULL channel panics, with Go's words; so do senders that wait.  Not for receivers to call.
+/* Closes the channel: every waiting receiver wakes; what is buffered can still be received.  Closing a closed
+ * or NULL channel panics, with Go's words; so do senders that are waiting.  Receivers should not call it.
  * (As a function, so that `defer(chan_close, c)` works; chan_close(c) also checks the direction.) */
 RN_PUBLIC void(rn_chan_close)(const volatile void *c);
 #define rn_chan_close(c)    \
@@ -148,8 +148,8 @@ RN_PUBLIC void(rn_chan_close)(const volatile void *c);
         (rn_chan_close)(c); \
     })
 
-/* Frees the channel and what is still buffered (the bytes only).  NULL is allowed.  Panics when
- * somebody waits on it.  Nobody may use it afterwards: debug builds panic, others can't tell. */
+/* Frees the channel and what is still buffered (the values' own bytes only).  NULL is allowed.  Panics if
+ * somebody waits on it.  Nobody may use it afterwards: debug builds panic, others don't notice. */
 RN_PUBLIC void rn_chan_free(const volatile void *c);
 
 /* Elements that are buffered now, and the capacity.  0 for NULL.  Never block. */

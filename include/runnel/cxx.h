@@ -9,7 +9,7 @@
  * ends.  A C++ exception that leaves the function ends the program (std::terminate); a panic and
  * rn_exit_goroutine run deferred calls, not destructors.
  *
- * Exceptions belong to the goroutine: it may wait in a catch block, or in a destructor that an exception runs, go on
+ * Exceptions belong to the goroutine: it may wait in a catch block, or in a destructor that an exception runs, continue
  * on another thread, and `throw;` from there.  (Not in a program in C that loads the C++ runtime by dlopen.)
  */
 #ifndef RUNNEL_CXX_H

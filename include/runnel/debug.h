@@ -2,15 +2,15 @@
  *
  *     int n = rn_debug_leaks();            // a report on stderr, and how many were found
  *
- * A goroutine leaks when it waits for something that nobody who will ever run can reach: a channel that only
- * goroutines that wait themselves still know, a mutex whose holder waits for ever, a context that nobody can cancel
- * any more.  It is found by looking through the program's memory, in a copy of the process, so that the program goes
- * on meanwhile; docs/guide/leaks.md has examples, docs/design/leaks.md why nothing that lives is reported.
+ * A goroutine leaks when it waits for something that nobody who will ever run can reach: a channel that only goroutines
+ * that wait themselves still know, a mutex whose holder waits for ever, a context that nobody can cancel any more.  It
+ * is found by looking through the program's memory, in a copy of the process, so that the program goes on meanwhile;
+ * docs/guide/leaks.md has examples, docs/design/leaks.md why nothing that lives is reported.
  *
- * The same report comes on SIGUSR2 (unless the program handles that signal itself), and when main returns if RUNNEL_LEAKS=1
- * is in the environment; the exit status is then 3 where it would have been 0.  Those that main leaves get up to a
- * second (a tenth of it if they sleep) to come to their end or their wait; and where none of them could run any more,
- * all that wait are leaked, also for what static variables still know.
+ * The same report comes on SIGUSR2 (unless the program handles that signal itself), and when main returns if
+ * RUNNEL_LEAKS=1 is in the environment; the exit status is then 3 where it would have been 0.  Those that main leaves
+ * get up to a second (a tenth of it if they sleep) to come to their end or their wait; and where none of them could run
+ * any more, all that wait are leaked, also for what static variables still know.
  */
 #ifndef RUNNEL_DEBUG_H
 #define RUNNEL_DEBUG_H
@@ -28,13 +28,13 @@ typedef struct rn_leak {
     rn_duration waited;
 } rn_leak;
 
-/* Looks for goroutines that can never be woken and reports them on stderr, each with what it waits for, who holds
- * that, its backtrace, where it was started, and what to look at first; goroutines that wait at the same place are
- * shown once.  Nothing is written when there are none.
+/* Looks for goroutines that can never be woken and reports them on stderr, each with what it waits for, who holds that,
+ * its backtrace, where it was started, and what to look at first; goroutines that wait at the same place are shown
+ * once.  Nothing is written when there are none.
  *
  * Returns how many there are, or RN_EAGAIN when it can't be said: a thread did not stop in time (it blocks all
- * signals), or memory was short.  Every thread stops for some milliseconds while the process is copied (system calls
- * of other threads are restarted; poll and its like may return EINTR there).  From goroutines and plain threads, not from
+ * signals), or memory was short.  Every thread stops for some milliseconds while the process is copied (system calls of
+ * other threads are restarted; poll and its like may return EINTR there).  From goroutines and plain threads, not from
  * signal handlers; one call at a time goes on, others wait for it. */
 RN_PUBLIC int rn_debug_leaks(void);
 

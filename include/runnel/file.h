@@ -15,25 +15,24 @@
  *     for (rn_dirent e; dir_next(d, &e);) puts(e.name);
  *     dir_free(d);
  *
- * What the page cache holds is read and written by the call itself, at its price.  A read that must wait for
- * the disk, and every sync, is handed to another thread first, so that no other goroutine waits with it.
- * FIFOs, terminals and other devices wait as connections do, without a thread.  O_CLOEXEC is always set.
+ * What is in the page cache is read and written by the call itself, at the cost of a system call.  A read that must
+ * wait for the disk, and every sync, is handed to another thread, so that no other goroutine waits with it.  FIFOs,
+ * terminals and other devices wait as connections do, without a thread.  O_CLOEXEC is always set.
  *
- * Contexts.  Each _ctx form returns as soon as its context is done.  A call of the kernel on a file can't be
- * taken back, so what it was about goes on without the caller, on memory of the library: a read that was given up never
- * writes into the caller's buffer afterwards; what was given to a write, rename … that was given up may
- * be done, in part, or not.  So such a call (unless its context can never be done, or the data is at hand)
- * costs a copy and a goroutine.  The position of a file after a read or write that was given up is unknown.
- * FIFOs and terminals are given up exactly: nothing was read.  On a plain thread a call on a file is
- * waited for, whatever its context does.
+ * Contexts.  Each _ctx form returns as soon as its context is done.  A system call on a file can't be interrupted, so
+ * it continues without the caller, on memory of the library.  A read that was given up never writes into the caller's
+ * buffer afterwards; a write, rename … that was given up may take effect, in part, or not at all.  Therefore such a
+ * call (unless its context can never be done, or the data is at hand) costs a copy and a goroutine.  The position of a
+ * file after a read or write that was given up is unknown.  On FIFOs and terminals nothing was read if a call was given
+ * up.  On a plain thread a call on a file is waited for, whatever happens to its context.
  *
  * Life.  As connections: file_close makes later calls return RN_ECLOSED and wakes those who wait for a FIFO or
- * terminal; the descriptor is given back when the last call under way has returned.  file_free closes if
- * that was not done; nobody may use f afterwards.  An error that the system keeps until the close
- * (NFS, quotas) is told by file_sync.
+ * terminal; the descriptor is given back when the last call under way has returned.  file_free closes if that was not
+ * done; nobody may use f afterwards.  An error that the system keeps until the close (NFS, quotas) is told by
+ * file_sync.
  *
- * Errors are negative: RN_E…, or the negative of an errno value.  From goroutines and plain threads.
- * Several may read and write at once; pread and pwrite do not touch the position.  (Go's package os.)
+ * Errors are negative: RN_E…, or the negative of an errno value.  From goroutines and plain threads.  Several may read
+ * and write at once; pread and pwrite do not touch the position.  (Go's package os.)
  */
 #ifndef RUNNEL_FILE_H
 #define RUNNEL_FILE_H
@@ -124,11 +123,11 @@ RN_PUBLIC void rn_dir_free(rn_dir *d);
 
 /* ---- any blocking call ---------------------------------------------------------------------- */
 
-/* Runs f(arg), a function that blocks without a way to end it (of a database, of libc), on a goroutine of
- * its own, handed off at once, and waits for it, at most until ctx is done.  0: f has returned.  RN_ECANCELED or
- * RN_ETIMEOUT: it was given up, and goes on, or was not
- * begun; arg is no longer the caller's, and drop(arg) is called (unless it is NULL) when f has returned.  RN_ENOMEM: f was not called.  A run that ends waits for f, too, and
- * then calls drop.  f may not call anything of runnel.  A plain thread calls f itself, and waits for it. */
+/* Runs f(arg), a function that blocks and can't be interrupted (a database's, libc's), on a goroutine of its own that
+ * gives up its processor at once, and waits for it at most until ctx is done.  0: f has returned.  RN_ECANCELED or
+ * RN_ETIMEOUT: f was given up, and continues, or was not begun; arg is no longer the caller's, and drop(arg) is called
+ * (unless drop is NULL) when f has returned.  RN_ENOMEM: f was not called.  A run that ends waits for f, too, and then
+ * calls drop.  f may not call anything of runnel.  A plain thread calls f itself, and waits for it. */
 RN_PUBLIC int rn_blocking_ctx(rn_context *ctx, void (*f)(void *), void *arg, void (*drop)(void *));
 
 /* ---- without a context: nothing ends the wait ------------------------------------------------ */

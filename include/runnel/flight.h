@@ -6,10 +6,10 @@
  *     void *addr;
  *     int err = flight_do(&lookups, name, lookup, &query, &addr, NULL);
  *
- * The first caller with a key runs the function; those who come with an equal key before it has
- * ended wait, and get the same result and error.  Later ones start anew: this is not a cache.  All who
- * share a result hold the same pointer; who frees it is theirs to settle.  `shared` tells that others
- * have it too, but not how many, nor whether they still use it; what is to be freed wants a count in it:
+ * The first caller with a key runs the function; those who come with an equal key before it has ended wait, and get the
+ * same result and error.  Later ones start anew: this is not a cache.  All who share a result hold the same pointer; it
+ * is up to them who frees it.  `shared` tells that others have it too, but not how many, nor whether they still use
+ * it.  A result that is to be freed needs a count in it:
  *
  *     static void hold(void *page, int more)                   // more callers than the first have it
  *     {
@@ -17,12 +17,12 @@
  *     }
  *     static rn_flight pages = RN_FLIGHT_HOLD(hold);           // the function makes a page with one holder
  *
- * and every caller gives up one when it is done with it.  When the function panics, or ends its goroutine, so do those who share the call; the value of a panic
- * is shared like a result.
+ * and every caller decrements that count when it is done with the result.  If the function panics, or ends its
+ * goroutine, so do all who share the call; the value of a panic is shared like a result.
  *
  * From goroutines and plain threads; not from signal handlers.
- * Happens before: the end of the call before the return of each flight_do that shares it.
- * (golang.org/x/sync/singleflight.)
+ * Happens before: the end of the call before the return
+ * of each flight_do that shares it.  (golang.org/x/sync/singleflight.)
  */
 #ifndef RUNNEL_FLIGHT_H
 #define RUNNEL_FLIGHT_H
@@ -38,8 +38,8 @@ typedef struct rn_flight {
     void (*rn_hold)(void *result, int more);
 } rn_flight;
 
-/* Calls hold(result, more) when a call has ended and `more` others (> 0) get its result as well, before any of them does; not for a
- * result that is NULL.  It may not block, nor use the flight. */
+/* Calls hold(result, more) when a call has ended and `more` others (> 0) get its result as well, before any of them
+ * does; not for a result that is NULL.  It may not block, nor use the flight. */
 #ifdef __cplusplus
 #define RN_FLIGHT_INIT \
     {                  \

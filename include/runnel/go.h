@@ -21,7 +21,7 @@ RN_EXTERN_C_BEGIN
 
 /* ---- starting ------------------------------------------------------------------------------ */
 
-/* How a goroutine came to its end, for the one who started it (wg_go, scope_go …). */
+/* How a goroutine ended, for whoever started it (wg_go, scope_go …). */
 enum rn_ended { RN_ENDED_RETURN, RN_ENDED_EXIT, RN_ENDED_PANIC };
 
 struct rn_panic;
@@ -32,7 +32,7 @@ struct rn_go_call {
     const char *name; /* shown in traces instead of the function's; must outlive the goroutine */
     size_t stack;     /* bytes of stack; 0: the default (rn_set_stack, RUNNEL_STACK, 64 KiB) */
     /* Called on the new goroutine when it ends, after its deferred calls.  For RN_ENDED_PANIC it
-     * returns true when it has taken the panic over; otherwise the program dies of it. */
+     * returns true if it has taken the panic over; otherwise the panic ends the program. */
     bool (*ended)(void *owner, enum rn_ended how, intptr_t result, struct rn_panic *panic);
     void *owner;
     bool try_; /* report failure in err instead of panicking */
@@ -52,19 +52,19 @@ struct rn_go_call {
 #endif
 
 #ifndef __cplusplus
-/* go(f, args…): starts f(args…) as a new goroutine and returns at once.  The compiler checks and
- * converts the arguments as for a call; they are evaluated here, in the caller.  f returns void or
- * a scalar (on x86-64 no long double), which is dropped; its arguments take at most 256 bytes (16 a piece, structs by their
- * size, on aarch64 no struct of more than 16), none aligned to more than 16: pass a pointer to others.
- * f may be noreturn (for clang, by the attribute: with arguments of its parameters' own types only).
- * Panics when memory or stacks run out ("go: …").  May let other goroutines run first when very
- * many that have not started yet are queued.  f == NULL is fatal.  From goroutines, and from plain
- * threads while rn_run is under way; without a run it panics.  A thread that can't know that the run goes on uses rn_go_try.
+/* go(f, args…): starts f(args…) as a new goroutine and returns at once.  The compiler checks and converts the arguments
+ * as for a call; they are evaluated here, in the caller.  f returns void or a scalar (on x86-64 not a long double),
+ * which is dropped.  The arguments take at most 256 bytes (16 bytes for each scalar, structs by their size, on aarch64
+ * at most 16), and none is aligned to more than 16; for others pass a pointer.  f may be noreturn (with clang, if the
+ * attribute says so, only with arguments of exactly its parameters' types).  Panics ("go: …") when memory or stacks run
+ * out.  May let other goroutines run first if very many that have not started yet are queued.  f == NULL is fatal.  May
+ * be called by goroutines, and by plain threads while rn_run is under way; without a run it panics.  A thread that may
+ * outlive the run uses rn_go_try.
  * Happens before: everything before go happens before the start of f.  (Go spec, "Go statements".) */
 #define rn_go(...) RN__GO(__VA_ARGS__) /* this way, here and below, an argument may start goroutines in turn */
 #define RN__GO(f, ...) ((void)rn__go_with_chain((void *)(f), 0, f, ##__VA_ARGS__))
-/* As go; returns 0, or RN_ENOMEM when there is no memory or stack for it, or RN_EAGAIN when no run is under way, or it ends.
- * What is started as a run ends may be gone with it before it has begun. */
+/* As go, but returns 0, RN_ENOMEM if there is no memory or stack, or RN_EAGAIN if no run is under way or the run is
+ * ending.  A goroutine that is started while a run ends may be discarded before it has begun. */
 #define rn_go_try(...) RN__GO_TRY(__VA_ARGS__)
 #define RN__GO_TRY(f, ...)                                                 \
     __extension__({                                                        \
@@ -83,13 +83,13 @@ struct rn_go_call {
     })
 #define RN__STRIP(...) __VA_ARGS__
 
-/* Runs f(args…) as the main goroutine of a fresh runtime on this thread and returns what it
- * returned (0 for void), after every thread of the runtime has ended.  Goroutines that are still
- * there then are gone, without their deferred calls; they stand in no queue any more of a channel, lock or
- * context that lives on, and a lock that was being handed to one goes on to the next; but what they held stays held, and a
- * timer that one of them had set last never fires.
- * Plain threads may go on meanwhile: a goroutine that is gone is not sent to, and not woken; their own timeouts and timers go on.
- * May be called again afterwards; not from a goroutine, and not from two threads at once (both panic). */
+/* Runs f(args…) as the main goroutine of a fresh runtime on this thread and returns what it returned (0 for void),
+ * after every thread of the runtime has ended.  Goroutines that still exist when f returns are discarded, without
+ * running their deferred calls.  They are taken out of the queues of channels, locks and contexts that live on, and a
+ * lock that was being handed to one of them goes to the next; but locks that they held stay locked, and timers that
+ * they set never fire.  Plain threads may continue meanwhile: they neither send to nor wake a discarded goroutine, and
+ * their own timeouts and timers pass.  May be called again afterwards; not from a goroutine, and not by two threads at
+ * once (both panic). */
 #define rn_run(f, ...)                                                     \
     __extension__({                                                        \
         struct rn_go_call rn_call_ = {.entry = (void *)(f)};               \
@@ -123,9 +123,9 @@ struct rn_go_call {
 #define RN__UNUSED(call)                                                                       \
     _Pragma("GCC diagnostic push") _Pragma("GCC diagnostic ignored \"-Wunused-result\"") call; \
     _Pragma("GCC diagnostic pop")
-/* The type that this call has: f's, but for a noreturn, behind which nothing would be compiled.  That is no part of a type made
- * of the arguments', where f takes them as they are; nor, for gcc, of a function's that is named and not pointed at.  (clang
- * with arguments that are converted keeps it: nothing there takes it away.) */
+/* The type that this call has: f's, but for a noreturn, behind which nothing would be compiled.  That is no part of a
+ * type made of the arguments', where f takes them as they are; nor, for gcc, of a function's that is named and not
+ * pointed at.  (clang with arguments that are converted keeps it: nothing there takes it away.) */
 #define RN__GO_AS(f, result, ...)                                                                                \
     __typeof__(__builtin_choose_expr(                                                                            \
         RN__TAKES_AS_IS(f, result, ##__VA_ARGS__), (RN__GO_TAKING(result, ##__VA_ARGS__) *)0,                    \
@@ -139,8 +139,8 @@ struct rn_go_call {
 #define RN__IS_SCALAR(T) (RN__CLASS(T) != 12 && RN__CLASS(T) != 13)
 #define RN__CLASS(T) __builtin_classify_type(*__builtin_choose_expr(RN__IS_VOID(T), (int *)0, (T *)0))
 
-/* x86-64 returns a long double on a stack of its own in the processor: who starts f would take one that is not there, and the
- * one that f leaves would stay. */
+/* x86-64 returns a long double on a stack of its own in the processor: who starts f would take one that is not there,
+ * and the one that f leaves would stay. */
 #ifdef __x86_64__
 #define RN__IS_DROPPED(T) \
     (!__builtin_types_compatible_p(T, long double) && !__builtin_types_compatible_p(T, _Complex long double))
@@ -148,25 +148,25 @@ struct rn_go_call {
 #define RN__IS_DROPPED(T) 1
 #endif
 
-/* An upper bound of what the arguments can take on the stack: 16 bytes each, or a struct's size
- * rounded up.  Arrays and functions decay in the comma operator.  What is aligned to more than 16, as vectors of 32 bytes
- * are, finds neither room in the registers nor its place on a new stack: too much. */
+/* An upper bound of what the arguments can take on the stack: 16 bytes each, or a struct's size rounded up.  Arrays and
+ * functions decay in the comma operator.  What is aligned to more than 16, as vectors of 32 bytes are, finds neither
+ * room in the registers nor its place on a new stack: too much. */
 #define RN__ARGS_BYTES(...) ((size_t)0 + RN__EACH(RN__ARG_BYTES, RN__PLUS, 0, 17 * 16, ##__VA_ARGS__))
 #define RN__ARG_BYTES(x) \
     (sizeof(RN__DECAYED(x)) <= 16 ? 16 : RN__ALIGNED(x) > 16 ? 512 : (sizeof(RN__DECAYED(x)) + 15) / 16 * 16)
 #define RN__ALIGNED(x) __alignof__(RN__DECAYED(x))
 #define RN__DECAYED(x) __typeof__(((void)0, (x)))
-/* What is larger is passed by reference on aarch64, to a copy in the frame of the caller, who goes on.  (Structs of up to four
- * floating-point numbers are not; nothing tells these apart.) */
+/* What is larger is passed by reference on aarch64, to a copy in the frame of the caller, who goes on.  (Structs of up
+ * to four floating-point numbers are not; nothing tells these apart.) */
 #ifdef __aarch64__
 #define RN__IS_KEPT(x) (sizeof(RN__DECAYED(x)) <= 16)
 #else
 #define RN__IS_KEPT(x) 1
 #endif
 
-/* Which of the entries takes these arguments.  0: each certainly goes into one integer register, as it is a pointer, which
- * converts to nothing that goes elsewhere (three of them: to an integer of two registers it does, with a warning), or an
- * integer or pointer of the parameter's own type. */
+/* Which of the entries takes these arguments.  0: each certainly goes into one integer register, as it is a pointer,
+ * which converts to nothing that goes elsewhere (three of them: to an integer of two registers it does, with a
+ * warning), or an integer or pointer of the parameter's own type. */
 #define RN__GO_ENTRY(f, result, ...) \
     (RN__ARGS_WORDS(f, result, ##__VA_ARGS__) ? 0 : RN__ARGS_BYTES(__VA_ARGS__) <= 64 ? 2 : 4)
 #define RN__ARGS_WORDS(f, result, ...)                                                                    \
@@ -209,30 +209,32 @@ struct rn_go_call {
 #endif /* !__cplusplus; see runnel/cxx.h for C++ */
 
 RN_PUBLIC extern void (*const rn__go_entries[6])(void);
-/* Starts f(arg) as `call` says; for C++, and for languages that have no macros. */
+/* Starts f(arg) as `call` says; for C++, and for languages without macros. */
 RN_PUBLIC void rn__go_one(struct rn_go_call *call, intptr_t (*f)(void *), void *arg);
 RN_PUBLIC void rn__run_prepare(struct rn_go_call *call);
 RN_PUBLIC int rn__run_wait(struct rn_go_call *call);
 
-/* What the program defines when it lets the library bring main.  Its value is the exit status.  Standard input, output or
- * error that is closed is /dev/null then, as in Go, since what is opened next would get its number. */
+/* Defined by a program that leaves main to the library.  Its value is the exit status.  If standard input, output or
+ * error is closed at the start, /dev/null takes its place, as in Go, because the next descriptor that is opened would
+ * get its number. */
 RN_PUBLIC int rn_main(int argc, char **argv);
 
-/* How many goroutines may run at once.  Before rn_run (or from rn_main) RUNNEL_PROCS in the
- * environment decides, else the machine: affinity and cgroup limits.  rn_set_procs changes it, at
- * any time, for the current and later runs; n < 1 is RN_EINVAL, more than 256 is capped.  Returns 0. */
+/* How many goroutines may run at once.  At first that is RUNNEL_PROCS in the environment, or else what the
+ * machine, the affinity mask and the cgroup allow.  rn_set_procs changes it, at
+ * any time, for the current and later runs, and returns 0; n < 1 is RN_EINVAL, more than 256 is capped. */
 RN_PUBLIC int rn_procs(void);
 RN_PUBLIC int rn_set_procs(int n);
 
-/* Bytes of stack for every goroutine that asks for no size of its own, those of wg_go, group_go, scope_go and of HTTP handlers too:
- * 16 KiB to 1 GiB, else RN_EINVAL.  (The main one has 8 MiB.)  RUNNEL_STACK in the environment counts instead where it is more.
- * For the runs that follow; RN_EBUSY while one is under way, so that a program with rn_main calls it before that:
+/* Sets the bytes of stack for every goroutine that does not ask for a size of its own, those of wg_go, group_go,
+ * scope_go and of HTTP handlers included: 16 KiB to 1 GiB, otherwise RN_EINVAL.  (The main goroutine has 8 MiB.)
+ * RUNNEL_STACK in the environment takes precedence if it is larger.  Applies to later runs; RN_EBUSY while one is under
+ * way.  So a program with rn_main calls it before that:
  *
  *     __attribute__((constructor)) static void before_main(void) { rn_set_stack(256 << 10); }
  */
 RN_PUBLIC int rn_set_stack(size_t bytes);
 
-/* Goroutines that exist now, the main one included. */
+/* How many goroutines exist now, the main one included. */
 RN_PUBLIC size_t rn_num_goroutines(void);
 
 /* ---- in a goroutine ------------------------------------------------------------------------ */
@@ -245,14 +247,15 @@ RN_PUBLIC void rn_yield(void);
  * rn_exit_goroutine) - deadlock!".  Not from a plain thread: panics. */
 RN_PUBLIC RN_NORETURN void rn_exit_goroutine(void);
 
-/* Between rn_pin and rn_unpin this goroutine stays on its thread, and no other goroutine runs on
- * that thread: for thread-local state, OpenGL and the like (Go's LockOSThread).  Nests.  A goroutine that ends without
- * rn_unpin gives its thread back as it is (Go ends the thread). */
+/* Between rn_pin and rn_unpin this goroutine stays on its thread, and no other goroutine runs on that thread: for
+ * thread-local state, OpenGL and the like (Go's LockOSThread).  Calls nest.  A goroutine that ends without rn_unpin
+ * gives its thread back as it is (Go ends the thread).  What it changes about the thread (affinity, priority, signal
+ * mask) is not passed on to threads that are started meanwhile. */
 RN_PUBLIC void rn_pin(void);
 RN_PUBLIC void rn_unpin(void);
 
-/* Around a call that is known to block for long: the processor is handed to others at once instead
- * of after the monitor has noticed.  Nothing of runnel may be called in between.  Not nested. */
+/* To be called around a call that is known to block for long: the processor is handed to other goroutines at once,
+ * instead of after the monitor has noticed.  Nothing of runnel may be called in between.  Calls do not nest. */
 RN_PUBLIC void rn_blocking_enter(void);
 RN_PUBLIC void rn_blocking_leave(void);
 
@@ -444,8 +447,8 @@ rn__defer_leave(struct rn_deferred *d)
 
 /* ---- panic --------------------------------------------------------------------------------- */
 
-/* rn_panic("text %d", …) runs this goroutine's deferred calls, newest first; unless one of them recovers, the program
- * prints "panic: <text>", every goroutine with its state and trace, and exits with status 2. */
+/* rn_panic("text %d", …) runs this goroutine's deferred calls, newest first.  Unless one of them recovers, the program
+ * prints "panic: <text>" and every goroutine with its state and stack trace, and exits with status 2. */
 #if defined(__cplusplus) && !defined(__clang__) /* they have the same name as in C, a function and a struct */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wshadow"
@@ -477,12 +480,12 @@ int rn__panic_value(void *value, const char *text) __asm__("rn_panic_value");
 #define rn_panic_value(value, text) RN__PANICS(rn__panic_value((value), (text)))
 #endif
 
-/* Directly in a deferred function: rn_recover() stops the panic that runs it and returns its text, a
- * const char * that lives until the goroutine panics or recovers again, or ends; NULL when there is no panic or the caller
- * was not deferred.  When the deferred call returns, the function that deferred it runs its other
- * deferred calls and returns to its caller, with the value 0 where it has one (a struct, or on x86-64 a long double: undefined).
- * In C++ a function whose only way out is a panic is to be called through a pointer that may change, or from another file:
- * compilers take it for one that never returns (docs/design/panics.md). */
+/* Called directly in a deferred function, rn_recover() stops the panic that runs that function and returns the panic's
+ * text, a const char * that lives until the goroutine panics or recovers again, or ends; NULL if there is no panic or
+ * the caller was not deferred.  When the deferred call returns, the function that had deferred it runs its other
+ * deferred calls and returns to its caller, with the value 0 if it returns one (a struct, or on x86-64 a long double,
+ * is undefined).  In C++ a function whose only way out is a panic is to be called through a pointer that may change, or
+ * from another file: compilers take it for one that never returns (docs/design/panics.md). */
 #define rn_recover() rn__recover(RN__CFA(), RN__NOT_INLINED())
 /* As rn_recover; returns whether it recovered, and stores the value of rn_panic_value (else NULL) in the
  * void * that `value` points to. */
@@ -491,7 +494,7 @@ int rn__panic_value(void *value, const char *text) __asm__("rn_panic_value");
 RN_PUBLIC RN__WITH_FRAME const char *rn__recover(void *cfa, const void *in);
 RN_PUBLIC RN__WITH_FRAME bool rn__recover_value(void *cfa, const void *in, void **value);
 
-/* Prints "fatal error: <text>" and the listing, status 2.  Can't be recovered. */
+/* Prints "fatal error: <text>" and the listing of all goroutines, and exits with status 2.  Can't be recovered. */
 RN_PUBLIC RN_NORETURN void rn_fatal(const char *format, ...) RN_PRINTF(1, 2);
 
 RN_EXTERN_C_END

@@ -6,33 +6,33 @@
  *         printf("%d, %zu bytes\n", res.status, res.body_len);
  *     http_response_free(&res);                                   // always, also after an error
  *
- * Thousands may be under way at once: a request costs a goroutine's wait, never a thread.  Connections
- * are kept and used again, HTTP/2 is spoken with https servers that know it, certificates are verified,
- * compressed bodies (gzip, deflate) arrive unpacked, and one that is damaged or ends early is RN_EPROTO;
- * redirects are followed, http_proxy and its like in the environment are honoured.  A status such as
- * 404 is no error: err tells whether there is an answer, res.status what it says.
+ * Thousands may be under way at once: a request costs a goroutine's wait, never a thread.  Connections are kept and
+ * reused, HTTP/2 is spoken with https servers that know it, certificates are verified, compressed bodies (gzip,
+ * deflate) are unpacked (RN_EPROTO if one is damaged or ends early), redirects are followed, and http_proxy and its
+ * like in the environment are respected.  A status such as 404 is not an error: err tells whether there is an answer,
+ * res.status what it says.
  *
- * A connection that was kept may end while a request is on its way: then GET, HEAD, OPTIONS, TRACE, PUT and DELETE are sent
- * again on another one, anything else is -ECONNRESET, since the server may have done it.
+ * A connection that was kept may end while a request is on its way: then GET, HEAD, OPTIONS, TRACE, PUT and DELETE are
+ * sent again on another one, anything else is -ECONNRESET, since the server may have done it.
  *
- * http_open returns when the head of the answer is there; http_body_read then reads the body piece by
- * piece, and a reader that is slow slows the sender.
+ * http_open returns when the head of the answer is there; http_body_read then reads the body piece by piece, and a
+ * reader that is slow slows the sender.
  *
- * Contexts.  When ctx is done the exchange ends at once, whatever stage it is in, with RN_ECANCELED or
- * RN_ETIMEOUT.  NULL is the background.
+ * Contexts.  When ctx is done the exchange ends at once, whatever stage it is in, with RN_ECANCELED or RN_ETIMEOUT.
+ * NULL is the background.
  *
- * Who may call: goroutines, and plain threads while rn_run is under way (RN_EAGAIN otherwise; they wait as threads).  What
- * is under way when the run ends is over with it: a plain thread gets RN_ECLOSED, and frees its responses as ever.  A
- * response and an exchange belong to one goroutine at a time.  Not from signal handlers.
+ * Who may call: goroutines, and plain threads while rn_run is under way (RN_EAGAIN otherwise; they wait as threads).
+ * The end of the run ends all requests: a plain thread gets RN_ECLOSED, and frees its response as usual.  A response
+ * and an exchange belong to one goroutine at a time.  Not from signal handlers.
  *
- * Ownership.  What the response points to is freed by http_response_free.  Strings and bodies that go
- * into a request stay the caller's, and must live until the call returns; with http_open and a body,
- * until the response is closed.  A goroutine that may panic or exit in the middle of reading a
- * response says `defer(http_response_free, &res)` before it opens it: nothing else need be undone.
+ * Ownership.  What the response points to is freed by http_response_free.  Strings and bodies that go into a request
+ * stay the caller's, and must live until the call returns; with http_open and a body, until the response is closed.  A
+ * goroutine that may panic or exit in the middle of reading a response says `defer(http_response_free, &res)` before it
+ * opens it: nothing else need be undone.
  *
- * Errors beside those of every call (RN_ENOMEM, RN_ECANCELED, RN_ETIMEOUT …) and of the system
- * (-ECONNREFUSED …): RN_EURL, RN_EDNS, RN_ETLS, RN_EPROTO, RN_ETOOBIG, RN_EREDIRECTS, RN_EPROXY.
- * res.error has a sentence with more, where more is known.
+ * Errors beside those of every call (RN_ENOMEM, RN_ECANCELED, RN_ETIMEOUT …) and of the system (-ECONNREFUSED …):
+ * RN_EURL, RN_EDNS, RN_ETLS, RN_EPROTO, RN_ETOOBIG, RN_EREDIRECTS, RN_EPROXY.  res.error has a sentence with more,
+ * where more is known.
  *
  * Link with -lrunnel_http (docs/guide/http_client.md).  Built on libcurl.  (Go's net/http, Client.)
  */
@@ -131,7 +131,8 @@ RN_PUBLIC int rn_http_do(rn_context *ctx, const rn_http_client_request *request,
 RN_PUBLIC int rn_http_open(rn_context *ctx, const rn_http_client_request *request, rn_http_response *res);
 /* Reads up to n bytes of the body that rn_http_open left to read: how many, 0 at its end, or a
  * negative error (a body that ends early is an error, not an end).  Blocks until there is one byte;
- * the context of rn_http_open ends it.  Happens before: nothing but the caller's own. */
+ * the context of rn_http_open ends it.
+ * Happens before: nothing but the caller's own. */
 RN_PUBLIC RN_MUST_USE ssize_t rn_http_body_read(rn_http_response *res, void *buf, size_t n);
 /* Ends what rn_http_open began; status and headers stay readable.  A connection whose body was not
  * read to the end is closed, not kept.  Again: does nothing. */
@@ -141,12 +142,13 @@ RN_PUBLIC void rn_http_response_free(rn_http_response *res);
 /* The value of the first header called `name`, in any case of letters; NULL when there is none. */
 RN_PUBLIC const char *rn_http_response_header(const rn_http_response *res, const char *name);
 
-/* A client with options of its own (NULL: the defaults), whose strings are copied.  NULL when there is no memory.  Outlives
- * rn_run; its connections do not. */
+/* A client with options of its own (NULL: the defaults), whose strings are copied.  NULL when there is no memory.
+ * Outlives rn_run; its connections do not. */
 RN_PUBLIC RN_MUST_USE rn_http_client *rn_http_client_make(const rn_http_client_options *options);
 /* Closes its connections and frees it.  Nobody may use it any more: panics while requests are under way. */
 RN_PUBLIC void rn_http_client_free(rn_http_client *client);
-/* Closes the connections that are not in use, of `client` or (NULL) of the default client.  Requests under way go on. */
+/* Closes the connections that are not in use, of `client` or (NULL) of the default client.  Requests under way go
+ * on. */
 RN_PUBLIC void rn_http_client_close_idle(rn_http_client *client);
 
 RN_EXTERN_C_END

@@ -94,7 +94,8 @@ template <typename T> static inline void *rn__map_value(T v)
     ((struct rn_map_key){RN__MAP_WORD(k),                                                                         \
                          _Generic((k), char *: RN_MAP_TEXT, const char *: RN_MAP_TEXT, default: RN_MAP_INTEGER)})
 #define RN__MAP_VALUE(v) ((void *)RN__MAP_WORD(v))
-/* A cast alone would cut off what does not fit.  (x is outside of the block: it may be the address of a compound literal.) */
+/* A cast alone would cut off what does not fit.  (x is outside of the block: it may be the address of a compound
+ * literal.) */
 #define RN__MAP_WORD(x) ((void)__extension__({ RN__MAP_IS_WORD(((void)0, (x))); }), (uintptr_t)(x))
 #define RN__MAP_IS_WORD(x) \
     RN_STATIC_ASSERT(__builtin_classify_type(x) <= 5 && sizeof(__typeof__(x)) <= sizeof(void *), RN__MAP_WORDS)

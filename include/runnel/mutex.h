@@ -7,13 +7,13 @@
  *     defer(mutex_unlock, &mu);            // or unlock by hand
  *     balance += amount;
  *
- * Not recursive; who locks it again while holding it waits for ever (and the deadlock is reported
- * when nobody else runs).  It belongs to no goroutine: another one may unlock it.  Must not be copied
+ * Not recursive: a goroutine that locks it again while holding it waits for ever (and the deadlock is reported
+ * if nobody else runs).  It belongs to no goroutine: another one may unlock it.  Must not be copied
  * once used; debug builds panic on the copy.
  *
- * A lock that is let go may be taken by whoever comes first, so that a busy lock is not passed from
- * thread to thread each time; a waiter that has been passed over for a millisecond is handed the
- * lock directly, and so are those behind it until the queue has caught up.  So nobody starves.
+ * When it is unlocked, whoever comes first may take it, so that a busy lock is not passed from
+ * thread to thread each time.  A waiter that has been passed over for a millisecond is handed the
+ * lock directly, and so are those behind it until the queue has caught up; so nobody starves.
  *
  * An unlock's last access to the mutex comes before anybody else can have locked and unlocked it:
  * memory that holds a mutex may be freed by the one who was last to unlock it.
@@ -42,8 +42,8 @@ RN_EXTERN_C_BEGIN
 RN_PUBLIC void rn__mutex_lock_slow(rn_mutex *m);
 RN_PUBLIC void rn__mutex_unlock_slow(rn_mutex *m);
 
-/* The bits of rn_state are explained in src/sync/mutex.c: 1 it is locked, 2 somebody is to be woken, 8 it is a thread's own,
- * 0x20 each lock of late, up to 0x8000. */
+/* The bits of rn_state are explained in src/sync/mutex.c: 1 it is locked, 2 somebody is to be woken, 8 it is a thread's
+ * own, 0x20 each lock of late, up to 0x8000. */
 #if RN__INLINE_SYNC
 /* Locks m; waits while another holds it. */
 RN_PUBLIC inline void rn_mutex_lock(rn_mutex *m)
@@ -68,7 +68,7 @@ RN_PUBLIC void rn_mutex_lock(rn_mutex *m);
 RN_PUBLIC void rn_mutex_unlock(rn_mutex *m);
 #endif
 
-/* Locks m if that needs no waiting; returns whether it did. */
+/* Locks m if that is possible without waiting; returns whether it did. */
 RN_PUBLIC RN_MUST_USE bool rn_mutex_try_lock(rn_mutex *m);
 
 /* As lock, but gives up when ctx is done: 0 with m locked, or RN_ECANCELED or RN_ETIMEOUT without.

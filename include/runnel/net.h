@@ -33,8 +33,8 @@
  * Reading and writing at once is fine, and so are several readers or several writers: each direction
  * serves one at a time, so that what one net_write sends is not mixed with another's.
  *
- * Waiting.  Each call that waits can be ended by the connection's deadline, which is set apart and
- * holds for all calls (RN_ETIMEOUT); by net_close (RN_ECLOSED); and, in the _ctx forms, by a context
+ * Waiting.  Each call that waits can be ended by the connection's deadline, which is set separately and
+ * applies to all calls (RN_ETIMEOUT); by net_close (RN_ECLOSED); and, in the _ctx forms, by a context
  * (RN_ECANCELED, RN_ETIMEOUT).  A NULL context is the background.
  *
  * Callers: goroutines and plain threads, which then wait as threads; not signal handlers.
@@ -73,9 +73,10 @@ typedef struct rn_listen_options {
 RN_PUBLIC int rn_net_listen(const char *network, const char *address, rn_listener **out) RN_MUST_USE;
 RN_PUBLIC int rn_net_listen_with(const rn_listen_options *options, const char *network, const char *address,
                                  rn_listener **out) RN_MUST_USE;
-/* Takes over a socket that listens already: of systemd's socket activation, or inherited from the program that this one replaces
- * (rn_command.fds).  It belongs to the listener from now on and is set to non-blocking; a path stays when it is closed.  On failure it
- * stays the caller's: RN_EINVAL when it does not listen, or a negative errno.  (Go's net.FileListener.) */
+/* Takes over a socket that listens already: from systemd's socket activation, or inherited from the program that this
+ * one replaces (rn_command.fds).  From now on it belongs to the listener and is non-blocking; the path of a unix socket
+ * is not removed when it is closed.  On failure it stays the caller's: RN_EINVAL if it does not listen, or a negative
+ * errno.  (Go's net.FileListener.) */
 RN_PUBLIC int rn_net_listener_from_fd(int fd, rn_listener **out) RN_MUST_USE;
 /* Waits for a connection.  *out is the caller's to free.  While the process has no descriptors left
  * (EMFILE, ENFILE) it waits, 5 ms at first and up to 1 s, and tries again; a connection that was reset
@@ -131,8 +132,8 @@ RN_PUBLIC ssize_t rn_net_writev_ctx(rn_context *ctx, rn_conn *c, const struct io
  * Reading the file may block the thread, not the other goroutines. */
 RN_PUBLIC ssize_t rn_net_sendfile(rn_conn *c, int file, int64_t offset, size_t n);
 RN_PUBLIC ssize_t rn_net_sendfile_ctx(rn_context *ctx, rn_conn *c, int file, int64_t offset, size_t n);
-/* Waits until there is something to read, its end or an error included, and reads nothing: 0, or an error.  For who
- * wants to hold no buffer meanwhile.  May be 0 too early, seldom: a read may still wait. */
+/* Waits until there is something to read, the end or an error included, and reads nothing: 0, or an error.  This way
+ * no buffer is needed meanwhile.  Rarely it returns 0 too early, so that a read still has to wait. */
 RN_PUBLIC int rn_net_wait_read(rn_conn *c);
 RN_PUBLIC int rn_net_wait_read_ctx(rn_context *ctx, rn_conn *c);
 /* What can be read, or written, without waiting; RN_EAGAIN when nothing can. */
@@ -165,8 +166,8 @@ RN_PUBLIC int rn_net_set_keepalive(rn_conn *c, rn_duration idle, rn_duration int
 RN_PUBLIC int rn_net_set_linger(rn_conn *c, rn_duration d);
 RN_PUBLIC int rn_net_set_buffers(rn_conn *c, int read_bytes, int write_bytes); /* 0: leave as it is */
 
-/* The addresses of both ends; RN_ADDR_NONE when there is none, or c is closed, or the peer has reset it; but that of
- * the peer of a TCP connection that was accepted is known until net_free. */
+/* The addresses of both ends; RN_ADDR_NONE if there is none, or c is closed, or the peer has reset it.  The
+ * peer's address of an accepted TCP connection, however, is known until net_free. */
 RN_PUBLIC void rn_net_local_addr(rn_conn *c, rn_addr *out);
 RN_PUBLIC void rn_net_remote_addr(rn_conn *c, rn_addr *out);
 /* The descriptor, which stays the connection's: for options that have no function here.  RN_ECLOSED once

@@ -14,11 +14,11 @@
  *     rn_output o;                                           // all of it at once
  *     err = process_output_ctx(ctx, &(rn_command){.argv = argv, .input = text, .input_size = n}, &o);
  *
- * A child gets standard input, output and error as the command says, and of the other descriptors those
- * that are not closed on exec; none of the library's.  It starts with no signal blocked, ignored or
- * handled.  Every child that was started is taken from the kernel when it ends, whether anybody
- * waits for it or not: there are no zombies while rn_run is under way.  Other code of the program may not
- * take them (waitpid(-1), SIGCHLD ignored): process_wait then returns -ECHILD.
+ * A child gets standard input, output and error as the command says, and those other descriptors
+ * that are not close-on-exec; none of the library's.  It starts with no signal blocked, ignored or
+ * handled.  Every child is reaped when it ends, whether anybody
+ * waits for it or not, so there are no zombies while rn_run is under way.  Other code of the program must not
+ * reap them (waitpid(-1), SIGCHLD ignored): process_wait then returns -ECHILD.
  *
  * Errors are negative: RN_E…, or the negative of an errno value.  From goroutines, while rn_run is
  * under way; by many at once.  Only the calls that say so wait.  (Go's package os/exec.)
@@ -89,39 +89,39 @@ typedef struct rn_exit {
     int64_t max_rss;          /* bytes of memory at most */
 } rn_exit;
 
-/* Starts a process; *out is the caller's to free.  0; or what came of the exec (-ENOENT, -EACCES …), of its
+/* Starts a process; *out is the caller's to free.  0; or the error of the exec (-ENOENT, -EACCES …), of its
  * directory or its files, -EMFILE, RN_ENOMEM; RN_EINVAL for a command that makes no sense.  Blocks
  * this goroutine, and nobody else, until the exec is done. */
 RN_PUBLIC int rn_process_start(const rn_command *command, rn_process **out) RN_MUST_USE;
-/* The same; when ctx is done before the process has ended, it is sent the command's cancel_signal, and after its
+/* The same; if ctx is done before the process has ended, the process is sent the command's cancel_signal, and after its
  * grace SIGKILL. */
 RN_PUBLIC int rn_process_start_ctx(rn_context *ctx, const rn_command *command, rn_process **out) RN_MUST_USE;
 
-/* Waits until the process has ended, and says how (`how` may be NULL).  0; -ECHILD; and for one that
- * rn_process_start_ctx has started and the end of its context has sent a signal, that context's error, *how
- * being filled in.  Several may wait, and again.  The second gives the wait up, not the process,
- * when ctx is done: RN_ECANCELED or RN_ETIMEOUT, *how as it was. */
+/* Waits until the process has ended, and says how (`how` may be NULL).  Returns 0, or -ECHILD; or, if the end of the
+ * context given to rn_process_start_ctx has sent the process a signal, that context's error, with *how filled in.
+ * Several may wait, and more than once.  rn_process_wait_ctx gives up the wait, not the process, when ctx is done:
+ * RN_ECANCELED or RN_ETIMEOUT, and *how is unchanged. */
 RN_PUBLIC int rn_process_wait(rn_process *p, rn_exit *how);
 RN_PUBLIC int rn_process_wait_ctx(rn_context *ctx, rn_process *p, rn_exit *how);
 /* A channel that is closed once the process has ended: for select.  It lives as long as p. */
 #define rn_process_done(p) ((rn_chan_recv_only(rn_unit))rn__process_done(p))
 RN_PUBLIC void *rn__process_done(rn_process *p);
 
-/* Sends a signal, to its group when it has one of its own.  0; -ESRCH once it has ended: never another
- * process that has got its number. */
+/* Sends a signal to the process, or to its group if it has one of its own.  0; -ESRCH once it has ended: a signal never
+ * reaches another process that has got its number. */
 RN_PUBLIC int rn_process_signal(rn_process *p, int signo);
 RN_PUBLIC int rn_process_kill(rn_process *p); /* SIGKILL */
 RN_PUBLIC int rn_process_pid(const rn_process *p);
 
-/* The other ends of its pipes; NULL where the command did not ask for one.  They belong to p, and may be
- * closed (net_close) before; what they are read from ends when the last who has the pipe open closes it, which
- * may be a child of the child. */
+/* Our ends of its pipes; NULL where the command did not ask for one.  They belong to p, and may be closed (net_close)
+ * before p is freed.  Reading ends when the last process that has the other end open closes it, which may be a child of
+ * the child. */
 RN_PUBLIC rn_conn *rn_process_in(rn_process *p);
 RN_PUBLIC rn_conn *rn_process_out(rn_process *p);
 RN_PUBLIC rn_conn *rn_process_err(rn_process *p);
 
-/* Closes its pipes and lets go of it.  One that still runs goes on; its context, if it has one, no longer
- * ends it.  Nobody may use p afterwards. */
+/* Closes the pipes and frees p, which nobody may use afterwards.  A process that still runs continues; its context, if
+ * it has one, no longer ends it. */
 RN_PUBLIC void rn_process_free(rn_process *p);
 
 /* Starts, gives it the command's input if there is any, and waits.  0, whatever its exit status is: see *how (may be
@@ -136,11 +136,11 @@ typedef struct rn_output {
     size_t out_size, err_size; /* bytes, without it */
     rn_exit how;
 } rn_output;
-/* As rn_process_run, keeping what it writes to its output and, when the command's err is RN_STDIO_PIPE, to its
- * error; with RN_STDIO_STDOUT both come into `out`, in their order.  On any result *o is to be given to
- * rn_output_free.  When ctx is done it reads, and writes the input, until the process has ended, which cancel_signal
- * and grace see to (see rn_process_start_ctx): what the process says last is there as well.  What children of it say
- * after that is not waited for.  When there is no memory for the output, or a pipe fails, the process is killed: RN_ENOMEM, or the error. */
+/* As rn_process_run, keeping what it writes to its output and, when the command's err is RN_STDIO_PIPE, to its error;
+ * with RN_STDIO_STDOUT both come into `out`, in their order.  On any result *o is to be given to rn_output_free.  When
+ * ctx is done, cancel_signal and grace end the process (see rn_process_start_ctx); until then it is still read from,
+ * and given its input, so that what it says last is there as well.  Output of its children after that is not waited
+ * for.  If there is no memory for the output, or a pipe fails, the process is killed: RN_ENOMEM, or the error. */
 RN_PUBLIC int rn_process_output(const rn_command *command, rn_output *o);
 RN_PUBLIC int rn_process_output_ctx(rn_context *ctx, const rn_command *command, rn_output *o);
 RN_PUBLIC void rn_output_free(rn_output *o);

@@ -11,21 +11,22 @@
  *     }
  *
  * A reader takes as much as has come into a buffer of the caller's and hands it out from there: many short lines are
- * one system call.  It reads from a connection (TCP, a unix socket, a pipe of runnel/process.h or runnel/fd.h), a file, or
- * whatever a function of the caller's reads: the body of a request, say.  Between two calls the buffer may hold what comes
- * next, so who uses a reader reads by it alone.  Writing has nothing to do with it.
+ * one system call.  It reads from a connection (TCP, a Unix socket, a pipe of runnel/process.h or runnel/fd.h), a file,
+ * or whatever a function of the caller's reads: the body of a request, say.  Between two calls the buffer may hold what
+ * comes next, so nothing else may read from the same connection.  Writing is not affected.
  *
  * What reader_line, reader_until and reader_peek hand out lies in the buffer: it may be changed, and is good until the
  * next call for this reader other than reader_buffered and reader_drop.
  *
- * Errors.  As those of what is read from: of a connection RN_ETIMEOUT at its deadline, RN_ECLOSED after net_close,
- * RN_ECANCELED … of the context in the _ctx forms.  What has come is kept: once there is another deadline the next call goes on
- * where this one was.  RN_EEOF: the end.  RN_ETOOBIG: what is asked for does not fit into the buffer; nothing was taken, and
- * reader_read still gets it in pieces.
+ * Errors are those of what is read from: for a connection RN_ETIMEOUT at its deadline, RN_ECLOSED after net_close, and
+ * RN_ECANCELED or RN_ETIMEOUT of the context in the _ctx forms.  What has come is kept: with a new deadline the next
+ * call continues where this one was.  RN_EEOF is the end.  RN_ETOOBIG: what is asked for does not fit into the buffer;
+ * nothing was taken, and reader_read still gets it in pieces.
  *
  * Life.  A reader owns nothing: there is nothing to free.  It may be moved, with the buffer where it was.
- * Callers: as of what is read from; of a connection goroutines and plain threads.  One at a time uses a reader.
- * (Go's bufio.Reader and bufio.Scanner.)
+ * Callers: as
+ * of what is read from; of a connection goroutines and plain threads.  One at a time uses a reader.  (Go's bufio.Reader
+ * and bufio.Scanner.)
  */
 #ifndef RUNNEL_READER_H
 #define RUNNEL_READER_H
@@ -48,12 +49,12 @@ typedef struct rn_reader {
     size_t rn_size, rn_at, rn_end;
 } rn_reader;
 
-/* A reader of c, which stays the caller's, and a buffer of `size` bytes (> 0), which the reader uses until its last call.
- * What it can hold is the longest part that can be had in one piece. */
+/* A reader of c, which stays the caller's, and a buffer of `size` bytes (> 0), which the reader uses until its last
+ * call.  What it can hold is the longest part that can be had in one piece. */
 RN_PUBLIC void rn_reader_init(rn_reader *r, rn_conn *c, void *buf, size_t size);
 RN_PUBLIC void rn_reader_init_file(rn_reader *r, rn_file *f, void *buf, size_t size);
-/* The same of anything: read(ctx, from, …) is called, by the caller of the reader's function, with the context that that was given
- * (NULL: none).  Of the body of an answer, for example:
+/* The same of anything: read(ctx, from, …) is called, by the caller of the reader's function, with the context that
+ * that was given (NULL: none).  Of the body of an answer, for example:
  *
  *     static ssize_t body(rn_context *ctx, void *from, void *buf, size_t n)
  *     {
@@ -64,34 +65,35 @@ RN_PUBLIC void rn_reader_init_file(rn_reader *r, rn_file *f, void *buf, size_t s
  *     reader_init_with(&in, body, &res, buf, sizeof buf); */
 RN_PUBLIC void rn_reader_init_with(rn_reader *r, rn_read_function *read, void *from, void *buf, size_t size);
 
-/* Reads a line: *line is the text without its end ("\n" or "\r\n"), with a 0 behind it, and *n (may be NULL) its length, which
- * tells of zeros within.  0, or an error as above; RN_ETOOBIG when a line and its end are longer than the buffer.  -EPIPE: the stream has ended
- * within a line; *line and *n are what there was of it, and RN_EEOF comes next.  In a protocol that is a request cut off;
- * who reads a text takes it for its last line. */
+/* Reads a line: *line is the text without its end ("\n" or "\r\n"), followed by a 0, and *n (may be NULL) its length,
+ * in case it contains zeros.  0, or an error as above; RN_ETOOBIG when a line and its end are longer than the buffer.
+ * -EPIPE: the stream has ended within a line; *line and *n are what there was of it, and RN_EEOF comes next.  In a
+ * protocol that is a request which was cut off; in a text file it is the last line. */
 RN_PUBLIC int rn_reader_line(rn_reader *r, char **line, size_t *n) RN_MUST_USE;
 RN_PUBLIC int rn_reader_line_ctx(rn_context *ctx, rn_reader *r, char **line, size_t *n) RN_MUST_USE;
 /* Reads up to the first byte `end`, which is the last of *n bytes at *data (no 0 follows them).  As rn_reader_line. */
 RN_PUBLIC int rn_reader_until(rn_reader *r, char end, char **data, size_t *n) RN_MUST_USE;
 RN_PUBLIC int rn_reader_until_ctx(rn_context *ctx, rn_reader *r, char end, char **data, size_t *n) RN_MUST_USE;
-/* Waits until n bytes have come, and takes none: *data is where they are.  0; RN_EEOF when the stream has ended and nothing is left;
- * -EPIPE when there are fewer than n (reader_buffered tells how many); RN_ETOOBIG for more than the buffer's size;
- * or an error. */
+/* Waits until n bytes have come, and takes none: *data is where they are.  0; RN_EEOF when the stream has ended and
+ * nothing is left; -EPIPE when there are fewer than n (reader_buffered tells how many); RN_ETOOBIG for more than the
+ * buffer's size; or an error. */
 RN_PUBLIC int rn_reader_peek(rn_reader *r, size_t n, char **data) RN_MUST_USE;
 RN_PUBLIC int rn_reader_peek_ctx(rn_context *ctx, rn_reader *r, size_t n, char **data) RN_MUST_USE;
 
-/* Reads some bytes, n at most: what is buffered, else as rn_net_read does.  How many; 0 at the end (or when n is 0); or
- * an error.  Much at once goes past the buffer. */
+/* Reads at most n bytes: what is buffered, or else as rn_net_read does.  Returns how many; 0 at the end (or if n is 0);
+ * or an error.  Large reads bypass the buffer. */
 RN_PUBLIC ssize_t rn_reader_read(rn_reader *r, void *buf, size_t n);
 RN_PUBLIC ssize_t rn_reader_read_ctx(rn_context *ctx, rn_reader *r, void *buf, size_t n);
-/* Reads exactly n bytes, of any number: 0; RN_EEOF when the stream ends before the first; -EPIPE when it ends after some; or another
- * error: then what it has read is lost where n is more than the reader's buffer holds, and is kept otherwise. */
+/* Reads exactly n bytes, of any number: 0; RN_EEOF when the stream ends before the first; -EPIPE when it ends after
+ * some; or another error: then what it has read is lost where n is more than the reader's buffer holds, and is kept
+ * otherwise. */
 RN_PUBLIC int rn_reader_read_full(rn_reader *r, void *buf, size_t n) RN_MUST_USE;
 RN_PUBLIC int rn_reader_read_full_ctx(rn_context *ctx, rn_reader *r, void *buf, size_t n) RN_MUST_USE;
 
-/* How many bytes can be had without reading: before it waits for more, a server that gathers its answers sends
- * them.  Does not block. */
+/* How many bytes can be had without waiting.  (A server that gathers its answers sends them when this is 0.)  Does not
+ * block. */
 RN_PUBLIC size_t rn_reader_buffered(const rn_reader *r);
-/* Drops n bytes of those that are buffered, or all of them if n is more; how many.  Does not block. */
+/* Drops n of the bytes that are buffered, or all of them if n is more; returns how many.  Does not block. */
 RN_PUBLIC size_t rn_reader_drop(rn_reader *r, size_t n);
 
 RN_EXTERN_C_END

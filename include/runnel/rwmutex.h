@@ -5,19 +5,18 @@
  *     rwmutex_rlock(&mu);   … read …   rwmutex_runlock(&mu);
  *     rwmutex_lock(&mu);    … write …  rwmutex_unlock(&mu);
  *
- * A writer that waits stops new readers, so that readers can't keep it out for ever; when it unlocks,
- * the readers that wait by then go before the next writer that waits.  Those who are running may come before those
- * who have to be woken, as with a mutex, but not before the same one twice.  So a goroutine must not take a second read lock
- * while it holds one: with a writer in between that is a deadlock (and reported when nobody else
- * runs).  A read lock can't be turned into a write lock.  Like a mutex it belongs to no goroutine and
- * must not be copied once used.
+ * A waiting writer stops new readers, so that readers can't keep it out for ever; when it unlocks, the readers that
+ * wait by then go before the next waiting writer.  As with a mutex, a goroutine that is running may overtake one that
+ * has to be woken, but the same one only once.  Because of this a goroutine must not take a second read lock while it
+ * holds one: if a writer comes in between, that is a deadlock (which is reported if nobody else runs).  A read lock
+ * can't be turned into a write lock.  Like a mutex it belongs to no goroutine and must not be copied once used.
  *
- * After some thousand reads with no write in between, readers cost no atomic operation and share no memory that they write; the next
- * writer then pays some microseconds.  Which of the two holds is found out by itself.
+ * After some thousand reads with no write in between, readers cost no atomic operation and share no memory that they
+ * write; the next writer then pays some microseconds.  The lock finds out by itself which way of counting suits it.
  *
  * From goroutines and plain threads; not from signal handlers.
- * Happens before: an unlock before every later rlock or lock returns; a runlock before the next lock
- * returns.  (Go, sync.RWMutex.)
+ * Happens before: an unlock before every later rlock or
+ * lock returns; a runlock before the next lock returns.  (Go, sync.RWMutex.)
  */
 #ifndef RUNNEL_RWMUTEX_H
 #define RUNNEL_RWMUTEX_H

@@ -90,9 +90,9 @@ RN_PUBLIC void rn_scope_limit(rn_scope *s, long n);
 RN_PUBLIC struct rn_go_call rn__scope_call(rn_scope *s, bool is_void, bool wait);
 RN_PUBLIC void rn__scope_not_started(struct rn_go_call *call); /* clears err */
 
-/* How often scope_supervise starts a function again. */
+/* How often scope_supervise restarts a function. */
 struct rn_restart {
-    int most;              /* that many times within `within`; then it gives up.  < 0: without end */
+    int most;              /* at most so many times within `within`; then it gives up.  < 0: without end */
     rn_duration within;    /* 0: the whole time */
     rn_duration wait;      /* before the first new start; twice that before the next, and so on … */
     rn_duration wait_most; /* … up to this; it starts over after `within` without a failure */
@@ -100,10 +100,10 @@ struct rn_restart {
 /* 5 times within 10 s, waiting 10 ms to 1 s. */
 RN_PUBLIC extern const struct rn_restart rn_restart_default;
 
-/* scope_supervise(&s, how, f, arg): runs f(arg) in the scope and starts it again when it fails or panics, as
- * `how` says (NULL: rn_restart_default; copied; a compound literal stands in parentheses).  When it has given up, that is a goroutine that failed with the last
- * error (RN_EPANIC for a panic).  Ends when f returns 0 (or, if void, returns), or fails when the
- * scope is canceled.  Takes one place of the limit.  arg is a pointer or an integer. */
+/* scope_supervise(&s, how, f, arg): runs f(arg) in the scope and starts it again when it fails or panics, as `how` says
+ * (NULL: rn_restart_default; copied; a compound literal stands in parentheses).  When it has given up, that is a
+ * goroutine that failed with the last error (RN_EPANIC for a panic).  Ends when f returns 0 (or, if void, returns), or
+ * fails when the scope is canceled.  Takes one place of the limit.  arg is a pointer or an integer. */
 #ifndef __cplusplus
 #define rn_scope_supervise(s, how, f, arg)                                                                   \
     (RN__DEFER_CHECK(f, arg), rn__scope_supervise((s), (how), (void (*)(void))(f), (void *)(uintptr_t)(arg), \
@@ -119,8 +119,8 @@ RN_PUBLIC void rn_scope_cancel(rn_scope *s);
  * but canceling a context above ends the scope's, for those who look at it. */
 RN_PUBLIC int rn_scope_end(rn_scope *s);
 
-/* Stores up to n of the errors so far, in the order in which they came, and returns how many there
- * are.  All policies keep them; those for which there was no memory are only counted.  Until the block of scope_begin is left. */
+/* Stores up to n of the errors so far, in the order in which they came, and returns how many there are.  All policies
+ * keep them; those for which there was no memory are only counted.  Until the block of scope_begin is left. */
 RN_PUBLIC size_t rn_scope_errors(rn_scope *s, int *errors, size_t n);
 
 RN_EXTERN_C_END

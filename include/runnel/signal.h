@@ -11,19 +11,17 @@
  *     defer(ctx_cancel, ctx);
  *     serve(ctx);                              // until it is done, or somebody types Ctrl-C
  *
- * A signal that somebody has asked for has no effect but to be delivered; a handler that the program
- * had installed itself, before, is called as well.  Delivery does not wait: a channel that has no room
- * misses the signal, so give it room for one at least.  Signals of one kind that come faster
- * than they are delivered count as one, as everywhere in Unix.  A signal that every thread of the
- * program blocks (pthread_sigmask) is not delivered.
+ * A signal that somebody has asked for is delivered to the channel instead of having its usual effect; a handler that
+ * the program had installed before is called as well.  Delivery does not wait: a channel without room misses the
+ * signal, so give it room for at least one.  Signals of one kind that come faster than they are delivered count as one,
+ * as everywhere in Unix.  A signal that every thread of the program blocks (pthread_sigmask) is not delivered.
  *
- * Signals are delivered while rn_run is under way; when it ends, all of them do again what they did
- * before.  While somebody has asked for a signal, no deadlock is reported: it could still come.
+ * Signals are delivered while rn_run is under way; when it ends, all of them have their earlier effect again.  While
+ * somebody has asked for a signal, no deadlock is reported, because the signal could still come.
  *
- * SIGKILL and SIGSTOP can't be had, nor those that tell of a mistake of the thread that runs (SIGSEGV,
- * SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS): RN_EINVAL.  Asking for SIGQUIT or SIGUSR2 replaces what
- * they print otherwise (runnel/debug.h).  From goroutines and plain threads, not from signal handlers.
- * (Go's package os/signal.)
+ * SIGKILL and SIGSTOP can't be asked for, nor those that report a fault of the running thread (SIGSEGV, SIGBUS, SIGFPE,
+ * SIGILL, SIGTRAP, SIGSYS): RN_EINVAL.  Asking for SIGQUIT or SIGUSR2 replaces what they print otherwise
+ * (runnel/debug.h).  From goroutines and plain threads, not from signal handlers.  (Go's package os/signal.)
  */
 #ifndef RUNNEL_SIGNAL_H
 #define RUNNEL_SIGNAL_H

@@ -164,7 +164,7 @@ struct rn_bench {
     bool running, looped;
 };
 
-/* True as long as the loop is to go on.  Each benchmark has one such loop, in the goroutine of its body. */
+/* True as long as the loop is to continue.  Each benchmark has one such loop, in the goroutine of its body. */
 static inline bool rn_bench_loop(rn_bench *b)
 {
     __asm__ volatile("" : : : "memory"); /* so that the compiler keeps the loop's work */
@@ -182,7 +182,8 @@ RN_PUBLIC void rn_bench_stop(rn_bench *b);
 RN_PUBLIC void rn_bench_start(rn_bench *b);
 /* One operation handles n bytes: prints MB/s as well. */
 RN_PUBLIC void rn_bench_bytes(rn_bench *b, int64_t n);
-/* Prints a figure of your own as well; the unit is a word such as "hits/op".  Up to 8; the last value of a unit counts. */
+/* Prints a figure of your own as well; the unit is a word such as "hits/op".  Up to 8; the last value of a unit
+ * counts. */
 RN_PUBLIC void rn_bench_metric(rn_bench *b, double value, const char *unit);
 #ifndef RN_NO_SHORT_NAMES
 #define bench_loop rn_bench_loop
@@ -242,7 +243,7 @@ RN_PUBLIC void rn_test_leaks_ok(void);
 #define test_leaks_ok rn_test_leaks_ok
 #endif
 
-/* A seed for what a test chooses at random; the same all through one run.  RUNNEL_SEED sets it; a
+/* A seed for a test's random choices; the same throughout one run.  RUNNEL_SEED sets it; a
  * failing test that asked for it prints it. */
 RN_PUBLIC uint64_t rn_test_seed(void);
 #ifndef RN_NO_SHORT_NAMES

@@ -15,16 +15,16 @@
  *
  * Inside a select, on_timeout(d) is simpler and cheaper than any of these.
  *
- * As in Go since 1.23: once stop or reset has returned, no value from before can be received; a value
- * that has come but was not received makes them return true.  The channel shows length and capacity
- * 0.  A timer whose channel nobody receives from does not hold back the deadlock report.
+ * As in Go since 1.23: once stop or reset has returned, no value from before can be received; a value that has come but
+ * was not received makes them return true.  The channel shows length and capacity 0.  A timer whose channel nobody
+ * receives from does not hold back the deadlock report.
  *
- * A rn_timer or rn_ticker is the caller's memory, which must stay where it is until
- * destroy has returned (what is pending and was overwritten is a fatal error, once it is noticed; vet's rule losttimer sees it in
- * the source); make and free are the same on the heap.  One that was never set, all-zero memory, or destroyed may be
- * destroyed and has no channel (NULL); to stop or reset it panics ("time: Stop called on uninitialized Timer"),
- * as in Go, but for rn_ticker_stop, which does nothing.  All of these may be called from
- * goroutines and plain threads, by several at once; none blocks; not from signal handlers.
+ * An rn_timer or rn_ticker is the caller's memory, which must stay where it is until destroy has returned.
+ * (Overwriting a pending one is a fatal error, once it is noticed; vet's rule losttimer sees it in the source.)  make
+ * and free are the same on the heap.  One that was never set (all-zero memory), or was destroyed, may be destroyed, and
+ * its channel is NULL; stopping or resetting it panics ("time: Stop called on uninitialized Timer"), as in Go, except
+ * that rn_ticker_stop does nothing.  All of these may be called from goroutines and plain threads, by several at once;
+ * none blocks; not from signal handlers.
  *
  * Happens before: the call that set the timer before the receive of its value, or the start of f.
  */
@@ -48,8 +48,8 @@ typedef struct rn_ticker {
 
 /* ---- timers -------------------------------------------------------------------------------------- */
 
-/* Sets t to send the time on its channel once, d from now (d <= 0: now).  t is fresh memory, or destroyed; one that is in
- * use is for rn_timer_reset. */
+/* Sets t to send the time on its channel once, d from now (d <= 0: now).  t is fresh memory, or destroyed; one that is
+ * in use is for rn_timer_reset. */
 RN_PUBLIC void rn_timer_init(rn_timer *t, rn_duration d);
 #define rn_timer_init(t, d) rn_timer_init((t), RN__DURATION(d))
 /* Stops t.  Nobody may be waiting on its channel (panics), nor use that afterwards. */
@@ -63,9 +63,9 @@ RN_PUBLIC void rn_timer_free(rn_timer *t);
 RN_PUBLIC void *rn__timer_chan(rn_timer *t);
 #define rn_timer_chan(t) ((rn_chan_recv_only(rn_time))rn__timer_chan(t))
 
-/* Stops t: true when it was going to fire, or had fired and its value was not received: nothing will
- * be received then.  False when it was stopped before or its value received; for rn_after_func, when
- * f has been started (which stop does not wait for). */
+/* Stops t.  True if it was going to fire, or had fired and its value was not received: nothing will
+ * be received any more.  False if it was stopped before, or its value was received, or (for rn_after_func) if
+ * f has been started, for whose end stop does not wait. */
 RN_PUBLIC bool rn_timer_stop(rn_timer *t);
 /* Stops t and sets it to fire d from now; returns as stop. */
 RN_PUBLIC bool rn_timer_reset(rn_timer *t, rn_duration d);
