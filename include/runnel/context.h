@@ -62,16 +62,16 @@ RN_PUBLIC rn_context *rn_ctx_with_value(rn_context *parent, const void *key, voi
  * although the request is over. */
 RN_PUBLIC rn_context *rn_ctx_without_cancel(rn_context *parent) RN_MUST_USE;
 
-/* Ends ctx: cancels it and everything below it (RN_ECANCELED, where not done yet), before it
- * returns, and lets go of the maker's hold.  Nothing of it is left then but what ctx_retain or a
- * context below it keeps.  Again, or with the background: does nothing.  Does not block. */
+/* Ends ctx: cancels it and everything below it (RN_ECANCELED, where not done yet) before it
+ * returns, and releases it.  It stays in memory only as long as ctx_retain or a
+ * context below keeps it.  A second call, or one for the background, does nothing.  Does not block. */
 RN_PUBLIC void rn_ctx_cancel(rn_context *ctx);
-/* Cancels ctx and everything below it for a reason, and does not let go of it: the maker still calls
+/* Cancels ctx and everything below it for a reason, and does not release it: the maker still calls
  * ctx_cancel, and until then ctx_cause(ctx) tells the reason.  cause 0 means RN_ECANCELED.  The first
  * cause stays.  Does not block. */
 RN_PUBLIC void rn_ctx_cancel_cause(rn_context *ctx, int cause);
 
-/* Keeps ctx readable, after its maker has let go of it, until as many ctx_release.  Returns ctx.  A
+/* Keeps ctx readable after its maker has ended it, until ctx_release has been called as often.  Returns ctx.  A
  * context that is gone already stays gone. */
 RN_PUBLIC rn_context *rn_ctx_retain(rn_context *ctx);
 RN_PUBLIC void rn_ctx_release(rn_context *ctx);
@@ -108,8 +108,8 @@ RN_PUBLIC rn_ctx_after *rn__ctx_after_func(rn_context *ctx, void (*f)(void *), v
  * Does not wait for f. */
 RN_PUBLIC bool rn_ctx_after_stop(rn_ctx_after *a);
 
-/* Contexts that exist now, ctx_after_func included: for leak checks.  One whose deadline has just ended
- * it may count for a moment longer than until its ctx_cancel. */
+/* How many contexts exist now, those of ctx_after_func included: for leak checks.  One whose deadline has just passed
+ * may count for a moment after its ctx_cancel. */
 RN_PUBLIC size_t rn_num_contexts(void);
 
 RN_EXTERN_C_END

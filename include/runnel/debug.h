@@ -8,9 +8,9 @@
  * docs/guide/leaks.md has examples, docs/design/leaks.md why nothing that lives is reported.
  *
  * The same report comes on SIGUSR2 (unless the program handles that signal itself), and when main returns if
- * RUNNEL_LEAKS=1 is in the environment; the exit status is then 3 where it would have been 0.  Those that main leaves
- * get up to a second (a tenth of it if they sleep) to come to their end or their wait; and where none of them could run
- * any more, all that wait are leaked, also for what static variables still know.
+ * RUNNEL_LEAKS=1 is in the environment; the exit status is then 3 instead of 0.  Goroutines that main leaves get up to
+ * a second (a tenth of that if they sleep) to end or to come to their wait.  If none of them can run any more then, all
+ * that wait are leaked, even if static variables still know what they wait for.
  */
 #ifndef RUNNEL_DEBUG_H
 #define RUNNEL_DEBUG_H
@@ -32,10 +32,10 @@ typedef struct rn_leak {
  * its backtrace, where it was started, and what to look at first; goroutines that wait at the same place are shown
  * once.  Nothing is written when there are none.
  *
- * Returns how many there are, or RN_EAGAIN when it can't be said: a thread did not stop in time (it blocks all
- * signals), or memory was short.  Every thread stops for some milliseconds while the process is copied (system calls of
- * other threads are restarted; poll and its like may return EINTR there).  From goroutines and plain threads, not from
- * signal handlers; one call at a time goes on, others wait for it. */
+ * Returns how many there are, or RN_EAGAIN if that can't be told, because a thread did not stop in time (it blocks all
+ * signals), or memory was short.  Every thread stops for some milliseconds while the process is copied (their system
+ * calls are restarted, but poll and its like may return EINTR).  From goroutines and plain threads, not from signal
+ * handlers; one call runs at a time, others wait for it. */
 RN_PUBLIC int rn_debug_leaks(void);
 
 /* The same without a report: stores the first `max` of them in leaks and returns how many there are. */

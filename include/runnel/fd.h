@@ -18,16 +18,15 @@
 
 RN_EXTERN_C_BEGIN
 
-/* on_fd(fd, events): the case is ready when fd can be read (RN_FD_READ) or written (RN_FD_WRITE), as
- * asked, which is a level: what poll(2) says at the time of the select.  An end of the stream, an error and a
- * descriptor that is not open count as ready, for a call on it would not block.  Nothing is
- * read or written.  fd stays the caller's: any descriptor (socket, pipe, eventfd, timerfd, inotify,
- * terminal), blocking or not; regular files are always ready.  It must stay open while anybody waits.
- * Several goroutines may wait for one descriptor: all are woken, and those who then find nothing left
- * wait again, or block in their own call.  fd < 0 is never ready.
+/* on_fd(fd, events): the case is ready when fd can be read (RN_FD_READ) or written (RN_FD_WRITE), as asked.  This is
+ * level-triggered: what poll(2) says at the time of the select.  An end of the stream, an error and a descriptor that
+ * is not open count as ready, since a call on it would not block.  Nothing is read or written.  fd stays the caller's:
+ * any descriptor (socket, pipe, eventfd, timerfd, inotify, terminal), blocking or not; regular files are always ready.
+ * It must stay open while anybody waits.  Several goroutines may wait for one descriptor: all are woken, and those who
+ * then find nothing left wait again, or block in their own call.  fd < 0 is never ready.
  *
- * A look costs one system call for each such case, and a wait some more; where descriptors run out it
- * looks every 10 ms instead.  On a plain thread while no rn_run is under way: panics if it would have to
+ * Checking costs one system call for each such case, and waiting some more; if there are no descriptors left, the
+ * select checks every 10 ms instead.  On a plain thread while no rn_run is under way it panics if it would have to
  * wait. */
 #define rn_on_fd(fd, events) rn_on_fd_ready(fd, events, NULL)
 /* clang-format off */

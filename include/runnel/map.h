@@ -14,11 +14,11 @@
  * value).  The first key decides for the map; one of the other kind panics.  RN_MAP_BYTES(n) makes a map
  * whose keys are n bytes that the key points to, for structs without padding.
  * Values are pointers, or integers no larger; NULL and 0 are values like others.  The map does not own
- * what they point to: who takes a value out, by delete or swap, must know that nobody else still
+ * what they point to: before freeing a value that was taken out, by delete or swap, make sure that nobody else still
  * uses it.
  *
- * Each operation takes effect at one moment.  A load, or any other operation, that sees a store comes
- * after it.  No operation waits for more than others' short work on the same part of the map.
+ * Each operation is atomic.  A load, or any other operation, that sees a store happens
+ * after it.  Operations wait at most for others' short work on the same part of the map.
  * From goroutines and plain threads; not from signal handlers.  (Go, sync.Map.)
  */
 #ifndef RUNNEL_MAP_H
@@ -114,7 +114,7 @@ template <typename T> static inline void *rn__map_value(T v)
 #define rn_map_load(m, k, p) RN__MAP_GET(p, rn__map_load((m), RN__MAP_KEY(k), &rn_got_))
 /* map_has(&m, key): whether there is a value. */
 #define rn_map_has(m, k) rn__map_load((m), RN__MAP_KEY(k), NULL)
-/* map_store(&m, key, value): whatever was there before. */
+/* map_store(&m, key, value): stores it, replacing any value that was there. */
 #define rn_map_store(m, k, v) rn__map_store((m), RN__MAP_KEY(k), RN__MAP_VALUE(v))
 /* map_load_or_store(&m, key, value, &actual): true, and the value that was there; or false, after
  * `value` was stored, and that. */

@@ -1,14 +1,14 @@
 /* runnel/once.h: something that is done only once, whoever needs it first.
  *
  *     static rn_once ready;                                // all-zero is valid; so is RN_ONCE_INIT
- *     once_do(&ready, load_tables, "/etc/tables");         // arguments only evaluated by the one who runs it
+ *     once_do(&ready, load_tables, "/etc/tables");         // arguments are evaluated only by the caller that runs it
  *
  *     static rn_once_value(struct config *) config;
  *     struct config *c = once_value(&config, parse_config, path);
  *
- * Others who come while it runs wait until it has ended.  A panic in it counts as done (Go, sync.Once).
- * A call of once_do on the same once from within waits for itself: a deadlock, which is reported.
- * Costs one load when it is done.
+ * Callers that come while it runs wait until it has ended.  A call that panics counts as done (Go, sync.Once).
+ * Calling once_do for the same once from within waits for itself: a deadlock, which is reported.
+ * Once it is done, a call costs one load.
  *
  * From goroutines and plain threads; not from signal handlers.
  * Happens before: the end of the one call before any once_do on that once returns.
@@ -60,8 +60,8 @@ RN_PUBLIC void rn__once_end(rn_once *o);
         struct rn_once_panic rn_panicked; \
         __typeof__(T) rn_result;          \
     }
-/* once_value(&v, f, args…): what the one call of f(args…) returned.  When f panicked, every later
- * call panics with the same text and value (of rn_panic_value). */
+/* once_value(&v, f, args…): what the one call of f(args…) returned.  If f panicked, every later call panics with the
+ * same text and value (of rn_panic_value); if it ended its goroutine, every later call panics and says so. */
 #define rn_once_value_get(v, f, ...)                                             \
     RN__EXTENSION({                                                              \
         __typeof__(v) rn_value_ = (v);                                           \

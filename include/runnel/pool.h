@@ -7,11 +7,11 @@
  *     …
  *     pool_put(&buffers, b);               // b is the pool's again
  *
- * An object that pool_get returns is the caller's alone.  It is one that was put back, in whatever state
- * that was, or a new one.  Each processor keeps up to RN_POOL_KEEPS objects of its own, so that the
- * usual get and put meet nobody; what is beyond, and what no processor holds, is shared, up to
- * as many again; the rest is freed.  All-zero is valid: pool_get then returns NULL when nothing is
- * there, and what is too much is forgotten.
+ * An object that pool_get returns belongs to the caller alone.  It is one that was put back, in whatever state
+ * it was, or a new one.  Each processor keeps up to RN_POOL_KEEPS objects of its own, so that usually
+ * get and put don't compete with anybody; further objects are shared by all processors, up to
+ * as many again; the rest is freed.  All-zero is valid: pool_get then returns NULL if nothing is
+ * there, and surplus objects are dropped without being freed.
  *
  * From goroutines and plain threads; not from signal handlers.
  * Happens before: a pool_put before the pool_get that returns the object.  (Go, sync.Pool, which

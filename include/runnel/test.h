@@ -170,19 +170,19 @@ static inline bool rn_bench_loop(rn_bench *b)
     __asm__ volatile("" : : : "memory"); /* so that the compiler keeps the loop's work */
     return b->left ? b->left--, true : rn_bench_more(b);
 }
-/* For work that is no single loop (several goroutines share it, say): the body does this many operations; it is run
- * again, with more, until the time is up.  Not beside bench_loop. */
+/* For work that is not a single loop (several goroutines share it, say): the body performs this many operations, and is
+ * run again, with more, until the time is up.  Not to be mixed with bench_loop. */
 static inline long rn_bench_n(const rn_bench *b)
 {
     return (long)b->target;
 }
-/* With bench_n: what came before does not count.  stop and start leave out what lies between them. */
+/* For use with bench_n.  reset discards what was measured so far; stop and start leave out what lies between them. */
 RN_PUBLIC void rn_bench_reset(rn_bench *b);
 RN_PUBLIC void rn_bench_stop(rn_bench *b);
 RN_PUBLIC void rn_bench_start(rn_bench *b);
-/* One operation handles n bytes: prints MB/s as well. */
+/* Says that one operation handles n bytes, so that MB/s are printed as well. */
 RN_PUBLIC void rn_bench_bytes(rn_bench *b, int64_t n);
-/* Prints a figure of your own as well; the unit is a word such as "hits/op".  Up to 8; the last value of a unit
+/* Also prints a figure of your own; the unit is a word such as "hits/op".  Up to 8; the last value given for a unit
  * counts. */
 RN_PUBLIC void rn_bench_metric(rn_bench *b, double value, const char *unit);
 #ifndef RN_NO_SHORT_NAMES
