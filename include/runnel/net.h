@@ -189,11 +189,11 @@ RN_PUBLIC ssize_t rn_net_write_to_ctx(rn_context *ctx, rn_conn *c, const void *b
 
 /* ---- names -------------------------------------------------------------------------------------- */
 
-/* The addresses of a host, for a network as above, in the order in which to try them: at most `max`, and 32,
- * are stored in `out`, and the number is returned (> 0); or RN_ENOHOST, RN_EDNS (the name server did not answer; worth
- * another try), RN_ENOMEM, or the context's error, at once: what the name server says later is dropped.
- * Numeric addresses never ask anybody.  Uses the system's resolver (getaddrinfo), handed off so
- * that no processor waits; at most 64 of goroutines at a time, others queue. */
+/* The addresses of a host, for a network as above, in the order in which to try them: at most `max`, and 32 (of a
+ * longer list at least one of each family), are stored in `out`, and their number is returned (> 0); or RN_ENOHOST,
+ * RN_EDNS (the name server did not answer; worth another try), RN_ENOMEM, or the context's error, at once: what the
+ * name server says later is dropped.  Numeric addresses never ask anybody.  Uses the system's resolver (getaddrinfo),
+ * handed off so that no processor waits; at most 64 of goroutines at a time, others queue. */
 RN_PUBLIC int rn_net_lookup(const char *network, const char *host, rn_addr *out, int max);
 RN_PUBLIC int rn_net_lookup_ctx(rn_context *ctx, const char *network, const char *host, rn_addr *out, int max);
 /* A port by number or by the name of its service; negative: RN_ESERVICE. */
