@@ -90,7 +90,7 @@ static void collect(pid_t pid, struct pollfd *polls, rn_duration limit, struct r
         if (drain_all(polls, r))
             heard = rn_os_now();
         open = polls[REPORTS].fd >= 0 || polls[OUT].fd >= 0 || polls[ERR].fd >= 0;
-        if (waitpid(pid, &status, open ? WNOHANG : (r->timed_out ? 0 : WNOHANG)) == pid)
+        if (waitpid(pid, &status, WNOHANG) == pid)
             break;
         press(pid, start + limit, heard, r);
     }

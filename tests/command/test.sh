@@ -139,6 +139,26 @@ timeout_is_reported() {
     mkdir -p slow && printf '#include <runnel.h>\n#include <runnel/test.h>\nTEST(slow)\n{\n    rn_sleep(RN_HOUR);\n}\n' >slow/slow_test.c
     takes_too_long slow 'slow_test.c:3: slow took longer than LIMIT s' 'goroutine 1'
 }
+# Its end of file is no end of its process.
+hangs_without_output() {
+    mkdir -p hangs && cat >hangs/hangs_test.c <<'END' || return 1
+#include <runnel/test.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+TEST(hangs)
+{
+    struct stat st;
+    signal(SIGQUIT, SIG_IGN);
+    for (int fd = 1; fd < 64; fd++)
+        if (fstat(fd, &st) == 0 && S_ISFIFO(st.st_mode))
+            close(fd);
+    for (;;)
+        pause();
+}
+END
+    takes_too_long hangs 'hangs_test.c:5: hangs took longer than LIMIT s'
+}
 # It writes for longer than one that says nothing is given.
 slow_listing_is_waited_for() {
     mkdir -p listing && cat >listing/listing_test.c <<'END' || return 1
@@ -271,6 +291,7 @@ check "a file that is named may have tests and benchmarks without being called *
 check "a program may keep its channels; reports tell of its own functions only" a_program
 check "reports say who started a goroutine, also when that was the last thing it did" started_last
 check "a test that hangs is ended, with its goroutines listed" timeout_is_reported
+check "a test that closes its output and hangs is ended" hangs_without_output
 check "a listing that takes its time is waited for" slow_listing_is_waited_for
 check "a program that hangs before its main is ended" constructor_is_ended
 check "a test that does not compile is a failure" does_not_compile
