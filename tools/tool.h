@@ -32,7 +32,6 @@ void list_add(struct list *l, const char *s);
 void list_add_all(struct list *l, const struct list *from);
 /* Adds the words of s: split at white space; '…' and "…" keep it. */
 void list_add_words(struct list *l, const char *s);
-void list_sort(struct list *l);
 
 /* The whole file; NULL (and errno) when it can't be read.  A NUL follows. */
 char *read_file(const char *path, size_t *size);
@@ -132,8 +131,8 @@ struct program {
     struct list library; /* files whose objects the linker takes only when it needs them */
     const char *name;    /* of the executable */
 };
-/* Compiles and links in `dir`; dir/out/<name> is the executable, and dir/out/deps names every file
- * read.  False when the compiler has refused (and said why). */
+/* Compiles and links in `dir`; dir/out/<name> is the executable, and every file that was read is added to deps.  False
+ * when the compiler has refused (and said why). */
 bool compile(const struct toolchain *t, const struct program *p, const char *dir, struct list *deps);
 
 /* ---- cache.c ------------------------------------------------------------------------------ */

@@ -102,17 +102,6 @@ void list_add_words(struct list *l, const char *s)
     free(word);
 }
 
-static int by_text(const void *a, const void *b)
-{
-    return strcmp(*(char *const *)a, *(char *const *)b);
-}
-
-void list_sort(struct list *l)
-{
-    if (l->n > 1)
-        qsort(l->at, (size_t)l->n, sizeof *l->at, by_text);
-}
-
 static char *read_open(int fd, size_t *size)
 {
     struct stat st;

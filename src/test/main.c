@@ -1,6 +1,6 @@
 /* The runner of a test program: the list of its tests, the command line, and TAP on stdout.
  *
- * Output is TAP 14: a plan, then "ok 3 - name # time=0.2ms" or "not ok …" with a block of what
+ * Output is TAP 13: a plan, then "ok 3 - name # time=0.2ms" or "not ok …" with a block of what
  * failed ("file:line: message") and what the test wrote. */
 #define _GNU_SOURCE 1
 #include "internal.h"
