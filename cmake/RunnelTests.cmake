@@ -1,8 +1,12 @@
 # The tests: every tests/<kind>/<name>.c is one program, <build>/tests/<kind>/<name>; every
 # tests/<kind>/<name>.sh is run as it is.  <build>/tests.list names them for `runnel test`, one
-# "kind/name path" per line.  The target `tests` builds them all.
+# "kind/name path" per line.  The target `tests` builds them all, `tests-<kind>` those of a kind.
 enable_testing()
 add_custom_target(tests)
+foreach(kind unit conformance stress race fault cxx model choice)
+    add_custom_target(tests-${kind})
+    add_dependencies(tests tests-${kind})
+endforeach()
 
 # Whether a source includes a header of the HTTP library, public or inner.
 function(runnel_uses_http result)
@@ -38,7 +42,7 @@ endfunction()
 function(runnel_register_test kind name target)
     set_target_properties(${target} PROPERTIES
         OUTPUT_NAME ${name} RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/tests/${kind})
-    add_dependencies(tests ${target})
+    add_dependencies(tests-${kind} ${target})
     add_test(NAME ${kind}/${name} COMMAND ${target})
     set_property(GLOBAL APPEND_STRING PROPERTY RUNNEL_TEST_LIST "${kind}/${name} $<TARGET_FILE:${target}>\n")
 endfunction()

@@ -7,20 +7,20 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Models and scripts do not depend on how the library is built: they run in the release tiers alone. */
 struct tier {
     const char *preset;
-    const char *only; /* the kind of tests that run in it; NULL: all programs that are no scripts */
-    bool scripts;     /* and those too */
-    bool slow;        /* and those that take longer (see is_slow) */
+    const char *kinds; /* of the programs that are built and run in it; NULL: all, and the scripts */
+    bool slow;         /* and those that take longer (see is_slow) */
 };
-static const struct tier quick = {.preset = "release", .scripts = true};
-static const struct tier race = {.preset = "race"};
+static const struct tier quick = {.preset = "release"};
+static const struct tier race = {.preset = "race", .kinds = "unit conformance stress cxx race"};
 static const struct tier full[] = {
-    {.preset = "release", .scripts = true, .slow = true},
-    {.preset = "debug"},
-    {.preset = "asan"},
-    {.preset = "race"},
-    {.preset = "fault", .only = "fault/"},
+    {.preset = "release", .slow = true},
+    {.preset = "debug", .kinds = "unit conformance stress cxx choice"},
+    {.preset = "asan", .kinds = "unit conformance stress cxx choice"},
+    {.preset = "race", .kinds = "unit conformance stress cxx race"},
+    {.preset = "fault", .kinds = "fault"},
 };
 
 /* Runs cmake; what it says is shown only when it fails. */
@@ -40,7 +40,12 @@ static bool build(const char *root, const struct tier *tier)
     if (access(text("%s/build/%s/build.ninja", root, tier->preset), R_OK) < 0 &&
         !cmake(root, text("--preset %s", tier->preset)))
         return false;
-    return cmake(root, text("--build build/%s --target tests", tier->preset));
+    struct list kinds = {0};
+    char *targets = text("%s", tier->kinds ? "" : "tests");
+    list_add_words(&kinds, tier->kinds ? tier->kinds : "");
+    for (int i = 0; i < kinds.n; i++)
+        targets = text("%s tests-%s", targets, kinds.at[i]);
+    return cmake(root, text("--build build/%s --target %s", tier->preset, targets));
 }
 
 /* What takes longest, each about a tenth of all others: installs, fuzzing, a look for leaks in every example, played
@@ -56,6 +61,17 @@ static bool is_slow(const char *name)
     return false;
 }
 
+/* name: "kind/…" */
+static bool has_kind(const struct tier *tier, const char *name)
+{
+    struct list kinds = {0};
+    bool has = false;
+    list_add_words(&kinds, tier->kinds);
+    for (int i = 0; i < kinds.n; i++)
+        has |= strncmp(name, kinds.at[i], strlen(kinds.at[i])) == 0 && name[strlen(kinds.at[i])] == '/';
+    return has;
+}
+
 /* One line of tests.list, "kind/name path"; false when the tier or the pattern leaves it out. */
 static bool choose(char *line, const struct tier *tier, const char *pattern, struct tap_program *p)
 {
@@ -64,13 +80,9 @@ static bool choose(char *line, const struct tier *tier, const char *pattern, str
         return false;
     *path++ = 0;
     bool script = ends_with(path, ".sh"), named = pattern && strstr(line, pattern);
-    if (script && (!tier->scripts || (pattern && !named)))
+    if (tier->kinds && (script || !has_kind(tier, line)))
         return false;
-    if (!tier->slow && !named && is_slow(line))
-        return false;
-    if (tier->only && strncmp(line, tier->only, strlen(tier->only)) != 0)
-        return false;
-    if (!tier->scripts && strncmp(line, "model/", 6) == 0)
+    if (!named && ((script && pattern) || (is_slow(line) && !tier->slow)))
         return false;
     *p = (struct tap_program){.label = text("%s %s", tier->preset, line)};
     if (script)
@@ -92,8 +104,7 @@ static void run_tier(const char *root, const struct tier *tier, const char *patt
     char *list = read_file(text("%s/build/%s/tests.list", root, tier->preset), NULL);
     struct tap_program *programs = NULL;
     int n = 0;
-    setenv("RUNNEL_TIER", tier->preset, 1);
-    if (!tier->scripts)
+    if (tier->kinds)
         setenv("RUNNEL_TEST_TIMEOUT", "180", 0); /* sanitizers slow things down */
     for (char *line; list && (line = strsep(&list, "\n"));) {
         programs = realloc(programs, (size_t)(n + 1) * sizeof *programs);
