@@ -1,6 +1,7 @@
 /* runnel/debug.h: what a program can ask about itself.
  *
  *     int n = rn_debug_leaks();            // a report on stderr, and how many were found
+ *     rn_debug_stats(&stats);              // how many goroutines run, wait for a processor, for a descriptor …
  *
  * A goroutine leaks when it waits for something that nobody who will ever run can reach: a channel that only goroutines
  * that wait themselves still know, a mutex whose holder waits for ever, a context that nobody can cancel any more.  It
@@ -40,6 +41,28 @@ RN_PUBLIC int rn_debug_leaks(void);
 
 /* The same without a report: stores the first `max` of them in leaks and returns how many there are. */
 RN_PUBLIC int rn_debug_find_leaks(rn_leak *leaks, int max);
+
+/* What the program's goroutines do at this moment, and what they do it with: figures for a server's page of them (Go 1.26's
+ * runtime/metrics, /sched/goroutines). */
+typedef struct rn_stats {
+    size_t goroutines;    /* that exist, the main one included: the sum of the following seven */
+    size_t running;       /* run, or block their thread in a call of the program's */
+    size_t runnable;      /* wait for a processor: more than a few for long, and there is more work than processors */
+    size_t in_io;         /* wait for descriptors: connections, pipes, files that can be polled */
+    size_t in_sleep;      /* rn_sleep */
+    size_t in_channels;   /* send, receive, select */
+    size_t in_locks;      /* mutex, rwmutex, semaphore, once, cond */
+    size_t in_others;     /* waitgroup, group, scope, flight, context, signal, calls handed to another thread */
+    size_t hibernated;    /* of those that wait: whose stacks are put away */
+    size_t descriptors;   /* rn_num_descriptors() */
+    int processors, idle; /* rn_procs(), and how many of them have nothing to run */
+    int threads;          /* that run goroutines, or wait for some; without the monitor and the program's own */
+} rn_stats;
+
+/* Fills in *out.  Stops nobody: each goroutine is seen at another moment.  Looks at all records of goroutines: 0.6 µs for 100, 50 µs for
+ * 10,000, 120 ms for a million, which are in no cache.  All zero but for the descriptors when no run is under way.  From anywhere but
+ * signal handlers. */
+RN_PUBLIC void rn_debug_stats(rn_stats *out);
 
 RN_EXTERN_C_END
 

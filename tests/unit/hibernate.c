@@ -79,6 +79,23 @@ static void take_seats(struct seat *seats, int n, rn_waitgroup *wg)
     take_seats_until(seats, n, wg, n);
 }
 
+TEST(those_away_are_counted)
+{
+    struct seat seats[40];
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    rn_stats s;
+    needs_the_kernel();
+    take_seats(seats, 40, &wg);
+    rn_debug_stats(&s);
+    CHECK_EQ(s.goroutines, 41);
+    CHECK_EQ(s.hibernated, 40);
+    for (int i = 0; i < 40; i++)
+        chan_send(seats[i].door, 11);
+    wg_wait(&wg);
+    rn_debug_stats(&s);
+    CHECK_EQ(s.hibernated, 0);
+}
+
 TEST(one_that_waits_for_long_is_put_away_and_comes_back)
 {
     struct seat seats[40];
