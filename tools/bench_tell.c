@@ -73,19 +73,6 @@ void bench_print(const struct bench *b, FILE *to)
     fputc('\n', to);
 }
 
-static void json_text(FILE *to, const char *s)
-{
-    fputc('"', to);
-    for (; *s; s++)
-        if (*s == '"' || *s == '\\')
-            fprintf(to, "\\%c", *s);
-        else if ((unsigned char)*s < ' ')
-            fprintf(to, "\\u%04x", *s);
-        else
-            fputc(*s, to);
-    fputc('"', to);
-}
-
 static void json_pair(FILE *to, const char *key, const char *value, const char *end)
 {
     fprintf(to, "  \"%s\": ", key);

@@ -33,6 +33,7 @@ static const struct command {
      "  -run PATTERN  only tests whose name contains it, or matches it as a regular expression\n"
      "  -race         report data races (needs clang)\n"
      "  -asan         report misuse of memory and undefined behaviour\n"
+     "  -json         print events as go test -json does, one object a line, for gotestsum and the like\n"
      "  -lLIBRARY, -LDIR, -IDIR, -DNAME[=VALUE], -UNAME  as for the compiler\n"
      "  -explore N    run each test under N schedules, one goroutine at a time and with a virtual clock\n"
      "  -strategy S   of -explore: random, pct, dfs (all schedules, simple ones first); else mixed (of all)\n"

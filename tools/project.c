@@ -124,7 +124,7 @@ int test_project(const char *root, bool all, bool with_race, const char *pattern
     struct tap_totals totals = {0};
     setenv("RUNNEL_ROOT", root, 1);
     setenv("RUNNEL", text("%s/runnel", root), 1);
-    tap_begin();
+    tap_begin(&totals);
     if (all)
         for (size_t i = 0; i < sizeof full / sizeof *full; i++)
             run_tier(root, &full[i], pattern, &totals);

@@ -1,4 +1,4 @@
-/* Running test programs, several at a time, and making one TAP document of what they print.
+/* Running test programs, several at a time, and making one TAP document of what they print, or events (json.c).
  *
  * A program prints TAP itself; its results are numbered anew and get its label.  A program that ends
  * with a failure that it did not report, or before its plan was done, is one more failed result. */
@@ -21,11 +21,15 @@ struct running {
 /* What one program's output has amounted to. */
 struct tally {
     int planned, seen, failed; /* planned: -1 before the plan */
+    char *test;                /* JSON: the last result's, whose block may follow; NULL: none */
+    const char *action;        /* how it ended */
+    double seconds;
 };
 
-void tap_begin(void)
+void tap_begin(const struct tap_totals *totals)
 {
-    puts("TAP version 13"); /* 14 has nothing that is used here, and Perl's prove refuses it */
+    if (!totals->json)
+        puts("TAP version 13"); /* 14 has nothing that is used here, and Perl's prove refuses it */
 }
 
 static void count(struct tap_totals *totals, bool ok, const char *name)
@@ -40,6 +44,11 @@ static void count(struct tap_totals *totals, bool ok, const char *name)
 void tap_point(struct tap_totals *totals, bool ok, const char *name, const char *why)
 {
     count(totals, ok, name);
+    if (totals->json) {
+        json_event("output", name, NULL, why ? why : "", -1);
+        json_event(ok ? "pass" : "fail", name, NULL, NULL, -1);
+        return;
+    }
     printf("%s %d - %s\n", ok ? "ok" : "not ok", totals->number, name);
     if (why)
         printf("  ---\n  failures: |\n    %s\n  ...\n", why);
@@ -58,6 +67,28 @@ static const char *result_name(const char *line, bool *ok)
     return strncmp(line, "- ", 2) == 0 ? line + 2 : line;
 }
 
+/* Nothing more of the last result's block comes. */
+static void end_test(const char *label, struct tally *tally)
+{
+    if (tally->test)
+        json_event(tally->action, label, tally->test, NULL, tally->seconds);
+    free(tally->test);
+    tally->test = NULL;
+}
+
+/* A result, "name # time=1.5ms", or "name # SKIP why". */
+static void begin_test(const char *line, const char *name, bool ok, const char *label, struct tally *tally)
+{
+    const char *remark = strstr(name, " # ");
+    double ms = -1;
+    end_test(label, tally);
+    tally->test = text("%.*s", remark ? (int)(remark - name) : (int)strlen(name), name);
+    tally->action = !ok ? "fail" : remark && strstr(remark, "# SKIP") ? "skip" : "pass";
+    tally->seconds = remark && sscanf(remark, " # time=%lf", &ms) == 1 ? ms / 1000 : 0;
+    json_event("run", label, tally->test, NULL, -1);
+    json_event("output", label, tally->test, line, -1);
+}
+
 static void pass_on(const char *line, const char *label, struct tally *tally, struct tap_totals *totals)
 {
     bool ok;
@@ -66,14 +97,21 @@ static void pass_on(const char *line, const char *label, struct tally *tally, st
     if (name) {
         tally->seen++;
         tally->failed += !ok;
+        if (totals->json) {
+            count(totals, ok, name);
+            begin_test(line, name, ok, label, tally);
+            return;
+        }
         char *full = text("%s: %s", label, name);
         tap_point(totals, ok, full, NULL);
         free(full);
     } else if (sscanf(line, "1..%d", &planned) == 1) {
         tally->planned = planned;
     } else if (strncmp(line, "TAP version", 11) != 0 && *line) {
-        /* A block that belongs to a result stays as it is; anything else is a comment. */
-        printf("%s%s\n", *line == ' ' || *line == '#' ? "" : "# ", line);
+        if (totals->json)
+            json_event("output", label, tally->test, line, -1);
+        else /* A block that belongs to a result stays as it is; anything else is a comment. */
+            printf("%s%s\n", *line == ' ' || *line == '#' ? "" : "# ", line);
     }
 }
 
@@ -81,10 +119,13 @@ static void finish(const struct tap_program *p, struct running *r, struct tap_to
 {
     struct tally tally = {.planned = -1};
     int status = r->status;
+    if (totals->json)
+        json_event("start", p->label, NULL, NULL, -1);
     char *path = text("/proc/self/fd/%d", r->out), *all = read_file(path, NULL), *at = all;
     for (char *line; at && (line = strsep(&at, "\n"));)
         pass_on(line, p->label, &tally, totals);
-    char *name = text("%s: the program", p->label), *why = NULL;
+    end_test(p->label, &tally);
+    char *name = totals->json ? text("%s", p->label) : text("%s: the program", p->label), *why = NULL;
     if (status == 128 + SIGALRM && p->start_most && tally.planned < 0)
         why = text("%s was ended after %u s in which its main did not begin: what waits in a constructor?",
                    p->argv.at[0], p->start_most);
@@ -94,6 +135,8 @@ static void finish(const struct tap_program *p, struct running *r, struct tap_to
         why = text("%s printed %d results, planned were %d", p->argv.at[0], tally.seen, tally.planned);
     if (why)
         tap_point(totals, false, name, why);
+    else if (totals->json)
+        json_event(tally.failed ? "fail" : "pass", p->label, NULL, NULL, -1);
     free(why);
     free(name);
     free(all);
@@ -138,6 +181,8 @@ void tap_run(const struct tap_program *programs, int n, int at_once, struct tap_
 
 void tap_end(const struct tap_totals *totals)
 {
+    if (totals->json)
+        return;
     printf("1..%d\n# %d passed, %d failed", totals->number, totals->passed, totals->failed);
     if (totals->skipped)
         printf(", %d skipped", totals->skipped);

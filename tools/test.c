@@ -12,7 +12,7 @@
 #include <unistd.h>
 
 struct options {
-    bool race, full, explore, replay, bench;
+    bool race, full, explore, replay, bench, json;
     const char *pattern;
     const char *profile;       /* the file for -cpuprofile, absolute */
     struct list passed_on;     /* to the test programs */
@@ -121,6 +121,8 @@ static void take_options(int argc, char **argv, struct options *o)
             o->race = true;
         else if (strcmp(option, "-full") == 0)
             o->full = true;
+        else if (strcmp(option, "-json") == 0)
+            o->json = true;
         else if ((value = take_value(argc, argv, &i, "-run")))
             o->pattern = value;
         else if (take_compiler_flag(argc, argv, &i, "test", &o->flags))
@@ -136,8 +138,8 @@ static void take_options(int argc, char **argv, struct options *o)
     if (o->bench_options.n && !o->bench)
         die(STATUS_USAGE, "test: %.*s goes with -bench PATTERN (see: runnel help test)", 40,
             o->bench_options.at[0] + 1);
-    if (o->bench && (o->explore || o->pattern))
-        die(STATUS_USAGE, "test: -bench runs benchmarks and no tests: it goes without -run and -explore");
+    if (o->bench && (o->explore || o->pattern || o->json))
+        die(STATUS_USAGE, "test: -bench runs benchmarks and no tests: it goes without -run, -explore and -json");
 }
 
 static bool is_build_dir(const char *name)
@@ -234,7 +236,7 @@ static void set_unless_said(const char *name, const char *value)
 static int test_here(const struct options *o, const struct list *sources)
 {
     struct tap_program *programs = calloc((size_t)sources->n, sizeof *programs);
-    struct tap_totals totals = {0};
+    struct tap_totals totals = {.json = o->json};
     struct toolchain t;
     int n = 0;
     toolchain_find(&t, o->race, o->explore, &o->flags);
@@ -242,10 +244,12 @@ static int test_here(const struct options *o, const struct list *sources)
         set_unless_said("RUNNEL_TEST_LEAKS", "1");
         set_unless_said("RUNNEL_LOCKORDER", "1");
     }
-    tap_begin();
+    tap_begin(&totals);
     for (int i = 0; i < sources->n; i++) {
         if (!build_test(&t, sources->at[i], &programs[n])) {
-            tap_point(&totals, false, sources->at[i], text("%s:1: does not compile", sources->at[i]));
+            const char *source = sources->at[i];
+            char *label = o->json ? text("%.*s", (int)strlen(source) - 2, source) : text("%s", source);
+            tap_point(&totals, false, label, text("%s:1: does not compile", source));
             continue;
         }
         if (o->pattern) {
@@ -339,8 +343,8 @@ int command_test(int argc, char **argv)
         list_add_all(&sources, &o.files);
     else
         find_files(".", false, &sources);
-    if (in_tree(root) && sources.n == 0 && o.explore)
-        die(STATUS_USAGE, "test: -explore is for tests of programs: go where the *_test.c are");
+    if (in_tree(root) && sources.n == 0 && (o.explore || o.json))
+        die(STATUS_USAGE, "test: -%s is for tests of programs: go where the *_test.c are", o.json ? "json" : "explore");
     if (in_tree(root) && sources.n == 0 && o.bench)
         die(STATUS_USAGE, "test: no *_test.c here; runnel's own workloads: runnel bench");
     if (in_tree(root) && sources.n == 0)

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 
 enum { STATUS_OK = 0, STATUS_FAILED = 1, STATUS_USAGE = 2, STATUS_NO_COMPILER = 127 };
@@ -163,12 +164,19 @@ int command_bench(int argc, char **argv);
  * many arguments it took, a "--" after them included. */
 int take_sources(int argc, char **argv, const char *command, struct list *sources);
 
+/* ---- json.c ------------------------------------------------------------------------------- */
+
+/* A string with its quotes; what is no UTF-8 in it becomes U+FFFD. */
+void json_text(FILE *to, const char *s);
+/* Prints an event; NULL, and negative seconds: it has no such field. */
+void json_event(const char *action, const char *program, const char *test, const char *line, double seconds);
+
 /* ---- project.c, tap.c --------------------------------------------------------------------- */
 
 /* The tests of runnel's own source tree. */
 int test_project(const char *root, bool full, bool race, const char *pattern);
 
-/* A test program to run: `runnel test` runs several at once, and prints one TAP document. */
+/* A test program to run: `runnel test` runs several at once, and prints one TAP document, or events as JSON. */
 struct tap_program {
     const char *label;   /* before each test's name */
     const char *dir;     /* its working directory, or NULL */
@@ -178,8 +186,9 @@ struct tap_program {
 struct tap_totals {
     int passed, failed, skipped;
     int number; /* of the last test printed */
+    bool json;
 };
-void tap_begin(void);
+void tap_begin(const struct tap_totals *totals);
 void tap_run(const struct tap_program *programs, int n, int at_once, struct tap_totals *totals);
 /* One result that is not a program's: that something did not compile, say. */
 void tap_point(struct tap_totals *totals, bool ok, const char *name, const char *why);

@@ -94,6 +94,19 @@ END
 pattern() {
     cd bad && "$RUNNEL" test -run 'fine|passes' >../out && grep -qx '# 2 passed, 0 failed' ../out
 }
+# The fields of an event stand in one order: time, action, package, test, output, elapsed.
+json() {
+    mkdir -p json && cd json && printf '#include <runnel/test.h>\n#include <stdio.h>\nTEST(good)\n{\n}\nTEST(bad)\n{\n    puts("\\"\\377");\n    FAIL("no");\n}\nTEST(skipped)\n{\n    rn_test_skip("why");\n}\n' >it_test.c &&
+        echo 'int x = y;' >no_test.c || return 1
+    "$RUNNEL" test -json 2>/dev/null >../out
+    [ $? = 1 ] && cat ../out && ! grep -v '^{"Time":"20..-..-..T..:..:..\..*Z","Action":".*"}$' ../out | grep -v '"Elapsed":[0-9.]*}$' || return 1
+    for event in 'output","Package":"no_test","Output":"no_test.c:1: does not compile' 'fail","Package":"no_test"}' 'start","Package":"it_test"}' \
+        'run","Package":"it_test","Test":"good"}' 'pass","Package":"it_test","Test":"good","Elapsed":' \
+        'output","Package":"it_test","Test":"bad","Output":"    it_test.c:9: no' 'output","Package":"it_test","Test":"bad","Output":"    \"\ufffd' \
+        'fail","Package":"it_test","Test":"bad","Elapsed":' 'skip","Package":"it_test","Test":"skipped"' 'fail","Package":"it_test"}'; do
+        grep -qF "\"Action\":\"$event" ../out || { echo "missing: $event"; return 1; }
+    done
+}
 # Succeeds as Go's does, but says so.
 nothing_has_that_name() {
     cd bad && "$RUNNEL" test -run no_such_name >../out 2>../err || return 1
@@ -284,6 +297,7 @@ if command -v prove >/dev/null; then
 else
     skip "prove reads it" "no prove here (perl)"
 fi
+check "-json prints events as Go's does" json
 check "-run with a name that nothing has" nothing_has_that_name
 check "its tests end with it" ended_with_its_tests
 check "only the files that are named, and a program's rn_main as a test" named_files
