@@ -103,8 +103,8 @@ static void overview(void)
 {
     printf("runnel runs C programs that use goroutines and channels.\n\nusage: runnel COMMAND [ARGUMENT...]\n\n");
     for (int i = 0; i < COMMANDS; i++)
-        printf("  %-8s %-32s %s\n", commands[i].name, commands[i].arguments, commands[i].what);
-    printf("\n\"runnel help COMMAND\" tells more; runnel(1) tells it all.\n");
+        printf("  %-8s %s\n", commands[i].name, commands[i].what);
+    printf("\n\"runnel help COMMAND\" tells its arguments and options; runnel(1) tells it all.\n");
 }
 
 static int command_help(int argc, char **argv)
