@@ -561,6 +561,45 @@ TEST_PLAIN(also_where_userfaultfd_is_forbidden)
     CHECK_EQ(rn_run(come_and_go), 0);
 }
 
+/* Takes all mappings that the process may have, in one range; false: there are more than that. */
+static bool take_all_mappings(char *range, size_t pages)
+{
+    for (size_t i = 1; i < pages; i += 2)
+        if (mprotect(range + i * rn_os_page, rn_os_page, PROT_READ) != 0)
+            return true;
+    return false;
+}
+
+static void come_back_without_mappings(void)
+{
+    enum { N = 40, PAGES = 1 << 17 };
+    struct seat seats[N];
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    take_seats(seats, N, &wg);
+    char *range = mmap(NULL, PAGES * rn_os_page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    REQUIRE(range != MAP_FAILED);
+    bool none_left = take_all_mappings(range, PAGES);
+    int said = 0;
+    for (int i = 0; i < N; i += 2)
+        said += strcmp(seats[i].buf, "nothing yet") == 0;
+    for (int i = 0; i < N; i++)
+        chan_send(seats[i].door, 11);
+    wg_wait(&wg);
+    munmap(range, PAGES * rn_os_page);
+    CHECK_EQ(said, N / 2);
+    if (!none_left)
+        rn_test_skip("there may be more mappings than this test takes");
+}
+
+TEST_PLAIN(without_userfaultfd_stacks_come_back_also_when_there_are_no_mappings_left)
+{
+    rn__os_no_userfaultfd = true;
+    needs_the_kernel();
+    rn_os_away_end();
+    CHECK_EQ(rn_run(come_back_without_mappings), 0);
+    rn__os_no_userfaultfd = false;
+}
+
 static void wait_twice(struct rn_g **g, chan(int) door, rn_waitgroup *wg)
 {
     *g = rn__self();

@@ -9,6 +9,8 @@
  * place of a guard, in one step of about 1 µs.  Where userfaultfd is forbidden, or a kernel refuses to replace a guard:
  * mprotect again, and the contents are written through /proc/self/mem, which minds no protection.  One descriptor is
  * kept open, of the way that works; should userfaultfd fail one day when it had worked, the other is opened for that time.
+ * This mprotect splits the mapping, too, and there may be no mappings left (vm.max_map_count) when a stack must come back:
+ * so SPARES are made beforehand, of which one makes room for the time of a page.
  *
  * A copy of the process (fork, rn_os_snapshot) has neither: the descriptors lead to the memory of its parent.  It has
  * one thread only, so it just makes the page accessible, removes the guard, and writes.  It knows itself by a page that is wiped at a fork.
@@ -64,6 +66,69 @@ int rn_os_away_trap(void *page, size_t n)
     return madvise(page, n, GUARD_INSTALL) == 0 ? 0 : -errno;
 }
 
+/* ---- mappings in reserve ----------------------------------------------------------------------------- */
+
+/* Every second page of a range can be read, and is a mapping of its own.  Made as inaccessible as its neighbours it becomes
+ * one with both: there is room for two mappings more, which is what a page costs that is shut among others. */
+enum { SPARES = 32, SPARE_PAGES = 2 * SPARES + 1 };
+static char *spares;
+static rn_atomic(uint32_t) lent[SPARES];
+
+static char *spare_page(int i)
+{
+    return spares + (size_t)(2 * i + 1) * rn_os_page;
+}
+
+static bool spare_take(int i)
+{
+    uint32_t none = 0;
+    if (!rn_cas_acquire(&lent[i], &none, 1)) /* acquire: pairs with the release in spare_give */
+        return false;
+    (void)mprotect(spare_page(i), rn_os_page, PROT_NONE);
+    return true;
+}
+
+/* Where another thread was quicker with a mapping of its own it makes no room next time, and is made again after that. */
+static void spare_give(int i)
+{
+    (void)mprotect(spare_page(i), rn_os_page, PROT_READ);
+    rn_store_release(&lent[i], 0); /* pairs with the acquire in spare_take */
+}
+
+static void spares_make(void)
+{
+    spares = mmap(NULL, SPARE_PAGES * rn_os_page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (spares == MAP_FAILED)
+        spares = NULL;
+    for (int i = 0; spares && i < SPARES; i++)
+        spare_give(i);
+}
+
+/* Makes the page inaccessible, by a spare if need be.  The spare's number, SPARES for none, -1: it can't be. */
+static int shut(char *page, size_t n)
+{
+    if (mprotect(page, n, PROT_NONE) == 0)
+        return SPARES;
+    for (int i = 0; spares && i < SPARES; i++) {
+        if (!spare_take(i))
+            continue;
+        if (mprotect(page, n, PROT_NONE) == 0)
+            return i;
+        spare_give(i);
+    }
+    return -1;
+}
+
+/* Others may be about to give spares back, or mappings. */
+static int shut_at_last(char *page, size_t n)
+{
+    enum { LOOKS = 5000 };
+    int spare = -1;
+    for (int i = 0; i < LOOKS && (spare = shut(page, n)) < 0; i++)
+        rn_os_nap(RN_MILLISECOND);
+    return spare;
+}
+
 /* ---- bringing back --------------------------------------------------------------------------------- */
 
 /* In one step for each page; false when the kernel does not do that. */
@@ -103,11 +168,14 @@ static bool write_through(int fd, char *page, size_t n, const char *from)
 static bool write_in(char *page, size_t n, const char *from)
 {
     int fd = memory >= 0 ? memory : open_memory();
-    bool ok = fd >= 0 && mprotect(page, n, PROT_NONE) == 0;
+    int spare = fd >= 0 ? shut_at_last(page, n) : -1;
+    bool ok = spare >= 0;
     if (ok) {
         ok = madvise(page, n, GUARD_REMOVE) == 0 && write_through(fd, page, n, from);
         rn_os_away_unfreeze(page, n);
     }
+    if (ok && spare < SPARES)
+        spare_give(spare);
     if (fd >= 0 && fd != memory)
         close(fd);
     return ok;
@@ -197,6 +265,7 @@ static bool find_out(char *pages)
         return true;
     }
     memory = high(open_memory());
+    spares_make();
     return memory >= 0 && try_way(other, rn_os_page, write_in, from);
 }
 
@@ -208,6 +277,9 @@ static void close_both(void)
         close(memory);
     if (original)
         munmap(original, rn_os_page);
+    if (spares)
+        munmap(spares, SPARE_PAGES * rn_os_page);
+    spares = NULL;
     faults = memory = -1;
     original = NULL;
 }
