@@ -15,6 +15,7 @@
 #include "base/sanitizers.h" /* RN_TSAN */
 #include "sched/exceptions.h"
 #include "sched/fiber.h"
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -529,8 +530,10 @@ void rn__run_prepare(struct rn_go_call *call)
 
 static void start_monitor(void)
 {
-    if (rn__race_thread_start(&rn__sched.monitor, rn__monitor, NULL, "runnel-monitor") != 0)
-        rn_fatal("rn_run: no thread for the monitor");
+    int err = rn__race_thread_start(&rn__sched.monitor, rn__monitor, NULL, "runnel-monitor");
+    if (err)
+        rn_fatal("rn_run: no thread for the monitor: %s%s", rn_strerror(err),
+                 err == -EAGAIN ? " (threads or memory are limited: ulimit -u, ulimit -v, the cgroup's pids.max)" : "");
 }
 
 /* Every worker leaves its loop; those in user code when they next enter the runtime. */

@@ -20,16 +20,18 @@ static bool is_known(const void *m)
     return false;
 }
 
+static bool none_at_all;
+
 /* No thread for a worker: for the monitor only, which gets no argument. */
 int pthread_create(pthread_t *t, const pthread_attr_t *a, void *(*f)(void *), void *arg)
 {
     static int (*create)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *);
     void *symbol = dlsym(RTLD_NEXT, "pthread_create");
     memcpy(&create, &symbol, sizeof create);
-    if (!arg)
+    if (!arg && !none_at_all)
         return create(t, a, f, arg);
     rn_atomic_add(&refused, 1);
-    if (is_known(arg))
+    if (arg && is_known(arg))
         rn_atomic_add(&known, 1);
     return EAGAIN;
 }
@@ -79,5 +81,12 @@ TEST_PLAIN(who_is_pinned_goes_on_without_another_thread)
     rn_set_procs(3);
     CHECK_EQ(rn_run(pins_some), 7);
     CHECK(rn_atomic_load(&refused) > 0);
+}
+
+TEST_PLAIN_DIES(why_there_is_no_monitor_is_said, 2,
+                "no thread for the monitor: Resource temporarily unavailable (threads or memory are limited")
+{
+    none_at_all = true;
+    (void)rn_run(starts_some);
 }
 #endif
