@@ -382,6 +382,18 @@ static void guard_page(void *page)
         rn_store_relaxed(&pool.split_most, rn_os_mappings_most() / 2 * 3 / 4);
 }
 
+/* Its memcheck runs this.  Another tool of valgrind's may warn of each such question: one is enough. */
+static bool is_watched(const struct rn_g *g)
+{
+    static rn_atomic(bool) unwatched;
+    if (rn_load_relaxed(&unwatched)) /* relaxed, both: a hint that saves questions */
+        return false;
+    bool yes = VALGRIND_MAKE_MEM_UNDEFINED(g->stack_lo, g->stack_hi - g->stack_lo) != 0;
+    if (!yes)
+        rn_store_relaxed(&unwatched, true);
+    return yes;
+}
+
 static void guard(struct rn_g *g)
 {
     if (g->flags & RN_G_GUARDED)
@@ -389,7 +401,7 @@ static void guard(struct rn_g *g)
     g->flags |= RN_G_GUARDED;
     guard_page(g->stack_lo - rn_os_page);
     (void)VALGRIND_STACK_REGISTER(g->stack_lo, g->stack_hi);
-    if (VALGRIND_MAKE_MEM_UNDEFINED(g->stack_lo, g->stack_hi - g->stack_lo) != 0) /* its memcheck runs this */
+    if (is_watched(g))
         g->flags |= RN_G_WATCHED;
 #ifdef RN_FIBER_ASAN
     __lsan_register_root_region(g->stack_lo, (size_t)(g->stack_hi - g->stack_lo));

@@ -127,6 +127,10 @@ if command -v valgrind >/dev/null; then
         "$RUNNEL" build -o stacks stacks.c && valgrind -q --error-exitcode=9 ./stacks
     }
     check "stacks that were used before under valgrind" used_stacks
+    other_tool() { # which does not know what memcheck is told, and says so once
+        valgrind --tool=dhat --dhat-out-file=/dev/null ./stacks >said 2>&1 && [ "$(grep -c 'unknown DHAT' said)" -le 1 ]
+    }
+    check "stacks that were used before under valgrind's dhat" other_tool
     deadlock_under_valgrind() {
         echo 'int rn_main(int argc, char **argv) { (void)argc, (void)argv; chan_recv((chan(int))NULL); return 0; }' >asleep.c
         sed -i '1i #include <runnel.h>' asleep.c
