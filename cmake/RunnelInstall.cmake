@@ -41,11 +41,12 @@ if(EXISTS ${PROJECT_SOURCE_DIR}/docs/man/runnel.1)
     install(FILES ${PROJECT_SOURCE_DIR}/docs/man/runnel.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 endif()
 
-# gdb loads the second one by itself, with the shared library; the first is for static programs.
+# gdb loads the second one by itself, with the shared library, where that is by the prefix of this very installation; the first is
+# for static programs, and for a gdb with another prefix than the library's.
 install(FILES ${PROJECT_SOURCE_DIR}/tools/gdb/runnel-gdb.py DESTINATION ${CMAKE_INSTALL_DATADIR}/runnel)
-install(FILES ${PROJECT_SOURCE_DIR}/tools/gdb/runnel-gdb.py
-    DESTINATION ${CMAKE_INSTALL_DATADIR}/gdb/auto-load${CMAKE_INSTALL_FULL_LIBDIR}
-    RENAME librunnel.so.${PROJECT_VERSION}-gdb.py)
+install(CODE "file(INSTALL
+    DESTINATION \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_DATADIR}/gdb/auto-load\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_LIBDIR}\"
+    TYPE FILE RENAME librunnel.so.${PROJECT_VERSION}-gdb.py FILES \"${PROJECT_SOURCE_DIR}/tools/gdb/runnel-gdb.py\")")
 
 # Relative to the .pc file, so that a copied or staged installation works.
 file(RELATIVE_PATH RUNNEL_PC_PREFIX /x/${CMAKE_INSTALL_LIBDIR}/pkgconfig /x)

@@ -184,9 +184,23 @@ check "exported names, SONAME, manual" exported
 staged() {
     DESTDIR="$tap_dir/stage" cmake --install "$RUNNEL_ROOT/build/release" --prefix /opt/runnel &&
         staged=$(dirname "$(find "$tap_dir/stage/opt/runnel" -name runnel.pc)") &&
-        [ -e "$(PKG_CONFIG_PATH=$staged pkg-config --variable=includedir runnel)/runnel.h" ]
+        [ -e "$(PKG_CONFIG_PATH=$staged pkg-config --variable=includedir runnel)/runnel.h" ] &&
+        ls "$tap_dir"/stage/opt/runnel/share/gdb/auto-load/opt/runnel/lib*/librunnel.so.*-gdb.py
 }
 check "DESTDIR" staged
+
+# gdb finds what is for the shared library by that one's path, in its own directory of such scripts.
+auto_loaded() {
+    # shellcheck disable=SC2046
+    cc -g -o inspected rn.c $(pkg-config --cflags --libs runnel) || return 1
+    found=$(gdb -batch -iex "add-auto-load-safe-path $prefix" -iex "add-auto-load-scripts-directory $prefix/share/gdb/auto-load" \
+        -ex "break send" -ex run -ex "info goroutines" ./inspected 2>&1)
+    echo "$found"
+    echo "$found" | grep -q '2 \[running\] send '
+}
+if command -v gdb >/dev/null; then
+    check "gdb loads the shared library's script" auto_loaded
+fi
 
 # What -explore links with is installed by itself; without it the command says how.
 explored() {
