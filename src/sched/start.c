@@ -33,6 +33,7 @@ static void become(struct rn_m *m)
 }
 
 static pthread_key_t external_key;
+static bool external_key_made;
 static pthread_once_t external_once = PTHREAD_ONCE_INIT;
 /* Records of plain threads that have ended; under sched.lock.  A waker may still look at one. */
 static struct rn_m *external_free;
@@ -114,6 +115,7 @@ static void external_key_make(void)
     rn_os_init();
     if (pthread_key_create(&external_key, external_end) != 0)
         rn_fatal("no thread-specific key is left for the runtime");
+    external_key_made = true;
 }
 
 /* The numbers behind the main goroutine's and those of plain threads are free again. */
@@ -177,6 +179,7 @@ void rn__threads_each(void (*f)(struct rn_g *, void *), void *arg)
 /* pthread_exit in a goroutine would take the worker with it, and leave the rest waiting for ever.  A worker's thread has a
  * value under this key while it is in its loop. */
 static pthread_key_t worker_key;
+static bool worker_key_made;
 static pthread_once_t worker_once = PTHREAD_ONCE_INIT;
 
 static void worker_lost(void *arg)
@@ -195,6 +198,19 @@ static void worker_key_make(void)
 {
     if (pthread_key_create(&worker_key, worker_lost) != 0)
         rn_fatal("no thread-specific key is left for the runtime");
+    worker_key_made = true;
+}
+
+/* At dlclose.  Threads that have used the library may end later: there is nothing then that could see to their records.  (It
+ * is called when the program exits, too.  Who still runs then goes on as before.) */
+__attribute__((destructor)) static void unload(void)
+{
+    if (rn__run_under_way())
+        return;
+    if (external_key_made)
+        pthread_key_delete(external_key);
+    if (worker_key_made)
+        pthread_key_delete(worker_key);
 }
 
 /* m's loop, until the run ends. */

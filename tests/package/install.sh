@@ -84,7 +84,15 @@ cat >plugin.c <<'END'
 #include <runnel.h>
 static void cleared(int *n) { *n = 0; }
 static int add(int n) { int one = 1; defer(cleared, &one); return n + one; }
-int plugin(int n) { return rn_run(add, n); }
+int plugin(int n)
+{
+    chan(int) c = chan_make(int, 1); /* of a plain thread's, before the run */
+    if (chan_select(on_recv(c, NULL), on_timeout(1)) == 1)
+        chan_send(c, n);
+    n = chan_recv(c);
+    chan_free(c);
+    return rn_run(add, n);
+}
 END
 cat >loads.c <<'END'
 #include <runnel.h>
@@ -112,6 +120,51 @@ plugin() {
         cc -o loads loads.c $(pkg-config --cflags --libs runnel) && [ "$(./loads ./plugin.so alone within)" = 41 ]
 }
 check "a plugin with its own copy of the library" plugin
+
+# Who has used a plugin may end after it is gone.
+cat >outlives.c <<'END'
+#include <dlfcn.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+static pthread_barrier_t used, gone;
+static int (*plugin)(int);
+static void *user(void *unused)
+{
+    int n = plugin(40);
+    pthread_barrier_wait(&used);
+    pthread_barrier_wait(&gone);
+    return n == 41 ? unused : NULL;
+}
+int main(int argc, char **argv)
+{
+    pthread_barrier_init(&used, NULL, 2);
+    pthread_barrier_init(&gone, NULL, 2);
+    for (int i = 0; argc > 1 && i < 600; i++) { /* more than there are thread-specific keys, two at a time */
+        void *it = dlopen(argv[1], RTLD_NOW), *all_right;
+        pthread_t t;
+        if (!it)
+            return fprintf(stderr, "%s\n", dlerror()), 2;
+        memcpy(&plugin, &(void *){dlsym(it, "plugin")}, sizeof plugin);
+        pthread_create(&t, NULL, user, it);
+        pthread_barrier_wait(&used);
+        dlclose(it);
+        if (dlopen(argv[1], RTLD_NOW | RTLD_NOLOAD))
+            return fprintf(stderr, "still there\n"), 3;
+        pthread_barrier_wait(&gone);
+        pthread_join(t, &all_right);
+        if (!all_right)
+            return 4;
+    }
+    return 0;
+}
+END
+outlives() {
+    # shellcheck disable=SC2046
+    cc -o outlives outlives.c -pthread && ./outlives ./plugin.so &&
+        cc -shared -fPIC -o sharing.so plugin.c $(pkg-config --cflags --libs runnel) && ./outlives ./sharing.so
+}
+check "threads end after the plugin that they have used" outlives
 
 cmake_plugin() {
     mkdir -p plug && cat >plug/CMakeLists.txt <<'END'
