@@ -18,7 +18,8 @@ SHARED struct bits bits, other_bits;
 SHARED int many[8];
 SHARED char text[16] = "text", copy[16];
 SHARED int *heap;
-SHARED volatile int loud;
+SHARED char number[16] = "12.4", *left = number;
+SHARED volatile int loud, loud_one;
 
 static void twice(int *p)
 {
@@ -56,6 +57,24 @@ ACCESS(by_strcpy, strcpy(copy, text), copy[1] = 'e')
 ACCESS(by_strcmp, CHECK(strcmp(copy, text) != 0), text[0] = 't')
 ACCESS(by_strchr, CHECK(strchr(text, 'x') != NULL), text[0] = 't')
 ACCESS(by_snprintf, snprintf(copy, sizeof copy, "%d", 1), copy[0] = 'c')
+ACCESS(by_atoi, loud = atoi(number), number[1] = '3')
+ACCESS(by_atol, loud = (int)atol(number), number[1] = '3')
+ACCESS(by_atoll, loud = (int)atoll(number), number[1] = '3')
+ACCESS(by_atof, loud = (int)atof(number), number[3] = '5')
+ACCESS(by_strtol, loud = (int)strtol(number, NULL, 10), number[1] = '3')
+ACCESS(by_strtoll, loud = (int)strtoll(number, NULL, 10), number[1] = '3')
+ACCESS(by_strtoul, loud = (int)strtoul(number, NULL, 10), number[1] = '3')
+ACCESS(by_strtoull, loud = (int)strtoull(number, NULL, 10), number[1] = '3')
+ACCESS(by_strtod, loud = (int)strtod(number, NULL), number[3] = '5')
+ACCESS(by_strtof, loud = (int)strtof(number, NULL), number[3] = '5')
+ACCESS(by_what_ends_a_number, loud = (int)strtol(number, NULL, 10), number[2] = '3')
+ACCESS(by_strtol_to, loud = (int)strtol("12", (char **)&pointer, 10), pointer = NULL)
+ACCESS(by_strtok_r_read, char *rest; pointer = strtok_r(number, ".", &rest), number[1] = '3')
+ACCESS(by_strtok_r_cut, char *rest; pointer = strtok_r(number, ".", &rest), loud = number[2])
+ACCESS(by_strtok_r_rest, pointer = strtok_r(NULL, ".", &left), left = NULL)
+CLEAN(beside_a_number, loud = (int)strtol(number, NULL, 10); loud = atoi(number); STEP(1), AWAIT(1); number[3] = '5')
+CLEAN(read_by_two_strtol, loud_one = (int)strtol(number, NULL, 10); STEP(1), AWAIT(1); loud = atoi(number))
+CLEAN(beside_a_token, char *rest; pointer = strtok_r(number, ".", &rest); STEP(1), AWAIT(1); number[3] = '5')
 ACCESS(by_sscanf, sscanf("7", "%d", &x), WRITE)
 ACCESS(by_qsort_like_call, twice(&x), twice(&x))
 ACCESS(volatile_is_no_atomic, loud = 1, loud = 2)
