@@ -80,6 +80,7 @@ char *rn__http_conn_remote(struct rn__http_conn *c, struct rn__http_arena *a);
 /* Give up the memory that the pools of buffers keep; for leak checks, when no server runs. */
 void rn__http_conn_drain_pool(void);
 void rn__http2_drain_pool(void);
+void rn__websocket_drain_pool(void);
 
 /* ---- h1.c ---- */
 

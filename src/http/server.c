@@ -59,6 +59,7 @@ static void count_out(void)
     if (--servers.n == 0) {
         rn__http_conn_drain_pool();
         rn__http2_drain_pool();
+        rn__websocket_drain_pool();
     }
     rn_lock_release(&servers.lock);
 }

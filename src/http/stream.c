@@ -7,6 +7,11 @@ ptrdiff_t rn__stream_read(rn_context *ctx, struct rn__http_stream *s, void *buff
     return s->tls ? rn__tls_read(ctx, s, buffer, n) : rn_net_read_ctx(ctx, s->c, buffer, n);
 }
 
+int rn__stream_wait(rn_context *ctx, struct rn__http_stream *s)
+{
+    return s->tls && rn__tls_pending(s->tls) ? 0 : rn_net_wait_read_ctx(ctx, s->c);
+}
+
 ptrdiff_t rn__stream_write(struct rn__http_stream *s, const void *data, size_t n)
 {
     return s->tls ? rn__tls_write(s, data, n, false) : rn_net_write(s->c, data, n);

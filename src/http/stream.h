@@ -18,6 +18,8 @@ struct rn__http_stream {
 
 /* > 0, 0 at the end, or an error.  ctx NULL: nothing but the connection's end and deadline ends the wait. */
 ptrdiff_t rn__stream_read(rn_context *ctx, struct rn__http_stream *s, void *buffer, size_t n);
+/* Waits until a read may have something to read, and reads nothing: 0, or an error. */
+int rn__stream_wait(rn_context *ctx, struct rn__http_stream *s);
 /* Everything, or an error (then 0 > it). */
 ptrdiff_t rn__stream_writev(struct rn__http_stream *s, const struct iovec *iov, int n);
 ptrdiff_t rn__stream_write(struct rn__http_stream *s, const void *data, size_t n);

@@ -1,15 +1,18 @@
 /* WebSocket over wslay; see runnel/websocket.h.
  *
- * wslay takes frames apart, checks them, and makes the control frames (pong, close).  Fragments are put together here, in one block that
- * grows (wslay keeps a block for each, so that a message in single bytes takes 50 times its size), and data frames are
- * written here: a server's are a short head before the bytes, which need not be copied.
+ * wslay takes frames apart and checks their heads; what frames say together is seen to here: messages are put together in one block
+ * that grows, control frames answered, texts and close codes checked.  A server's frames are a short head before the bytes,
+ * which need not be copied.
  *
- * What comes is answered in order: the answer to a close, or to nonsense, waits until the messages before it have been read, and the
- * reader has come for more; it may have answered them.  A ping is answered where it stands: a close behind it takes nothing away.
+ * What comes is taken in order, and only when the reader comes for it: the answer to a close, or to nonsense, follows those to the
+ * messages before it.  Pongs gather in `out` for the time that no frame has to be waited for, and leave before anything else.
  *
- * `lock` guards wslay's context and what its callbacks touch, and is held for computing only; `writing` keeps frames whole and is
- * taken before it.  What wslay wants to say gathers in `out` and leaves by flush, after a read or a close.
- */
+ * What is read with comes from a pool when there is something to read, and goes back when nothing is left of it: a connection that waits
+ * for a frame holds no buffer.  It is the reader's alone, so that nobody else can be in it.  `lock` guards what others look at, and is held for computing only; `writing` keeps
+ * frames whole and is taken before it.
+ *
+ * Rejected: wslay's event API.  It needs twice the memory, puts each fragment in a block of its own, looks for UTF-8 in a close's reason
+ * but for two bytes of each piece in which it comes, drops pongs for a close, and closes without a code. */
 #define _GNU_SOURCE 1
 #include "base/alloc.h"
 #include "http/conn.h"
@@ -21,13 +24,18 @@
 #include <string.h>
 #include <wslay/wslay.h>
 
-enum { IN = 4096, CLOSE_REASON = 123 };
+enum { CONTROL = 125, HEAD = 10, OUT = 512, KEEP = 4096, CLOSE_REASON = CONTROL - 2 };
 
-struct message {
-    struct message *next;
-    enum rn_websocket_kind kind;
-    size_t n;
-    char data[];
+/* What is read with.  In the pool: `frames` is at the beginning of a frame, and has no bytes. */
+struct intake {
+    wslay_frame_context_ptr frames;
+    rn_websocket *ws;
+    uint8_t control[CONTROL]; /* the payload of a control frame, as far as it has come */
+    size_t control_n;
+    uint8_t out[OUT]; /* pongs */
+    size_t out_n;
+    char *text; /* the message, as far as it has come, or that the reader has; or NULL */
+    size_t room;
 };
 
 struct rn_websocket {
@@ -35,163 +43,98 @@ struct rn_websocket {
     rn_context *drain;
     rn_duration ping_interval;
     const char *protocol;
+    size_t most; /* bytes of a message */
     rn_mutex writing, lock;
 
     /* guarded by lock */
-    wslay_event_context_ptr ctx;
-    const char *in; /* what wslay may read, */
-    size_t in_n;
-    char *out; /* and what it wants to send */
-    size_t out_n, out_size;
-    struct message *first, **last;
-    struct message *partial; /* of which fragments have come */
-    size_t partial_room, most;
-    bool in_message;        /* the frame is one of these, and not of control */
-    bool no_memory, broken; /* broken: the client does not keep to the protocol */
-    bool we_closed;         /* first */
-    rn_time answer_by;      /* after our close: when the client's is no longer waited for; before: 0 */
-    bool they_closed;
-    int close_code;
-    bool in_close; /* the frame is one, and */
-    size_t code_n; /* so much of its code has come */
-    uint8_t code[2];
-
-    struct message *current; /* what the reader has got, and has not come back from */
+    bool close_sent;
+    bool we_closed;    /* first */
+    bool has_message;  /* the reader does, and has not come back from it */
+    rn_time answer_by; /* after our close: when the client's is no longer waited for; before: 0 */
 
     /* the reader's own */
+    struct intake *intake;     /* NULL while nothing has come */
+    char *early;               /* what came behind the handshake, as far as it was not taken yet; or NULL */
+    size_t early_at, early_n;  /* … from, to */
+    ptrdiff_t received;        /* by wslay's last wish for bytes: how many, or why there are none */
+    size_t held;               /* bytes that wslay was given and has not handed on */
+    bool in_frame, in_message; /* a frame, a message has begun and not ended */
+    bool fin;
+    uint8_t opcode;
+    uint64_t left; /* of the frame */
+    bool whole;    /* the message is */
+    enum rn_websocket_kind kind;
+    size_t n, checked; /* of the message: bytes; so many are whole characters */
+    int over;          /* why nothing more will be read; 0 */
+    int close_code;
     bool pinged;
-    char buffer[IN];
+    rn_time quiet_until; /* when silence is too long; 0: it has not begun */
 };
 
-/* ---- wslay's callbacks ---- */
+/* ---- what is read with ---- */
 
-static ssize_t give_input(wslay_event_context_ptr ctx, uint8_t *to, size_t n, int flags, void *user)
+static ssize_t give_bytes(uint8_t *to, size_t n, int flags, void *user);
+
+static void free_intake(void *p)
 {
-    rn_websocket *ws = user;
-    (void)flags;
-    if (!ws->in_n) {
-        wslay_event_set_error(ctx, WSLAY_ERR_WOULDBLOCK);
-        return -1;
+    struct intake *i = p;
+    wslay_frame_context_free(i->frames);
+    rn__free(i->text);
+    rn__free(i);
+}
+
+static void *new_intake(void)
+{
+    static const struct wslay_frame_callbacks callbacks = {.recv_callback = give_bytes};
+    struct intake *i = rn__calloc(1, sizeof *i);
+    if (i && wslay_frame_context_init(&i->frames, &callbacks, i) == 0)
+        return i;
+    rn__free(i);
+    return NULL;
+}
+
+static rn_pool intakes = RN_POOL_INIT(new_intake, free_intake);
+
+void rn__websocket_drain_pool(void)
+{
+    rn_pool_drain(&intakes);
+}
+
+static bool take_intake(rn_websocket *ws)
+{
+    if (!ws->intake && (ws->intake = rn_pool_get(&intakes)) != NULL)
+        ws->intake->ws = ws;
+    return ws->intake != NULL;
+}
+
+/* Nothing has begun: what is read with holds nothing. */
+static bool is_between(const rn_websocket *ws)
+{
+    return !ws->held && !ws->in_frame && !ws->in_message;
+}
+
+/* A large block is not kept. */
+static void shrink(struct intake *i)
+{
+    if (i->room > KEEP) {
+        rn__free(i->text);
+        i->text = NULL;
+        i->room = 0;
     }
-    n = n < ws->in_n ? n : ws->in_n;
-    memcpy(to, ws->in, n);
-    ws->in += n;
-    ws->in_n -= n;
-    return (ssize_t)n;
 }
 
-static ssize_t take_output(wslay_event_context_ptr ctx, const uint8_t *data, size_t n, int flags, void *user)
+static void give_intake(rn_websocket *ws)
 {
-    rn_websocket *ws = user;
-    (void)flags;
-    if (ws->out_n + n > ws->out_size) {
-        size_t size = 2 * (ws->out_n + n) + 128;
-        char *more = rn__realloc(ws->out, size);
-        if (!more) {
-            ws->no_memory = true;
-            wslay_event_set_error(ctx, WSLAY_ERR_CALLBACK_FAILURE);
-            return -1;
-        }
-        ws->out = more;
-        ws->out_size = size;
+    struct intake *i = ws->intake;
+    ws->intake = NULL;
+    if (i && is_between(ws)) {
+        shrink(i);
+        i->out_n = 0;
+        rn_pool_put(&intakes, i);
+    } else if (i) {
+        free_intake(i);
     }
-    memcpy(ws->out + ws->out_n, data, n);
-    ws->out_n += n;
-    return (ssize_t)n;
 }
-
-/* Room for n more bytes, and a NUL. */
-static bool grow(rn_websocket *ws, size_t n)
-{
-    size_t have = ws->partial ? ws->partial->n : 0, room = have + n;
-    if (ws->partial && room <= ws->partial_room)
-        return true;
-    if (room < 2 * ws->partial_room) /* not when it is the first */
-        room = 2 * ws->partial_room;
-    struct message *m = rn__realloc(ws->partial, sizeof *m + room + 1);
-    if (!m) {
-        ws->no_memory = true;
-        return false;
-    }
-    if (!ws->partial)
-        *m = (struct message){0};
-    ws->partial = m;
-    ws->partial_room = room;
-    return true;
-}
-
-static void on_frame(wslay_event_context_ptr ctx, const struct wslay_event_on_frame_recv_start_arg *arg, void *user)
-{
-    rn_websocket *ws = user;
-    ws->in_message = !wslay_is_ctrl_frame(arg->opcode);
-    ws->in_close = arg->opcode == WSLAY_CONNECTION_CLOSE;
-    ws->code_n = 0;
-    if (!ws->in_message || !grow(ws, 0))
-        return;
-    if (arg->opcode != WSLAY_CONTINUATION_FRAME)
-        ws->partial->kind = arg->opcode == WSLAY_TEXT_FRAME ? RN_WEBSOCKET_TEXT : RN_WEBSOCKET_BINARY;
-    if (arg->payload_length <= ws->most - ws->partial->n)
-        return;
-    ws->in_message = false; /* wslay goes on to the frame's end */
-    wslay_event_shutdown_read(ctx);
-    wslay_event_queue_close(ctx, WSLAY_CODE_MESSAGE_TOO_BIG, NULL, 0);
-}
-
-static void on_piece(wslay_event_context_ptr ctx, const struct wslay_event_on_frame_recv_chunk_arg *arg, void *user)
-{
-    rn_websocket *ws = user;
-    (void)ctx;
-    for (size_t i = 0; ws->in_close && i < arg->data_length && ws->code_n < 2; i++)
-        ws->code[ws->code_n++] = arg->data[i];
-    if (!ws->in_message || ws->no_memory || !arg->data_length || !grow(ws, arg->data_length))
-        return;
-    memcpy(ws->partial->data + ws->partial->n, arg->data, arg->data_length);
-    ws->partial->n += arg->data_length;
-}
-
-/* wslay knows the codes of RFC 6455 and takes those that IANA has given since then (service restart, try again later, bad
- * gateway) for a fault: they are answered before it can do so. */
-static void on_frame_end(wslay_event_context_ptr ctx, void *user)
-{
-    enum { SERVICE_RESTART = 1012, BAD_GATEWAY = 1014 };
-    rn_websocket *ws = user;
-    int code = ws->code_n == 2 ? ws->code[0] << 8 | ws->code[1] : 0;
-    if (!ws->in_close || code < SERVICE_RESTART || code > BAD_GATEWAY)
-        return;
-    ws->they_closed = true;
-    ws->close_code = code;
-    ws->no_memory |= wslay_event_queue_close(ctx, (uint16_t)code, NULL, 0) == WSLAY_ERR_NOMEM;
-}
-
-static void on_message(wslay_event_context_ptr ctx, const struct wslay_event_on_msg_recv_arg *arg, void *user)
-{
-    rn_websocket *ws = user;
-    if (arg->opcode == WSLAY_PING) {
-        ws->no_memory |= wslay_event_send(ctx) != 0; /* now: wslay drops pongs that wait when a close comes */
-    } else if (arg->opcode == WSLAY_CONNECTION_CLOSE && arg->msg_length == 1) {
-        ws->broken = true; /* half a code; wslay takes it for none */
-    } else if (arg->opcode == WSLAY_CONNECTION_CLOSE) {
-        ws->they_closed = true;
-        ws->close_code = arg->status_code ? arg->status_code : WSLAY_CODE_NO_STATUS_RCVD;
-    }
-    struct message *m = ws->partial;
-    if (!ws->in_message || ws->no_memory || !m)
-        return;
-    m->data[m->n] = 0;
-    *ws->last = m;
-    ws->last = &m->next;
-    ws->partial = NULL;
-    ws->partial_room = 0;
-}
-
-static const struct wslay_event_callbacks callbacks = {
-    .recv_callback = give_input,
-    .send_callback = take_output,
-    .on_frame_recv_start_callback = on_frame,
-    .on_frame_recv_chunk_callback = on_piece,
-    .on_frame_recv_end_callback = on_frame_end,
-    .on_msg_recv_callback = on_message,
-};
 
 /* ---- the handshake ---- */
 
@@ -267,34 +210,33 @@ static int send_handshake(rn_http_writer *w, const rn_http_request *r, const cha
 static rn_websocket *make(rn_http_writer *w, const rn_websocket_options *o)
 {
     rn_websocket *ws = rn__calloc(1, sizeof *ws);
-    if (!ws || wslay_event_context_server_init(&ws->ctx, &callbacks, ws) != 0) {
-        rn__free(ws);
+    if (!ws)
         return NULL;
-    }
     ws->most = o->max_message ? o->max_message : 1 << 20;
-    wslay_event_config_set_max_recv_msg_length(ws->ctx, ws->most); /* of a frame; of all of them on_frame does */
-    wslay_event_config_set_no_buffering(ws->ctx, 1);
     ws->c = w->conn;
     ws->drain = rn__http_server_drain(w->server);
     ws->ping_interval = o->ping_interval ? o->ping_interval : 30 * RN_SECOND;
-    ws->last = &ws->first;
     return ws;
 }
 
 static void release(rn_websocket *ws)
 {
-    for (struct message *m = ws->first, *next; m; m = next) {
-        next = m->next;
-        rn__free(m);
-    }
-    rn__free(ws->partial);
-    rn__free(ws->current);
-    wslay_event_context_free(ws->ctx);
-    rn__free(ws->out);
+    give_intake(ws);
+    rn__free(ws->early);
     rn__free(ws);
 }
 
-static int feed(rn_websocket *ws, const char *data, size_t n);
+/* What the client has sent without waiting for the handshake's answer. */
+static bool take_early(rn_websocket *ws, const struct rn__http_work *work)
+{
+    size_t n = work->len - work->pos;
+    if (n && !(ws->early = rn__malloc(n)))
+        return false;
+    if (n)
+        memcpy(ws->early, work->in + work->pos, n);
+    ws->early_n = n;
+    return true;
+}
 
 rn_websocket *rn_websocket_accept(rn_http_writer *w, const rn_http_request *r, const rn_websocket_options *o)
 {
@@ -313,8 +255,7 @@ rn_websocket *rn_websocket_accept(rn_http_writer *w, const rn_http_request *r, c
     w->hijacked = w->head_sent = w->close = true;
     w->status = 101;
     rn__http_end_watch(w); /* it would take what is the reader's; what it has read already lies in `work` */
-    if (rn__http1_flush(work) < 0 || send_handshake(w, r, ws->protocol) < 0 ||
-        feed(ws, work->in + work->pos, work->len - work->pos) < 0) {
+    if (!take_early(ws, work) || rn__http1_flush(work) < 0 || send_handshake(w, r, ws->protocol) < 0) {
         release(ws);
         return NULL;
     }
@@ -323,41 +264,21 @@ rn_websocket *rn_websocket_accept(rn_http_writer *w, const rn_http_request *r, c
 
 /* ---- writing ---- */
 
-/* Sends what wslay has gathered. */
-static int flush(rn_websocket *ws)
-{
-    int err = 0;
-    rn_mutex_lock(&ws->writing);
-    rn_mutex_lock(&ws->lock);
-    char *out = ws->out;
-    size_t n = ws->out_n;
-    ws->out = NULL;
-    ws->out_n = ws->out_size = 0;
-    rn_mutex_unlock(&ws->lock);
-    if (n) {
-        ptrdiff_t sent = rn__http_conn_write(ws->c, out, n);
-        err = sent < 0 ? (int)sent : 0;
-    }
-    rn_mutex_unlock(&ws->writing);
-    rn__free(out);
-    return err;
-}
-
 /* The head of a server's frame; its length. */
-static size_t frame_head(uint8_t *to, enum rn_websocket_kind kind, size_t n)
+static size_t frame_head(uint8_t *to, int opcode, uint64_t n)
 {
     size_t bytes = n < 126 ? 0 : n < 65536 ? 2 : 8;
-    to[0] = (uint8_t)(0x80 | kind);
+    to[0] = (uint8_t)(0x80 | opcode);
     to[1] = bytes == 0 ? (uint8_t)n : bytes == 2 ? 126 : 127;
     for (size_t i = 0; i < bytes; i++)
-        to[2 + i] = (uint8_t)((uint64_t)n >> 8 * (bytes - 1 - i));
+        to[2 + i] = (uint8_t)(n >> 8 * (bytes - 1 - i));
     return 2 + bytes;
 }
 
 static bool is_closing(rn_websocket *ws)
 {
     rn_mutex_lock(&ws->lock);
-    bool closing = wslay_event_get_close_sent(ws->ctx);
+    bool closing = ws->close_sent;
     rn_mutex_unlock(&ws->lock);
     return closing;
 }
@@ -366,9 +287,55 @@ static bool is_closing(rn_websocket *ws)
 static bool has_message(rn_websocket *ws)
 {
     rn_mutex_lock(&ws->lock);
-    bool has = ws->current != NULL;
+    bool has = ws->has_message;
     rn_mutex_unlock(&ws->lock);
     return has;
+}
+
+static void set_message(rn_websocket *ws, bool has)
+{
+    rn_mutex_lock(&ws->lock);
+    ws->has_message = has;
+    rn_mutex_unlock(&ws->lock);
+}
+
+/* Sends a frame; behind a close nothing but the close itself, whoever has said that it is sent. */
+static int send_frame(rn_websocket *ws, int opcode, const void *data, size_t n)
+{
+    uint8_t small[OUT];
+    struct iovec iov[2] = {{small, frame_head(small, opcode, n)}, {(void *)data, n}};
+    size_t size = iov[0].iov_len + n;
+    ptrdiff_t sent = RN_ECLOSED;
+    rn_mutex_lock(&ws->writing);
+    if (opcode != WSLAY_CONNECTION_CLOSE && is_closing(ws)) {
+        rn_mutex_unlock(&ws->writing);
+        return RN_ECLOSED;
+    }
+    if (n <= OUT - HEAD) {
+        if (n)
+            memcpy(small + iov[0].iov_len, data, n);
+        sent = rn__http_conn_write(ws->c, small, size);
+    } else {
+        rn__http_conn_write_deadline(ws->c, n);
+        sent = rn__stream_writev(&ws->c->stream, iov, 2);
+    }
+    rn_mutex_unlock(&ws->writing);
+    return sent < 0 ? (int)sent : 0;
+}
+
+/* Sends what gathers in `out`; the reader's. */
+static int flush(rn_websocket *ws)
+{
+    struct intake *i = ws->intake;
+    ptrdiff_t sent = 0;
+    if (!i || !i->out_n)
+        return 0;
+    rn_mutex_lock(&ws->writing);
+    if (!is_closing(ws))
+        sent = rn__http_conn_write(ws->c, i->out, i->out_n);
+    rn_mutex_unlock(&ws->writing);
+    i->out_n = 0;
+    return sent < 0 ? (int)sent : 0;
 }
 
 /* How long the client may take to answer our close, whatever else it sends meanwhile; a server that is shut down has less
@@ -381,169 +348,365 @@ static rn_duration patience(const rn_websocket *ws)
 
 int rn_websocket_write(rn_websocket *ws, enum rn_websocket_kind kind, const void *data, size_t n)
 {
-    uint8_t head[10];
-    struct iovec iov[2] = {{head, frame_head(head, kind, n)}, {(void *)data, n}};
-    ptrdiff_t sent = RN_ECLOSED;
     if (kind != RN_WEBSOCKET_TEXT && kind != RN_WEBSOCKET_BINARY)
         return RN_EINVAL;
     if (rn__http_server_parted(ws->c->server) && !has_message(ws)) /* who never reads learns it so */
         rn_websocket_close(ws, WSLAY_CODE_GOING_AWAY, NULL);
-    rn_mutex_lock(&ws->writing);
-    if (!is_closing(ws)) {
-        rn__http_conn_write_deadline(ws->c, n);
-        sent = rn__stream_writev(&ws->c->stream, iov, 2);
-    }
-    rn_mutex_unlock(&ws->writing);
-    return sent < 0 ? (int)sent : 0;
+    return send_frame(ws, (int)kind, data, n);
+}
+
+/* The payload of a close; its length.  What is too long ends with a whole character. */
+static size_t close_payload(uint8_t to[CONTROL], int code, const char *reason)
+{
+    size_t n = reason ? strnlen(reason, CLOSE_REASON + 1) : 0;
+    if (!code)
+        return 0;
+    if (n > CLOSE_REASON)
+        for (n = CLOSE_REASON; n && ((uint8_t)reason[n] & 0xc0) == 0x80;)
+            n--;
+    to[0] = (uint8_t)(code >> 8);
+    to[1] = (uint8_t)code;
+    if (n)
+        memcpy(to + 2, reason, n);
+    return 2 + n;
 }
 
 int rn_websocket_close(rn_websocket *ws, int code, const char *reason)
 {
-    size_t n = reason ? strlen(reason) : 0;
+    uint8_t payload[CONTROL];
     rn_mutex_lock(&ws->lock);
-    bool first = !wslay_event_get_close_sent(ws->ctx);
+    bool first = !ws->close_sent;
     if (first) {
-        ws->we_closed = !ws->they_closed;
+        ws->close_sent = true;
+        ws->we_closed = true;
         ws->answer_by = rn_time_add(rn_now(), patience(ws));
         rn__http_conn_read_deadline(ws->c, ws->answer_by);
-        wslay_event_queue_close(ws->ctx, (uint16_t)code, (const uint8_t *)reason, n < CLOSE_REASON ? n : CLOSE_REASON);
-        wslay_event_send(ws->ctx);
     }
     rn_mutex_unlock(&ws->lock);
-    return first ? flush(ws) : 0;
+    return first ? send_frame(ws, WSLAY_CONNECTION_CLOSE, payload, close_payload(payload, code, reason)) : 0;
 }
 
-/* ---- reading ---- */
-
-/* wslay closes without a code where a control frame is malformed: 1002 says why. */
-static void explain_close(rn_websocket *ws)
-{
-    static const char empty[] = {(char)0x88, 0},
-                      code[] = {WSLAY_CODE_PROTOCOL_ERROR >> 8, WSLAY_CODE_PROTOCOL_ERROR & 255};
-    if (ws->they_closed || ws->out_n < 2 || memcmp(ws->out + ws->out_n - 2, empty, 2) != 0)
-        return;
-    if (take_output(ws->ctx, (const uint8_t *)code, 2, 0, ws) == 2)
-        ws->out[ws->out_n - 3] = 2;
-}
-
-/* With the lock: nothing more will be read. */
-static bool is_over(rn_websocket *ws)
-{
-    return ws->they_closed || ws->broken || !wslay_event_get_read_enabled(ws->ctx);
-}
-
-/* What wslay has to say leaves; an error. */
-static int answer(rn_websocket *ws)
-{
-    rn_mutex_lock(&ws->lock);
-    if (wslay_event_want_write(ws->ctx) && !(is_over(ws) && ws->first)) /* a pong, or why it is closed */
-        ws->no_memory |= wslay_event_send(ws->ctx) != 0;
-    if (!wslay_event_get_read_enabled(ws->ctx) && !ws->no_memory)
-        explain_close(ws);
-    bool failed = ws->no_memory, any = ws->out_n > 0;
-    rn_mutex_unlock(&ws->lock);
-    int sent = any ? flush(ws) : 0;
-    return failed ? RN_ENOMEM : sent;
-}
-
-static int feed(rn_websocket *ws, const char *data, size_t n)
-{
-    rn_mutex_lock(&ws->lock);
-    ws->in = data;
-    ws->in_n = n;
-    ws->broken |= wslay_event_recv(ws->ctx) != 0 && !ws->no_memory;
-    ws->in_n = 0;
-    rn_mutex_unlock(&ws->lock);
-    return answer(ws);
-}
-
-static int ping(rn_websocket *ws)
-{
-    const struct wslay_event_msg m = {.opcode = WSLAY_PING};
-    rn_mutex_lock(&ws->lock);
-    bool can = wslay_event_queue_msg(ws->ctx, &m) == 0 && wslay_event_send(ws->ctx) == 0;
-    rn_mutex_unlock(&ws->lock);
-    ws->pinged = true;
-    return can ? flush(ws) : 0;
-}
-
-/* Why there is nothing more to read; 0 while there could be. */
-static int ended(rn_websocket *ws)
-{
-    rn_mutex_lock(&ws->lock);
-    int err = ws->they_closed ? (ws->we_closed ? RN_ECLOSED : RN_EEOF) : is_over(ws) ? -EPROTO : 0;
-    rn_mutex_unlock(&ws->lock);
-    if (err)
-        answer(ws); /* what has waited for the messages to be read */
-    return err;
-}
+/* ---- waiting ---- */
 
 /* Sets how long the client may be silent; whether that is for its answer to our close. */
 static bool limit_silence(rn_websocket *ws)
 {
+    if (!ws->quiet_until)
+        ws->quiet_until = rn_time_add(rn_now(), ws->ping_interval);
     rn_mutex_lock(&ws->lock);
     bool closing = ws->answer_by != 0;
     if (!closing) /* rn_websocket_close has set it otherwise, also for who waits already */
-        rn__http_conn_read_deadline(ws->c, rn_time_add(rn_now(), ws->ping_interval));
+        rn__http_conn_read_deadline(ws->c, ws->quiet_until);
     rn_mutex_unlock(&ws->lock);
     return closing;
 }
 
-/* Waits for bytes: > 0, or why none will come. */
-static ptrdiff_t receive(rn_websocket *ws)
+static int ping(rn_websocket *ws)
+{
+    ws->pinged = true;
+    ws->quiet_until = 0;
+    int err = send_frame(ws, WSLAY_PING, NULL, 0);
+    return err == RN_ECLOSED ? 0 : err;
+}
+
+/* Up to n bytes; or, for none, a wait until there are some: 1. */
+static ptrdiff_t read_or_wait(rn_websocket *ws, rn_context *ctx, void *to, size_t n)
+{
+    struct rn__http_stream *s = &ws->c->stream;
+    if (n)
+        return rn__stream_read(ctx, s, to, n);
+    int err = rn__stream_wait(ctx, s);
+    return err ? err : 1;
+}
+
+/* Waits for bytes, as read_or_wait: > 0, or why none will come. */
+static ptrdiff_t receive(rn_websocket *ws, void *to, size_t n)
 {
     for (;;) {
         bool closing = limit_silence(ws);
-        ptrdiff_t n = rn__stream_read(closing ? NULL : ws->drain, &ws->c->stream, ws->buffer, sizeof ws->buffer);
-        if (n > 0) {
+        ptrdiff_t got = read_or_wait(ws, closing ? NULL : ws->drain, to, n);
+        if (got > 0 && n) {
             ws->pinged = false;
-            return n;
+            ws->quiet_until = 0;
         }
-        if (n == RN_ETIMEOUT && !ws->pinged && !closing) {
+        if (got > 0)
+            return got;
+        if (got == RN_ETIMEOUT && !ws->pinged && !closing) {
             int err = ping(ws);
             if (err)
                 return err;
             continue;
         }
-        if (n < 0 && !closing && rn_ctx_err(ws->drain)) {
+        if (got < 0 && !closing && rn_ctx_err(ws->drain)) {
             rn_websocket_close(ws, WSLAY_CODE_GOING_AWAY, NULL);
             continue; /* for the answer */
         }
-        if (n == 0)
+        if (got == 0)
             ws->close_code = WSLAY_CODE_ABNORMAL_CLOSURE;
-        return n == 0 ? (closing ? RN_ECLOSED : RN_EEOF) : n;
+        return got == 0 ? (closing ? RN_ECLOSED : RN_EEOF) : got;
     }
 }
 
-/* The next message that has come, or NULL, is what the reader has now. */
-static struct message *next_message(rn_websocket *ws)
+static size_t give_early(rn_websocket *ws, uint8_t *to, size_t n)
 {
+    size_t have = ws->early_n - ws->early_at;
+    n = n < have ? n : have;
+    memcpy(to, ws->early + ws->early_at, n);
+    ws->early_at += n;
+    if (ws->early_at == ws->early_n) {
+        rn__free(ws->early);
+        ws->early = NULL;
+    }
+    return n;
+}
+
+/* wslay wants bytes. */
+static ssize_t give_bytes(uint8_t *to, size_t n, int flags, void *user)
+{
+    rn_websocket *ws = ((struct intake *)user)->ws;
+    (void)flags;
+    if (ws->early) {
+        ws->received = (ptrdiff_t)give_early(ws, to, n);
+    } else {
+        int err = flush(ws);
+        ws->received = err ? err : receive(ws, to, n);
+    }
+    ws->held += ws->received > 0 ? (size_t)ws->received : 0;
+    return ws->received > 0 ? ws->received : -1;
+}
+
+/* ---- reading ---- */
+
+/* How many of n bytes are whole characters of UTF-8 (RFC 3629, 4): all but for what the last may lack; -1 when it is none. */
+static ptrdiff_t utf8_prefix(const uint8_t *s, size_t n)
+{
+    size_t i = 0;
+    while (i < n) {
+        uint64_t eight = 0x80;
+        if (n - i >= sizeof eight)
+            memcpy(&eight, s + i, sizeof eight);
+        if (!(eight & 0x8080808080808080)) {
+            i += sizeof eight;
+            continue;
+        }
+        uint8_t c = s[i],
+                low = c == 0xe0   ? 0xa0
+                      : c == 0xf0 ? 0x90
+                                  : 0x80,
+                high = c == 0xed   ? 0x9f
+                       : c == 0xf4 ? 0x8f
+                                   : 0xbf;
+        size_t size = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
+        for (size_t k = 1; k < size; k++, low = 0x80, high = 0xbf) {
+            if (i + k == n)
+                return (ptrdiff_t)i;
+            if (s[i + k] < low || s[i + k] > high)
+                return -1;
+        }
+        if (!size)
+            return -1;
+        i += size;
+    }
+    return (ptrdiff_t)i;
+}
+
+/* Says goodbye on the reader's behalf, if nobody has. */
+static int part(rn_websocket *ws, const uint8_t *payload, size_t n, bool they_closed)
+{
+    int err = flush(ws);
     rn_mutex_lock(&ws->lock);
-    struct message *next = ws->first, *last = ws->current;
-    if (next && !(ws->first = next->next))
-        ws->last = &ws->first;
-    ws->current = next;
+    bool first = !ws->close_sent;
+    ws->close_sent = true;
+    ws->over = !they_closed ? -EPROTO : ws->we_closed ? RN_ECLOSED : RN_EEOF;
     rn_mutex_unlock(&ws->lock);
-    rn__free(last);
-    return next;
+    int sent = first ? send_frame(ws, WSLAY_CONNECTION_CLOSE, payload, n) : 0;
+    return err ? err : sent ? sent : ws->over;
+}
+
+/* The client breaks the rules. */
+static int fail(rn_websocket *ws, int code)
+{
+    uint8_t payload[CONTROL];
+    return part(ws, payload, close_payload(payload, code, NULL), false);
+}
+
+static int on_close(rn_websocket *ws)
+{
+    enum { BAD_GATEWAY = 1014 }; /* the last that IANA has given */
+    const struct intake *i = ws->intake;
+    int code = i->control_n < 2 ? 0 : i->control[0] << 8 | i->control[1];
+    if (i->control_n == 1 || (i->control_n && (code < 1000 || (code > BAD_GATEWAY && code < 3000) || code > 4999 ||
+                                               (code >= 1004 && code <= WSLAY_CODE_ABNORMAL_CLOSURE))))
+        return fail(ws, WSLAY_CODE_PROTOCOL_ERROR);
+    if (code && utf8_prefix(i->control + 2, i->control_n - 2) != (ptrdiff_t)i->control_n - 2)
+        return fail(ws, WSLAY_CODE_INVALID_FRAME_PAYLOAD_DATA);
+    ws->close_code = code ? code : WSLAY_CODE_NO_STATUS_RCVD;
+    return part(ws, i->control, i->control_n, true);
+}
+
+static int on_ping(rn_websocket *ws)
+{
+    struct intake *i = ws->intake;
+    int err = i->out_n + HEAD + i->control_n > OUT ? flush(ws) : 0;
+    i->out_n += frame_head(i->out + i->out_n, WSLAY_PONG, i->control_n);
+    memcpy(i->out + i->out_n, i->control, i->control_n);
+    i->out_n += i->control_n;
+    return err;
+}
+
+/* Room for n more bytes, and a NUL. */
+static bool grow(rn_websocket *ws, size_t n)
+{
+    struct intake *i = ws->intake;
+    size_t room = ws->n + n + 1;
+    if (room <= i->room)
+        return true;
+    room = room < 2 * i->room ? 2 * i->room : room;
+    char *text = rn__realloc(i->text, room);
+    if (!text)
+        return false;
+    i->text = text;
+    i->room = room;
+    return true;
+}
+
+/* More of a message has come. */
+static int add(rn_websocket *ws, const uint8_t *data, size_t n)
+{
+    struct intake *i = ws->intake;
+    if (!grow(ws, n))
+        return ws->over = RN_ENOMEM;
+    memcpy(i->text + ws->n, data, n);
+    ws->n += n;
+    i->text[ws->n] = 0;
+    if (ws->kind != RN_WEBSOCKET_TEXT)
+        return 0;
+    ptrdiff_t whole = utf8_prefix((uint8_t *)i->text + ws->checked, ws->n - ws->checked);
+    if (whole < 0)
+        return fail(ws, WSLAY_CODE_INVALID_FRAME_PAYLOAD_DATA);
+    ws->checked += (size_t)whole;
+    return 0;
+}
+
+/* The head of a frame; what it says of itself alone wslay has checked. */
+static int begin_frame(rn_websocket *ws, const struct wslay_frame_iocb *f)
+{
+    bool control = wslay_is_ctrl_frame(f->opcode), more = f->opcode == WSLAY_CONTINUATION_FRAME;
+    if (f->rsv || !f->mask || f->opcode > WSLAY_PONG || (!control && f->opcode > WSLAY_BINARY_FRAME) ||
+        (!control && more != ws->in_message))
+        return fail(ws, WSLAY_CODE_PROTOCOL_ERROR);
+    ws->in_frame = true;
+    ws->fin = f->fin;
+    ws->opcode = f->opcode;
+    ws->left = f->payload_length;
+    ws->intake->control_n = 0;
+    if (control)
+        return 0;
+    if (!more) {
+        ws->in_message = true;
+        ws->kind = f->opcode == WSLAY_TEXT_FRAME ? RN_WEBSOCKET_TEXT : RN_WEBSOCKET_BINARY;
+        ws->n = ws->checked = 0;
+    }
+    return f->payload_length > ws->most - ws->n ? fail(ws, WSLAY_CODE_MESSAGE_TOO_BIG) : 0;
+}
+
+static int end_frame(rn_websocket *ws)
+{
+    ws->in_frame = false;
+    switch (ws->opcode) {
+    case WSLAY_CONNECTION_CLOSE:
+        return on_close(ws);
+    case WSLAY_PING:
+        return on_ping(ws);
+    case WSLAY_PONG:
+        return 0;
+    default:
+        ws->in_message = !ws->fin;
+        ws->whole = ws->fin;
+        if (ws->fin && ws->kind == RN_WEBSOCKET_TEXT && ws->checked != ws->n)
+            return fail(ws, WSLAY_CODE_INVALID_FRAME_PAYLOAD_DATA);
+        return 0;
+    }
+}
+
+static size_t client_head(uint64_t n)
+{
+    return n < 126 ? 6 : n < 65536 ? 8 : 14;
+}
+
+/* A frame, or a part of it. */
+static int take_frame(rn_websocket *ws, const struct wslay_frame_iocb *f)
+{
+    struct intake *i = ws->intake;
+    if (!ws->in_frame) {
+        int err = begin_frame(ws, f);
+        if (err)
+            return err;
+        ws->held -= client_head(f->payload_length);
+    }
+    ws->held -= f->data_length;
+    ws->left -= f->data_length;
+    int err = 0;
+    if (!wslay_is_ctrl_frame(ws->opcode)) {
+        err = add(ws, f->data, f->data_length);
+    } else if (f->data_length) {
+        memcpy(i->control + i->control_n, f->data, f->data_length);
+        i->control_n += f->data_length;
+    }
+    return err ? err : ws->left ? 0 : end_frame(ws);
+}
+
+/* Takes what has come, up to a frame's end, or waits for it. */
+static int step(rn_websocket *ws)
+{
+    struct wslay_frame_iocb f;
+    ws->received = 1;
+    if (!take_intake(ws))
+        return RN_ENOMEM;
+    ssize_t got = wslay_frame_recv(ws->intake->frames, &f);
+    if (got == WSLAY_ERR_WANT_READ)
+        return ws->received > 0 ? 0 : (int)ws->received;
+    return got < 0 ? fail(ws, WSLAY_CODE_PROTOCOL_ERROR) : take_frame(ws, &f);
+}
+
+/* The reader has come back from its message. */
+static int come_back(rn_websocket *ws)
+{
+    set_message(ws, false);
+    if (ws->intake && !ws->in_message)
+        shrink(ws->intake);
+    return ws->over;
+}
+
+/* Where nothing has begun: waits for what does with nothing to read with. */
+static int rest(rn_websocket *ws)
+{
+    if (ws->early || !is_between(ws))
+        return 0;
+    int err = flush(ws);
+    if (err)
+        return err;
+    give_intake(ws);
+    ptrdiff_t some = receive(ws, NULL, 0);
+    return some < 0 ? (int)some : 0;
 }
 
 int rn_websocket_read(rn_websocket *ws, rn_websocket_message *m)
 {
-    for (;;) {
-        struct message *next = next_message(ws);
-        if (next) {
-            *m = (rn_websocket_message){next->kind, next->data, next->n};
-            return 0;
-        }
-        int err = ended(ws);
-        ptrdiff_t n = err ? err : receive(ws);
-        if (n < 0)
-            return (int)n;
-        err = feed(ws, ws->buffer, (size_t)n);
-        if (err)
-            return err;
+    int err = come_back(ws);
+    while (!err && !ws->whole) {
+        err = rest(ws);
+        if (!err)
+            err = step(ws);
     }
+    ws->whole = false;
+    if (!err)
+        err = flush(ws);
+    if (err)
+        return err;
+    set_message(ws, true);
+    *m = (rn_websocket_message){ws->kind, ws->intake->text, ws->n};
+    return 0;
 }
 
 int rn_websocket_close_code(const rn_websocket *ws)

@@ -261,7 +261,6 @@ TEST(what_came_before_the_end_is_answered)
     finish(&s);
 }
 
-/* A message in single bytes, up to the limit (1000) and beyond it. */
 /* Pings with a close behind them in the same packet: each has its pong (RFC 6455, 5.5.2), and the message its answer. */
 TEST(pings_before_the_end_are_answered)
 {
@@ -320,6 +319,83 @@ TEST(newer_codes_of_a_close)
     finish(&s);
 }
 
+/* Sends bytes one by one, each in a packet of its own. */
+static void trickle(rn_conn *c, const uint8_t *bytes, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        net_write(c, bytes + i, 1);
+        rn_sleep(RN_MILLISECOND);
+    }
+}
+
+/* The reason of a close is looked at as a whole, however it comes. */
+TEST(a_reason_in_pieces)
+{
+    static const struct {
+        const char *payload;
+        int code;
+    } list[] = {
+        {"\x03\xe8"
+         "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80",
+         1000},
+        {"\x03\xe8"
+         "no\xff",
+         1007},
+        {"\x03\xe8"
+         "half \xe2\x82",
+         1007},
+    };
+    struct peer_server s;
+    begin(&s);
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++) {
+        uint8_t bytes[100];
+        char text[200];
+        rn_conn *c = shake(&s);
+        size_t n;
+        trickle(c, bytes, frame(bytes, 0x88, list[i].payload, strlen(list[i].payload)));
+        CHECK_EQ(read_frame(c, text, &n), 0x88);
+        CHECK_EQ((uint8_t)text[0] << 8 | (uint8_t)text[1], list[i].code);
+        if (list[i].code == 1000)
+            CHECK_STR(text, list[i].payload);
+        chan_recv(last.done);
+        CHECK_EQ(last.ended, list[i].code == 1000 ? RN_EEOF : -EPROTO);
+        net_free(c);
+    }
+    finish(&s);
+}
+
+static void close_at_length(http_writer *w, const http_request *r)
+{
+    enum { TIMES = 100 };
+    char reason[2 * TIMES + 1];
+    for (size_t i = 0; i < TIMES; i++)
+        memcpy(reason + 2 * i, "\xc3\xa9", 3);
+    websocket *ws = websocket_accept(w, r, NULL);
+    websocket_message m;
+    CHECK_EQ(websocket_close(ws, 1000, reason), 0);
+    last.ended = websocket_read(ws, &m);
+    websocket_free(ws);
+    chan_send(last.done, 1);
+}
+
+TEST(a_reason_that_is_too_long_ends_with_a_character)
+{
+    struct peer_server s;
+    char text[200];
+    size_t n;
+    last.done = chan_make(int, 1);
+    peer_serve(&s, &(http_options){.handler = close_at_length});
+    rn_conn *c = shake(&s);
+    CHECK_EQ(read_frame(c, text, &n), 0x88);
+    CHECK_EQ(n, 2 + 2 * 61); /* of 123 bytes */
+    send_frame(c, 0x88, text, n);
+    chan_recv(last.done);
+    CHECK_EQ(last.ended, RN_ECLOSED);
+    net_free(c);
+    finish(&s);
+}
+
+/* A message in single bytes, up to the limit (1000) and beyond it. */
 TEST(fragments_add_up)
 {
     struct peer_server s;
@@ -464,6 +540,114 @@ TEST(a_message_that_was_read_may_be_answered_in_a_shutdown)
     shut_down(s.s);
     CHECK_EQ(last.ended, RN_ECLOSED);
     wg_wait(&client);
+    net_free(c);
+    finish(&s);
+}
+
+enum { LONG_SILENCE = 1300 }; /* ms: the reader has given up what it reads with by then, if nothing has begun */
+
+struct pause {
+    const struct peer_server *s;
+    size_t at;
+    rn_waitgroup *all;
+};
+
+/* Two messages with a ping in the first, and a long silence behind `at` bytes of them. */
+static void pause_within(struct pause *p)
+{
+    uint8_t bytes[100];
+    char text[200];
+    size_t n = frame(bytes, 0x01, "\xc3", 1), len;
+    rn_conn *c = shake(p->s);
+    n += frame(bytes + n, 0x89, "?", 1);
+    n += frame(bytes + n, 0x80, "\xa9", 1);
+    n += frame(bytes + n, 0x81, "two", 3);
+    size_t at = p->at < n ? p->at : n;
+    if (at)
+        net_write(c, bytes, at);
+    rn_sleep(LONG_SILENCE * RN_MILLISECOND);
+    if (n - at)
+        net_write(c, bytes + at, n - at);
+    CHECK_EQ(read_frame(c, text, &len), 0x8a);
+    CHECK_STR(text, "?");
+    is_echoed(c, "\xc3\xa9");
+    is_echoed(c, "two");
+    send_frame(c, 0x88, "\x03\xe8", 2);
+    CHECK_EQ(read_frame(c, text, &len), 0x88);
+    net_free(c);
+    wg_done(p->all);
+}
+
+static void echo(http_writer *w, const http_request *r)
+{
+    websocket *ws = websocket_accept(w, r, NULL);
+    websocket_message m;
+    int err;
+    while ((err = websocket_read(ws, &m)) == 0)
+        websocket_write(ws, m.kind, m.data, m.n);
+    CHECK_EQ(err, RN_EEOF);
+    websocket_free(ws);
+}
+
+TEST(a_silence_takes_nothing_away)
+{
+    enum { PLACES = 34 };
+    struct peer_server s;
+    struct pause pauses[PLACES];
+    rn_waitgroup all = RN_WAITGROUP_INIT;
+    peer_serve(&s, &(http_options){.handler = echo});
+    wg_add(&all, PLACES);
+    for (size_t i = 0; i < PLACES; i++) {
+        pauses[i] = (struct pause){&s, i, &all};
+        go(pause_within, &pauses[i]);
+    }
+    wg_wait(&all);
+    peer_stop(&s);
+}
+
+/* Writes just when the reader gives up what it reads with, or takes it again, and after it has closed. */
+static void write_all_along(websocket *ws)
+{
+    int err = 0;
+    for (int i = 0; !err; i++) {
+        rn_sleep((i % 8 ? 5 : 400) * RN_MILLISECOND);
+        err = websocket_write(ws, WEBSOCKET_TEXT, "x", 1);
+        if (i == 50)
+            websocket_close(ws, 1000, NULL);
+    }
+    CHECK_EQ(err, RN_ECLOSED);
+}
+
+static void read_beside_a_writer(http_writer *w, const http_request *r)
+{
+    websocket *ws = websocket_accept(w, r, NULL);
+    rn_waitgroup other = RN_WAITGROUP_INIT;
+    websocket_message m;
+    wg_go(&other, write_all_along, ws);
+    while ((last.ended = websocket_read(ws, &m)) == 0)
+        CHECK_STR(m.data, "y");
+    wg_wait(&other);
+    websocket_free(ws);
+    chan_send(last.done, 1);
+}
+
+TEST(others_write_while_the_reader_rests)
+{
+    struct peer_server s;
+    char text[200];
+    size_t n;
+    int kind, said = 0;
+    last.done = chan_make(int, 1);
+    peer_serve(&s, &(http_options){.handler = read_beside_a_writer});
+    rn_conn *c = shake(&s);
+    while ((kind = read_frame(c, text, &n)) == 0x81)
+        if (++said % 24 == 0) /* every 1.2 seconds */
+            send_frame(c, 0x81, "y", 1);
+    CHECK_EQ(kind, 0x88);
+    CHECK_EQ(said, 51);
+    send_frame(c, 0x88, "\x03\xe8", 2);
+    chan_recv(last.done);
+    CHECK_EQ(last.ended, RN_ECLOSED);
     net_free(c);
     finish(&s);
 }
