@@ -16,24 +16,42 @@
 
 /* ---- buffers ---- */
 
+static void *new_buffers(void)
+{
+    return rn__malloc(sizeof(struct rn__http_buffers));
+}
+
+/* Those that were given back; the others are with the work that has them. */
+static rn_pool spare = RN_POOL_INIT(new_buffers, rn__free);
+
 static void *new_work(void)
 {
     struct rn__http_work *w = rn__malloc(sizeof *w);
-    if (!w)
+    if (!w || !(w->buffers = rn_pool_get(&spare))) {
+        rn__free(w);
         return NULL;
-    w->in = w->in_inline;
-    w->in_size = sizeof w->in_inline;
+    }
+    w->in = w->buffers->in;
+    w->in_size = sizeof w->buffers->in;
     w->date_until = 0;
     w->date_second = -1;
     w->x.watching = (rn_waitgroup){0};
     return w;
 }
 
-static rn_pool works = RN_POOL_INIT(new_work, rn__free);
+static void free_work(void *p)
+{
+    struct rn__http_work *w = p;
+    rn__free(w->buffers);
+    rn__free(w);
+}
+
+static rn_pool works = RN_POOL_INIT(new_work, free_work);
 
 void rn__http_conn_drain_pool(void)
 {
     rn_pool_drain(&works);
+    rn_pool_drain(&spare);
 }
 
 static bool take_work(struct rn__http_conn *c)
@@ -47,24 +65,42 @@ static bool take_work(struct rn__http_conn *c)
     w->x.carrier = &rn__http1;
     w->x.conn = c;
     w->x.server = c->server;
-    w->x.body = w->body;
+    w->x.body = w->buffers->body;
     rn__http_arena_init(&w->x.arena, w->arena, sizeof w->arena);
     c->work = w;
     return true;
+}
+
+/* The buffer of a longer head is not kept. */
+static void shrink_in(struct rn__http_work *w)
+{
+    if (w->in != w->buffers->in)
+        rn__free(w->in);
+    w->in = w->buffers->in;
+    w->in_size = sizeof w->buffers->in;
 }
 
 static void give_work(struct rn__http_conn *c)
 {
     struct rn__http_work *w = c->work;
     c->work = NULL;
-    if (!w)
-        return;
-    if (w->in != w->in_inline) {
-        rn__free(w->in);
-        w->in = w->in_inline;
-        w->in_size = sizeof w->in_inline;
+    if (w && w->buffers) {
+        shrink_in(w);
+        rn_pool_put(&works, w);
+    } else {
+        rn__free(w);
     }
-    rn_pool_put(&works, w);
+}
+
+void rn__http_conn_give_buffers(struct rn__http_work *w)
+{
+    if (!w->portable)
+        return;
+    shrink_in(w);
+    rn_pool_put(&spare, w->buffers);
+    w->buffers = NULL;
+    w->x.body = w->in = NULL;
+    w->in_size = w->pos = w->len = w->head_n = 0;
 }
 
 /* Room for a longer head; false at the limit, or when there is no memory. */
@@ -77,7 +113,7 @@ static bool grow(struct rn__http_work *w, size_t most)
     if (!more)
         return false;
     memcpy(more, w->in, w->len);
-    if (w->in != w->in_inline)
+    if (w->in != w->buffers->in)
         rn__free(w->in);
     w->in = more;
     w->in_size = size;
@@ -193,18 +229,42 @@ static enum outcome read_head(struct rn__http_work *w)
     }
 }
 
+/* A head that may turn the connection into something else is put where it can stay while the buffers go.  Where there is no
+ * memory for that they stay, too. */
+static void make_portable(struct rn__http_work *w, struct rn__http_head *h)
+{
+    struct rn__http_arena *a = &w->x.arena;
+    struct rn__http_field *fields = rn__http_arena_get(a, h->n_fields * sizeof *fields);
+    char *text = rn__http_arena_copy(a, w->in, w->head_n);
+    w->portable = fields && text;
+    if (!w->portable)
+        return;
+    for (size_t i = 0; i < h->n_fields; i++) {
+        fields[i] = h->fields[i];
+        fields[i].name = text + (fields[i].name - w->in);
+        fields[i].value = text + (fields[i].value - w->in);
+    }
+    h->fields = fields;
+    h->method = text + (h->method - w->in);
+    h->target = text + (h->target - w->in);
+    h->host = h->host ? text + (h->host - w->in) : NULL;
+}
+
 /* Fills in the request from its head.  0 or the status to refuse it with. */
 static int take_head(struct rn__http_work *w)
 {
     const rn_http_options *o = rn__http_server_options(w->conn->server);
     struct rn_http_writer *x = &w->x;
-    struct rn__http_head h = {.fields = w->fields, .room = o->max_headers};
+    struct rn__http_head h = {.fields = w->buffers->fields, .room = o->max_headers};
     rn__http_begin(x);
     if (h.room > RN__HTTP_FIELDS && !(h.fields = rn__http_arena_get(&x->arena, h.room * sizeof *h.fields)))
         return 503;
     int status = rn__http_parse_head(w->in, w->head_n, &h);
     if (status)
         return status;
+    w->portable = false;
+    if (h.flags & RN__HTTP_UPGRADE)
+        make_portable(w, &h);
     w->pos = w->head_n;
     w->chunked = (struct rn__http_chunked){0};
     x->fields = h.fields;
@@ -281,7 +341,8 @@ static enum outcome serve_request(struct rn__http_work *w)
         out = LINGER;
     rn__http_end(x);
     w->len -= w->pos;
-    memmove(w->in, w->in + w->pos, w->len);
+    if (w->len)
+        memmove(w->in, w->in + w->pos, w->len);
     w->pos = w->head_n = 0;
     return out;
 }

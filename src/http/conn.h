@@ -28,14 +28,24 @@ struct rn__http_conn {
     bool broken;                /* the last response is not whole: no goodbye is to make it look so */
 };
 
-/* The buffers of a connection that has a request under way, under HTTP/1.  From a pool: an idle connection has none. */
 enum { RN__HTTP_IN = 8192, RN__HTTP_HEAD_OUT = 4096, RN__HTTP_ARENA = 4096, RN__HTTP_FIELDS = 100 };
+
+struct rn__http_buffers {
+    struct rn__http_field fields[RN__HTTP_FIELDS];
+    char out[RN__HTTP_HEAD_OUT];
+    char body[RN__HTTP_BODY];
+    char in[RN__HTTP_IN];
+};
+
+/* What a connection has that has a request under way, under HTTP/1.  From a pool: an idle connection has none. */
 struct rn__http_work {
     struct rn_http_writer x;
     struct rn__http_conn *conn;
-    char *in;                 /* in_inline, or from the heap where a head was longer */
-    size_t in_size, pos, len; /* read from in: [0, len); used: [0, pos) */
-    size_t head_n;            /* the head, whose text the request's strings are */
+    struct rn__http_buffers *buffers; /* NULL: they were given back */
+    bool portable;                    /* nothing that the handler can see lies in them */
+    char *in;                         /* theirs, or from the heap where a head was longer */
+    size_t in_size, pos, len;         /* read from in: [0, len); used: [0, pos) */
+    size_t head_n;                    /* the head, whose text the request's strings are */
     struct rn__http_chunked chunked;
     bool upgrade; /* the request asks for HTTP/2 */
     bool ended;   /* the peer sends nothing more */
@@ -43,10 +53,6 @@ struct rn__http_work {
     int64_t date_second;
     rn_time date_until;
     char date[RN__HTTP_DATE + 2];
-    struct rn__http_field fields[RN__HTTP_FIELDS];
-    char out[RN__HTTP_HEAD_OUT];
-    char body[RN__HTTP_BODY];
-    char in_inline[RN__HTTP_IN];
     _Alignas(16) char arena[RN__HTTP_ARENA];
 };
 
@@ -74,6 +80,8 @@ void rn__http_conn_first_chance(struct rn__http_conn *c);
 void rn__http_conn_linger(struct rn__http_conn *c);
 /* Sets the deadline for writing n bytes, by the server's options. */
 void rn__http_conn_write_deadline(struct rn__http_conn *c, size_t n);
+/* The handler goes on without buffers, where it can: nothing more will be read or written with them. */
+void rn__http_conn_give_buffers(struct rn__http_work *w);
 /* … and writes them. */
 ptrdiff_t rn__http_conn_write(struct rn__http_conn *c, const void *data, size_t n);
 char *rn__http_conn_remote(struct rn__http_conn *c, struct rn__http_arena *a);
@@ -85,7 +93,7 @@ void rn__websocket_drain_pool(void);
 /* ---- h1.c ---- */
 
 extern const struct rn__http_carrier rn__http1;
-/* Sends what waits in w->out. */
+/* Sends what waits in the buffers' `out`. */
 int rn__http1_flush(struct rn__http_work *w);
 /* Reads more behind w->len: > 0, 0 at the end, or an error; RN_ENOMEM when there is no room.  Flushes first. */
 ptrdiff_t rn__http1_fill(struct rn__http_work *w);

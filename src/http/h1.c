@@ -1,6 +1,6 @@
 /* How HTTP/1 carries an exchange: heads are written, bodies framed.
  *
- * A response leaves in one write where it can: its head is put into w->out, and the body after it.
+ * A response leaves in one write where it can: its head is put into `out`, and the body after it.
  *
  * Rejected: letting complete responses wait there while more requests of the same client have arrived (pipelining); the
  * next handler may block, and the client sees nothing of what is done meanwhile. */
@@ -174,7 +174,7 @@ int rn__http1_flush(struct rn__http_work *w)
         return 0;
     size_t n = w->out_n;
     w->out_n = 0;
-    ptrdiff_t sent = rn__http_conn_write(w->conn, w->out, n);
+    ptrdiff_t sent = rn__http_conn_write(w->conn, w->buffers->out, n);
     return sent < 0 ? (int)sent : 0;
 }
 
@@ -283,7 +283,7 @@ static char *put_head(struct rn__http_work *w, char *to)
     return PUT(to, "\r\n");
 }
 
-/* The head into w->out, or, where it is too long for that, by itself.  0 or an error. */
+/* The head into `out`, or, where it is too long for that, by itself.  0 or an error. */
 static int add_head(struct rn__http_work *w, size_t n, bool last)
 {
     struct rn_http_writer *x = &w->x;
@@ -293,13 +293,13 @@ static int add_head(struct rn__http_work *w, size_t n, bool last)
     if (x->declared < 0 && !x->no_body && !x->chunked)
         x->close = true; /* its end is the body's */
     size_t size = head_size(x);
-    if (size > sizeof w->out - w->out_n) {
+    if (size > sizeof w->buffers->out - w->out_n) {
         int err = rn__http1_flush(w);
         if (err)
             return err;
     }
-    if (size <= sizeof w->out) {
-        w->out_n = (size_t)(put_head(w, w->out + w->out_n) - w->out);
+    if (size <= sizeof w->buffers->out) {
+        w->out_n = (size_t)(put_head(w, w->buffers->out + w->out_n) - w->buffers->out);
         return 0;
     }
     char *long_one = rn__http_arena_get(&x->arena, size);
@@ -309,20 +309,20 @@ static int add_head(struct rn__http_work *w, size_t n, bool last)
     return sent < 0 ? (int)sent : 0;
 }
 
-/* Sends the pieces from iov[1] on after what waits in w->out; iov[0] is for that. */
+/* Sends the pieces from iov[1] on after what waits in `out`; iov[0] is for that. */
 static int send_pieces(struct rn__http_work *w, struct iovec *iov, int n)
 {
     size_t sum = 0;
     for (int i = 1; i < n; i++)
         sum += iov[i].iov_len;
-    if (sum <= sizeof w->out - w->out_n) {
+    if (sum <= sizeof w->buffers->out - w->out_n) {
         for (int i = 1; i < n; i++) {
-            memcpy(w->out + w->out_n, iov[i].iov_base, iov[i].iov_len);
+            memcpy(w->buffers->out + w->out_n, iov[i].iov_base, iov[i].iov_len);
             w->out_n += iov[i].iov_len;
         }
         return rn__http1_flush(w);
     }
-    iov[0] = (struct iovec){w->out, w->out_n};
+    iov[0] = (struct iovec){w->buffers->out, w->out_n};
     rn__http_conn_write_deadline(w->conn, sum + w->out_n);
     w->out_n = 0;
     ptrdiff_t sent = rn__stream_writev(&w->conn->stream, iov, n);

@@ -259,6 +259,7 @@ rn_websocket *rn_websocket_accept(rn_http_writer *w, const rn_http_request *r, c
         release(ws);
         return NULL;
     }
+    rn__http_conn_give_buffers(work);
     return ws;
 }
 

@@ -23,6 +23,7 @@ NEVER(rn__http2_can_upgrade);
 NEVER(rn__http2_drain_pool);
 NEVER(rn__websocket_drain_pool);
 NEVER(rn__http2_serve);
+NEVER(rn__http_arena_copy);
 NEVER(rn__http_arena_get);
 NEVER(rn__http_arena_init);
 NEVER(rn__http_begin);
