@@ -28,6 +28,12 @@ struct rn_own {
     rn_lock lock; /* rank REVOKE: takers, and the worker on its slow way in */
 };
 
+static inline void rn_own_leave(struct rn_own *o)
+{
+    /* release: pairs with the taker's acquire load of inside. */
+    rn_store_release(&o->inside, 0);
+}
+
 static inline bool rn_own_try_enter(struct rn_own *o)
 {
     /* relaxed: ordered before the load by the light fence, which pairs with the taker's heavy one. */
@@ -37,27 +43,12 @@ static inline bool rn_own_try_enter(struct rn_own *o)
     return rn_load_acquire(&o->revoke) == 0;
 }
 
-static inline void rn_own_leave(struct rn_own *o)
+/* After that has failed, and before the next try: lets the taker finish. */
+static inline void rn_own_withdraw(struct rn_own *o)
 {
-    /* release: pairs with the taker's acquire load of inside. */
-    rn_store_release(&o->inside, 0);
-}
-
-/* The slow way in: lets the taker finish. */
-static inline void rn_own_enter_slow(struct rn_own *o)
-{
-    do {
-        /* release: as in rn_own_leave. */
-        rn_store_release(&o->inside, 0);
-        rn_lock_take(&o->lock, RN_RANK_REVOKE);
-        rn_lock_release(&o->lock);
-    } while (!rn_own_try_enter(o));
-}
-
-static inline void rn_own_enter(struct rn_own *o)
-{
-    if (__builtin_expect(!rn_own_try_enter(o), 0))
-        rn_own_enter_slow(o);
+    rn_own_leave(o);
+    rn_lock_take(&o->lock, RN_RANK_REVOKE);
+    rn_lock_release(&o->lock);
 }
 
 /* True: the worker is outside and stays there until rn_own_give_up. */

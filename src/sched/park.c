@@ -202,9 +202,7 @@ static _Noreturn void go_no_further(struct rn_g *g)
 static void enter_slow(struct rn_m *m)
 {
     do {
-        rn_own_leave(&m->own);
-        rn_lock_take(&m->own.lock, RN_RANK_REVOKE);
-        rn_lock_release(&m->own.lock);
+        rn_own_withdraw(&m->own);
         /* relaxed: set before revoke, which the lock has published. */
         if (rn_load_relaxed(&rn__sched.stopping) && !m->external) {
             rn_store_relaxed(&m->own.inside, 1); /* relaxed: nobody takes any more */

@@ -22,7 +22,8 @@ static void setup_symmetric(void)
 
 static void worker(void)
 {
-    rn_own_enter(&own);
+    while (!rn_own_try_enter(&own))
+        rn_own_withdraw(&own);
     processor++;
     rn_own_leave(&own);
 }
