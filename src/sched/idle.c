@@ -63,10 +63,10 @@ struct rn_p *rn__idle_p_get(void)
     return p;
 }
 
-static void attach(struct rn_m *m, struct rn_p *p)
+void rn__attach(struct rn_m *m, struct rn_p *p)
 {
     m->p = p;
-    rn_store_release(&p->m, m); /* as in begin_with_p; p is in our hands */
+    rn_store_release(&p->m, m); /* pairs with the acquire in rn__borrow: who looks at p's worker finds its record */
     rn__pace_begin(p, rn__choose_now());
 }
 
@@ -92,9 +92,8 @@ void rn__retire_p(struct rn_m *m)
         rn__push_global(m->hint, m->hint, 1);
         m->hint = NULL;
     }
-    m->p = NULL;
     rn_lock_take(&rn__sched.lock, RN_RANK_SCHED);
-    rn_store_relaxed(&p->m, NULL); /* relaxed: under the lock */
+    rn__detach(m);
     p->idle_link = retired;
     retired = p;
     retired_n++;
@@ -319,7 +318,7 @@ static bool wake_up_locked(struct rn_m *m, bool may_take)
     rn__watch_end_locked(m);
     m->given = NULL;
     if (p)
-        attach(m, p);
+        rn__attach(m, p);
     return true;
 }
 
@@ -439,15 +438,12 @@ void rn__poller_replace(void)
 void rn__idle(struct rn_m *m)
 {
     struct rn_sched *s = &rn__sched;
-    struct rn_p *p = m->p;
     rn_lock_take(&s->lock, RN_RANK_SCHED);
     if (rn__shared_work() || rn_load_relaxed(&s->stopping)) {
         rn_lock_release(&s->lock);
         return;
     }
-    m->p = NULL;
-    rn_store_relaxed(&p->m, NULL); /* relaxed: p goes into the idle list under the lock */
-    rn__idle_p_put_locked(p);
+    rn__idle_p_put_locked(rn__detach(m));
     join_idle_locked(m);
     rn__watch_begin_locked(m);
     bool spinning = m->spinning;

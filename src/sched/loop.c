@@ -177,15 +177,12 @@ static void put_dead_away(struct rn_m *m)
 /* This worker is for its pinned goroutine alone: gives its processor away until that can run. */
 static struct rn_g *wait_pinned(struct rn_m *m)
 {
-    struct rn_p *p = m->p;
     struct rn_g *hint = m->hint;
     m->hint = NULL;
-    if (p) {
+    if (m->p) {
         if (hint)
-            rn__push_next(p, hint);
-        m->p = NULL;
-        rn_store_relaxed(&p->m, NULL); /* relaxed: p is in our hands until the hand-off */
-        rn__hand_off(p);
+            rn__push_next(m->p, hint);
+        rn__hand_off(rn__detach(m));
     }
     rn__sleep_pinned(m);
     return m->p ? m->locked : NULL;
@@ -194,10 +191,7 @@ static struct rn_g *wait_pinned(struct rn_m *m)
 /* g is pinned to another worker: that one gets our processor, and we wait for another. */
 static void pass_to_pinned(struct rn_m *m, struct rn_g *g)
 {
-    struct rn_p *p = m->p;
-    m->p = NULL;
-    rn_store_relaxed(&p->m, NULL); /* relaxed: as above */
-    rn__give_pinned(g->pinned, p);
+    rn__give_pinned(g->pinned, rn__detach(m));
 }
 
 static void stop_spinning(struct rn_m *m)

@@ -21,7 +21,7 @@
 /* What has p's worker used?  -1: it has none, or can't be asked. */
 static int64_t cpu_of(struct rn_p *p)
 {
-    struct rn_m *m = rn_load_acquire(&p->m); /* pairs with the release in begin_with_p, as in look_at (monitor.c) */
+    struct rn_m *m = rn_load_acquire(&p->m); /* as in rn__borrow */
     return m ? rn_os_thread_cpu(m->thread) : -1;
 }
 

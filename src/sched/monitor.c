@@ -48,18 +48,13 @@ static bool others_wait(struct rn_p *p, rn_time now, bool *timer)
 /* Takes p from its worker and gives it to another. */
 static bool retake(struct rn_p *p)
 {
-    struct rn_m *m = rn_load_acquire(&p->m); /* pairs with the release in begin_with_p; checked below */
-    if (!m || !rn_own_take(&m->own))
+    struct rn_m *m = rn__borrow(p);
+    if (!m)
         return false;
-    bool ours = m->p == p;
-    if (ours) {
-        m->p = NULL;
-        rn_store_relaxed(&p->m, NULL); /* relaxed: p is in our hands until the hand-off */
-    }
+    rn__detach(m);
     rn_own_give_up(&m->own);
-    if (ours)
-        rn__hand_off(p);
-    return ours;
+    rn__hand_off(p);
+    return true;
 }
 
 static void note(struct rn_p *p, uint32_t tick, rn_time now)
@@ -72,7 +67,7 @@ static void note(struct rn_p *p, uint32_t tick, rn_time now)
 /* One processor; true when it was taken. */
 static bool look_at(struct rn_p *p, rn_time now)
 {
-    struct rn_m *m = rn_load_acquire(&p->m); /* as in retake */
+    struct rn_m *m = rn_load_acquire(&p->m); /* as in rn__borrow */
     uint32_t tick = rn_load_relaxed(&p->tick);
     bool timer;
     if (!m || tick != p->seen_tick) {

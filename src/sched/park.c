@@ -170,10 +170,8 @@ static inline __attribute__((always_inline)) void switch_away(struct rn_m *m, st
 static struct rn_m *take_idle_p(struct rn_m *m)
 {
     struct rn_p *p = rn__idle_p_get();
-    if (p) {
-        m->p = p;
-        rn_store_release(&p->m, m); /* as in begin_with_p; p is in our hands */
-    }
+    if (p)
+        rn__attach(m, p);
     return m;
 }
 
@@ -656,12 +654,8 @@ void rn_blocking_enter(void)
     if (rn__exploring()) /* the others wait: who ran meanwhile would be for the kernel to choose */
         return;
     struct rn_m *m = rn__enter();
-    struct rn_p *p = m->p;
-    if (p) {
-        m->p = NULL;
-        rn_store_relaxed(&p->m, NULL); /* relaxed: p is in our hands until the hand-off */
-        rn__hand_off(p);
-    }
+    if (m->p)
+        rn__hand_off(rn__detach(m));
     rn__leave(m);
 }
 

@@ -29,7 +29,7 @@ enum { RN_TIMERS_WAKE = 64 }; /* timers.c */
 struct rn_p {
     uint32_t id;
     uint32_t streak;            /* goroutines taken from `next` in a row */
-    rn_atomic(struct rn_m *) m; /* any reads; written by sched.lock's holder or the taker */
+    rn_atomic(struct rn_m *) m; /* any reads; written by who has it in its hands: rn__attach, rn__detach */
     rn_atomic(uint32_t) tick;   /* any reads; goroutines resumed */
     uint32_t look; /* pace.c: the loop looks around when tick has none of these bits; a power of two less 1 */
     rn_atomic(struct rn_g *) next; /* the goroutine just woken; any reads, only the owner writes */
@@ -262,6 +262,29 @@ static inline struct rn_m *rn__enter_any_soon(struct rn_m *m)
     return __builtin_expect(rn_own_try_enter(&m->own), 1) ? m : rn__enter_any(m);
 }
 struct rn_m *rn__adopt(void); /* a plain thread's first call; never NULL */
+
+/* p, which is in m's hands, is m's from now on. */
+void rn__attach(struct rn_m *m, struct rn_p *p);
+/* m's processor is in the caller's hands from now on, who is m, or has borrowed it: to be handed off, or to become idle. */
+static inline struct rn_p *rn__detach(struct rn_m *m)
+{
+    struct rn_p *p = m->p;
+    m->p = NULL;
+    rn_store_relaxed(&p->m, NULL); /* relaxed: who still finds m there sees m->p once it has taken m (own.h) */
+    return p;
+}
+/* p's worker, which is in user code and stays there until the caller's rn_own_give_up, so that p is in the caller's hands;
+ * NULL: not so. */
+static inline struct rn_m *rn__borrow(struct rn_p *p)
+{
+    struct rn_m *m = rn_load_acquire(&p->m); /* pairs with the release in rn__attach; m may have lost p since */
+    if (!m || !rn_own_take(&m->own))
+        return NULL;
+    if (m->p == p)
+        return m;
+    rn_own_give_up(&m->own);
+    return NULL;
+}
 
 /* A plain thread's, adopted or not, or the monitor's: they run outside of the run's processors. */
 static inline bool rn__is_outside(const struct rn_m *m)

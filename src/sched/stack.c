@@ -442,12 +442,10 @@ static void gather_from_idle(void)
 /* From a processor whose goroutine is in user code. */
 static void gather_from(struct rn_p *p)
 {
-    struct rn_m *owner = rn_load_acquire(&p->m); /* pairs with the release in begin_with_p; checked below */
-    struct rn_g *first = NULL;
-    if (!owner || !rn_own_take(&owner->own))
+    struct rn_m *owner = rn__borrow(p);
+    if (!owner)
         return;
-    if (owner->p == p)
-        first = take_free(p);
+    struct rn_g *first = take_free(p);
     rn_own_give_up(&owner->own);
     give_chain(first);
 }

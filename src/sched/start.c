@@ -228,8 +228,7 @@ enum { PUNCTUAL = 1 }; /* ns of timer slack: a sleeping worker wakes for its tim
 static void begin_with_p(struct rn_m *m)
 {
     rn_lock_take(&rn__sched.lock, RN_RANK_SCHED);
-    /* release: pairs with the acquires of the watcher and the monitor, which look into the record. */
-    rn_store_release(&m->p->m, m);
+    rn__attach(m, m->p);
     rn_lock_release(&rn__sched.lock);
 }
 

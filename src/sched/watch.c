@@ -89,16 +89,15 @@ static struct rn_g *take_waiting(struct rn_p *victim, struct rn_p *p)
     return g;
 }
 
-/* Borrows the processor from its worker for a moment (own.h). */
 static struct rn_g *take(struct rn_m *m)
 {
     const struct rn_seen *seen = &m->seen;
     struct rn_p *victim = seen->p;
-    struct rn_m *owner = rn_load_acquire(&victim->m); /* pairs with the release in begin_with_p; checked below */
+    struct rn_m *owner = rn__borrow(victim);
     struct rn_g *g = NULL;
-    if (!owner || !rn_own_take(&owner->own))
+    if (!owner)
         return NULL;
-    if (owner->p == victim && still_there(seen)) {
+    if (still_there(seen)) {
         g = take_waiting(victim, m->p);
         rn_store_relaxed(&victim->wakes_at_once, AT_ONCE); /* relaxed: a guess */
     }

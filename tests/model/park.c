@@ -107,6 +107,7 @@ bool rn__work_somewhere(const struct rn_p *but)
     {                             \
         model_fail(#name);        \
     }
+UNUSED(void, rn__attach, struct rn_m *m __attribute__((unused)), struct rn_p *p __attribute__((unused)))
 UNUSED(void, rn__idle_without, struct rn_m *m __attribute__((unused)))
 UNUSED(void, rn__sleep_pinned, struct rn_m *m __attribute__((unused)))
 UNUSED(void, rn__give_pinned, struct rn_m *m __attribute__((unused)), struct rn_p *p __attribute__((unused)))
