@@ -125,4 +125,9 @@ MODEL_TEST(thawed_by_another, .setup = setup_away, .thread = {thaw, use}, .finis
 MODEL_MUTANT(thawed_by_another, "rn_hib_wake", "load_acquire");
 MODEL_TEST(touch, .setup = setup, .thread = {putter, toucher}, .finish = NULL);
 MODEL_MUTANT(touch, "rn_hib_decide", "store_release");
+/* All three at once: the toucher has it stay, and the resumer lets it go again. */
+MODEL_TEST(touch_beside_resume, .setup = setup, .thread = {putter, thaw, resumer}, .finish = check_ran,
+           .preemptions = 3);
+MODEL_TEST(touch_beside_resume_twice, .setup = setup, .thread = {putter_twice, thaw, resumer_twice},
+           .finish = check_ran, .preemptions = 2);
 MODEL_TEST(two_touch, .setup = setup, .thread = {putter, toucher, toucher}, .finish = NULL, .preemptions = 3);

@@ -352,6 +352,30 @@ MODEL_TEST(who_is_found_goes_first, .setup = setup_alone_with_three, .thread = {
 MODEL_TEST(work_for_two_idle_workers, .setup = setup_pair, .thread = {worker, worker, outsider}, .finish = one_done,
            .sample = 20000);
 
+/* ---- a processor without its worker ---------------------------------------------------------- */
+
+/* T1, whose processor was taken, sleeps as the poller; T0's processor, with which there is nothing to do, is handed off (as the
+ * monitor does, or rn_blocking_enter), while work comes from outside.  The other processor's worker computes. */
+static void setup_hand_off(void)
+{
+    reset(2, 2, 1);
+    rn__detach(&workers[1]);
+}
+
+static void hands_off(void)
+{
+    struct rn_sched *s = &rn__sched;
+    for (bool sleeps = false; !sleeps; rn_cpu_pause()) {
+        rn_lock_take(&s->lock, RN_RANK_SCHED);
+        sleeps = s->poller != NULL;
+        rn_lock_release(&s->lock);
+    }
+    rn__hand_off(rn__detach(rn__m()));
+}
+
+MODEL_TEST(work_beside_a_hand_off, .setup = setup_hand_off, .thread = {hands_off, worker, outsider}, .finish = one_done,
+           .preemptions = 1);
+
 /* ---- a brief processor ---------------------------------------------------------------------- */
 
 /* T0's processor is brief: it keeps whom it finds ready, and computes from then on; nobody is told. */
@@ -397,6 +421,25 @@ MODEL_TEST(left_alone_too_long, .setup = setup_alone, .thread = {keeps, worker, 
            .sample = 3000);
 MODEL_TEST(left_alone_too_long_while_spinning, .setup = setup_alone, .thread = {keeps, spinning_worker, monitor},
            .finish = one_done, .sample = 3000);
+
+/* As rn__yield_to, which is to tell nobody of the caller: T0's goroutine queues itself, and who runs in its place computes.  T0 is
+ * not brief. */
+static void setup_yield_to(void)
+{
+    setup_pair();
+    rn_store_relaxed(&kept, false);
+}
+
+static void yields_to(void)
+{
+    struct rn_m *m = rn__m();
+    rn__push_last(m->p, &work[0]);
+    rn_store_release(&kept, true);
+    rn__leave(m);
+}
+
+MODEL_TEST(yielded_without_a_word, .setup = setup_yield_to, .thread = {yields_to, worker, monitor}, .finish = one_done,
+           .sample = 3000);
 
 /* Without a monitor: who falls asleep after somebody was kept sees him at his last look. */
 static void falls_asleep(void)

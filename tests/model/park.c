@@ -287,6 +287,28 @@ MODEL_TEST(wake_each_other, .setup = setup_cross, .thread = {worker, worker}, .f
 MODEL_MUTANT(park_and_ready, "arrived", "store_release");
 MODEL_MUTANT(wake_each_other, "resume", "load_acquire &g->on_cpu");
 
+/* Who wakes switches to whom it has woken, and is queued itself, which the other worker may take before it has left. */
+static void post_0_yield_to(void)
+{
+    struct place *p = &places[0];
+    struct rn_ready_list wake = {0};
+    p->value = 7;
+    rn_lock_take(&p->lock, RN_RANK_CHAN);
+    p->posted = true;
+    if (p->waits)
+        rn__ready_add(&wake, p->waits);
+    rn_lock_release(&p->lock);
+    rn__yield_to(&wake, false);
+}
+
+static void setup_yield_to(void)
+{
+    setup_of(wait_0, post_0_yield_to);
+}
+
+MODEL_TEST(yield_to_whom_it_wakes, .setup = setup_yield_to, .thread = {worker, worker}, .finish = all_ran,
+           .preemptions = 2);
+
 /* One that yields is taken by the other worker before it has left. */
 static void yields(void)
 {

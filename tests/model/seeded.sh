@@ -50,6 +50,8 @@ seeded "idle: no last look for work" idle work_for_an_idle_worker sched/idle.c \
     's/if (wake_up(m, rn__work_somewhere(NULL), false))/if (wake_up(m, false, false))/'
 seeded "idle: nobody is woken" idle work_for_an_idle_worker sched/idle.c \
     's/^    worker_notify(m, polling);$/(void)polling;/'
+seeded "idle: who hands a processor off does not look again" idle work_beside_a_hand_off sched/idle.c \
+    '/^void rn__hand_off/,/^}/s/rn__wake_idle();/;/'
 seeded "queue: who is found without a processor does not show in the global queue's length" idle found_without_a_processor \
     sched/queue.c '/^void rn__push_front/,/^}/s/more_global_locked(n);/;/'
 seeded "queue: a processor looks there only when its share has run" idle who_is_found_goes_first sched/queue.c \
