@@ -216,8 +216,8 @@ void rn__hand_off(struct rn_p *p)
     }
     rn__idle_p_put_locked(p);
     rn_lock_release(&s->lock);
-    rn_os_fence_heavy(); /* as in rn__idle: pairs with the light fence in rn__wake_idle */
-    if (rn__p_has_work(p) || rn__shared_work())
+    rn_os_fence_heavy(); /* as in sleep_idle: who queued something and found no processor idle has told nobody */
+    if (rn__work_somewhere(NULL))
         rn__wake_idle();
 }
 

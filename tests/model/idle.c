@@ -376,6 +376,17 @@ static void hands_off(void)
 MODEL_TEST(work_beside_a_hand_off, .setup = setup_hand_off, .thread = {hands_off, worker, outsider}, .finish = one_done,
            .preemptions = 1);
 
+/* The same while T0, who found no processor idle a moment ago, queues on its own and computes. */
+static void setup_hand_off_beside(void)
+{
+    reset(3, 2, 1);
+}
+
+MODEL_TEST(work_elsewhere_beside_a_hand_off, .setup = setup_hand_off_beside, .thread = {pusher, hands_off, worker},
+           .finish = one_done, .preemptions = 1);
+MODEL_MUTANT(work_elsewhere_beside_a_hand_off, "rn_os_fence_heavy", "fence_heavy");
+MODEL_MUTANT(work_elsewhere_beside_a_hand_off, "rn__wake_idle", "fence_light");
+
 /* ---- a brief processor ---------------------------------------------------------------------- */
 
 /* T0's processor is brief: it keeps whom it finds ready, and computes from then on; nobody is told. */
