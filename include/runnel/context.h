@@ -52,6 +52,7 @@ RN_PUBLIC rn_context *rn_ctx_with_timeout(rn_context *parent, rn_duration d) RN_
 /* The same; ctx_cause is `cause` when the deadline has passed.  ctx_err stays RN_ETIMEOUT. */
 RN_PUBLIC rn_context *rn_ctx_with_deadline_cause(rn_context *parent, rn_time when, int cause) RN_MUST_USE;
 RN_PUBLIC rn_context *rn_ctx_with_timeout_cause(rn_context *parent, rn_duration d, int cause) RN_MUST_USE;
+#define rn_ctx_with_timeout_cause(parent, d, cause) rn_ctx_with_timeout_cause((parent), RN__DURATION(d), (cause))
 
 /* A context in which ctx_value(ctx, key) is value.  A key is an address that nobody else uses as
  * one: `static const char user_key;` … ctx_with_value(ctx, &user_key, user).  The value stays the

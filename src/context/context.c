@@ -431,7 +431,7 @@ rn_context *rn_ctx_with_deadline(rn_context *parent, rn_time when)
     return with_deadline(parent, when, false, RN_ETIMEOUT);
 }
 
-rn_context *rn_ctx_with_timeout_cause(rn_context *parent, rn_duration d, int cause)
+rn_context *(rn_ctx_with_timeout_cause)(rn_context *parent, rn_duration d, int cause)
 {
     if (d > 0)
         return with_deadline(parent, rn__deadline(d), true, cause);
@@ -440,7 +440,7 @@ rn_context *rn_ctx_with_timeout_cause(rn_context *parent, rn_duration d, int cau
 
 rn_context *(rn_ctx_with_timeout)(rn_context *parent, rn_duration d)
 {
-    return rn_ctx_with_timeout_cause(parent, d, RN_ETIMEOUT);
+    return (rn_ctx_with_timeout_cause)(parent, d, RN_ETIMEOUT);
 }
 
 rn_context *rn_ctx_with_value(rn_context *parent, const void *key, void *value)

@@ -208,7 +208,9 @@ is_told() {
     done
 }
 wrong_programs() {
-    is_told gcc 'rn_sleep(0.5);' 'durations are nanoseconds' || return 1
+    for call in 'rn_sleep(0.5);' 'rn_ctx_cancel(rn_ctx_with_timeout_cause(NULL, 0.5, 0));'; do
+        is_told gcc "$call" 'durations are nanoseconds' || return 1
+    done
     [ "$(uname -m)" != x86_64 ] || is_told gcc 'go(fld);' 'error: go: the function must not return a long double' || return 1
     for cc in gcc clang; do
         is_told $cc 'go(f(3));' 'runnel: go takes a function and its arguments apart: go(f, a, b)' &&
