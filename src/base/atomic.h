@@ -47,20 +47,17 @@
 
 #define rn_xchg_relaxed(p, v) atomic_exchange_explicit((p), (v), memory_order_relaxed)
 #define rn_xchg_acquire(p, v) atomic_exchange_explicit((p), (v), memory_order_acquire)
-#define rn_xchg_release(p, v) atomic_exchange_explicit((p), (v), memory_order_release)
 #define rn_xchg_acq_rel(p, v) atomic_exchange_explicit((p), (v), memory_order_acq_rel)
 #define rn_xchg_seq_cst(p, v) atomic_exchange_explicit((p), (v), memory_order_seq_cst)
 
 /* Each returns the value from before. */
 #define rn_add_relaxed(p, v) atomic_fetch_add_explicit((p), (v), memory_order_relaxed)
-#define rn_add_acquire(p, v) atomic_fetch_add_explicit((p), (v), memory_order_acquire)
 #define rn_add_release(p, v) atomic_fetch_add_explicit((p), (v), memory_order_release)
 #define rn_add_acq_rel(p, v) atomic_fetch_add_explicit((p), (v), memory_order_acq_rel)
 #define rn_add_seq_cst(p, v) atomic_fetch_add_explicit((p), (v), memory_order_seq_cst)
 #define rn_sub_relaxed(p, v) atomic_fetch_sub_explicit((p), (v), memory_order_relaxed)
 #define rn_sub_release(p, v) atomic_fetch_sub_explicit((p), (v), memory_order_release)
 #define rn_sub_acq_rel(p, v) atomic_fetch_sub_explicit((p), (v), memory_order_acq_rel)
-#define rn_sub_seq_cst(p, v) atomic_fetch_sub_explicit((p), (v), memory_order_seq_cst)
 #define rn_or_acq_rel(p, v) atomic_fetch_or_explicit((p), (v), memory_order_acq_rel)
 #define rn_and_acq_rel(p, v) atomic_fetch_and_explicit((p), (v), memory_order_acq_rel)
 
