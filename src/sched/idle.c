@@ -1,14 +1,15 @@
 /* Idle workers and how they are woken.
  *
  * A worker that finds nothing makes its processor idle, joins the idle workers, executes a heavy
- * fence, looks at every queue once more, and only then sleeps. Whoever queues work executes a light
+ * fence, looks at every queue once more, and only then sleeps; so does whoever else makes a processor idle
+ * (rn__hand_off), before it goes on. Whoever queues work executes a light
  * fence and reads idle_p_n and spinning_n (rn__wake_idle). Either the worker's last look sees the work,
  * or the one who queued it sees the idle processor: no wake-up is lost.
  *
  * spinning_n counts workers that look for work and have not found any. While it is not 0 nobody is woken,
- * since a spinning worker will look at everything once more after it has stopped counting itself. A
- * spinning worker that finds work and was the last wakes another: there may be more. (Go, proc.go,
- * "Worker thread parking/unparking".)
+ * since a spinning worker that finds nothing looks at everything once more after it has stopped counting itself. One that
+ * finds work, and was the last, wakes another if it sees more (loop.c, stop_spinning). (Go, proc.go, "Worker thread
+ * parking/unparking".)
  *
  * One idle worker is the poller: it sleeps in rn_os_poll_wait, until the first timer of all. It is
  * woken by descriptors, by rn__timer_start for an earlier deadline, and when work comes and no other

@@ -31,7 +31,7 @@ struct rn_p {
     uint32_t streak;            /* goroutines taken from `next` in a row */
     rn_atomic(struct rn_m *) m; /* any reads; written by who has it in its hands: rn__attach, rn__detach */
     rn_atomic(uint32_t) tick;   /* any reads; goroutines resumed */
-    uint32_t look; /* pace.c: the loop looks around when tick has none of these bits; a power of two less 1 */
+    uint32_t look; /* pace.c: when tick has none of these bits the loop is next, which may look around; 2^n - 1 */
     rn_atomic(struct rn_g *) next; /* the goroutine just woken; any reads, only the owner writes */
     struct rn_runq runq;           /* any: as runq.h says */
     uint32_t share_end;            /* the ring's tail after the last share of the global queue */

@@ -315,8 +315,8 @@ struct rn_ready_list {
 static inline void rn__ready_add(struct rn_ready_list *l, struct rn_g *g);
 RN_INNER void rn__ready_all(struct rn_ready_list *l);
 /* The same, and rn_yield: of one alone no other processor is told, it runs here at once.  tell false: none is told of the caller
- * either, which has nothing to do unless who runs next gives it some; while that one computes, it may be a millisecond until
- * another processor takes it (the monitor).  l may be empty.  For goroutines. */
+ * either, which has nothing to do unless who runs next gives it some; while that one computes, it may be as long as the monitor's
+ * pause, 10 ms at most, until another processor takes it.  l may be empty.  For goroutines. */
 RN_INNER void rn__yield_to(struct rn_ready_list *l, bool tell);
 
 static inline void rn__ready_add(struct rn_ready_list *l, struct rn_g *g)
