@@ -266,7 +266,8 @@ void rn_ctx_cancel_cause(rn_context *ctx, int cause)
 
 /* ---- deadlines ------------------------------------------------------------------------------------- */
 
-/* Runs in a goroutine: the end, by its deadline, of a context that has something below it. */
+/* Runs in a goroutine, or, without a run, in the thread that lets timers fire: the end, by its deadline, of a context that has
+ * something below it. */
 static void expire(void *ctx)
 {
     struct rn_done *d = rn__done_lock(ctx);
@@ -306,7 +307,11 @@ static rn_time fire_deadline(struct rn_timer_entry *e, rn_time now, struct rn_re
     struct rn_ctx *c = rn_container(e, struct rn_ctx, timer);
     if (expire_leaf(c, wake))
         return 0;
-    return rn__spawn(expire, rn__done_handle(&c->done), wake) ? now + RN_MILLISECOND : 0;
+    rn_context *ctx = rn__done_handle(&c->done);
+    int err = rn__spawn(expire, ctx, wake);
+    if (err == RN_EAGAIN)
+        rn__timer_alone(expire, ctx);
+    return err ? now + RN_MILLISECOND : 0;
 }
 
 /* ---- making ---------------------------------------------------------------------------------------- */

@@ -431,6 +431,9 @@ RN_INNER struct rn_m *rn__timer_begin(void);
 RN_INNER void rn__timer_start_begun(struct rn_m *m, struct rn_timer_entry *t, rn_time when);
 /* Stops it: true when it was pending.  When it returns, fire is not running and will not run. */
 RN_INNER bool rn__timer_stop(struct rn_timer_entry *t);
+/* For fire, when rn__spawn has said RN_EAGAIN: the plain thread that lets timers fire calls f(arg) when it has dropped their lock.
+ * One call is kept, so the entry is to fire again unless f stops it. */
+void rn__timer_alone(void (*f)(void *), void *arg);
 /* Gives a pending one another moment; false, and nothing is done, when it is not pending. */
 RN_INNER bool rn__timer_move(struct rn_timer_entry *t, rn_time when);
 

@@ -216,6 +216,29 @@ uint32_t rn__timers_run(struct rn_m *m, struct rn_p *p, rn_time now)
     return fired;
 }
 
+static struct {
+    void (*f)(void *);
+    void *arg;
+} left; /* rn__timer_alone's; guarded by the first processor's timers_lock */
+
+void rn__timer_alone(void (*f)(void *), void *arg)
+{
+    left.f = f;
+    left.arg = arg;
+}
+
+/* With no lock held. */
+static void do_what_is_left(struct rn_p *p)
+{
+    rn_lock_take(&p->timers_lock, RN_RANK_TIMERS);
+    void (*f)(void *) = left.f;
+    void *arg = left.arg;
+    left.f = NULL;
+    rn_lock_release(&p->timers_lock);
+    if (f)
+        f(arg);
+}
+
 rn_time rn__timers_alone(struct rn_m *m)
 {
     if (rn__run_under_way())
@@ -223,9 +246,12 @@ rn_time rn__timers_alone(struct rn_m *m)
     struct rn_p *p = &rn__procs[0];
     rn_time now = rn__choose_now();
     rn__enter_any(m);
-    if (rn_load_relaxed(&p->timers_next) <= now) /* relaxed: 0 at first; see rn__threads_look */
+    bool due = rn_load_relaxed(&p->timers_next) <= now; /* relaxed: 0 at first; see rn__threads_look */
+    if (due)
         rn__timers_run(m, p, now);
     rn__leave(m);
+    if (due)
+        do_what_is_left(p);
     return rn_load_relaxed(&p->timers_next);
 }
 

@@ -15,6 +15,15 @@ static void uses_timers(void)
     CHECK_EQ(chan_recv_ctx(ctx, c, NULL), RN_ETIMEOUT);
     CHECK_EQ(ctx_wait(ctx), RN_ETIMEOUT);
     ctx_cancel(ctx);
+    rn_context *above = ctx_with_timeout(NULL, RN_MILLISECOND), *middle = ctx_with_cancel(above);
+    rn_context *late = ctx_with_timeout(middle, RN_HOUR), *below = ctx_with_cancel(late);
+    CHECK_EQ(ctx_wait(below), RN_ETIMEOUT);
+    CHECK_EQ(ctx_err(late), RN_ETIMEOUT);
+    ctx_cancel(above);
+    CHECK_EQ(ctx_err(middle), RN_ETIMEOUT);
+    ctx_cancel(below);
+    ctx_cancel(late);
+    ctx_cancel(middle);
     rn_timer t;
     rn_timer_init(&t, RN_MILLISECOND);
     chan_recv(rn_timer_chan(&t));
