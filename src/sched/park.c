@@ -520,28 +520,40 @@ void rn__ready_all(struct rn_ready_list *l)
     rn__leave(m);
 }
 
-/* m is inside.  tell: other processors may take g at once. */
-static inline __attribute__((always_inline)) void yield(struct rn_m *m, bool tell)
+/* m is inside.  fresh: has_fresh. */
+static inline __attribute__((always_inline)) void push_yielding(struct rn_m *m, bool fresh)
 {
-    struct rn_g *g = m->g;
-    rn_store_relaxed(&g->status, RN_G_RUNNABLE); /* relaxed: for reports */
-    rn__push_last(m->p, g);
-    if (__builtin_expect(has_fresh(m->p), 0))
+    rn_store_relaxed(&m->g->status, RN_G_RUNNABLE); /* relaxed: for reports */
+    rn__push_last(m->p, m->g);
+    if (__builtin_expect(fresh, 0))
         m->p->yields = true;
-    if (tell)
-        rn__wake_idle();
-    switch_away(m, g);
 }
 
+/* Who yields alone goes on, and nobody is woken to take it.  Nor is while one watches, where only somebody just woken has
+ * its turn now: that is a hand-over (watch.c), after which the one that yields goes on here. */
 void rn_yield(void)
 {
     struct rn_m *m = rn__m();
-    if (!m || m->g->kind == RN_G_THREAD)
+    if (!m || m->g->kind == RN_G_THREAD) {
         rn_os_yield();
-    else
-        yield(enter(m), true);
+        return;
+    }
+    m = enter(m);
+    struct rn_p *p = m->p;
+    bool fresh = has_fresh(p), queued = fresh || !rn_runq_is_empty_here(&p->runq);
+    /* relaxed, both: only the owner writes them. */
+    bool alone = !queued && !rn_load_relaxed(&p->next) && (rn_load_relaxed(&p->tick) & p->look) != 0;
+    if (__builtin_expect(alone && !m->g->pinned && !rn__exploring(), 0)) {
+        rn_store_relaxed(&p->tick, rn_load_relaxed(&p->tick) + 1); /* relaxed: as in switch_away */
+        rn__leave(m);
+        return;
+    }
+    push_yielding(m, fresh);
+    rn__wake_for_next(p, !queued);
+    switch_away(m, m->g);
 }
 
+/* tell: other processors may take the caller at once. */
 void rn__yield_to(struct rn_ready_list *l, bool tell)
 {
     bool one = l->n == 1 && !l->threads && !l->gated;
@@ -554,7 +566,10 @@ void rn__yield_to(struct rn_ready_list *l, bool tell)
         tell |= !rn__push_next(m->p, l->first);
         list_done(l);
     }
-    yield(m, tell);
+    push_yielding(m, has_fresh(m->p));
+    if (tell)
+        rn__wake_idle();
+    switch_away(m, m->g);
 }
 
 #ifdef RN_EXPLORE

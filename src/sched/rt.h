@@ -421,7 +421,8 @@ void rn__crowd_look(struct rn_m *m, rn_time now);
 /* ---- watch.c ------------------------------------------------------------------------------------ */
 
 /* After a goroutine was put into p's `next`: as rn__wake_idle.  only: nobody had to make way for it, so that it alone
- * waits, for the one who runs now; then a watcher is enough, unless a worker is likely to be needed. */
+ * waits, for the one who runs now; then a watcher is enough, unless a worker is likely to be needed.  So it is after one that yields
+ * was queued; only: behind nobody, or behind whom `next` holds. */
 static inline void rn__wake_for_next(struct rn_p *p, bool only);
 /* m, which becomes idle, watches if nobody does, and there is anything to watch. */
 void rn__watch_begin_locked(struct rn_m *m);

@@ -164,6 +164,14 @@ static inline struct rn_g *rn_runq_take_mine(struct rn_runq *q, struct rn_runq *
     return first;
 }
 
+/* Owner only: is nothing left to it? */
+static inline bool rn_runq_is_empty_here(struct rn_runq *q)
+{
+    /* relaxed, all: others write only head, which never passes tail. */
+    return rn_load_relaxed(&q->mine) == rn_load_relaxed(&q->mine_end) &&
+           rn_load_relaxed(&q->head) == rn_load_relaxed(&q->tail);
+}
+
 /* How many anybody may take, at a moment. */
 static inline uint32_t rn_runq_length(struct rn_runq *q)
 {

@@ -204,6 +204,15 @@ static void hands_over(void)
     rn__leave(m);
 }
 
+/* The same, when it has yielded to one that computes: whoever is in the ring waits behind that one alone. */
+static void yields(void)
+{
+    struct rn_m *m = rn__m();
+    rn__push_last(m->p, &work[0]);
+    rn__wake_for_next(m->p, true);
+    rn__leave(m);
+}
+
 /* A plain thread that readies a goroutine. */
 static void outsider(void)
 {
@@ -266,6 +275,10 @@ MODEL_TEST(next_for_an_idle_worker, .setup = setup_pair, .thread = {worker, hand
 MODEL_TEST(next_for_a_spinning_worker, .setup = setup_pair, .thread = {spinning_worker, hands_over}, .finish = one_done,
            .preemptions = 3);
 MODEL_TEST(next_without_membarrier, .setup = setup_pair_symmetric, .thread = {worker, hands_over}, .finish = one_done,
+           .preemptions = 3);
+MODEL_TEST(yielding_for_an_idle_worker, .setup = setup_pair, .thread = {worker, yields}, .finish = one_done,
+           .preemptions = 3);
+MODEL_TEST(yielding_for_a_spinning_worker, .setup = setup_pair, .thread = {spinning_worker, yields}, .finish = one_done,
            .preemptions = 3);
 MODEL_MUTANT(next_for_an_idle_worker, "rn_os_fence_heavy", "fence_heavy");
 MODEL_MUTANT(next_for_an_idle_worker, "rn__wake_for_next", "fence_light");
