@@ -67,6 +67,17 @@ static void add_number(struct line *l, const char *format, long long v)
     add(l, text, (size_t)snprintf(text, sizeof text, format, v));
 }
 
+/* Whether the client was told any of it: not of a response that was broken off before its head, or whose client had gone. */
+static bool was_answered(const struct rn_http_writer *x)
+{
+    return x->head_sent || x->hijacked;
+}
+
+static long long body_bytes(const struct rn_http_writer *x)
+{
+    return was_answered(x) && !x->no_body ? (long long)x->written : 0;
+}
+
 static const char *protocol(const struct rn_http_writer *x)
 {
     return x->r.version == 20 ? "HTTP/2.0" : x->r.version == 10 ? "HTTP/1.0" : "HTTP/1.1";
@@ -100,8 +111,11 @@ static void common(struct line *l, struct rn_http_writer *x, bool combined)
     add_escaped(l, x->r.target, REST + (combined ? 2 * TEXT : 0));
     add(l, " ", 1);
     add(l, protocol(x), 8);
-    add_number(l, "\" %lld", x->status);
-    add_number(l, " %lld", (long long)(x->no_body ? 0 : x->written));
+    if (was_answered(x))
+        add_number(l, "\" %lld", x->status);
+    else
+        add(l, "\" -", 3); /* as Apache's */
+    add_number(l, " %lld", body_bytes(x));
     if (combined) {
         add_quoted(l, rn_http_request_header(&x->r, "Referer"), TEXT + END);
         add_quoted(l, rn_http_request_header(&x->r, "User-Agent"), END);
@@ -125,8 +139,8 @@ static void json(struct line *l, struct rn_http_writer *x)
     add_member(l, "host", x->r.host, REST + 2 * TEXT);
     add_member(l, "target", x->r.target, REST + TEXT);
     add_member(l, "protocol", protocol(x), 0);
-    add_number(l, ",\"status\":%lld", x->status);
-    add_number(l, ",\"bytes\":%lld", (long long)(x->no_body ? 0 : x->written));
+    add_number(l, ",\"status\":%lld", was_answered(x) ? x->status : 0);
+    add_number(l, ",\"bytes\":%lld", body_bytes(x));
     add_number(l, ",\"microseconds\":%lld", (long long)(rn_since(x->began) / RN_MICROSECOND));
     add_member(l, "user_agent", rn_http_request_header(&x->r, "User-Agent"), END);
     add(l, "}", 1);

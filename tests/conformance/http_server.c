@@ -856,6 +856,21 @@ TEST(the_access_log_tells_what_happened)
     http_mux_free(m);
 }
 
+/* A client that got nothing got no status either. */
+TEST(the_access_log_tells_what_was_not_answered)
+{
+    static char line[4096];
+    http_mux *m = mux();
+    for (int format = RN_HTTP_LOG_COMMON; format <= RN_HTTP_LOG_JSON; format++) {
+        peer_serve(&server, &(http_options){
+                                .mux = m, .access_log = (enum rn_http_log)format, .log = keep_line, .log_arg = line});
+        CHECK_STR(peer_ask(&server, "GET /aborts HTTP/1.1\r\nHost: h\r\n\r\n"), "");
+        peer_stop(&server);
+        HAS(line, format == RN_HTTP_LOG_JSON ? "\"status\":0,\"bytes\":0," : "\"GET /aborts HTTP/1.1\" - 0");
+    }
+    http_mux_free(m);
+}
+
 /* What a client says at length hides nothing, and leaves the line a line. */
 TEST(the_access_log_is_whole_whatever_is_said)
 {
