@@ -207,7 +207,7 @@ typedef struct rn_http_options {
     size_t max_header_bytes;      /* request line and headers; 0: 64 KiB.  Beyond: 431 */
     size_t max_headers;           /* 0: 100 */
     int64_t max_body;             /* bytes of a request body; 0: 32 MiB, < 0: no limit.  Beyond: 413 */
-    rn_duration header_timeout;   /* to receive a head, from its first byte; 0: 10 s */
+    rn_duration header_timeout;   /* to receive a head, from its first byte, and for a TLS handshake; 0: 10 s */
     rn_duration idle_timeout;     /* between requests; 0: 60 s */
     rn_duration body_timeout;     /* grace for a body, beside what min_rate allows; 0: 20 s */
     rn_duration write_timeout;    /* grace for a write, beside what min_rate allows; 0: 30 s */

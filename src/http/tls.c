@@ -159,6 +159,27 @@ static void prefer_aes_128(SSL_CTX *ctx)
         SSL_CTX_set_ciphersuites(ctx, list);
 }
 
+/* Of the suites of TLS 1.2 those whose keys are sent encrypted with the certificate's are taken away, as by Go since 1.22: who
+ * gets that key later reads all that was recorded, and how it is decrypted has leaked again and again.  The others stay as they
+ * are configured. */
+static void drop_rsa_exchange(SSL_CTX *ctx)
+{
+    char list[8192] = "";
+    size_t used = 0;
+    STACK_OF(SSL_CIPHER) *all = SSL_CTX_get_ciphers(ctx);
+    for (int i = 0; i < sk_SSL_CIPHER_num(all); i++) {
+        const SSL_CIPHER *c = sk_SSL_CIPHER_value(all, i);
+        if (strcmp(SSL_CIPHER_get_version(c), "TLSv1.3") == 0 || SSL_CIPHER_get_kx_nid(c) == NID_kx_rsa)
+            continue;
+        int n = snprintf(list + used, sizeof list - used, "%s%s", used ? ":" : "", SSL_CIPHER_get_name(c));
+        if (n < 0 || used + (size_t)n >= sizeof list)
+            return;
+        used += (size_t)n;
+    }
+    if (used)
+        SSL_CTX_set_cipher_list(ctx, list);
+}
+
 int rn__tls_context_make(const char *cert, const char *key, bool h2, struct rn__tls_context **out)
 {
     static const unsigned char id[] = "runnel";
@@ -171,6 +192,7 @@ int rn__tls_context_make(const char *cert, const char *key, bool h2, struct rn__
     SSL_CTX_set_options(t->ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
                                     SSL_OP_PRIORITIZE_CHACHA); /* of a client whose own first choice it is */
     prefer_aes_128(t->ctx);
+    drop_rsa_exchange(t->ctx);
     SSL_CTX_set_mode(t->ctx,
                      SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
     /* Who comes again brings a ticket, one for each connection as of Go's server: nothing is kept here.  OpenSSL would

@@ -12,13 +12,12 @@
 
 static char directory[] = "/tmp/runnel-tls-XXXXXX", cert_file[64], key_file[64];
 
-/* A certificate of its own, for a day. */
-static void make_certificate(void)
+/* A certificate of its own for the key, for a day. */
+static void make_certificate(EVP_PKEY *key)
 {
     REQUIRE(mkdtemp(directory) != NULL);
     snprintf(cert_file, sizeof cert_file, "%s/cert.pem", directory);
     snprintf(key_file, sizeof key_file, "%s/key.pem", directory);
-    EVP_PKEY *key = EVP_EC_gen("P-256");
     X509 *x = X509_new();
     REQUIRE(key && x);
     X509_gmtime_adj(X509_getm_notBefore(x), 0);
@@ -96,13 +95,18 @@ static void hello(http_writer *w, const http_request *r)
     }
 }
 
-static void begin(struct peer_server *s, rn_duration header_timeout)
+static void begin_with(struct peer_server *s, rn_duration header_timeout, EVP_PKEY *key)
 {
     http_options o = {.handler = hello, .header_timeout = header_timeout};
-    make_certificate();
+    make_certificate(key);
     o.cert_file = cert_file;
     o.key_file = key_file;
     peer_serve(s, &o);
+}
+
+static void begin(struct peer_server *s, rn_duration header_timeout)
+{
+    begin_with(s, header_timeout, EVP_EC_gen("P-256"));
 }
 
 static int descriptors(void)
@@ -435,4 +439,28 @@ TEST(a_change_of_keys_by_one_who_does_not_read)
     client_free(&k);
     finish(&s, before);
     chan_free(heard);
+}
+
+/* Whether TLS 1.2 comes about with this suite alone. */
+static bool agrees_on(const struct peer_server *s, const char *suite)
+{
+    struct client k;
+    client_make(&k, s, TLS1_2_VERSION);
+    REQUIRE(SSL_set_cipher_list(k.ssl, suite) == 1);
+    bool agreed = shake(&k);
+    client_free(&k);
+    return agreed;
+}
+
+/* The certificate's key signs, and nothing is encrypted with it. */
+TEST(only_suites_with_forward_secrecy)
+{
+    struct peer_server s;
+    begin_with(&s, 0, EVP_RSA_gen(2048));
+    int before = descriptors();
+    CHECK(agrees_on(&s, "ECDHE-RSA-AES128-GCM-SHA256"));
+    CHECK(agrees_on(&s, "ECDHE-RSA-AES256-SHA"));
+    CHECK(!agrees_on(&s, "AES128-GCM-SHA256"));
+    CHECK(!agrees_on(&s, "AES256-SHA"));
+    finish(&s, before);
 }
