@@ -76,12 +76,12 @@ static size_t begin_head(struct rn_http_exchange *ex, size_t n)
 }
 
 /* Will its goroutine ask again, elsewhere?  Then the body of this answer is of no use.  A body that
- * body_read has sent can't be sent again. */
+ * body_read has sent can't be sent again.  An empty Location leads nowhere, as none does. */
 static bool leads_on(const struct rn_http_exchange *ex)
 {
     bool repeats = ex->status == 307 || ex->status == 308;
-    return ex->max_redirects >= 0 && rn__http_is_redirect(ex->status) && !(repeats && ex->sends) &&
-           rn__http_head_find(ex, "location") != NULL;
+    const char *to = rn__http_head_find(ex, "location");
+    return ex->max_redirects >= 0 && rn__http_is_redirect(ex->status) && !(repeats && ex->sends) && to && *to;
 }
 
 /* Whether what was said of the body's length can be: one number, which libcurl does not insist on (RFC 9112, 6.3). */

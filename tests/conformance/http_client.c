@@ -398,6 +398,17 @@ TEST(redirects_are_followed)
     http_response_free(&res);
 }
 
+/* As without a Location: it is the answer. */
+TEST(an_empty_location_leads_nowhere)
+{
+    http_response res = {0};
+    CHECK_EQ(http_get(NULL, peer_url("/to/302"), &res), 0);
+    CHECK_EQ(res.status, 302);
+    CHECK_EQ(res.redirects, 0);
+    CHECK_STR(res.body, "moved");
+    http_response_free(&res);
+}
+
 static void check_redirect(int status, const char *method, const char *then, bool with_body)
 {
     char path[32];

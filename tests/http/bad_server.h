@@ -14,6 +14,7 @@
  *     /chunk            what is no chunk              /lengths/A/B    both as Content-Length, and "hello"
  *     /redirect/N       302 to /redirect/(N-1) … /hello
  *     /to/STATUS/PATH   STATUS, with Location /PATH   /away/PATH      302 to the same server by the name localhost
+ *     /to/STATUS        STATUS, with an empty Location
  *     /echo             the request as it came        /sink           how many bytes of body came
  *     /cookie/A=B       sets a cookie                 /cut/head       the head's first bytes, and closes
  *     /folded           headers over several lines    /empties        how often /empty was asked
@@ -376,8 +377,10 @@ static inline bool peer_handle(struct peer_request *r)
         snprintf(text, sizeof text, n > 1 ? "/redirect/%d" : "/hello", n - 1);
         return peer_redirect(r, 302, text);
     }
-    if (strncmp(p, "/to/", 4) == 0)
-        return peer_redirect(r, atoi(p + 4), strchr(p + 4, '/'));
+    if (strncmp(p, "/to/", 4) == 0) {
+        const char *to = strchr(p + 4, '/');
+        return peer_redirect(r, atoi(p + 4), to ? to : "");
+    }
     if (strncmp(p, "/away/", 6) == 0) {
         snprintf(text, sizeof text, "http://localhost:%d/%s", peer_port, p + 6);
         return peer_redirect(r, 302, text);
