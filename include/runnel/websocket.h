@@ -65,7 +65,8 @@ RN_PUBLIC int rn_websocket_write(rn_websocket *ws, enum rn_websocket_kind kind, 
  * then RN_ECLOSED, or RN_ETIMEOUT if the answer has not come within five seconds (or ping_interval, if that is less).
  * May be called by any goroutine; a second call does nothing. */
 RN_PUBLIC int rn_websocket_close(rn_websocket *ws, int code, const char *reason);
-/* The code with which the client has closed; 0 while it has not, 1005 when it gave none. */
+/* The code with which the client has closed; 0 while it has not, 1005 when it gave none, 1006 when it
+ * went without a goodbye. */
 RN_PUBLIC int rn_websocket_close_code(const rn_websocket *ws);
 /* The protocol that was chosen; "" when none was. */
 RN_PUBLIC const char *rn_websocket_protocol(const rn_websocket *ws);
