@@ -301,6 +301,15 @@ static bool is_systems(const struct rn_http_exchange *ex, CURLcode code)
            strstr(ex->error, "errno ");
 }
 
+/* Whether a proxy would not make the tunnel: what it answered to CONNECT is not the answer to the request, and libcurl says no
+ * more than that it could not receive. */
+static bool is_refused_by_proxy(const struct rn_http_exchange *ex, CURLcode code)
+{
+    long status = 0;
+    curl_easy_getinfo(ex->easy, CURLINFO_HTTP_CONNECTCODE, &status);
+    return code == CURLE_RECV_ERROR && status >= 300;
+}
+
 static int result_of(struct rn_http_exchange *ex, CURLcode code)
 {
     long os_errno = 0;
@@ -308,6 +317,8 @@ static int result_of(struct rn_http_exchange *ex, CURLcode code)
         return ex->head_over ? 0 : RN_EPROTO;
     if (ex->why)
         return ex->why;
+    if (is_refused_by_proxy(ex, code))
+        return RN_EPROXY;
     if (is_systems(ex, code))
         curl_easy_getinfo(ex->easy, CURLINFO_OS_ERRNO, &os_errno);
     return rn__http_error(code, os_errno);

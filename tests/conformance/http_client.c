@@ -828,6 +828,18 @@ TEST(through_a_proxy)
     http_client_free(c);
 }
 
+TEST(a_proxy_that_makes_no_tunnel)
+{
+    http_response res = {0};
+    http_client_request r = {.url = "https://far.example:1/", .proxy = peer_url("")}; /* there is nobody at port 1 */
+    for (int again = 0; again < 2; again++) {
+        CHECK_EQ(http_do(NULL, &r, &res), RN_EPROXY);
+        REQUIRE(res.error != NULL);
+        CHECK(strstr(res.error, "502") != NULL);
+        http_response_free(&res);
+    }
+}
+
 static int proxied_by_environment(void)
 {
     http_response res = {0};
