@@ -77,7 +77,8 @@ RN_PUBLIC void rn_ctx_cancel_cause(rn_context *ctx, int cause);
 RN_PUBLIC rn_context *rn_ctx_retain(rn_context *ctx);
 RN_PUBLIC void rn_ctx_release(rn_context *ctx);
 
-/* 0 while ctx is not done; then RN_ECANCELED, or RN_ETIMEOUT when it was a deadline.  One load. */
+/* 0 while ctx is not done; then RN_ECANCELED, or RN_ETIMEOUT when it was a deadline.  One load.  (While no run is under way deadlines
+ * pass only when some thread waits in the library: a plain thread that does nothing but ask sees none then.) */
 RN_PUBLIC int rn_ctx_err(const rn_context *ctx);
 /* Why: what ctx_cancel_cause gave first, to ctx or to one above it; else as ctx_err. */
 RN_PUBLIC int rn_ctx_cause(const rn_context *ctx);

@@ -6,7 +6,7 @@
  * A read first asks for what the page cache has (RWF_NOWAIT), which costs what a read costs, and is known
  * not to wait for the disk; only what is not there is read by a call that is handed off.  A write goes into the
  * page cache, and is made on the spot; where it does block after all the monitor takes the processor away.
- * docs/design/files.md has the figures.
+ * docs/design/net.md has the figures.
  */
 #define _GNU_SOURCE 1
 #include "base/alloc.h"

@@ -4,7 +4,7 @@
  * once it is known that the caller still waits; paths are copied; the record of the file is held until
  * the call has returned.  So what is given up can touch nothing of the caller's.
  *
- * Tried and rejected: io_uring; docs/design/files.md says what was measured.
+ * Tried and rejected: io_uring; docs/design/net.md says what was measured.
  */
 #define _GNU_SOURCE 1
 #include "net/file_op.h"
