@@ -83,6 +83,9 @@ bool rn_os_is_copy(void);
 /* Starts a joinable thread with all signals as the caller's, named `name` (15 characters at most).
  * Its stack is the system's default size but at least 256 KiB. */
 int rn_os_thread_start(pthread_t *t, void *(*f)(void *), void *arg, const char *name);
+/* The same where ThreadSanitizer watches, for a caller that holds its signals: those that it had before, which rn_os_signals_hold
+ * returned, are the thread's. */
+int rn_os_thread_start_held(pthread_t *t, void *(*f)(void *), void *arg, const char *name, uint64_t held);
 /* How late the kernel may wake this thread from a timed wait, to save power: Linux allows itself 50 µs.
  * Returns what it was, -1 if it can't be set. */
 int64_t rn_os_timer_slack(int64_t ns);

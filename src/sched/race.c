@@ -112,7 +112,7 @@ static void clean_leave(void)
 int rn__race_thread_start(pthread_t *t, void *(*f)(void *), void *arg, const char *name)
 {
     clean_enter();
-    int err = rn_os_thread_start(t, f, arg, name);
+    int err = rn_os_thread_start_held(t, f, arg, name, clean.held);
     clean_leave();
     return err;
 }

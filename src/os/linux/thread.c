@@ -57,21 +57,19 @@ static void *begin_watched(void *p)
     return result;
 }
 
-static int create_watched(pthread_t *t, const pthread_attr_t *attr, void *(*f)(void *), void *arg)
+static int create_watched(pthread_t *t, const pthread_attr_t *attr, const struct start *start)
 {
     struct start *s = rn__malloc(sizeof *s);
     if (!s)
         return EAGAIN;
-    uint64_t held = rn_os_signals_hold();
-    *s = (struct start){f, arg, held};
+    *s = *start;
     int err = pthread_create(t, attr, begin_watched, s);
-    rn_os_signals_release(held);
     if (err)
         rn__free(s);
     return err;
 }
 
-int rn_os_thread_start(pthread_t *t, void *(*f)(void *), void *arg, const char *name)
+int rn_os_thread_start_held(pthread_t *t, void *(*f)(void *), void *arg, const char *name, uint64_t held)
 {
     pthread_attr_t attr;
     if (rn__fault_hit())
@@ -81,7 +79,8 @@ int rn_os_thread_start(pthread_t *t, void *(*f)(void *), void *arg, const char *
         return -err;
     err = set_stack_size(&attr);
     if (!err)
-        err = RN_RACE_HOLDS_SIGNALS ? create_watched(t, &attr, f, arg) : pthread_create(t, &attr, f, arg);
+        err = RN_RACE_HOLDS_SIGNALS ? create_watched(t, &attr, &(struct start){f, arg, held})
+                                    : pthread_create(t, &attr, f, arg);
     pthread_attr_destroy(&attr);
     if (!err) {
         char cut[16];
@@ -89,6 +88,15 @@ int rn_os_thread_start(pthread_t *t, void *(*f)(void *), void *arg, const char *
         pthread_setname_np(*t, cut); /* for debuggers only: a failure does not matter */
     }
     return -err;
+}
+
+int rn_os_thread_start(pthread_t *t, void *(*f)(void *), void *arg, const char *name)
+{
+    uint64_t held = RN_RACE_HOLDS_SIGNALS ? rn_os_signals_hold() : 0;
+    int err = rn_os_thread_start_held(t, f, arg, name, held);
+    if (RN_RACE_HOLDS_SIGNALS)
+        rn_os_signals_release(held);
+    return err;
 }
 
 int rn_os_thread_id(void)
