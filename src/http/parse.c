@@ -338,14 +338,14 @@ static bool cut_field(struct rn__http_field *f)
     if (*name_end != ':' || !rn__http_is_token(f->name, f->name_n))
         return false;
     *name_end = 0;
-    if (f->value_n == 0)
-        f->value = "";
     while (f->value_n && (f->value[f->value_n - 1] == ' ' || f->value[f->value_n - 1] == '\t'))
         f->value_n--;
     if (!rn__http_is_value(f->value, f->value_n))
         return false;
     if (f->value_n)
         ((char *)f->value)[f->value_n] = 0;
+    else
+        f->value = name_end; /* in the head, as all of its text: conn.c moves it */
     return true;
 }
 

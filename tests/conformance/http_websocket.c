@@ -395,6 +395,32 @@ TEST(a_reason_that_is_too_long_ends_with_a_character)
     finish(&s);
 }
 
+static void read_headers(http_writer *w, const http_request *r)
+{
+    websocket *ws = websocket_accept(w, r, NULL);
+    CHECK_STR(http_header(r, "X-Empty"), "");
+    CHECK_STR(http_header(r, "X-Blank"), "");
+    CHECK_STR(http_header(r, "X-Full"), "text");
+    CHECK_STR(r->host, "h");
+    CHECK_STR(r->target, "/a?b");
+    websocket_free(ws);
+    chan_send(last.done, 1);
+}
+
+/* The buffers that it came in are another's when the handshake is over. */
+TEST(the_request_stays)
+{
+    struct peer_server s;
+    last.done = chan_make(int, 1);
+    peer_serve(&s, &(http_options){.handler = read_headers});
+    CHECK_EQ(peer_status(peer_ask(&s, "GET /a?b HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                                      "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+                                      "X-Empty:\r\nX-Blank:  \t \r\nX-Full: text \r\n\r\n")),
+             101);
+    chan_recv(last.done);
+    finish(&s);
+}
+
 /* A message in single bytes, up to the limit (1000) and beyond it. */
 TEST(fragments_add_up)
 {
