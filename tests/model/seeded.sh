@@ -46,8 +46,10 @@ seeded "own: the taker does not look again" own one_inside sched/own.h \
 seeded "own: the taker does not say so" own one_inside sched/own.h \
     's/^    rn_store_relaxed(&o->revoke, 1);$/;/'
 
+# Some need a watcher that sees nothing: it finds what they leave behind, if later.
+no_watcher='s/watches && rn__watch_look(m)/watches \&\& rn__watch_look(m) \&\& false/'
 seeded "idle: no last look for work" idle work_for_an_idle_worker sched/idle.c \
-    's/if (wake_up(m, rn__work_somewhere(NULL), false))/if (wake_up(m, false, false))/'
+    "$no_watcher; "'s/if (wake_up(m, rn__work_somewhere(NULL), false))/if (wake_up(m, false, false))/'
 seeded "idle: nobody is woken" idle work_for_an_idle_worker sched/idle.c \
     's/^    worker_notify(m, polling);$/(void)polling;/'
 seeded "idle: who hands a processor off does not look again" idle work_beside_a_hand_off sched/idle.c \
@@ -57,7 +59,7 @@ seeded "queue: who is found without a processor does not show in the global queu
 seeded "queue: a processor looks there only when its share has run" idle who_is_found_goes_first sched/queue.c \
     's/return pop_front(p);/return NULL;/'
 seeded "pace: who was kept is hidden from the last look" idle kept_before_the_last_look sched/idle.c \
-    's/return rn_runq_length(&p->runq) != 0 ||/return (!rn_load_relaxed(\&p->brief) \&\& rn_runq_length(\&p->runq) != 0) ||/'
+    "$no_watcher; "'s/return rn_runq_length(&p->runq) != 0 ||/return (!rn_load_relaxed(\&p->brief) \&\& rn_runq_length(\&p->runq) != 0) ||/'
 seeded "pace: it stays brief after a slow look" idle brief_by_its_looks sched/pace.c 's/^            p->calm = 0;$/;/'
 seeded "pace: it keeps as many as there are" idle brief_by_its_looks sched/pace.c 's/<= BURST && /<= INT64_MAX \&\& /'
 seeded "crowd: it asks before it counts itself" idle one_is_left sched/crowd.c \
