@@ -200,6 +200,27 @@ static void is_echoed(rn_conn *c, const char *message)
     CHECK_STR(text, message);
 }
 
+TEST(empty_messages_and_fragments)
+{
+    struct peer_server s;
+    begin(&s);
+    rn_conn *c = shake(&s);
+    for (int i = 0; i < 2; i++) { /* the second time there is memory from the first */
+        send_frame(c, 0x81, "", 0);
+        is_echoed(c, "");
+        send_frame(c, 0x01, "", 0);
+        send_frame(c, 0x00, "a", 1);
+        send_frame(c, 0x80, "", 0);
+        is_echoed(c, "a");
+        send_frame(c, 0x01, "", 0);
+        send_frame(c, 0x80, "", 0);
+        is_echoed(c, "");
+    }
+    net_free(c);
+    chan_recv(last.done);
+    finish(&s);
+}
+
 /* The request's context, which ends with the client, takes nothing from the reader; nor from who does not wait for the
  * server's answer. */
 TEST(a_context_beside_the_reader)
