@@ -137,26 +137,39 @@ static int load(SSL_CTX *ctx, const char *cert, const char *key)
     return 0;
 }
 
+/* Names of suites as OpenSSL takes them, between colons. */
+struct suites {
+    char names[8192];
+    size_t n;
+    bool too_many;
+};
+
+static void add_suite(struct suites *s, const SSL_CIPHER *c)
+{
+    int n = snprintf(s->names + s->n, sizeof s->names - s->n, "%s%s", s->n ? ":" : "", SSL_CIPHER_get_name(c));
+    s->too_many |= n < 0 || (size_t)n >= sizeof s->names - s->n;
+    s->n += s->too_many ? 0 : (size_t)n;
+}
+
+static bool is_tls13(const SSL_CIPHER *c)
+{
+    return strcmp(SSL_CIPHER_get_version(c), "TLSv1.3") == 0;
+}
+
 /* Of the suites of TLS 1.3 those of AES-128 come first, as with Go's server, and the others as OpenSSL, or who has configured
  * it, has them: AES-256 takes 14 rounds where AES-128 takes 10. */
 static void prefer_aes_128(SSL_CTX *ctx)
 {
-    char list[256] = "";
-    size_t used = 0;
+    struct suites suites = {0};
     STACK_OF(SSL_CIPHER) *all = SSL_CTX_get_ciphers(ctx);
-    for (int others = 0; others < 2; others++) {
+    for (int others = 0; others < 2; others++)
         for (int i = 0; i < sk_SSL_CIPHER_num(all); i++) {
             const SSL_CIPHER *c = sk_SSL_CIPHER_value(all, i);
-            if (strcmp(SSL_CIPHER_get_version(c), "TLSv1.3") != 0 || (SSL_CIPHER_get_bits(c, NULL) != 128) != others)
-                continue;
-            int n = snprintf(list + used, sizeof list - used, "%s%s", used ? ":" : "", SSL_CIPHER_get_name(c));
-            if (n < 0 || used + (size_t)n >= sizeof list)
-                return;
-            used += (size_t)n;
+            if (is_tls13(c) && (SSL_CIPHER_get_bits(c, NULL) != 128) == others)
+                add_suite(&suites, c);
         }
-    }
-    if (used)
-        SSL_CTX_set_ciphersuites(ctx, list);
+    if (suites.n && !suites.too_many)
+        SSL_CTX_set_ciphersuites(ctx, suites.names);
 }
 
 /* Of the suites of TLS 1.2 those whose keys are sent encrypted with the certificate's are taken away, as by Go since 1.22: who
@@ -164,20 +177,15 @@ static void prefer_aes_128(SSL_CTX *ctx)
  * are configured. */
 static void drop_rsa_exchange(SSL_CTX *ctx)
 {
-    char list[8192] = "";
-    size_t used = 0;
+    struct suites suites = {0};
     STACK_OF(SSL_CIPHER) *all = SSL_CTX_get_ciphers(ctx);
     for (int i = 0; i < sk_SSL_CIPHER_num(all); i++) {
         const SSL_CIPHER *c = sk_SSL_CIPHER_value(all, i);
-        if (strcmp(SSL_CIPHER_get_version(c), "TLSv1.3") == 0 || SSL_CIPHER_get_kx_nid(c) == NID_kx_rsa)
-            continue;
-        int n = snprintf(list + used, sizeof list - used, "%s%s", used ? ":" : "", SSL_CIPHER_get_name(c));
-        if (n < 0 || used + (size_t)n >= sizeof list)
-            return;
-        used += (size_t)n;
+        if (!is_tls13(c) && SSL_CIPHER_get_kx_nid(c) != NID_kx_rsa)
+            add_suite(&suites, c);
     }
-    if (used)
-        SSL_CTX_set_cipher_list(ctx, list);
+    if (suites.n && !suites.too_many)
+        SSL_CTX_set_cipher_list(ctx, suites.names);
 }
 
 int rn__tls_context_make(const char *cert, const char *key, bool h2, struct rn__tls_context **out)
