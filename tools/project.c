@@ -10,17 +10,17 @@
 /* Models and scripts do not depend on how the library is built: they run in the release tiers alone. */
 struct tier {
     const char *preset;
-    const char *kinds; /* of the programs that are built and run in it; NULL: all, and the scripts */
-    bool slow;         /* and those that take longer (see is_slow) */
+    const char *kinds[6]; /* of the programs that are built and run in it, up to a NULL; none: all, and the scripts */
+    bool slow;            /* and those that take longer (see is_slow) */
 };
 static const struct tier quick = {.preset = "release"};
-static const struct tier race = {.preset = "race", .kinds = "unit conformance stress cxx race"};
+static const struct tier race = {.preset = "race", .kinds = {"unit", "conformance", "stress", "cxx", "race"}};
 static const struct tier full[] = {
     {.preset = "release", .slow = true},
-    {.preset = "debug", .kinds = "unit conformance stress cxx choice"},
-    {.preset = "asan", .kinds = "unit conformance stress cxx choice"},
-    {.preset = "race", .kinds = "unit conformance stress cxx race"},
-    {.preset = "fault", .kinds = "fault"},
+    {.preset = "debug", .kinds = {"unit", "conformance", "stress", "cxx", "choice"}},
+    {.preset = "asan", .kinds = {"unit", "conformance", "stress", "cxx", "choice"}},
+    {.preset = "race", .kinds = {"unit", "conformance", "stress", "cxx", "race"}},
+    {.preset = "fault", .kinds = {"fault"}},
 };
 
 /* Runs cmake; what it says is shown only when it fails. */
@@ -40,11 +40,9 @@ static bool build(const char *root, const struct tier *tier)
     if (access(text("%s/build/%s/build.ninja", root, tier->preset), R_OK) < 0 &&
         !cmake(root, text("--preset %s", tier->preset)))
         return false;
-    struct list kinds = {0};
-    char *targets = text("%s", tier->kinds ? "" : "tests");
-    list_add_words(&kinds, tier->kinds ? tier->kinds : "");
-    for (int i = 0; i < kinds.n; i++)
-        targets = text("%s tests-%s", targets, kinds.at[i]);
+    char *targets = text("%s", *tier->kinds ? "" : "tests");
+    for (const char *const *kind = tier->kinds; *kind; kind++)
+        targets = text("%s tests-%s", targets, *kind);
     return cmake(root, text("--build build/%s --target %s", tier->preset, targets));
 }
 
@@ -64,12 +62,10 @@ static bool is_slow(const char *name)
 /* name: "kind/…" */
 static bool has_kind(const struct tier *tier, const char *name)
 {
-    struct list kinds = {0};
-    bool has = false;
-    list_add_words(&kinds, tier->kinds);
-    for (int i = 0; i < kinds.n; i++)
-        has |= strncmp(name, kinds.at[i], strlen(kinds.at[i])) == 0 && name[strlen(kinds.at[i])] == '/';
-    return has;
+    for (const char *const *kind = tier->kinds; *kind; kind++)
+        if (strncmp(name, *kind, strlen(*kind)) == 0 && name[strlen(*kind)] == '/')
+            return true;
+    return false;
 }
 
 /* One line of tests.list, "kind/name path"; false when the tier or the pattern leaves it out. */
@@ -80,7 +76,7 @@ static bool choose(char *line, const struct tier *tier, const char *pattern, str
         return false;
     *path++ = 0;
     bool script = ends_with(path, ".sh"), named = pattern && strstr(line, pattern);
-    if (tier->kinds && (script || !has_kind(tier, line)))
+    if (*tier->kinds && (script || !has_kind(tier, line)))
         return false;
     if (!named && ((script && pattern) || (is_slow(line) && !tier->slow)))
         return false;
@@ -104,7 +100,7 @@ static void run_tier(const char *root, const struct tier *tier, const char *patt
     char *list = read_file(text("%s/build/%s/tests.list", root, tier->preset), NULL);
     struct tap_program *programs = NULL;
     int n = 0;
-    if (tier->kinds)
+    if (*tier->kinds)
         setenv("RUNNEL_TEST_TIMEOUT", "180", 0); /* sanitizers slow things down */
     for (char *line; list && (line = strsep(&list, "\n"));) {
         programs = realloc(programs, (size_t)(n + 1) * sizeof *programs);

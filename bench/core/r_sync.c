@@ -67,11 +67,12 @@ static void nothing(void)
 
 /* A turn is one cycle where the loop lies within one line of code, and two where it crosses into the next: which it does
  * differs from build to build, and says nothing of once_do. */
-#ifndef __clang__
-__attribute__((optimize("align-loops=64")))
+#ifdef __clang__
+#define ALIGNED
+#else
+#define ALIGNED __attribute__((optimize("align-loops=64")))
 #endif
-static void
-once_fast(void)
+static ALIGNED void once_fast(void)
 {
     for (int i = 0; i < N * 5; i++)
         once_do(&once, nothing);

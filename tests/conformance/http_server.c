@@ -839,13 +839,18 @@ static void keep_line(void *arg, const char *line, size_t n)
     ((char *)arg)[n] = 0;
 }
 
+static void serve_logged(http_mux *m, int format, char *line)
+{
+    peer_serve(&server,
+               &(http_options){.mux = m, .access_log = (enum rn_http_log)format, .log = keep_line, .log_arg = line});
+}
+
 TEST(the_access_log_tells_what_happened)
 {
     static char line[4096];
     http_mux *m = mux();
     for (int format = RN_HTTP_LOG_COMMON; format <= RN_HTTP_LOG_JSON; format++) {
-        peer_serve(&server, &(http_options){
-                                .mux = m, .access_log = (enum rn_http_log)format, .log = keep_line, .log_arg = line});
+        serve_logged(m, format, line);
         ASK("GET /show/%22a", "User-Agent: \"me\"\r\nReferer: x\r\n\r\n");
         peer_stop(&server);
         HAS(line, format == RN_HTTP_LOG_JSON ? "\"target\":\"/show/%22a\",\"protocol\":\"HTTP/1.1\",\"status\":200"
@@ -862,8 +867,7 @@ TEST(the_access_log_tells_what_was_not_answered)
     static char line[4096];
     http_mux *m = mux();
     for (int format = RN_HTTP_LOG_COMMON; format <= RN_HTTP_LOG_JSON; format++) {
-        peer_serve(&server, &(http_options){
-                                .mux = m, .access_log = (enum rn_http_log)format, .log = keep_line, .log_arg = line});
+        serve_logged(m, format, line);
         CHECK_STR(peer_ask(&server, "GET /aborts HTTP/1.1\r\nHost: h\r\n\r\n"), "");
         peer_stop(&server);
         HAS(line, format == RN_HTTP_LOG_JSON ? "\"status\":0,\"bytes\":0," : "\"GET /aborts HTTP/1.1\" - 0");
