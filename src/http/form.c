@@ -4,7 +4,7 @@
 #include "http/path.h"
 #include <string.h>
 
-enum { FORM_MOST = 1 << 20, PARTS_MOST = 256 };
+enum { FORM_MOST = 1 << 20, PARTS_MOST = 1000 };
 
 struct part {
     const char *name, *filename; /* filename NULL: no file */
@@ -81,27 +81,45 @@ static bool take_part_head(struct rn__http_arena *a, char *from, size_t n, struc
     return p->name != NULL;
 }
 
-/* Cuts the body at its boundary lines; what is malformed ends it. */
+/* Room for as many parts as there can be. */
+static struct part *make_parts(struct rn__http_arena *a, const char *body, size_t n, const char *mark, size_t length)
+{
+    size_t parts = 1;
+    const char *end = body + n;
+    for (const char *at = body; parts < PARTS_MOST && (at = memmem(at, (size_t)(end - at), mark, length)) != NULL; at++)
+        parts++;
+    return rn__http_arena_get(a, parts * sizeof(struct part));
+}
+
+/* Behind a boundary: the beginning of its line's end, after what may have been put there on the way (RFC 2046, 5.1.1). */
+static char *skip_padding(char *at)
+{
+    return at + strspn(at, " \t");
+}
+
+/* Cuts the body, which ends in a 0, at its boundary lines; what is malformed ends it. */
 static void take_parts(struct rn__http_arena *a, struct rn__http_form *f, char *body, size_t n, const char *boundary)
 {
     size_t length = strlen(boundary);
     char *mark = rn__http_arena_get(a, length + 5), *end = body + n;
-    f->parts = rn__http_arena_get(a, PARTS_MOST * sizeof *f->parts);
-    if (!mark || !f->parts || length == 0 || length > 70)
+    if (!mark || length == 0 || length > 70)
         return;
     memcpy(mark, "\r\n--", 4);
     memcpy(mark + 4, boundary, length + 1);
+    f->parts = make_parts(a, body, n, mark, length + 4);
+    if (!f->parts)
+        return;
     char *at = n >= length + 2 && memcmp(body, mark + 2, length + 2) == 0 ? body + length + 2
                                                                           : memmem(body, n, mark, length + 4);
     if (at && at != body + length + 2)
         at += length + 4;
-    while (at && f->n < PARTS_MOST && end - at > 2 && memcmp(at, "\r\n", 2) == 0) {
+    while (at && f->n < PARTS_MOST && strncmp(at = skip_padding(at), "\r\n", 2) == 0) {
         char *head = at + 2, *head_end = memmem(at, (size_t)(end - at), "\r\n\r\n", 4);
         if (!head_end)
-            return;
+            break;
         char *data = head_end + 4, *stop = memmem(data - 2, (size_t)(end - data + 2), mark, length + 4);
         if (!stop)
-            return;
+            break;
         struct part p = {.data = data, .n = stop > data ? (size_t)(stop - data) : 0};
         if (head < head_end && take_part_head(a, head, (size_t)(head_end - head), &p))
             f->parts[f->n++] = p;

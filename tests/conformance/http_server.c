@@ -343,6 +343,36 @@ TEST(bodies_come_in_both_ways)
     finish();
 }
 
+/* What a form's handler makes of a multipart body with the boundary B. */
+static const char *parts_of(const char *body)
+{
+    static char request[64 << 10];
+    snprintf(request, sizeof request,
+             "POST /form HTTP/1.1\r\nHost: h\r\n" CLOSE
+             "Content-Type: multipart/form-data; boundary=B\r\nContent-Length: %zu\r\n\r\n%s",
+             strlen(body), body);
+    return peer_body(peer_ask(&server, request));
+}
+
+TEST(a_form_in_parts)
+{
+#define PART_A "--B\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nv\r\n"
+    enum { FIELDS = 900 };
+    static char many[FIELDS * 60];
+    size_t n = 0;
+    begin();
+    CHECK_STR(parts_of(PART_A "--B\r\nno empty line\r\n--B--\r\n"),
+              "a=v f=-:"); /* the value ends where its part does */
+    CHECK_STR(parts_of(PART_A "--B\r\nContent-Disposition: form-data; name=\"b\"\r\n\r\nno end"), "a=v f=-:");
+    CHECK_STR(parts_of("--B \t \r\nContent-Disposition: form-data; name=\"a\"\r\n\r\nv\r\n--B-- \r\n"), "a=v f=-:");
+    for (int i = 0; i < FIELDS; i++)
+        n += (size_t)sprintf(many + n, "--B\r\nContent-Disposition: form-data; name=b\r\n\r\n\r\n");
+    strcpy(many + n, PART_A "--B--\r\n");
+    CHECK_STR(parts_of(many), "a=v f=-:");
+    finish();
+#undef PART_A
+}
+
 /* Reads until the text has come, at most `room` bytes. */
 static bool read_until(rn_conn *c, const char *text, char *to, size_t room)
 {
