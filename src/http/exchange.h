@@ -102,6 +102,8 @@ rn_context *rn__http_make_context(rn_context *parent, rn_time deadline);
 /* Finds the handler, runs it, completes the response, writes the log.  True when a panic was recovered: the connection is to
  * be closed. */
 bool rn__http_run(struct rn_http_writer *x);
+/* Answers with a redirect to the path, cleaned or with a slash behind it, and the query. */
+void rn__http_redirect_path(struct rn_http_writer *x, bool slash);
 /* Nobody looks out for the client's end any more. */
 void rn__http_end_watch(struct rn_http_writer *x);
 /* Gives back what the request holds. */

@@ -5,7 +5,6 @@
 #define _GNU_SOURCE 1
 #include "base/alloc.h"
 #include "http/exchange.h"
-#include "http/path.h"
 #include "sched/sched.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -398,20 +397,6 @@ static int open_below(int dir, const char *path, struct stat *st)
     return at;
 }
 
-/* "…/name" -> "name/", beside the request's path. */
-static void redirect_to_directory(rn_http_writer *w, const rn_http_request *r, const char *path)
-{
-    const char *slash = strrchr(path, '/'), *last = slash ? slash + 1 : path;
-    size_t n = strlen(last);
-    char *to = rn__http_arena_get(&w->arena, 3 * n + 2);
-    if (!to) {
-        rn_http_error(w, 503, NULL);
-        return;
-    }
-    memcpy(to + rn__http_path_encode(to, last, n), "/", 2);
-    rn_http_redirect(w, r, to, 307);
-}
-
 static void serve_directory(rn_http_writer *w, const rn_http_request *r)
 {
     const struct directory *d = rn_http_arg(r);
@@ -425,7 +410,7 @@ static void serve_directory(rn_http_writer *w, const rn_http_request *r)
     if (fd >= 0 && S_ISDIR(st.st_mode)) {
         if (below.n > 0 && path[below.n - 1] != '/') {
             close(fd);
-            redirect_to_directory(w, r, path);
+            rn__http_redirect_path(w, true);
             return;
         }
         int index = open_at(fd, "index.html", O_NOFOLLOW);

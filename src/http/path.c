@@ -85,6 +85,16 @@ size_t rn__http_path_encode(char *to, const char *path, size_t n)
     return (size_t)(to - begin);
 }
 
+void rn__http_url_encode(char *to, const char *url)
+{
+    for (; *url; url++)
+        if (*url & 0x80)
+            to += encode(to, (unsigned char)*url, "");
+        else
+            *to++ = *url;
+    *to = 0;
+}
+
 size_t rn_http_escape(char *to, size_t n, const char *text)
 {
     size_t all = 0, used = 0;

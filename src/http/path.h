@@ -13,6 +13,9 @@ ptrdiff_t rn__http_path_decode(char *to, const char *path, size_t n, bool *clean
 /* Encodes a path for a URL: at most 3 * n + 1 bytes; returns the length. */
 size_t rn__http_path_encode(char *to, const char *path, size_t n);
 
+/* A copy of a URL in which bytes beyond ASCII are %XX: at most 3 * strlen(url) + 1 bytes. */
+void rn__http_url_encode(char *to, const char *url);
+
 /* Decodes %XX (and '+' as a blank) of n bytes in place; the new length, or -1.  No NUL is added. */
 ptrdiff_t rn__http_decode(char *s, size_t n, bool plus);
 

@@ -3,6 +3,7 @@
 #include "http/conn.h"
 #include "http/exchange.h"
 #include "http/path.h"
+#include <ctype.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -261,26 +262,38 @@ void rn_http_error(rn_http_writer *w, int status, const char *text)
     rn_http_printf(w, "%s\n", text ? text : rn_http_status_text(status));
 }
 
+/* "https://…", but also "mailto:…" and "com.example.app:/…". */
+static bool has_scheme(const char *url)
+{
+    size_t n = 0;
+    while (isalnum((unsigned char)url[n]) || (n && url[n] && strchr("+-.", url[n])))
+        n++;
+    return isalpha((unsigned char)*url) && url[n] == ':';
+}
+
+/* The URL as it can stand in Location, in the arena: a relative one begins beside the request's path.  NULL: no
+ * memory. */
+static const char *location(struct rn_http_writer *x, const char *url)
+{
+    const char *path = x->match_path;
+    const char *slash = *url == '/' || has_scheme(url) ? NULL : memrchr(path, '/', x->match_path_n);
+    size_t n = slash ? (size_t)(slash - path) + 1 : 0;
+    char *to = rn__http_arena_get(&x->arena, 3 * (n + strlen(url)) + 1);
+    if (to)
+        rn__http_url_encode(to + rn__http_path_encode(to, path, n), url);
+    return to;
+}
+
 void rn_http_redirect(rn_http_writer *w, const rn_http_request *r, const char *url, int status)
 {
-    const char *to = url;
     if (w->head_sent)
         return;
-    if (*url != '/' && !strstr(url, "://")) { /* beside the request's path */
-        const char *slash = strrchr(r->path, '/');
-        size_t n = slash ? (size_t)(slash - r->path) + 1 : 0, length = strlen(url);
-        char *joined = rn__http_arena_get(&w->arena, 3 * n + length + 2);
-        if (joined) {
-            n = rn__http_path_encode(joined, r->path, n);
-            memcpy(joined + n, url, length + 1);
-            to = joined;
-        }
-    }
+    const char *to = location(w, url);
     rn_http_status(w, status);
-    if (!rn_http_set_header(w, "Location", to)) {
+    if (!to || !rn_http_set_header(w, "Location", to)) {
         rn_http_error(w, 500, NULL);
         return;
     }
-    if (strcmp(r->method, "GET") == 0)
+    if (strcmp(r->method, "GET") == 0 && !rn_http_get_header(w, "Content-Type")) /* else the body is the handler's */
         rn_http_printf(w, "%s\n", rn_http_status_text(status));
 }

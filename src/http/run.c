@@ -106,8 +106,7 @@ void rn__http_end(struct rn_http_writer *x)
 
 /* ---- routes ---- */
 
-/* The path, cleaned or with a slash behind it, as a URL with the query. */
-static void redirect_path(struct rn_http_writer *x, bool slash)
+void rn__http_redirect_path(struct rn_http_writer *x, bool slash)
 {
     size_t query = strlen(x->r.query);
     char *to = rn__http_arena_get(&x->arena, 3 * x->match_path_n + query + 4);
@@ -133,7 +132,7 @@ static void call_route(struct rn_http_writer *x, const rn_http_mux *m)
     if (*x->match_path == '*') /* OPTIONS *: the server is there */
         return;
     if (!x->clean_path) {
-        redirect_path(x, false);
+        rn__http_redirect_path(x, false);
         return;
     }
     switch (rn__http_route(m, x->r.host, x->r.method, x->match_path, x->match_path_n, &x->match, allow, sizeof allow)) {
@@ -142,7 +141,7 @@ static void call_route(struct rn_http_writer *x, const rn_http_mux *m)
         x->match.route->handler(x, &x->r);
         break;
     case RN__HTTP_ADD_SLASH:
-        redirect_path(x, true);
+        rn__http_redirect_path(x, true);
         break;
     case RN__HTTP_NO_METHOD:
         rn_http_set_header(x, "Allow", allow);

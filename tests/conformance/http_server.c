@@ -177,7 +177,10 @@ static void leaves(http_writer *w, const http_request *r)
 
 static void redirects(http_writer *w, const http_request *r)
 {
-    http_redirect(w, r, "other?x=1", 302);
+    const char *to = http_query_value(r, "to");
+    if (http_query_value(r, "typed"))
+        http_set_header(w, "Content-Type", "application/json");
+    http_redirect(w, r, to ? to : "other?x=1", 302);
 }
 
 static http_mux *mux(void)
@@ -202,6 +205,7 @@ static http_mux *mux(void)
     http_mux_handle(m, "/hints", hints);
     http_mux_handle(m, "/leaves", leaves);
     http_mux_handle(m, "/here/redirects", redirects);
+    http_mux_handle(m, "/in/{where}/redirects", redirects);
     return m;
 }
 
@@ -340,6 +344,23 @@ TEST(bodies_come_in_both_ways)
              "Content-Type: multipart/form-data; boundary=\"B d\"\r\nContent-Length: %zu\r\n\r\n%s",
              sizeof parts - 1, parts);
     CHECK_STR(peer_body(peer_ask(&server, request)), "a=v f=x.t:data");
+    finish();
+}
+
+TEST(where_a_redirect_leads)
+{
+    begin();
+    HAS(ASK("GET /here/redirects", "\r\n"), "\r\nLocation: /here/other?x=1\r\n");
+    HAS(ASK("GET /in/a%2Fb/redirects", "\r\n"), "\r\nLocation: /in/a%2Fb/other?x=1\r\n");
+    HAS(ASK("GET /here/redirects?to=x?to=http://h/", "\r\n"), "\r\nLocation: /here/x?to=http://h/\r\n");
+    HAS(ASK("GET /here/redirects?to=//h/x", "\r\n"), "\r\nLocation: //h/x\r\n");
+    HAS(ASK("GET /here/redirects?to=mailto:a@h", "\r\n"), "\r\nLocation: mailto:a@h\r\n");
+    HAS(ASK("GET /here/redirects?to=com.example.app:/in", "\r\n"), "\r\nLocation: com.example.app:/in\r\n");
+    HAS(ASK("GET /here/redirects?to=a/b:c", "\r\n"), "\r\nLocation: /here/a/b:c\r\n");
+    HAS(ASK("GET /here/redirects?to=/%C3%A9", "\r\n"), "\r\nLocation: /%C3%A9\r\n");
+    const char *answer = ASK("GET /here/redirects?typed", "\r\n");
+    HAS(answer, "\r\nContent-Type: application/json\r\n");
+    CHECK_STR(peer_body(answer), "");
     finish();
 }
 
@@ -853,6 +874,7 @@ TEST(files_ranges_and_conditions)
     CHECK_EQ(peer_status(ASK("GET /f/", "\r\n")), 404);
     CHECK_EQ(peer_status(ASK("POST /f/a.txt", "\r\n")), 405);
     HAS(ASK("GET /f/sub", "\r\n"), "\r\nLocation: /f/sub/\r\n");
+    HAS(ASK("GET /f/sub?v=/1", "\r\n"), "\r\nLocation: /f/sub/?v=/1\r\n");
     HAS(ASK("GET /f/sub/", "\r\n"), "\r\nContent-Type: text/html; charset=utf-8\r\n");
     peer_stop(&server);
     http_mux_free(m);
