@@ -153,7 +153,9 @@ RN_PUBLIC void rn_http_error(rn_http_writer *w, int status, const char *text);
 /* Answers with a redirect (301, 302, 303, 307, 308) to the URL, which may be a path. */
 RN_PUBLIC void rn_http_redirect(rn_http_writer *w, const rn_http_request *r, const char *url, int status);
 /* Sends a file, with its type by its name, Last-Modified and ETag; answers conditional and range requests.  404, 403
- * or 500 when it can't be read or is no regular file.  The path is the program's: it is followed wherever it leads. */
+ * or 500 when it can't be read or is no regular file.  A Content-Type and an ETag that the handler has set stay; if it has
+ * set another status than 200, the whole file is sent with that.  The path is the program's: it is followed wherever it
+ * leads. */
 RN_PUBLIC void rn_http_serve_file(rn_http_writer *w, const rn_http_request *r, const char *path);
 /* The words for a status: "Not Found"; "" for one that has none. */
 RN_PUBLIC const char *rn_http_status_text(int status);

@@ -62,13 +62,15 @@ static const char *type_of(const char *path)
 struct file {
     int fd;
     int64_t size, mtime; /* mtime: seconds */
-    char etag[64], modified[RN__HTTP_DATE];
-    const char *type;
+    char made[64], modified[RN__HTTP_DATE];
+    const char *etag, *type; /* made, or the handler's own */
 };
 
-/* Whether the list of If-Match or If-None-Match holds the tag.  A weak one counts only when `weak`. */
+/* Whether the list of If-Match or If-None-Match holds the tag.  A weak one, on either side, counts only when `weak`. */
 static bool lists_tag(const char *list, const char *etag, bool weak)
 {
+    bool etag_is_weak = strncmp(etag, "W/", 2) == 0;
+    etag += etag_is_weak ? 2 : 0;
     size_t n = strlen(etag);
     while (*list) {
         list += strspn(list, " \t,");
@@ -81,7 +83,7 @@ static bool lists_tag(const char *list, const char *etag, bool weak)
         size_t length = strcspn(list + 1, "\"") + 2;
         if (strnlen(list, length) < length)
             return false;
-        if (length == n && memcmp(list, etag, n) == 0 && (weak || !is_weak))
+        if (length == n && memcmp(list, etag, n) == 0 && (weak || !(is_weak || etag_is_weak)))
             return true;
         list += length;
     }
@@ -271,39 +273,70 @@ static void describe(struct file *f, const struct stat *st, const char *name)
     f->size = st->st_size;
     f->mtime = st->st_mtim.tv_sec;
     f->type = type_of(name);
-    snprintf(f->etag, sizeof f->etag, "\"%llx.%lx-%llx\"", (long long)st->st_mtim.tv_sec,
+    f->etag = f->made;
+    snprintf(f->made, sizeof f->made, "\"%llx.%lx-%llx\"", (long long)st->st_mtim.tv_sec,
              (unsigned long)st->st_mtim.tv_nsec, (long long)st->st_size);
     rn__http_date(f->modified, f->mtime);
+}
+
+/* An error instead of the file, of which no longer holds what the handler may have said. */
+static void refuse(struct rn_http_writer *x, int status)
+{
+    static const char *const of_file[] = {"Cache-Control", "Content-Encoding", "ETag", "Last-Modified"};
+    for (size_t i = 0; i < sizeof of_file / sizeof *of_file; i++)
+        rn_http_set_header(x, of_file[i], NULL);
+    rn_http_error(x, status, NULL);
+}
+
+static void refuse_range(struct rn_http_writer *x, const struct file *f)
+{
+    char size[40];
+    snprintf(size, sizeof size, "bytes */%lld", (long long)f->size);
+    rn_http_set_header(x, "Content-Range", size);
+    refuse(x, 416);
+}
+
+static void send_whole(struct rn_http_writer *x, const struct file *f)
+{
+    x->declared = f->size;
+    if (strcmp(x->r.method, "HEAD") != 0)
+        send_bytes(x, f->fd, 0, f->size);
+}
+
+/* What lets a client ask for less the next time. */
+static void set_validators(struct rn_http_writer *x, struct file *f)
+{
+    const char *own = rn_http_get_header(x, "ETag");
+    if (own)
+        f->etag = own;
+    else
+        rn_http_set_header(x, "ETag", f->etag);
+    rn_http_set_header(x, "Last-Modified", f->modified);
+    rn_http_set_header(x, "Accept-Ranges", "bytes");
 }
 
 static void respond(struct rn_http_writer *x, struct file *f)
 {
     struct range ranges[RANGES];
-    char size[40];
-    rn_http_set_header(x, "Last-Modified", f->modified);
-    rn_http_set_header(x, "ETag", f->etag);
-    rn_http_set_header(x, "Accept-Ranges", "bytes");
-    int status = check_conditions(&x->r, f);
+    bool found = x->status == 200; /* otherwise it is the page of an error, which nobody has a part of, nor a copy */
+    if (found)
+        set_validators(x, f);
+    int status = found ? check_conditions(&x->r, f) : 0;
     if (status) {
         rn_http_status(x, status);
         return;
     }
     if (!rn_http_get_header(x, "Content-Type"))
         rn_http_set_header(x, "Content-Type", f->type);
-    int n = read_ranges(&x->r, f, ranges);
-    if (n < 0) {
-        snprintf(size, sizeof size, "bytes */%lld", (long long)f->size);
-        rn_http_set_header(x, "Content-Range", size);
-        rn_http_error(x, 416, NULL);
-    } else if (n == 1) {
+    int n = found ? read_ranges(&x->r, f, ranges) : 0;
+    if (n < 0)
+        refuse_range(x, f);
+    else if (n == 1)
         send_range(x, f, ranges);
-    } else if (n > 1) {
+    else if (n > 1)
         send_ranges(x, f, ranges, n);
-    } else {
-        x->declared = f->size;
-        if (strcmp(x->r.method, "HEAD") != 0)
-            send_bytes(x, f->fd, 0, f->size);
-    }
+    else
+        send_whole(x, f);
 }
 
 static int status_for(int error)
@@ -318,7 +351,7 @@ static bool readable_method(struct rn_http_writer *x)
     if (strcmp(x->r.method, "GET") == 0 || strcmp(x->r.method, "HEAD") == 0)
         return true;
     rn_http_set_header(x, "Allow", "GET, HEAD");
-    rn_http_error(x, 405, NULL);
+    refuse(x, 405);
     return false;
 }
 
@@ -334,9 +367,9 @@ static void send_open(struct rn_http_writer *x, int fd, const char *name)
     struct file f = {.fd = fd};
     struct stat st;
     if (fstat(fd, &st) < 0) {
-        rn_http_error(x, 500, NULL);
+        refuse(x, 500);
     } else if (!S_ISREG(st.st_mode)) {
-        rn_http_error(x, 403, NULL);
+        refuse(x, 403);
     } else {
         describe(&f, &st, name);
         respond(x, &f);
@@ -358,7 +391,7 @@ void rn_http_serve_file(rn_http_writer *w, const rn_http_request *r, const char 
         return;
     int fd = open_at(AT_FDCWD, path, 0);
     if (fd < 0)
-        rn_http_error(w, status_for(-fd), NULL);
+        refuse(w, status_for(-fd));
     else
         send_open(w, fd, path);
 }
@@ -419,7 +452,7 @@ static void serve_directory(rn_http_writer *w, const rn_http_request *r)
         path = "index.html";
     }
     if (fd < 0)
-        rn_http_error(w, status_for(-fd), NULL);
+        refuse(w, status_for(-fd));
     else
         send_open(w, fd, path);
 }

@@ -883,6 +883,52 @@ TEST(files_ranges_and_conditions)
     free(big);
 }
 
+static const char *served_path;
+
+/* A file with headers of the handler's: ?tag, ?packed, ?status=404. */
+static void serves(http_writer *w, const http_request *r)
+{
+    const char *tag = http_query_value(r, "tag");
+    long status = http_query_long(r, "status", 0);
+    if (status)
+        http_status(w, (int)status);
+    if (tag)
+        http_set_header(w, "ETag", tag);
+    if (http_query_value(r, "packed")) {
+        http_set_header(w, "Content-Encoding", "gzip");
+        http_set_header(w, "Cache-Control", "max-age=9");
+    }
+    http_serve_file(w, r, served_path);
+}
+
+TEST(a_file_with_headers_of_the_handlers)
+{
+    char path[] = "/tmp/runnel-http-XXXXXX";
+    int fd = mkstemp(path);
+    REQUIRE(fd >= 0 && write(fd, "0123456789", 10) == 10 && close(fd) == 0);
+    served_path = path;
+    peer_serve(&server, &(http_options){.handler = serves});
+    HAS(ASK("GET /?tag=%22mine%22", "\r\n"), "\r\nETag: \"mine\"\r\n");
+    CHECK_EQ(peer_status(ASK("GET /?tag=%22mine%22", "If-None-Match: \"mine\"\r\n\r\n")), 304);
+    CHECK_EQ(peer_status(ASK("GET /?tag=%22mine%22", "If-Match: \"mine\"\r\n\r\n")), 200);
+    CHECK_EQ(peer_status(ASK("GET /?tag=%22mine%22", "If-Range: \"mine\"\r\nRange: bytes=0-1\r\n\r\n")), 206);
+    CHECK_EQ(peer_status(ASK("GET /?tag=W/%22mine%22", "If-None-Match: \"mine\"\r\n\r\n")), 304);
+    CHECK_EQ(peer_status(ASK("GET /?tag=W/%22mine%22", "If-Match: W/\"mine\"\r\n\r\n")), 412);
+    CHECK_EQ(peer_status(ASK("GET /?tag=W/%22mine%22", "If-Range: W/\"mine\"\r\nRange: bytes=0-1\r\n\r\n")), 200);
+    HAS(ASK("GET /?packed", "\r\n"), "\r\nContent-Encoding: gzip\r\n");
+    const char *answer = ASK("GET /?packed", "Range: bytes=10-\r\n\r\n");
+    CHECK_EQ(peer_status(answer), 416);
+    CHECK(!strstr(answer, "gzip") && !strstr(answer, "max-age") && !strstr(answer, "ETag"));
+    answer = ASK("GET /?status=404", "Range: bytes=0-1\r\nIf-Modified-Since: Fri, 31 Dec 2100 23:59:59 GMT\r\n\r\n");
+    CHECK_EQ(peer_status(answer), 404);
+    CHECK_STR(peer_body(answer), "0123456789");
+    unlink(path);
+    answer = ASK("GET /?packed", "\r\n");
+    CHECK_EQ(peer_status(answer), 404);
+    CHECK(!strstr(answer, "gzip") && !strstr(answer, "max-age"));
+    peer_stop(&server);
+}
+
 /* ---- the log ---- */
 
 static void keep_line(void *arg, const char *line, size_t n)
