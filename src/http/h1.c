@@ -225,11 +225,20 @@ static char *put_date(struct rn__http_work *w, char *to)
     return PUT(to, "\r\n");
 }
 
+/* Whether the connection ends although the handler has said, with this header, that it stays. */
+static bool is_mistaken(const struct rn_http_writer *x, const struct rn__http_out *o)
+{
+    return x->close && o->name_n == 10 && strcasecmp(o->name, "connection") == 0 &&
+           rn__http_list_has(o->value, "keep-alive");
+}
+
 static char *put_fields(const struct rn_http_writer *x, char *to)
 {
     for (size_t i = 0; i < x->n_out; i++) {
         const struct rn__http_out *o = &x->out[i];
         if (!o->name_n || (x->chunked && rn__http_lists(x, "Trailer", o->name))) /* that follows the body */
+            continue;
+        if (is_mistaken(x, o))
             continue;
         to = put(to, o->name, o->name_n);
         to = PUT(to, ": ");
@@ -278,7 +287,7 @@ static char *put_head(struct rn__http_work *w, char *to)
     }
     if (x->close && !says_close(x))
         to = PUT(to, "Connection: close\r\n");
-    else if (!x->close && x->r.version == 10)
+    else if (!x->close && x->r.version == 10 && !rn__http_lists(x, "Connection", "keep-alive"))
         to = PUT(to, "Connection: keep-alive\r\n");
     return PUT(to, "\r\n");
 }

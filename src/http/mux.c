@@ -412,19 +412,40 @@ static bool is_exact(const struct rn__http_match *match)
     return r && (r->segments[r->n_segments - 1].kind != REST || match->values[match->n - 1].n == 0);
 }
 
-/* Whether the path with a slash behind it is one that was registered. */
-static bool wants_slash(const rn_http_mux *m, const char *host, const char *method, const char *path, size_t n)
+/* The search with a slash behind the path. */
+static bool search_with_slash(struct search s, const rn_http_mux *m, const char *host)
 {
-    struct rn__http_match match = {0};
+    size_t n = (size_t)(s.end - s.path);
     char *longer = rn__malloc(n + 1);
     if (!longer)
         return false;
-    memcpy(longer, path, n);
+    memcpy(longer, s.path, n);
     longer[n] = '/';
-    struct search s = {.path = longer, .end = longer + n + 1, .method = method, .match = &match};
-    bool found = search_hosts(&s, m, host) && is_exact(&match);
+    s.path = longer;
+    s.end = longer + n + 1;
+    bool found = search_hosts(&s, m, host);
     rn__free(longer);
     return found;
+}
+
+/* Whether the path with a slash behind it is one that was registered. */
+static bool wants_slash(struct search s, const rn_http_mux *m, const char *host)
+{
+    struct rn__http_match match = {0};
+    s.match = &match;
+    return search_with_slash(s, m, host) && is_exact(&match);
+}
+
+/* The methods by which the path could be had, if need be by way of a redirect to the one with a slash. */
+static void collect_methods(struct search s, const rn_http_mux *m, const char *host, char *allow, size_t room)
+{
+    struct rn__http_match unused;
+    s.allow = allow;
+    s.room = room;
+    s.match = &unused;
+    search_hosts(&s, m, host);
+    if (s.end[-1] != '/')
+        search_with_slash(s, m, host);
 }
 
 enum rn__http_found rn__http_route(const rn_http_mux *m, const char *host, const char *method, const char *path,
@@ -434,19 +455,15 @@ enum rn__http_found rn__http_route(const rn_http_mux *m, const char *host, const
     if (!m)
         m = &default_mux;
     match->route = NULL;
-    bool found = n > 0 && *path == '/' && search_hosts(&s, m, host);
-    if (!(found && is_exact(match)) && n > 0 && path[n - 1] != '/' && *path == '/' &&
-        wants_slash(m, host, method, path, n))
+    *allow = 0;
+    if (n == 0 || *path != '/')
+        return RN__HTTP_NO_ROUTE;
+    bool found = search_hosts(&s, m, host);
+    if (!(found && is_exact(match)) && path[n - 1] != '/' && wants_slash(s, m, host))
         return RN__HTTP_ADD_SLASH;
     if (found)
         return RN__HTTP_FOUND;
-    struct rn__http_match unused;
-    *allow = 0;
-    s.allow = allow;
-    s.room = room;
-    s.match = &unused;
-    if (n > 0 && *path == '/')
-        search_hosts(&s, m, host);
+    collect_methods(s, m, host, allow, room);
     return *allow ? RN__HTTP_NO_METHOD : RN__HTTP_NO_ROUTE;
 }
 

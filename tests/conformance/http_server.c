@@ -183,6 +183,13 @@ static void redirects(http_writer *w, const http_request *r)
     http_redirect(w, r, to ? to : "other?x=1", 302);
 }
 
+static void keeps_alive(http_writer *w, const http_request *r)
+{
+    (void)r;
+    http_set_header(w, "Connection", "keep-alive");
+    http_puts(w, "data: 1\n\n");
+}
+
 static http_mux *mux(void)
 {
     http_mux *m = http_mux_make();
@@ -204,6 +211,7 @@ static http_mux *mux(void)
     http_mux_handle(m, "/aborts", aborts);
     http_mux_handle(m, "/hints", hints);
     http_mux_handle(m, "/leaves", leaves);
+    http_mux_handle(m, "/keeps-alive", keeps_alive);
     http_mux_handle(m, "/here/redirects", redirects);
     http_mux_handle(m, "/in/{where}/redirects", redirects);
     return m;
@@ -344,6 +352,23 @@ TEST(bodies_come_in_both_ways)
              "Content-Type: multipart/form-data; boundary=\"B d\"\r\nContent-Length: %zu\r\n\r\n%s",
              sizeof parts - 1, parts);
     CHECK_STR(peer_body(peer_ask(&server, request)), "a=v f=x.t:data");
+    finish();
+}
+
+/* Handlers of event streams say so, whoever asks. */
+TEST(a_handler_that_says_keep_alive)
+{
+    begin();
+    const char *answer = ASK("GET /keeps-alive", "\r\n");
+    HAS(answer, "\r\nConnection: close\r\n");
+    CHECK(!strstr(answer, "keep-alive"));
+    answer = peer_ask(&server, "GET /keeps-alive HTTP/1.0\r\n\r\n");
+    HAS(answer, "\r\nConnection: close\r\n");
+    CHECK(!strstr(answer, "keep-alive"));
+    answer = peer_ask(&server, "GET /keeps-alive HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+    const char *said = strstr(answer, "keep-alive");
+    CHECK(said && !strstr(said + 1, "keep-alive") && !strstr(answer, "close"));
+    HAS(peer_ask(&server, "GET /keeps-alive HTTP/1.1\r\nHost: h\r\n\r\n"), "\r\nConnection: keep-alive\r\n");
     finish();
 }
 

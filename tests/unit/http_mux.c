@@ -66,13 +66,18 @@ TEST(the_most_specific_pattern_wins)
 
 TEST(unknown_paths_and_methods)
 {
-    http_mux *m = mux_of((const char *[]){"GET /a", "POST /a", "PUT /b/{x}", "/c/", NULL});
+    http_mux *m =
+        mux_of((const char *[]){"GET /a", "POST /a", "PUT /b/{x}", "/c/", "GET /e/", "POST /e", "PUT /f/{x}/", NULL});
     CHECK_STR(route(m, "DELETE", "h", "/a"), "405 POST, GET, HEAD");
     CHECK_STR(route(m, "GET", "h", "/b/1"), "405 PUT");
     CHECK_STR(route(m, "GET", "h", "/d"), "404");
     CHECK_STR(route(m, "GET", "h", "/b/"), "404");
     CHECK_STR(route(m, "GET", "h", "*"), "404");
     CHECK_STR(route(m, "GET", "h", "/c"), "add /");
+    CHECK_STR(route(m, "GET", "h", "/e"), "add /");
+    CHECK_STR(route(m, "DELETE", "h", "/e"), "405 POST, GET, HEAD");
+    CHECK_STR(route(m, "DELETE", "h", "/e/"), "405 GET, HEAD");
+    CHECK_STR(route(m, "GET", "h", "/f/1"), "405 PUT");
     http_mux_free(m);
 }
 
