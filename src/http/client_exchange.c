@@ -206,6 +206,13 @@ static bool goes_along(const struct rn_http_exchange *ex, const char *name)
     return !ex->body_dropped || strncasecmp(name, "content-", 8) != 0;
 }
 
+/* Whether a header is the one with the caller's cookies, which libcurl puts into one line with those that it keeps (RFC
+ * 6265, 5.4: there is but one). */
+static bool joins_cookies(const struct rn_http_exchange *ex, const rn_http_header *h, bool others)
+{
+    return ex->client->cookies && !others && *h->value && strcasecmp(h->name, "cookie") == 0;
+}
+
 static bool has_body(const struct rn_http_exchange *ex)
 {
     return ex->request.body || ex->sends;
@@ -216,15 +223,19 @@ static bool has_body(const struct rn_http_exchange *ex)
 static bool set_headers(struct rn_http_exchange *ex)
 {
     const rn_http_client_request *r = &ex->request;
-    bool typed = false, expects = false, good = true;
+    bool typed = false, expects = false, has_cookies = false, good = true;
     bool encodes = ex->client->options.keep_encoding || rn__http_asks_for_part(r);
     for (size_t i = 0; good && i < r->headers_len; i++) {
         const rn_http_header *h = &r->headers[i];
         typed |= strcasecmp(h->name, "content-type") == 0;
         expects |= strcasecmp(h->name, "expect") == 0;
         encodes |= strcasecmp(h->name, "accept-encoding") == 0;
-        if (goes_along(ex, h->name))
-            good = add_line(ex, h->name, h->value);
+        if (!goes_along(ex, h->name))
+            continue;
+        bool joins = joins_cookies(ex, h, has_cookies);
+        has_cookies |= joins;
+        good =
+            joins ? curl_easy_setopt(ex->easy, CURLOPT_COOKIE, h->value) == CURLE_OK : add_line(ex, h->name, h->value);
     }
     if (good && has_body(ex) && r->content_type)
         good = add_line(ex, "Content-Type", r->content_type);

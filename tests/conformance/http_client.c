@@ -660,13 +660,19 @@ static void get_with(http_client *c, const char *path)
     http_response_free(&res);
 }
 
-static bool sends(http_client *c, const char *line)
+static bool sends_with(http_client *c, const char *cookie, const char *line)
 {
-    http_client_request r = {.client = c};
+    http_header own = {"Cookie", cookie};
+    http_client_request r = {.client = c, .headers = &own, .headers_len = cookie != NULL};
     http_response res = echo(&r);
     bool found = strstr(res.body, line) != NULL;
     http_response_free(&res);
     return found;
+}
+
+static bool sends(http_client *c, const char *line)
+{
+    return sends_with(c, NULL, line);
 }
 
 TEST(cookies_of_a_client)
@@ -677,6 +683,14 @@ TEST(cookies_of_a_client)
     get_with(other, "/cookie/one=1");
     CHECK(sends(c, "\r\nCookie: one=1\r\n"));
     CHECK(!sends(other, "Cookie:") && !sends(NULL, "Cookie:"));
+    CHECK(sends_with(c, "mine=0; m=1", "\r\nCookie: one=1; mine=0; m=1\r\n")); /* one line for all */
+    CHECK(sends_with(other, "mine=0", "\r\nCookie: mine=0\r\n"));
+    http_header own = {"Cookie", "mine=0"};
+    http_client_request away = {.client = c, .url = peer_url("/away/echo"), .headers = &own, .headers_len = 1};
+    http_response res = echo(&away);
+    CHECK(!strstr(res.body, "mine=0"));
+    http_response_free(&res);
+    CHECK(sends(c, "\r\nCookie: one=1\r\n"));
     get_with(c, "/cookie/one=2");
     for (int i = 0; i < 50; i++)
         wg_go(&wg, get_with, c, i % 2 ? "/cookie/two=2" : "/echo");
