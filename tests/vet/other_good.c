@@ -23,6 +23,13 @@ static void looks(struct box *b)
         mutex_unlock(&b->mu);
 }
 
+static void stays(struct box *b)
+{
+    rn_pin();
+    defer(rn_unpin);
+    b->n++;
+}
+
 static void fails(long n)
 {
     rn_panic("only %ld", n);
@@ -34,6 +41,7 @@ int rn_main(int argc, char **argv)
     struct box b = {.n = 1};
     take(&b);
     looks(&b);
+    stays(&b);
     if (argc > 3)
         fails(argc);
     return 0;

@@ -25,7 +25,7 @@ static const char replaced[] =
     "#undef rn_run\n"
     "#define rn_run(f, ...) ({ rn__vet_go(\"rn_run\"); (void)(f)(__VA_ARGS__); 0; })\n"
     "#undef rn_defer\n"
-    "#define rn_defer(f, arg) ({ rn__vet_defer(); (void)(f)(arg); })\n"
+    "#define rn_defer(f, ...) ({ rn__vet_defer(); (void)(f)(__VA_ARGS__); })\n"
     "#undef rn_defer_in\n"
     "#define rn_defer_in(T, f, arg) ({ rn__vet_defer(); (void)(f)(arg); })\n"
     "#undef rn_recover\n"
