@@ -259,6 +259,7 @@ static void check_program(void)
     for (int i = 0; i < program.functions; i++) {
         struct function *f = program.function[i];
         check_copies(f);
+        check_defers(f);
         check_flow(f);
         check_contexts_in_loops(f);
         check_polling(f);
