@@ -260,6 +260,7 @@ static void check_program(void)
         struct function *f = program.function[i];
         check_copies(f);
         check_defers(f);
+        check_readers(f);
         check_flow(f);
         check_contexts_in_loops(f);
         check_polling(f);
