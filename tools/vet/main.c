@@ -261,6 +261,7 @@ static void check_program(void)
         check_copies(f);
         check_defers(f);
         check_readers(f);
+        check_frees(f);
         check_flow(f);
         check_contexts_in_loops(f);
         check_polling(f);

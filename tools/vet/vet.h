@@ -263,6 +263,7 @@ const struct event *blocking_event(struct function *f);
 void check_copies(struct function *f);
 void check_defers(struct function *f);
 void check_readers(struct function *f);
+void check_frees(struct function *f);
 void check_flow(struct function *f);
 void check_waitgroups(void);
 void check_contexts_in_loops(struct function *f);
