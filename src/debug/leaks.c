@@ -84,6 +84,7 @@ static void add_self(struct question *q, int n)
     self->tid = rn_os_thread_id();
     self->sp = q->sp;
     self->tp = (uintptr_t)__builtin_thread_pointer();
+    self->altstack = rn_os_altstack();
     self->n = 0;
     q->job.threads = q->threads;
     q->job.threads_n = n + 1;
@@ -113,7 +114,7 @@ static void look(struct question *q)
 {
     size_t room = 1024;
     struct rn_g *self = rn__self_or_null();
-    rn__g_each(count_one, &room);
+    rn__goroutines_each(count_one, &room);
     dl_iterate_phdr(add_tls, &q->job.tls_bytes);
     q->job.tls_bytes += 512;
     q->job.asker = self && rn__is_goroutine(self) ? self : NULL;
@@ -409,7 +410,7 @@ struct busy {
 static void count_busy(struct rn_g *g, void *arg)
 {
     struct busy *b = arg;
-    if (g->kind != RN_G_GOROUTINE || g == rn__self())
+    if (g == rn__self())
         return;
     uint8_t status = rn_load_relaxed(&g->status);
     b->running += status != RN_G_DEAD && (status != RN_G_WAITING || rn_load_relaxed(&g->on_cpu));
@@ -426,7 +427,7 @@ static int settle(void)
     do {
         b = (struct busy){0};
         rn_sleep(RN_MILLISECOND / 4);
-        rn__g_each(count_busy, &b);
+        rn__goroutines_each(count_busy, &b);
     } while (rn__now() - start < (b.running ? RN_SECOND : b.sleeping ? RN_SECOND / 10 : 0));
     return b.waiting;
 }

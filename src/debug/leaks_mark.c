@@ -652,13 +652,16 @@ static void add_thread_stack(const struct rn_os_mapping *m, void *arg)
 static bool describe_specials(void)
 {
     const struct rn_leaks_job *job = marks.job;
-    specials_room = 2 * (size_t)job->threads_n + marks.n + (1 << 17);
+    specials_room = 3 * (size_t)job->threads_n + marks.n + (1 << 17);
     specials = rn_os_map(specials_room * sizeof *specials, rn_os_page);
     if (!specials)
         return false;
     rn__stacks_each(add_stacks, NULL);
-    for (int i = 0; i < job->threads_n; i++)
+    for (int i = 0; i < job->threads_n; i++) {
         rn_os_mappings(add_thread_stack, (void *)(uintptr_t)&job->threads[i]);
+        if (job->threads[i].altstack) /* frames of signals that are over */
+            add_special(job->threads[i].altstack, job->threads[i].altstack + RN_OS_ALTSTACK, NULL);
+    }
     for (uint32_t c = 0; c < RN_DONE_CHUNKS; c++) {
         uintptr_t chunk = (uintptr_t)rn_load_relaxed(&rn__done_chunk[c]); /* relaxed: the world is stopped */
         if (!chunk)

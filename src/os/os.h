@@ -255,7 +255,10 @@ void rn_os_faults_uninstall(void);
 /* While installed: whether nobody but us handles this fault signal, so that false from on_fault means the end. */
 bool rn_os_fault_is_default(int signo);
 /* Every thread that runs goroutines calls these around its life: the alternate signal stack. */
+enum { RN_OS_ALTSTACK = 64 * 1024 }; /* bytes */
 int rn_os_altstack_set(void);
 void rn_os_altstack_drop(void);
+/* Where this thread's begins, if it was made there; else 0. */
+uintptr_t rn_os_altstack(void);
 
 #endif

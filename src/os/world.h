@@ -18,6 +18,7 @@ struct rn_os_stopped {
     uintptr_t sp;
     uintptr_t tp;             /* the thread pointer: thread-local data is around it */
     uintptr_t alt_lo, alt_hi; /* the stack for signals, while it handles one there; else 0 */
+    uintptr_t altstack;       /* rn_os_altstack() there */
     size_t n;                 /* words of regs in use */
     uintptr_t regs[RN_OS_REGS];
 };

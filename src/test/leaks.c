@@ -145,7 +145,7 @@ static bool goes_on(const struct rn_g *g)
 static void look_at(struct rn_g *g, void *arg)
 {
     struct look *l = arg;
-    if (g->kind != RN_G_GOROUTINE || g == rn__self())
+    if (g == rn__self())
         return;
     if (l->others < MOST)
         l->left[l->others] = g;
@@ -158,7 +158,7 @@ static void look_at(struct rn_g *g, void *arg)
 static struct look look(void)
 {
     struct look l = {0};
-    rn__g_each(look_at, &l);
+    rn__goroutines_each(look_at, &l);
     return l;
 }
 

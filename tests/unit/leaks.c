@@ -518,6 +518,35 @@ static void handle(int signo)
         continue;
 }
 
+static chan(int) of_the_handler;
+static void fill_stack(int signo)
+{
+    chan(int) words[1024];
+    (void)signo;
+    for (int i = 0; i < 1024; i++)
+        words[i] = of_the_handler;
+    __asm__ volatile("" : : "r"(words) : "memory");
+}
+
+/* Hidden from the search in any other way: the static variable is cleared. */
+static NOINLINE void leak_behind_a_handler(void)
+{
+    struct sigaction a = {.sa_handler = fill_stack, .sa_flags = SA_ONSTACK}, before;
+    of_the_handler = chan_make(int, 0);
+    go(receive, of_the_handler);
+    sigaction(SIGUSR1, &a, &before);
+    raise(SIGUSR1);
+    sigaction(SIGUSR1, &before, NULL);
+    of_the_handler = NULL;
+}
+
+TEST(what_a_signal_left_on_its_stack_is_no_way)
+{
+    leak_behind_a_handler();
+    clear_stack();
+    CHECK_EQ(leaks_when_settled(1), 1);
+}
+
 /* Right above the mapping that address is in, so that the kernel joins the two; anywhere where that is not free. */
 static void *map_beside(const void *address, size_t bytes)
 {

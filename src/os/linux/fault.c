@@ -179,7 +179,7 @@ bool rn_os_signal_handlers(uint64_t ours)
 
 /* ---- alternate stack --------------------------------------------------------------------- */
 
-enum { ALTSTACK = 64 * 1024, LEAST = 16 * 1024 };
+enum { LEAST = 16 * 1024 };
 static _Thread_local char *altstack; /* mapping of this thread, guard page first; NULL: not ours */
 
 int rn_os_altstack_set(void)
@@ -188,14 +188,15 @@ int rn_os_altstack_set(void)
     if (altstack || (sigaltstack(NULL, &old) == 0 && !(old.ss_flags & SS_DISABLE) && old.ss_size >= LEAST))
         return 0;
     size_t page = rn_os_page;
-    char *p = mmap(NULL, page + ALTSTACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    char *p =
+        mmap(NULL, page + RN_OS_ALTSTACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED)
         return -errno;
     rn_os_guard(p, true);
-    stack_t ours = {.ss_sp = p + page, .ss_size = ALTSTACK};
+    stack_t ours = {.ss_sp = p + page, .ss_size = RN_OS_ALTSTACK};
     if (sigaltstack(&ours, NULL)) {
         int err = errno;
-        munmap(p, page + ALTSTACK);
+        munmap(p, page + RN_OS_ALTSTACK);
         return -err;
     }
     altstack = p;
@@ -209,8 +210,13 @@ void rn_os_altstack_drop(void)
         return;
     if (sigaltstack(NULL, &now) == 0 && now.ss_sp == altstack + rn_os_page)
         sigaltstack(&none, NULL);
-    munmap(altstack, rn_os_page + ALTSTACK);
+    munmap(altstack, rn_os_page + RN_OS_ALTSTACK);
     altstack = NULL;
+}
+
+uintptr_t rn_os_altstack(void)
+{
+    return altstack ? (uintptr_t)altstack + rn_os_page : 0;
 }
 
 /* ---- last words -------------------------------------------------------------------------- */

@@ -99,6 +99,7 @@ static void on_stop(int signo, siginfo_t *info, void *uc)
         const stack_t *alt = &((const ucontext_t *)uc)->uc_stack;
         copy_registers(s, uc);
         s->tp = thread_pointer();
+        s->altstack = rn_os_altstack();
         if (s->sp - (uintptr_t)alt->ss_sp < alt->ss_size && !(alt->ss_flags & SS_DISABLE)) {
             s->alt_lo = (uintptr_t)alt->ss_sp;
             s->alt_hi = s->alt_lo + alt->ss_size;
