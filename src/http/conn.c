@@ -80,7 +80,7 @@ static void shrink_in(struct rn__http_work *w)
     w->in_size = sizeof w->buffers->in;
 }
 
-static void give_work(struct rn__http_conn *c)
+void rn__http_conn_give_work(struct rn__http_conn *c)
 {
     struct rn__http_work *w = c->work;
     c->work = NULL;
@@ -301,9 +301,11 @@ static bool drain_body(struct rn_http_writer *x)
 static void upgrade(struct rn__http_work *w)
 {
     static const char yes[] = "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n";
-    if (rn__http1_flush(w) == 0 && rn__stream_write(&w->conn->stream, yes, sizeof yes - 1) > 0)
-        rn__http2_serve(w->conn, w->in + w->pos, w->len - w->pos, &w->x);
-    rn__http_end(&w->x);
+    struct rn__http_conn *c = w->conn;
+    if (rn__http1_flush(w) == 0 && rn__stream_write(&c->stream, yes, sizeof yes - 1) > 0)
+        rn__http2_serve(c, w->in + w->pos, w->len - w->pos, &w->x);
+    if (c->work)
+        rn__http_end(&w->x);
 }
 
 /* The response is not whole.  Where its end would have been that of the connection (HTTP/1.0) only a reset tells. */
@@ -378,11 +380,11 @@ static bool take_first_bytes(struct rn__http_conn *c)
     ptrdiff_t got = rn__net_turn_read(c->stream.c, c->work->in, c->work->in_size);
     c->work->len = got > 0 ? (size_t)got : 0;
     if (got <= 0)
-        give_work(c);
+        rn__http_conn_give_work(c);
     return got > 0;
 }
 
-/* All requests that have arrived.  The work block is taken, and given back. */
+/* All requests that have arrived.  The work block is taken, and given back; by HTTP/2 before it waits for frames. */
 static __attribute__((noinline)) enum outcome serve_arrived(struct rn__http_conn *c)
 {
     if (!take_first_bytes(c))
@@ -404,9 +406,9 @@ static __attribute__((noinline)) enum outcome serve_arrived(struct rn__http_conn
         if (out == NOTHING)
             out = GO_ON;
     } while (out == GO_ON && (w->len > 0 || w->ended || more_has_come(w)));
-    if (rn__http1_flush(w) < 0)
+    if (c->work && rn__http1_flush(w) < 0)
         out = END;
-    give_work(c);
+    rn__http_conn_give_work(c);
     return out;
 }
 
@@ -501,7 +503,7 @@ static void end_connection(struct rn__http_conn *c)
 {
     if (c->work) /* a handler has left by rn_exit_goroutine */
         break_off(c->work);
-    give_work(c);
+    rn__http_conn_give_work(c);
     rn__stream_end(&c->stream, !c->broken);
     rn__http_server_forget(c);
 }

@@ -80,6 +80,8 @@ void rn__http_conn_first_chance(struct rn__http_conn *c);
 void rn__http_conn_linger(struct rn__http_conn *c);
 /* Sets the deadline for writing n bytes, by the server's options. */
 void rn__http_conn_write_deadline(struct rn__http_conn *c, size_t n);
+/* What is read with goes back to the pool, where that was not done; no handler may be running. */
+void rn__http_conn_give_work(struct rn__http_conn *c);
 /* The handler goes on without buffers, where it can: nothing more will be read or written with them. */
 void rn__http_conn_give_buffers(struct rn__http_work *w);
 /* … and writes them. */
@@ -108,7 +110,8 @@ bool rn__http_conn_become(struct rn__http_conn *c, uint32_t from, uint32_t to);
 /* Whether an HTTP/1.1 request has one HTTP2-Settings, which makes sense; else its wish for HTTP/2 is not heard. */
 bool rn__http2_can_upgrade(const struct rn_http_writer *x);
 /* Serves HTTP/2 until the connection ends.  `first`: n bytes that were read already (the client's preface, or part of it).
- * x: the request that asked for the upgrade from HTTP/1.1, with its HTTP2-Settings; or NULL. */
+ * x: the request that asked for the upgrade from HTTP/1.1, with its HTTP2-Settings; or NULL.  Both lie in the connection's work, which
+ * is given back, x ended, when they have been taken; where it comes to that. */
 void rn__http2_serve(struct rn__http_conn *c, const char *first, size_t n, struct rn_http_writer *x);
 
 #endif

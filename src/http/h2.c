@@ -18,17 +18,18 @@
 #include <errno.h>
 #include <string.h>
 
-enum { IN = 16 << 10, OUT = 33 << 10, FRAME = 16384 + 9, RESETS_MOST = 500 };
+enum { BUFFER = 33 << 10, FRAME = 16384 + 9, RESETS_MOST = 500 };
 
-static void *new_out(void)
+static void *new_buffer(void)
 {
-    return rn__malloc(OUT);
+    return rn__malloc(BUFFER);
 }
-static rn_pool outs = RN_POOL_INIT(new_out, rn__free);
+/* To read and to write with, for as long as that takes. */
+static rn_pool buffers = RN_POOL_INIT(new_buffer, rn__free);
 
 void rn__http2_drain_pool(void)
 {
-    rn_pool_drain(&outs);
+    rn_pool_drain(&buffers);
 }
 
 /* ---- writing ---- */
@@ -53,10 +54,10 @@ static ssize_t collect(struct rn__http2 *h, char *buffer)
 {
     size_t n = 0;
     rn_mutex_lock(&h->lock);
-    while (n + FRAME <= OUT && !h->dead) {
+    while (n + FRAME <= BUFFER && !h->dead) {
         const uint8_t *data;
         ssize_t got = nghttp2_session_mem_send(h->session, &data);
-        if (got < 0 || (size_t)got > OUT - n)
+        if (got < 0 || (size_t)got > BUFFER - n)
             die(h);
         if (got <= 0 || h->dead)
             break;
@@ -70,7 +71,7 @@ static ssize_t collect(struct rn__http2 *h, char *buffer)
 
 int rn__http2_pump(struct rn__http2 *h)
 {
-    char *buffer = rn_pool_get(&outs);
+    char *buffer = rn_pool_get(&buffers);
     ssize_t n = -1;
     rn_mutex_lock(&h->writing);
     while (buffer && (n = collect(h, buffer)) > 0) {
@@ -80,7 +81,7 @@ int rn__http2_pump(struct rn__http2 *h)
         }
     }
     rn_mutex_unlock(&h->writing);
-    rn_pool_put(&outs, buffer);
+    rn_pool_put(&buffers, buffer);
     if (n == 0)
         return 0;
     rn_mutex_lock(&h->lock);
@@ -356,7 +357,7 @@ static bool feed(struct rn__http2 *h, const char *data, size_t n)
     ssize_t used = nghttp2_session_mem_recv(h->session, (const uint8_t *)data, n);
     bool fine = used >= 0 && !h->dead;
     rn_mutex_unlock(&h->lock);
-    return rn__http2_pump(h) == 0 && fine;
+    return fine;
 }
 
 void rn__http2_read_until(struct rn__http2 *h, rn_time when)
@@ -380,23 +381,37 @@ static bool stays(struct rn__http2 *h)
     return stays && rn__http2_pump(h) == 0;
 }
 
-/* Reads and feeds until the connection is over.  True unless the client has ended it. */
-static bool read_all(struct rn__http2 *h, char *buffer)
+/* Waits for frames, and feeds what has come: as rn__stream_read.  *fine: the session has taken it. */
+static ptrdiff_t read_some(struct rn__http2 *h, bool *fine)
 {
-    for (;;) {
+    int err = rn__stream_wait(NULL, &h->c->stream);
+    char *buffer = err ? NULL : rn_pool_get(&buffers);
+    if (!buffer)
+        return err ? err : RN_ENOMEM;
+    ptrdiff_t n = rn__stream_read(NULL, &h->c->stream, buffer, BUFFER);
+    if (n > 0)
+        *fine = feed(h, buffer, (size_t)n);
+    rn_pool_put(&buffers, buffer);
+    return n;
+}
+
+/* Reads and feeds until the connection is over.  True unless the client has ended it. */
+static bool read_all(struct rn__http2 *h)
+{
+    for (bool fine = true; fine;) {
         rn_mutex_lock(&h->lock);
         bool more = !h->dead && (nghttp2_session_want_read(h->session) || nghttp2_session_want_write(h->session));
         rn_mutex_unlock(&h->lock);
         if (!more)
             return true;
-        ptrdiff_t n = rn__stream_read(NULL, &h->c->stream, buffer, IN);
+        ptrdiff_t n = read_some(h, &fine);
         if (n == RN_ETIMEOUT && stays(h))
             continue;
         if (n <= 0)
             return n == RN_ETIMEOUT;
-        if (!feed(h, buffer, (size_t)n))
-            return true;
+        fine &= rn__http2_pump(h) == 0;
     }
+    return true;
 }
 
 /* Says goodbye and closes. */
@@ -437,10 +452,6 @@ void rn__http2_serve(struct rn__http_conn *c, const char *first, size_t n, struc
     h->c = c;
     h->order.next = 1;
     defer(end, h);
-    char *buffer = rn__malloc(IN);
-    if (!buffer)
-        return;
-    defer(rn__free, buffer);
     if (new_session(h) != 0)
         return;
     /* seq_cst: before the look at whether the server drains; see tell_connection of server.c. */
@@ -449,6 +460,14 @@ void rn__http2_serve(struct rn__http_conn *c, const char *first, size_t n, struc
     rn__http2_read_until(h, rn_time_add(rn_now(), rn__http_server_options(c->server)->idle_timeout));
     bool fine = send_settings(h) == 0 && (!x || take_over(h, x));
     rn_mutex_unlock(&h->lock);
-    if (fine && rn__http2_pump(h) == 0)
-        h->lingers = (n && !feed(h, first, n)) || read_all(h, buffer);
+    fine = fine && rn__http2_pump(h) == 0;
+    if (fine && n) {
+        fine = feed(h, first, n);
+        h->lingers = rn__http2_pump(h) != 0 || !fine;
+    }
+    if (x)
+        rn__http_end(x);
+    rn__http_conn_give_work(c);
+    if (fine && !h->lingers)
+        h->lingers = read_all(h);
 }

@@ -3,6 +3,7 @@
  * A malformed request ends its stream, or is answered with 400; the next request on that connection is answered.  A broken
  * connection is given up with GOAWAY, or just ends; other connections never notice. */
 #include "../http/h2_peer.h"
+#include <malloc.h>
 #include <unistd.h>
 
 #define METHOD(m) ":method\0" m "\0"
@@ -602,6 +603,33 @@ static void shut(struct peer_server *s, rn_waitgroup *done)
 }
 
 /* Who has asked for nothing, or has its answer, is told; who waits for one gets it. */
+static size_t bytes_in_use(void)
+{
+    return mallinfo2().uordblks; /* 0 under a sanitizer */
+}
+
+/* What is read with, by HTTP/1 before the preface and by HTTP/2, takes 40 KB; the session itself 28. */
+TEST(a_connection_that_waits_holds_no_buffer)
+{
+    enum { N = 100 };
+    rn_conn *all[N];
+    struct peer_server s;
+    begin(&s);
+    size_t before = 0;
+    for (int i = 0; i < N; i++) {
+        if (i == N / 2) /* from here on the pools are filled */
+            before = bytes_in_use();
+        h2_begin(&out);
+        h2_request(&out, 1, H2_END_STREAM, GET);
+        all[i] = send_out(&s);
+        CHECK_EQ(h2_await(all[i], 1, false).status, 200);
+    }
+    CHECK(bytes_in_use() - before < (size_t)(N - N / 2) * 40000);
+    for (int i = 0; i < N; i++)
+        net_free(all[i]);
+    peer_stop(&s);
+}
+
 TEST(shutting_down_says_goaway_and_answers_what_was_taken)
 {
     struct peer_server s;
