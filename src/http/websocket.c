@@ -1,8 +1,8 @@
 /* WebSocket over wslay; see runnel/websocket.h.
  *
- * wslay takes frames apart and checks their heads; what frames say together is seen to here: messages are put together in one block
- * that grows, control frames answered, texts and close codes checked.  A server's frames are a short head before the bytes,
- * which need not be copied.
+ * wslay takes frames apart and checks their heads.  Masks are taken off before, and what frames say together is seen to here: messages
+ * are put together in one block that grows, control frames answered, texts and close codes checked.  A server's frames are a short
+ * head before the bytes, which need not be copied.
  *
  * What comes is taken in order, and only when the reader comes for it: the answer to a close, or to nonsense, follows those to the
  * messages before it.  Pongs gather in `out` for the time that no frame has to be waited for, and leave before anything else.
@@ -16,6 +16,7 @@
 #define _GNU_SOURCE 1
 #include "base/alloc.h"
 #include "http/conn.h"
+#include "http/utf8.h"
 #include <errno.h>
 #include <openssl/evp.h>
 #include <openssl/sha.h>
@@ -24,18 +25,23 @@
 #include <string.h>
 #include <wslay/wslay.h>
 
-enum { CONTROL = 125, HEAD = 10, OUT = 512, KEEP = 4096, CLOSE_REASON = CONTROL - 2 };
+enum { CONTROL = 125, HEAD = 10, KEY = 4, IN = 16 << 10, OUT = 512, KEEP = 4096, CLOSE_REASON = CONTROL - 2 };
 
-/* What is read with.  In the pool: `frames` is at the beginning of a frame, and has no bytes. */
+/* What is read with.  In the pool: `frames` is at the beginning of a frame, and there are no bytes. */
 struct intake {
     wslay_frame_context_ptr frames;
     rn_websocket *ws;
+    size_t in_at, in_n;       /* of `in`: what has come, and wslay was not given */
+    uint64_t not_given;       /* of the payload of the frame whose head wslay was given */
+    bool masked;              /* it is */
+    uint8_t key[KEY];         /* … by this, the next byte's first */
     uint8_t control[CONTROL]; /* the payload of a control frame, as far as it has come */
     size_t control_n;
     uint8_t out[OUT]; /* pongs */
     size_t out_n;
     char *text; /* the message, as far as it has come, or that the reader has; or NULL */
     size_t room;
+    uint8_t in[IN];
 };
 
 struct rn_websocket {
@@ -57,7 +63,6 @@ struct rn_websocket {
     char *early;               /* what came behind the handshake, as far as it was not taken yet; or NULL */
     size_t early_at, early_n;  /* … from, to */
     ptrdiff_t received;        /* by wslay's last wish for bytes: how many, or why there are none */
-    size_t held;               /* bytes that wslay was given and has not handed on */
     bool in_frame, in_message; /* a frame, a message has begun and not ended */
     bool fin;
     uint8_t opcode;
@@ -86,8 +91,11 @@ static void free_intake(void *p)
 static void *new_intake(void)
 {
     static const struct wslay_frame_callbacks callbacks = {.recv_callback = give_bytes};
-    struct intake *i = rn__calloc(1, sizeof *i);
-    if (i && wslay_frame_context_init(&i->frames, &callbacks, i) == 0)
+    struct intake *i = rn__malloc(sizeof *i);
+    if (!i)
+        return NULL;
+    memset(i, 0, offsetof(struct intake, in));
+    if (wslay_frame_context_init(&i->frames, &callbacks, i) == 0)
         return i;
     rn__free(i);
     return NULL;
@@ -110,7 +118,8 @@ static bool take_intake(rn_websocket *ws)
 /* Nothing has begun: what is read with holds nothing. */
 static bool is_between(const rn_websocket *ws)
 {
-    return !ws->held && !ws->in_frame && !ws->in_message;
+    const struct intake *i = ws->intake;
+    return !(i && (i->in_at < i->in_n || i->not_given)) && !ws->in_frame && !ws->in_message;
 }
 
 /* A large block is not kept. */
@@ -126,8 +135,9 @@ static void shrink(struct intake *i)
 static void give_intake(rn_websocket *ws)
 {
     struct intake *i = ws->intake;
+    bool clean = is_between(ws);
     ws->intake = NULL;
-    if (i && is_between(ws)) {
+    if (i && clean) {
         shrink(i);
         i->out_n = 0;
         rn_pool_put(&intakes, i);
@@ -461,55 +471,105 @@ static size_t give_early(rn_websocket *ws, uint8_t *to, size_t n)
     return n;
 }
 
-/* wslay wants bytes. */
-static ssize_t give_bytes(uint8_t *to, size_t n, int flags, void *user)
+/* More bytes behind those that are there; false: ws->received says why not. */
+static bool fill(rn_websocket *ws)
 {
-    rn_websocket *ws = ((struct intake *)user)->ws;
-    (void)flags;
+    struct intake *i = ws->intake;
+    size_t have = i->in_n - i->in_at;
+    memmove(i->in, i->in + i->in_at, have);
+    i->in_at = 0;
+    i->in_n = have;
     if (ws->early) {
-        ws->received = (ptrdiff_t)give_early(ws, to, n);
+        ws->received = (ptrdiff_t)give_early(ws, i->in + have, IN - have);
     } else {
         int err = flush(ws);
-        ws->received = err ? err : receive(ws, to, n);
+        ws->received = err ? err : receive(ws, i->in + have, IN - have);
     }
-    ws->held += ws->received > 0 ? (size_t)ws->received : 0;
-    return ws->received > 0 ? ws->received : -1;
+    i->in_n += ws->received > 0 ? (size_t)ws->received : 0;
+    return ws->received > 0;
+}
+
+/* Waits until n bytes are there. */
+static bool await(rn_websocket *ws, size_t n)
+{
+    while (ws->intake->in_n - ws->intake->in_at < n)
+        if (!fill(ws))
+            return false;
+    return true;
+}
+
+/* How long a frame says that its payload is, in n bytes. */
+static uint64_t payload_length(const uint8_t *head, size_t n)
+{
+    uint64_t length = 0;
+    for (size_t i = 2; i < n; i++)
+        length = length << 8 | head[i];
+    return n > 2 ? length : head[1] & 0x7f;
+}
+
+/* Gives wslay a frame's head, as if it had no mask. */
+static ssize_t give_head(rn_websocket *ws, uint8_t *to)
+{
+    struct intake *i = ws->intake;
+    if (!await(ws, 2))
+        return -1;
+    uint8_t size = i->in[i->in_at + 1];
+    size_t n = (size & 0x7f) < 126 ? 2 : (size & 0x7f) == 126 ? 4 : HEAD, key = size & 0x80 ? KEY : 0;
+    if (!await(ws, n + key))
+        return -1;
+    memcpy(to, i->in + i->in_at, n);
+    to[1] &= 0x7f;
+    i->not_given = payload_length(to, n);
+    i->masked = key;
+    memcpy(i->key, i->in + i->in_at + n, key);
+    i->in_at += n + key;
+    return (ssize_t)n;
+}
+
+/* Takes the mask off n bytes. */
+static void unmask(uint8_t *restrict to, const uint8_t *restrict from, size_t n, const uint8_t key[KEY])
+{
+    uint64_t eight, mask;
+    size_t i = 0;
+    memcpy(&mask, key, KEY);
+    memcpy((uint8_t *)&mask + KEY, key, KEY);
+    for (; i + sizeof eight <= n; i += sizeof eight) {
+        memcpy(&eight, from + i, sizeof eight);
+        eight ^= mask;
+        memcpy(to + i, &eight, sizeof eight);
+    }
+    for (; i < n; i++)
+        to[i] = from[i] ^ key[i % KEY];
+}
+
+/* Gives wslay up to n bytes of a frame's payload without the mask, which it would take off byte by byte, taking longer than the
+ * system calls. */
+static ssize_t give_payload(rn_websocket *ws, uint8_t *to, size_t n)
+{
+    struct intake *i = ws->intake;
+    if (!await(ws, 1))
+        return -1;
+    n = n < i->in_n - i->in_at ? n : i->in_n - i->in_at;
+    n = n < i->not_given ? n : (size_t)i->not_given;
+    unmask(to, i->in + i->in_at, n, i->key);
+    uint8_t key[KEY];
+    memcpy(key, i->key, KEY);
+    for (size_t k = 0; k < KEY; k++)
+        i->key[k] = key[(n + k) % KEY];
+    i->in_at += n;
+    i->not_given -= n;
+    return (ssize_t)n;
+}
+
+/* wslay wants bytes.  It is given a head or payload, and so never has more than it hands on at once. */
+static ssize_t give_bytes(uint8_t *to, size_t n, int flags, void *user)
+{
+    const struct intake *i = user;
+    (void)flags;
+    return i->not_given ? give_payload(i->ws, to, n) : give_head(i->ws, to);
 }
 
 /* ---- reading ---- */
-
-/* How many of n bytes are whole characters of UTF-8 (RFC 3629, 4): all but for what the last may lack; -1 when it is none. */
-static ptrdiff_t utf8_prefix(const uint8_t *s, size_t n)
-{
-    size_t i = 0;
-    while (i < n) {
-        uint64_t eight = 0x80;
-        if (n - i >= sizeof eight)
-            memcpy(&eight, s + i, sizeof eight);
-        if (!(eight & 0x8080808080808080)) {
-            i += sizeof eight;
-            continue;
-        }
-        uint8_t c = s[i],
-                low = c == 0xe0   ? 0xa0
-                      : c == 0xf0 ? 0x90
-                                  : 0x80,
-                high = c == 0xed   ? 0x9f
-                       : c == 0xf4 ? 0x8f
-                                   : 0xbf;
-        size_t size = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
-        for (size_t k = 1; k < size; k++, low = 0x80, high = 0xbf) {
-            if (i + k == n)
-                return (ptrdiff_t)i;
-            if (s[i + k] < low || s[i + k] > high)
-                return -1;
-        }
-        if (!size)
-            return -1;
-        i += size;
-    }
-    return (ptrdiff_t)i;
-}
 
 /* Says goodbye on the reader's behalf, if nobody has. */
 static int part(rn_websocket *ws, const uint8_t *payload, size_t n, bool they_closed)
@@ -539,7 +599,7 @@ static int on_close(rn_websocket *ws)
     if (i->control_n == 1 || (i->control_n && (code < 1000 || (code > BAD_GATEWAY && code < 3000) || code > 4999 ||
                                                (code >= 1004 && code <= WSLAY_CODE_ABNORMAL_CLOSURE))))
         return fail(ws, WSLAY_CODE_PROTOCOL_ERROR);
-    if (code && utf8_prefix(i->control + 2, i->control_n - 2) != (ptrdiff_t)i->control_n - 2)
+    if (code && rn__utf8_prefix(i->control + 2, i->control_n - 2) != (ptrdiff_t)i->control_n - 2)
         return fail(ws, WSLAY_CODE_INVALID_FRAME_PAYLOAD_DATA);
     ws->close_code = code ? code : WSLAY_CODE_NO_STATUS_RCVD;
     return part(ws, i->control, i->control_n, true);
@@ -582,7 +642,7 @@ static int add(rn_websocket *ws, const uint8_t *data, size_t n)
     i->text[ws->n] = 0;
     if (ws->kind != RN_WEBSOCKET_TEXT)
         return 0;
-    ptrdiff_t whole = utf8_prefix((uint8_t *)i->text + ws->checked, ws->n - ws->checked);
+    ptrdiff_t whole = rn__utf8_prefix((uint8_t *)i->text + ws->checked, ws->n - ws->checked);
     if (whole < 0)
         return fail(ws, WSLAY_CODE_INVALID_FRAME_PAYLOAD_DATA);
     ws->checked += (size_t)whole;
@@ -593,7 +653,7 @@ static int add(rn_websocket *ws, const uint8_t *data, size_t n)
 static int begin_frame(rn_websocket *ws, const struct wslay_frame_iocb *f)
 {
     bool control = wslay_is_ctrl_frame(f->opcode), more = f->opcode == WSLAY_CONTINUATION_FRAME;
-    if (f->rsv || !f->mask || f->opcode > WSLAY_PONG || (!control && f->opcode > WSLAY_BINARY_FRAME) ||
+    if (f->rsv || !ws->intake->masked || f->opcode > WSLAY_PONG || (!control && f->opcode > WSLAY_BINARY_FRAME) ||
         (!control && more != ws->in_message))
         return fail(ws, WSLAY_CODE_PROTOCOL_ERROR);
     ws->in_frame = true;
@@ -630,11 +690,6 @@ static int end_frame(rn_websocket *ws)
     }
 }
 
-static size_t client_head(uint64_t n)
-{
-    return n < 126 ? 6 : n < 65536 ? 8 : 14;
-}
-
 /* A frame, or a part of it. */
 static int take_frame(rn_websocket *ws, const struct wslay_frame_iocb *f)
 {
@@ -643,9 +698,7 @@ static int take_frame(rn_websocket *ws, const struct wslay_frame_iocb *f)
         int err = begin_frame(ws, f);
         if (err)
             return err;
-        ws->held -= client_head(f->payload_length);
     }
-    ws->held -= f->data_length;
     ws->left -= f->data_length;
     int err = 0;
     if (!wslay_is_ctrl_frame(ws->opcode)) {
@@ -667,7 +720,10 @@ static int step(rn_websocket *ws)
     ssize_t got = wslay_frame_recv(ws->intake->frames, &f);
     if (got == WSLAY_ERR_WANT_READ)
         return ws->received > 0 ? 0 : (int)ws->received;
-    return got < 0 ? fail(ws, WSLAY_CODE_PROTOCOL_ERROR) : take_frame(ws, &f);
+    if (got >= 0)
+        return take_frame(ws, &f);
+    ws->in_frame = true; /* what is read with is of no use any more */
+    return fail(ws, WSLAY_CODE_PROTOCOL_ERROR);
 }
 
 /* The reader has come back from its message. */

@@ -221,6 +221,31 @@ TEST(empty_messages_and_fragments)
     finish(&s);
 }
 
+/* The mask goes on where the payload was cut, wherever that is. */
+TEST(frames_cut_anywhere)
+{
+    static const char text[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+    enum { HEAD = 6 };
+    struct peer_server s;
+    begin(&s);
+    rn_conn *c = shake(&s);
+    for (size_t n = 0; n < sizeof text; n += 5) {
+        uint8_t bytes[HEAD + sizeof text];
+        size_t size = frame(bytes, 0x81, text, n);
+        for (size_t cut = 1; cut < size; cut += cut < HEAD + 8 ? 1 : 5) {
+            net_write(c, bytes, cut);
+            rn_sleep(RN_MILLISECOND); /* it is read by itself; if not, less is tested */
+            net_write(c, bytes + cut, size - cut);
+            char message[sizeof text];
+            snprintf(message, sizeof message, "%.*s", (int)n, text);
+            is_echoed(c, message);
+        }
+    }
+    net_free(c);
+    chan_recv(last.done);
+    finish(&s);
+}
+
 /* The request's context, which ends with the client, takes nothing from the reader; nor from who does not wait for the
  * server's answer. */
 TEST(a_context_beside_the_reader)
@@ -771,6 +796,7 @@ TEST(broken_frames_end_it)
         {"an unknown kind", 1002, {0x83, 0x80, 1, 2, 3, 4}, 6},
         {"a continuation of nothing", 1002, {0x80, 0x80, 1, 2, 3, 4}, 6},
         {"a ping in pieces", 1002, {0x09, 0x80, 1, 2, 3, 4}, 6},
+        {"a ping that says in two bytes that it has none", 1002, {0x89, 0xfe, 0, 0, 1, 2, 3, 4}, 8},
         {"a long ping", 1002, {0x89, 0xfe, 0, 126, 1, 2, 3, 4}, 8},
         {"text that is no UTF-8", 1007, {0x81, 0x82, 0, 0, 0, 0, 0xc3, 0x28}, 8},
         {"text that is no UTF-8, in pieces", 1007, {0x01, 0x81, 0, 0, 0, 0, 0xc3, 0x80, 0x81, 0, 0, 0, 0, 0x28}, 14},
@@ -806,6 +832,11 @@ TEST(broken_frames_end_it)
         chan_recv(last.done);
         if (last.ended != -EPROTO && last.ended != RN_EEOF)
             FAIL("%s: the reader got %s", list[i].what, rn_strerror(last.ended));
+        c = shake(&s); /* what is left of it meets nobody else */
+        send_frame(c, 0x81, "hello", 5);
+        is_echoed(c, "hello");
+        net_free(c);
+        chan_recv(last.done);
     }
     finish(&s);
 }
