@@ -339,8 +339,8 @@ static enum outcome serve_request(struct rn__http_work *w)
         out = LINGER; /* its last frame says why */
     else if (x->close || x->expects_continue)
         out = x->body_done && !x->body_error && w->pos == w->len ? END : LINGER;
-    else if (!drain_body(x))
-        out = LINGER;
+    else if (!drain_body(x) || x->leaves_body)
+        out = x->body_done && w->pos == w->len ? END : LINGER;
     rn__http_end(x);
     w->len -= w->pos;
     if (w->len)

@@ -67,6 +67,7 @@ struct rn_http_writer {
     int64_t body_total; /* bytes read so far */
     rn_time body_began; /* 0 before the first read */
     bool body_done, expects_continue;
+    bool leaves_body; /* HTTP/1: the end of what the handler left unread was not in sight, and the head says close */
     int body_error;
     int body_status; /* what the response is because of it, unless the handler sets one after it; 0 */
 

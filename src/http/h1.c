@@ -225,10 +225,16 @@ static char *put_date(struct rn__http_work *w, char *to)
     return PUT(to, "\r\n");
 }
 
+/* Whether the connection ends behind the response. */
+static bool ends(const struct rn_http_writer *x)
+{
+    return x->close || x->leaves_body;
+}
+
 /* Whether the connection ends although the handler has said, with this header, that it stays. */
 static bool is_mistaken(const struct rn_http_writer *x, const struct rn__http_out *o)
 {
-    return x->close && o->name_n == 10 && strcasecmp(o->name, "connection") == 0 &&
+    return ends(x) && o->name_n == 10 && strcasecmp(o->name, "connection") == 0 &&
            rn__http_list_has(o->value, "keep-alive");
 }
 
@@ -262,8 +268,23 @@ static bool says_close(const struct rn_http_writer *x)
     return rn__http_lists(x, "Connection", "close");
 }
 
-static void decide_close(struct rn_http_writer *x)
+/* Takes what has come of a body that the handler did not read; whether that was all of it. */
+static bool take_rest(struct rn__http_work *w)
 {
+    char rest[2048];
+    while (!w->x.body_done && w->pos < w->len)
+        if (rn__http_read_body(&w->x, rest, sizeof rest) < 0)
+            break;
+    return w->x.body_done;
+}
+
+/* A body in chunks may be longer than what is drained behind the response, and then the connection ends.  Who was not
+ * told would lose the next request.  (Go drains first; but the response of one who refuses a body should not wait for
+ * that.) */
+static void decide_close(struct rn_http_writer *x, bool last)
+{
+    x->leaves_body =
+        last && x->body_left < 0 && !x->body_done && !x->body_error && !x->expects_continue && !take_rest(work_of(x));
     if (!x->body_done && (x->expects_continue || x->body_left > DRAIN_MOST))
         x->close = true;
     if (rn__http_server_draining(x->server) || says_close(x))
@@ -285,9 +306,9 @@ static char *put_head(struct rn__http_work *w, char *to)
         to = put_number(to, (uint64_t)x->declared);
         to = PUT(to, "\r\n");
     }
-    if (x->close && !says_close(x))
+    if (ends(x) && !says_close(x))
         to = PUT(to, "Connection: close\r\n");
-    else if (!x->close && x->r.version == 10 && !rn__http_lists(x, "Connection", "keep-alive"))
+    else if (!ends(x) && x->r.version == 10 && !rn__http_lists(x, "Connection", "keep-alive"))
         to = PUT(to, "Connection: keep-alive\r\n");
     return PUT(to, "\r\n");
 }
@@ -297,7 +318,7 @@ static int add_head(struct rn__http_work *w, size_t n, bool last)
 {
     struct rn_http_writer *x = &w->x;
     rn__http_complete_head(x, n, last);
-    decide_close(x);
+    decide_close(x, last);
     x->chunked = x->declared < 0 && !x->no_body && x->r.version >= 11;
     if (x->declared < 0 && !x->no_body && !x->chunked)
         x->close = true; /* its end is the body's */

@@ -22,7 +22,7 @@ void rn__http_begin(struct rn_http_writer *x)
     x->body_total = 0;
     x->body_began = 0;
     x->body_error = x->body_status = 0;
-    x->body_done = x->expects_continue = false;
+    x->body_done = x->expects_continue = x->leaves_body = false;
     x->ctx = x->watch_stop = x->given = NULL;
     x->watching = (rn_waitgroup)RN_WAITGROUP_INIT; /* x is not cleared memory */
     x->status = 200;

@@ -553,6 +553,37 @@ TEST(a_refused_body_may_be_sent_to_its_end)
 
 /* ---- time ---- */
 
+/* Whether a client that sends n bytes in chunks to a handler which reads none is told that the connection ends. */
+static bool is_told_of_the_end(size_t n)
+{
+    char answer[1000], *request = malloc(n + 200);
+    size_t head =
+        (size_t)sprintf(request, "POST /tree/x HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n%zx\r\n", n);
+    memset(request + head, 'x', n);
+    size_t all = head + n + (size_t)sprintf(request + head + n, "\r\n0\r\n\r\n");
+    rn_conn *c = peer_connect(&server);
+    CHECK_EQ(net_write(c, request, all), (ssize_t)all);
+    REQUIRE(read_until(c, "\r\n\r\n", answer, sizeof answer));
+    CHECK_EQ(peer_status(answer), 200);
+    bool told = strstr(answer, "\r\nConnection: close\r\n") != NULL;
+    if (!told) { /* then the next request is answered */
+        static const char next[] = "GET /none HTTP/1.1\r\nHost: h\r\n\r\n";
+        net_write(c, next, sizeof next - 1);
+        CHECK(read_until(c, "HTTP/1.1 204", answer, sizeof answer));
+    }
+    net_free(c);
+    free(request);
+    return told;
+}
+
+TEST(an_unread_body_in_chunks)
+{
+    begin();
+    CHECK(!is_told_of_the_end(10));
+    CHECK(is_told_of_the_end(300000)); /* more than is drained */
+    finish();
+}
+
 TEST(slow_clients_are_given_up)
 {
     struct peer_server s;
