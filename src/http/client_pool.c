@@ -8,6 +8,7 @@
  * A plain thread's exchange is over then (RN_ECLOSED), and stays the thread's: with it the default client stays, for the next run's end
  * to free.
  */
+#define _GNU_SOURCE 1 /* secure_getenv */
 #include "http/client.h"
 #include <stdlib.h>
 #include <string.h>
@@ -99,9 +100,9 @@ static void client_drop(struct rn_http_client *c)
 /* The first that is set and not empty, copied; true unless there is no memory. */
 static bool from_environment(const char **to, const char *name, const char *other)
 {
-    const char *text = getenv(name);
+    const char *text = secure_getenv(name);
     if ((!text || !*text) && other)
-        text = getenv(other);
+        text = secure_getenv(other);
     *to = text && *text ? text : NULL;
     return keep_text(to);
 }

@@ -7,7 +7,7 @@
  *
  * Environment: RUNNEL_PROCS (1 … 256), RUNNEL_STACK (bytes, with k or m; 16k … 1g), RUNNEL_HIBERNATE (hibernate.c).
  */
-#define _GNU_SOURCE /* pthread_getattr_np */
+#define _GNU_SOURCE /* pthread_getattr_np, secure_getenv */
 #include "base/alloc.h"
 #include "base/hooks.h"
 #include "sched/choice.h"
@@ -329,9 +329,11 @@ _Noreturn void rn__bad_setting(const char *name, const char *value, const char *
     exit(2);
 }
 
+/* The environment of a program with more rights than who starts it (setuid, capabilities) is not its own to follow: it
+ * could make stacks small, say, or have reports written. */
 const char *rn__setting(const char *name)
 {
-    const char *text = getenv(name);
+    const char *text = secure_getenv(name);
     return text && *text ? text : NULL;
 }
 
