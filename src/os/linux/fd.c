@@ -7,8 +7,13 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
+
+#ifndef RWF_NOWAIT /* musl before 1.2.5, which has no preadv2 either */
+#define RWF_NOWAIT 0x00000008
+#endif
 
 void rn_os_open_std(void)
 {
@@ -61,7 +66,7 @@ ssize_t rn_os_read_now(int fd, void *buf, size_t n, int64_t offset)
     struct iovec v = {.iov_base = buf, .iov_len = n};
     ssize_t got;
     do
-        got = preadv2(fd, &v, 1, offset, RWF_NOWAIT);
+        got = syscall(SYS_preadv2, fd, &v, 1, offset, 0, RWF_NOWAIT);
     while (got < 0 && errno == EINTR);
     if (got >= 0) {
         rn__race_write(buf, (size_t)got, RN_RACE_PC); /* the detector does not know the call */
