@@ -20,6 +20,8 @@
  * and every caller decrements that count when it is done with the result.  If the function panics, or ends its
  * goroutine, so do all who share the call; the value of a panic is shared like a result.
  *
+ * When the run of the goroutine that runs the function ends, plain threads that share the call get RN_ECANCELED.
+ *
  * From goroutines and plain threads; not from signal handlers.
  * Happens before: the end of the call before the return
  * of each flight_do that shares it.  (golang.org/x/sync/singleflight.)

@@ -507,6 +507,9 @@ struct rn_stop_hook {
     bool added;
 };
 RN_INNER void rn__at_stop(struct rn_stop_hook *hook);
+/* At the end of a run: a variable of the main function's, which has returned: other goroutines may still stand in line for
+ * it.  (Odd is no address: a context.) */
+RN_INNER bool rn__is_mains(const void *object);
 
 /* The number of the run that is under way, 0 when none is.  Each has its own poller, which knows nothing
  * of what was registered with another. */

@@ -629,9 +629,7 @@ static void call_stop_hooks(void)
     rn__race_own_end();
 }
 
-/* A variable of the main function's, which has returned: other goroutines may still stand in line for it.  (Odd is no
- * address: a context.) */
-static bool is_mains(const void *object)
+bool rn__is_mains(const void *object)
 {
     const struct rn_g *g = rn_load_relaxed(&rn__sched.main); /* relaxed: by what goes on here, or joined */
     uintptr_t at = (uintptr_t)object;
@@ -645,7 +643,7 @@ static void end_with_the_run(struct rn_g *g, void *arg)
     (void)arg;
     for (struct rn_waiter *w = g->waits, *also; w; w = also) {
         also = w->also;
-        if ((g->woken_by != w || w->owes) && !is_mains(w->of))
+        if ((g->woken_by != w || w->owes) && !rn__is_mains(w->of))
             w->leave(w);
     }
     rn__panics_drop(g);

@@ -42,9 +42,9 @@ static int guests(void)
                            void *a, *b;
                            const char *c;
                            uint32_t d;
-                           struct rn_waitq q;
+                           struct rn_list q;
                        } *)(void *)flight.rn_calls[i])
-                          ->q.rn_first);
+                          ->q.first);
     rn__waitq_unlock(&flight.rn_lock);
     return n;
 }

@@ -308,3 +308,115 @@ TEST_PLAIN(goroutines_may_wait_for_variables_of_a_main_function_that_has_returne
     for (int deep = 0; deep < 8; deep++)
         CHECK_EQ(rn_run(leave_locals, deep), 7);
 }
+
+/* ---- a call that many share --------------------------------------------------------------------------- */
+
+static rn_flight flight;
+static rn_atomic_int led, may_land;
+
+static int until_it_may_land(void *arg, void **result)
+{
+    rn_atomic_store(&led, 1);
+    while (!rn_atomic_load(&may_land))
+        continue;
+    *result = arg;
+    return 0;
+}
+
+static void lead_on_a_thread(void)
+{
+    void *result = NULL;
+    CHECK_EQ(rn_flight_do(&flight, "key", until_it_may_land, &flight, &result, NULL), 0);
+    CHECK_EQ(result, &flight);
+}
+
+static void share(void)
+{
+    void *result;
+    rn_flight_do(&flight, "key", until_it_may_land, NULL, &result, NULL);
+}
+
+static int end_as_it_lands(void)
+{
+    enum { GUESTS = 1000 };
+    for (int i = 0; i < GUESTS; i++)
+        go(share);
+    rn_sleep(5 * RN_MILLISECOND);
+    rn_atomic_store(&may_land, 1);
+    return 0;
+}
+
+/* Those who share a thread's call are taken out at the end of their run, while the thread tells them. */
+TEST_PLAIN(a_call_of_a_thread_ends_together_with_the_run)
+{
+    for (int i = 0; i < 10; i++) {
+        pthread_t t;
+        void (*lead)(void) = lead_on_a_thread;
+        rn_atomic_store(&led, 0);
+        rn_atomic_store(&may_land, 0);
+        start_thread(&t, &lead);
+        while (!rn_atomic_load(&led))
+            continue;
+        CHECK_EQ(rn_run(end_as_it_lands), 0);
+        pthread_join(t, NULL);
+    }
+}
+
+static int for_ever(void *arg, void **result)
+{
+    (void)arg, (void)result;
+    rn_atomic_store(&led, 1);
+    rn_sleep(RN_HOUR);
+    return 0;
+}
+
+static int at_once(void *arg, void **result)
+{
+    *result = arg;
+    return 0;
+}
+
+static void lead_for_ever(void)
+{
+    char key[] = "key"; /* gone with the goroutine */
+    rn_flight_do(&flight, key, for_ever, NULL, NULL, NULL);
+}
+
+static void share_on_a_thread(void)
+{
+    void *result = &flight;
+    bool shared = false;
+    int err = rn_flight_do(&flight, "key", at_once, NULL, &result, &shared);
+    CHECK_EQ(err, shared ? RN_ECANCELED : 0); /* not shared: it has come too late */
+    CHECK_EQ(result, NULL);
+}
+
+static int end_while_it_is_led(pthread_t *t)
+{
+    static void (*share_it)(void) = share_on_a_thread;
+    rn_atomic_store(&led, 0);
+    go(lead_for_ever);
+    while (!rn_atomic_load(&led))
+        rn_yield();
+    start_thread(t, &share_it);
+    rn_sleep(50 * RN_MILLISECOND); /* by then it mostly shares */
+    return 0;
+}
+
+static int use_it(void)
+{
+    void *result = NULL;
+    CHECK_EQ(rn_flight_do(&flight, "key", at_once, &flight, &result, NULL), 0);
+    CHECK_EQ(result, &flight);
+    return 0;
+}
+
+/* A call that a goroutine leads ends with its run: a thread that shares it is told, and later ones start anew. */
+TEST_PLAIN(a_call_ends_with_the_run_of_its_leader)
+{
+    pthread_t t;
+    CHECK_EQ(rn_run(end_while_it_is_led, &t), 0);
+    pthread_join(t, NULL);
+    CHECK_EQ(rn_run(use_it), 0);
+    use_it();
+}
