@@ -51,11 +51,26 @@ void rn__rank_check(const void *lock, enum rn_rank rank)
         die("lock order violated", lock, rank);
 }
 
+/* The place of lock in `held`; -1: not there. */
+static int place_of(const void *lock)
+{
+    int i = n_held - 1;
+    while (i >= 0 && held[i].lock != lock)
+        i--;
+    return i;
+}
+
+void rn__rank_check_held(const void *lock)
+{
+    if (place_of(lock) < 0 && n_unrecorded == 0)
+        die("lock needed that this thread does not hold", lock, 0);
+}
+
 void rn__rank_check_none(void)
 {
     const struct held *last = newest();
     if (last)
-        die("lock held by one that enters the runtime, or parks", last->lock, last->rank);
+        die("lock held by one that enters the runtime, parks, or panics", last->lock, last->rank);
 }
 
 void rn__rank_taken(const void *lock, enum rn_rank rank)
@@ -69,9 +84,7 @@ void rn__rank_taken(const void *lock, enum rn_rank rank)
 /* Locks may be dropped in any order; the newest is the usual one. */
 void rn__rank_dropped(const void *lock)
 {
-    int i = n_held - 1;
-    while (i >= 0 && held[i].lock != lock)
-        i--;
+    int i = place_of(lock);
     if (i < 0 && n_unrecorded == 0)
         die("lock dropped that this thread does not hold", lock, 0);
     if (i < 0) {

@@ -24,12 +24,15 @@ enum rn_rank {
 RN_INNER void rn__rank_check(const void *lock, enum rn_rank rank);
 RN_INNER void rn__rank_taken(const void *lock, enum rn_rank rank);
 RN_INNER void rn__rank_dropped(const void *lock);
-/* A goroutine may go no further from here on, or park: no lock may be held. */
+/* This thread holds it. */
+RN_INNER void rn__rank_check_held(const void *lock);
+/* A goroutine may go no further from here on, or park, or run what is not ours: no lock may be held. */
 RN_INNER void rn__rank_check_none(void);
 #else
 #define rn__rank_check(lock, rank) ((void)(rank))
 #define rn__rank_taken(lock, rank) ((void)(rank))
 #define rn__rank_dropped(lock) ((void)(lock))
+#define rn__rank_check_held(lock) ((void)(lock))
 #define rn__rank_check_none() ((void)0)
 #endif
 

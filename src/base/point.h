@@ -64,15 +64,15 @@ const char *rn__point_text(enum rn_point what);
 #ifdef RN_EXPLORE
 #include <stdbool.h>
 void rn__explore_point(enum rn_point what, const void *object);
-void rn__explore_locked(const void *lock, bool shared);
+void rn__explore_locks(const void *lock, bool shared);
 void rn__explore_unlocks(const void *lock);
 #define rn__point(what, object) rn__explore_point((what), (object))
 /* The caller has locked (shared: as one of several readers), or is about to unlock: what it does meanwhile is not open to all. */
-#define rn__point_locked(lock, shared) rn__explore_locked((lock), (shared))
+#define rn__point_locks(lock, shared) rn__explore_locks((lock), (shared))
 #define rn__point_unlocks(lock) rn__explore_unlocks(lock)
 #else
 #define rn__point(what, object) ((void)0)
-#define rn__point_locked(lock, shared) ((void)0)
+#define rn__point_locks(lock, shared) ((void)0)
 #define rn__point_unlocks(lock) ((void)0)
 #endif
 

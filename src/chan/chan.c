@@ -215,7 +215,7 @@ static __attribute__((noinline)) void send_wait(struct rn_chan *c, const void *v
 }
 
 /* c is locked, and unlocked here. */
-static __attribute__((noinline)) void send_locked(struct rn_chan *c, const void *v)
+static __attribute__((noinline)) void send_unlock(struct rn_chan *c, const void *v)
 {
     struct rn_waiter *wake = NULL;
     enum rn_match m = rn__chan_put(c, v, &wake);
@@ -234,7 +234,7 @@ static __attribute__((noinline)) void send_locked(struct rn_chan *c, const void 
 static __attribute__((noinline)) void send_contended(struct rn_chan *c, const void *v)
 {
     rn__chan_lock(c);
-    send_locked(c, v);
+    send_unlock(c, v);
 }
 
 void rn__chan_send_at(void *cv, const void *v, void *pc)
@@ -248,7 +248,7 @@ void rn__chan_send_at(void *cv, const void *v, void *pc)
     if (!rn__chan_try_lock(c)) {
         send_contended(c, v);
     } else if (!rn__chan_put_simply(c, v)) {
-        send_locked(c, v);
+        send_unlock(c, v);
     } else {
         rn__chan_unlock(c);
         rn__point(RN_AFTER_SEND, c);
@@ -307,7 +307,7 @@ static __attribute__((noinline, cold)) bool recv_end(void *c)
 }
 
 /* c is locked, and unlocked here. */
-static __attribute__((noinline)) bool recv_locked(struct rn_chan *c, void *v)
+static __attribute__((noinline)) bool recv_unlock(struct rn_chan *c, void *v)
 {
     struct rn_waiter *wake = NULL;
     enum rn_match m = rn__chan_take(c, v, &wake);
@@ -323,7 +323,7 @@ static __attribute__((noinline)) bool recv_locked(struct rn_chan *c, void *v)
 static __attribute__((noinline)) bool recv_contended(struct rn_chan *c, void *v)
 {
     rn__chan_lock(c);
-    return recv_locked(c, v);
+    return recv_unlock(c, v);
 }
 
 static inline bool receive(struct rn_chan *c, void *v)
@@ -335,7 +335,7 @@ static inline bool receive(struct rn_chan *c, void *v)
     if (!rn__chan_try_lock(c))
         return recv_contended(c, v);
     if (!rn__chan_take_simply(c, v))
-        return recv_locked(c, v);
+        return recv_unlock(c, v);
     rn__chan_unlock(c);
     rn__point(RN_AFTER_RECV, c);
     return true;

@@ -109,7 +109,7 @@ static inline bool rn__chan_awaited(struct rn_chan *c)
 
 /* ---- the lock ----------------------------------------------------------------------------------- */
 
-static inline void rn__chan_locked(struct rn_chan *c)
+static inline void rn__chan_count_change(struct rn_chan *c)
 {
     /* release: pairs with the acquire in rn__chan_glance, for which the lock is then seen as taken.
      * Only the holder of the lock writes it. */
@@ -119,7 +119,7 @@ static inline void rn__chan_locked(struct rn_chan *c)
 static inline void rn__chan_lock(struct rn_chan *c)
 {
     rn_lock_take(&c->lock, RN_RANK_CHAN);
-    rn__chan_locked(c);
+    rn__chan_count_change(c);
 }
 
 /* For who takes it anyhow, so its rank is checked. */
@@ -128,7 +128,7 @@ static inline bool rn__chan_try_lock(struct rn_chan *c)
     rn__rank_check(&c->lock, RN_RANK_CHAN);
     if (__builtin_expect(!rn_lock_try(&c->lock, RN_RANK_CHAN), 0))
         return false;
-    rn__chan_locked(c);
+    rn__chan_count_change(c);
     return true;
 }
 

@@ -221,6 +221,7 @@ void rn__done_remove(const rn_context *ctx, struct rn_waiter *w)
 
 void rn__done_fire_locked(struct rn_done *d, int err, struct rn_ready_list *wake)
 {
+    rn_lock_assert_held(&d->lock);
     if (RN_RACE_ON)
         rn__race_release(rn__done_name(rn__done_handle(d)));
     uint64_t bits = RN_DONE_FIRED | (err == RN_ETIMEOUT ? RN_DONE_TIMED_OUT : 0);

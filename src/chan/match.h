@@ -110,6 +110,7 @@ static inline struct rn_waiter *rn__chan_pop_here(struct rn_list *q, rn_atomic(u
  * woken.  False: nothing happened. */
 static inline bool rn__chan_take_simply(struct rn_chan *c, void *to)
 {
+    rn_lock_assert_held(&c->lock);
     size_t n = rn_load_relaxed(&c->count);
     if (n == 0 || c->sendq.first || (to && !rn__chan_move(c->elem, to, c->head)))
         return false;
@@ -121,6 +122,7 @@ static inline bool rn__chan_take_simply(struct rn_chan *c, void *to)
 
 static inline bool rn__chan_put_simply(struct rn_chan *c, const void *from)
 {
+    rn_lock_assert_held(&c->lock);
     size_t n = rn_load_relaxed(&c->count);
     /* relaxed: written with this lock held. */
     if (n == c->cap || c->recvq.first || rn_load_relaxed(&c->closed) || !rn__chan_move(c->elem, c->tail, from))
@@ -135,6 +137,7 @@ static inline bool rn__chan_put_simply(struct rn_chan *c, const void *from)
 static inline __attribute__((always_inline)) enum rn_match rn__chan_take(struct rn_chan *c, void *to,
                                                                          struct rn_waiter **wake)
 {
+    rn_lock_assert_held(&c->lock);
     struct rn_waiter *w;
     size_t n = rn_load_relaxed(&c->count);
     if (n > 0) {
@@ -168,6 +171,7 @@ static inline __attribute__((always_inline)) enum rn_match rn__chan_take(struct 
 static inline __attribute__((always_inline)) enum rn_match rn__chan_put(struct rn_chan *c, const void *from,
                                                                         struct rn_waiter **wake)
 {
+    rn_lock_assert_held(&c->lock);
     struct rn_waiter *w;
     /* relaxed: written with this lock held. */
     if (__builtin_expect(rn_load_relaxed(&c->closed), 0))
@@ -194,6 +198,7 @@ void rn__chan_leave_send(struct rn_waiter *w);
 
 static inline void rn__chan_enqueue_recv(struct rn_chan *c, struct rn_waiter *w)
 {
+    rn_lock_assert_held(&c->lock);
     rn__waiter_note(w, rn__chan_leave_recv);
     w->queued = true;
     rn_list_push(&c->recvq, &w->node);
@@ -202,6 +207,7 @@ static inline void rn__chan_enqueue_recv(struct rn_chan *c, struct rn_waiter *w)
 
 static inline void rn__chan_enqueue_send(struct rn_chan *c, struct rn_waiter *w)
 {
+    rn_lock_assert_held(&c->lock);
     rn__waiter_note(w, rn__chan_leave_send);
     w->queued = true;
     rn_list_push(&c->sendq, &w->node);

@@ -432,8 +432,8 @@ static struct outcome stand_and_park(struct stand *s, const struct rn_case *case
 }
 
 /* changes: of the channels when v was made. */
-static struct outcome select_locked(struct stand *s, const struct rn_case *cases, size_t n, const struct survey *v,
-                                    const uint32_t *changes)
+static struct outcome lock_and_select(struct stand *s, const struct rn_case *cases, size_t n, const struct survey *v,
+                                      const uint32_t *changes)
 {
     struct rn_waiter *wake = NULL;
     struct outcome out = {v->fallback, false};
@@ -456,7 +456,7 @@ static __attribute__((noinline)) struct outcome select_few(const struct rn_case 
     struct rn_waiter w[FEW];
     struct rn_chan *order[FEW];
     struct stand s = {.w = w, .order = order};
-    return select_locked(&s, cases, n, v, changes);
+    return lock_and_select(&s, cases, n, v, changes);
 }
 
 static __attribute__((noinline)) struct outcome select_many(const struct rn_case *cases, size_t n,
@@ -465,7 +465,7 @@ static __attribute__((noinline)) struct outcome select_many(const struct rn_case
     struct rn_waiter w[MANY];
     struct rn_chan *order[MANY];
     struct stand s = {.w = w, .order = order};
-    return select_locked(&s, cases, n, v, changes);
+    return lock_and_select(&s, cases, n, v, changes);
 }
 
 /* ---- outside cases ------------------------------------------------------------------------------------ */
@@ -716,7 +716,7 @@ static __attribute__((noinline)) struct outcome select_most(struct rn_case *case
     if (!memory)
         rn_panic("chan_select: out of memory");
     struct stand s = {.w = memory, .order = (void *)((struct rn_waiter *)memory + v->live)};
-    struct outcome out = select_locked(&s, cases, n, v, changes);
+    struct outcome out = lock_and_select(&s, cases, n, v, changes);
     rn__free(memory);
     return out;
 }

@@ -106,6 +106,7 @@ static bool drain(struct timer *t)
  * ticker, had nothing in its channel.) */
 static bool stop_locked(struct timer *t)
 {
+    rn_lock_assert_held(&t->lock);
     bool was = rn__timer_stop(&t->entry);
     if (!t->f && (!was || t->period))
         was |= drain(t);

@@ -42,6 +42,7 @@ static struct rn_ctx *ctx_at(struct rn_node *n)
 /* 0, or the error of a done context; its lock is held. */
 static int err_locked(const struct rn_ctx *c)
 {
+    rn_lock_assert_held(&c->done.lock);
     uint64_t word = rn_load_relaxed(&c->done.word); /* written under the lock */
     return !(word & RN_DONE_FIRED) ? 0 : word & RN_DONE_TIMED_OUT ? RN_ETIMEOUT : RN_ECANCELED;
 }
@@ -73,6 +74,7 @@ static void unref(struct rn_ctx *c)
 
 static void unlink_locked(struct rn_ctx *parent, struct rn_ctx *c)
 {
+    rn_lock_assert_held(&parent->done.lock);
     if (c->linked) {
         c->linked = false;
         rn_list_remove(&parent->children, &c->sibling);
@@ -95,6 +97,7 @@ static void unlink_from_parent(struct rn_ctx *c)
 /* Marks c done; its lock is held and it was not done. */
 static void fire_locked(struct rn_ctx *c, int err, int cause, struct todo *todo)
 {
+    rn_lock_assert_held(&c->done.lock);
     c->done.cause = cause;
     rn__done_fire_locked(&c->done, err, &todo->wake);
 }
@@ -128,6 +131,7 @@ static struct rn_node *fetch_ahead(struct rn_node *n)
  * it is to be settled; NULL when no children are left. */
 static struct rn_ctx *cancel_children_locked(struct rn_ctx *cur, struct todo *todo, bool *fresh)
 {
+    rn_lock_assert_held(&cur->done.lock);
     enum { AHEAD = 8 };
     int err = err_locked(cur);
     struct rn_node *ahead = cur->children.first;
@@ -340,6 +344,7 @@ static struct rn_ctx *ctx_new(enum rn_ctx_kind kind)
 /* Makes p, which is locked, the parent of c, which nobody else knows yet. */
 static void adopt_locked(struct rn_ctx *p, struct rn_ctx *c)
 {
+    rn_lock_assert_held(&p->done.lock);
     c->parent = p;
     p->done.refs++;
     /* relaxed: never change while referenced. */
@@ -350,13 +355,16 @@ static void adopt_locked(struct rn_ctx *p, struct rn_ctx *c)
 static void born_done(struct rn_ctx *c, int err, int cause)
 {
     struct rn_ready_list nobody = {0};
+    rn__ctx_lock(c);
     c->done.cause = cause;
     rn__done_fire_locked(&c->done, err, &nobody);
+    rn__ctx_unlock(c);
 }
 
 /* From here on a cancel of p finds c. */
 static void link_locked(struct rn_ctx *p, struct rn_ctx *c)
 {
+    rn_lock_assert_held(&p->done.lock);
     c->linked = true;
     rn_list_push(&p->children, &c->sibling);
 }

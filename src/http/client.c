@@ -249,6 +249,7 @@ int rn_http_open(rn_context *ctx, const rn_http_client_request *request, rn_http
 static size_t take_locked(struct rn_http_exchange *ex, struct rn__http_chunk *c, char *to, size_t n,
                           struct rn__http_chunk **empty)
 {
+    rn_lock_assert_held(&ex->shard->lock);
     if (n > c->bytes - c->read)
         n = c->bytes - c->read;
     memcpy(to, c->data + c->read, n);

@@ -262,6 +262,7 @@ uint32_t rn__http_await(struct rn_http_exchange *ex, uint32_t wanted, int *err);
 /* Wakes the driver if it sleeps. */
 static inline void rn__http_wake_locked(struct rn__http_shard *s, struct rn_ready_list *wake)
 {
+    rn_lock_assert_held(&s->lock);
     if (s->asleep && rn__may_wake(s->asleep))
         rn__ready_add(wake, s->asleep);
     s->asleep = NULL;

@@ -266,6 +266,7 @@ void rn__http_chunks_free(struct rn__http_chunk *c)
 
 void rn__http_chunk_spare_locked(struct rn__http_shard *s, struct rn__http_chunk *c, struct rn__http_chunk **unwanted)
 {
+    rn_lock_assert_held(&s->lock);
     bool keep = s->driven && s->spare_n < RN_HTTP_SPARES;
     struct rn__http_chunk **list = keep ? &s->spare : unwanted;
     s->spare_n += keep;

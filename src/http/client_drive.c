@@ -24,6 +24,7 @@ static void drive(struct rn__http_shard *s);
 
 void rn__http_tell_locked(struct rn_http_exchange *ex, uint32_t news)
 {
+    rn_lock_assert_held(&ex->shard->lock);
     struct rn_waiter *w = ex->w;
     ex->news |= news;
     if (!w || !(ex->wanted & news) || !rn__waiter_claim(w))
@@ -84,6 +85,7 @@ void rn__http_order(struct rn_http_exchange *ex, uint32_t orders)
 /* Parks with the shard locked, and comes back with it locked. */
 static int wait_locked(struct rn_http_exchange *ex, uint32_t wanted, bool may_end)
 {
+    rn_lock_assert_held(&ex->shard->lock);
     rn_atomic(uint32_t) claim = 0;
     struct rn_waiter w = {.g = rn__self(), .claim = &claim, .of = ex};
     int err = 0;
@@ -375,6 +377,7 @@ static void work(struct rn__http_shard *s)
 
 static bool has_work_locked(const struct rn__http_shard *s)
 {
+    rn_lock_assert_held(&s->lock);
     return !rn_list_empty(&s->inbox) || !rn_list_empty(&s->sockets) || s->timer_fired ||
            (s->drop_idle && s->active_n == 0);
 }
@@ -498,6 +501,7 @@ void rn__http_shard_end(struct rn__http_shard *s)
 /* Its driver is gone, and does no more for it: who waits for that, if anybody is left, is told. */
 static void abandon_locked(struct rn__http_shard *s, struct rn_http_exchange *ex)
 {
+    rn_lock_assert_held(&s->lock);
     if (ex->orders)
         rn_list_remove(&s->inbox, &ex->in_inbox);
     ex->orders = 0;

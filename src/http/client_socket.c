@@ -39,6 +39,7 @@ static struct {
 
 static void records_grow_locked(void)
 {
+    rn_lock_assert_held(&records.lock);
     struct rn__http_socket *chunk = records.chunks < CHUNKS ? rn__calloc(CHUNK, sizeof *chunk) : NULL;
     if (!chunk)
         return;
@@ -144,6 +145,7 @@ static void forget(struct rn__http_shard *s, struct rn__http_socket *k)
 /* With the shard's lock: the driver has something to do with k. */
 static void queue_locked(struct rn__http_shard *s, struct rn__http_socket *k)
 {
+    rn_lock_assert_held(&s->lock);
     if (k->queued)
         return;
     k->queued = true;

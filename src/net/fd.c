@@ -189,6 +189,7 @@ struct rn__fd *rn__fd_make(int fd, unsigned flags)
 /* With the lock: nobody uses f any more and it is closed; the caller, to whom this is said once, finishes it. */
 static bool finish_locked(struct rn__fd *f)
 {
+    rn_lock_assert_held(&f->lock);
     if (f->users || f->thread_users || f->finishing || !rn_load_relaxed(&f->closed)) /* relaxed: under the lock */
         return false;
     return f->finishing = true;
@@ -255,6 +256,7 @@ void rn__fd_free(struct rn__fd *f)
 
 static inline void count_locked(struct rn__fd *f, const struct rn_g *self, uint32_t by)
 {
+    rn_lock_assert_held(&f->lock);
     if (__builtin_expect(rn__is_goroutine(self), 1))
         f->users += by;
     else
@@ -325,8 +327,9 @@ static int begin_slow_unlock(struct rn__fd *f, int side, rn_context *ctx, struct
 }
 
 /* Whose turn it is now: what was reported until now is looked at by the call that follows. */
-static inline void consume_locked(struct rn__fd_side *s)
+static inline void consume_locked(struct rn__fd *f, struct rn__fd_side *s)
 {
+    rn_lock_assert_held(&f->lock);
     if (!rn_load_relaxed(&s->ready))
         return;
     rn_store_relaxed(&s->ready, false); /* relaxed, both: under the lock, before the try */
@@ -350,7 +353,7 @@ static inline int begin_unlock(struct rn__fd *f, int side, rn_context *ctx)
     } else {
         s->busy = true;
         s->by_thread = !rn__is_goroutine(self);
-        consume_locked(s);
+        consume_locked(f, s);
         unlock(f);
     }
     if (__builtin_expect(rn__fd_expired(f, side), 0)) {
@@ -501,6 +504,7 @@ enum { JOINED, TRY, ARM };
  * in time; or an error. */
 static int join_locked(struct rn__fd *f, struct rn__fd_side *s, uint32_t run, struct rn_waiter *w)
 {
+    rn_lock_assert_held(&f->lock);
     rn_time when = rn_load_relaxed(&s->deadline); /* relaxed, all: under the lock */
     if (rn_load_relaxed(&f->closed))
         return RN_ECLOSED;

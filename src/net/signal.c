@@ -18,6 +18,7 @@
 #include "base/alloc.h"
 #include "os/os.h"
 #include "sched/sched.h"
+#include "sync/mutex.h"
 #include <signal.h>
 #include <runnel/context.h>
 #include <runnel/mutex.h>
@@ -56,6 +57,7 @@ static void deliver_one(struct watch *w, int signo)
 
 static void deliver_locked(void)
 {
+    rn__mutex_assert_held(&lock);
     uint64_t got = rn_os_signals_take();
     for (int s = 1; got && s <= LAST_SIGNAL; s++)
         for (struct watch *w = watches; w && (got & bit(s)); w = w->next)
@@ -87,6 +89,7 @@ static void on_pending(struct rn_ready_list *wake)
 
 static uint64_t wanted_locked(void)
 {
+    rn__mutex_assert_held(&lock);
     uint64_t mask = 0;
     for (struct watch *w = watches; w; w = w->next)
         mask |= w->mask;
@@ -96,6 +99,7 @@ static uint64_t wanted_locked(void)
 /* Catches what is wanted and not caught yet; on failure releases again what this call has caught. */
 static int catch_locked(uint64_t mask)
 {
+    rn__mutex_assert_held(&lock);
     uint64_t done = 0;
     for (int s = 1; s <= LAST_SIGNAL; s++) {
         if (!(mask & bit(s)) || (caught & bit(s)))
@@ -116,6 +120,7 @@ static int catch_locked(uint64_t mask)
 /* Gives back the signals that nobody wants any more. */
 static void release_locked(void)
 {
+    rn__mutex_assert_held(&lock);
     uint64_t unwanted = caught & ~wanted_locked();
     for (int s = 1; unwanted && s <= LAST_SIGNAL; s++)
         if (unwanted & bit(s))
@@ -125,6 +130,7 @@ static void release_locked(void)
 
 static void free_locked(struct watch **at)
 {
+    rn__mutex_assert_held(&lock);
     struct watch *w = *at;
     *at = w->next;
     rn__free(w);
@@ -135,6 +141,7 @@ static void free_locked(struct watch **at)
 /* Nobody wants these any more. */
 static void forget_locked(uint64_t mask)
 {
+    rn__mutex_assert_held(&lock);
     for (struct watch **at = &watches; *at;) {
         (*at)->mask &= ~mask;
         if ((*at)->mask)
@@ -149,12 +156,14 @@ static void forget_locked(uint64_t mask)
 static void on_stop(void)
 {
     lock = (rn_mutex){0};
+    rn_mutex_lock(&lock);
     forget_locked(UINT64_MAX);
     for (int s = 1; s <= LAST_SIGNAL; s++)
         if (ignored & bit(s))
             rn_os_signal_release(s);
     ignored = 0;
     (void)rn_os_signals_take();
+    rn_mutex_unlock(&lock);
     rn_store_relaxed(&delivering, false); /* relaxed: no other thread is left */
 }
 
@@ -162,6 +171,7 @@ static struct rn_stop_hook stop_hook = {.f = on_stop};
 
 static struct watch *find_locked(const void *chan)
 {
+    rn__mutex_assert_held(&lock);
     struct watch *w = watches;
     while (w && w->chan != chan)
         w = w->next;
@@ -170,6 +180,7 @@ static struct watch *find_locked(const void *chan)
 
 static struct watch *add_locked(void)
 {
+    rn__mutex_assert_held(&lock);
     struct watch *w = rn__calloc(1, sizeof *w);
     if (!w)
         return NULL;
@@ -200,6 +211,7 @@ static uint64_t mask_of(const int *signals, size_t n)
 
 static int watch_locked(void *chan, rn_context *ctx, uint64_t mask)
 {
+    rn__mutex_assert_held(&lock);
     struct watch *w = chan ? find_locked(chan) : NULL;
     bool made = !w;
     if (made && !(w = add_locked()))
@@ -230,6 +242,7 @@ int rn__signal_notify(void *c, const int *signals, size_t n)
  * other. */
 static void stop_locked(struct watch **at)
 {
+    rn__mutex_assert_held(&lock);
     uint64_t mask = (*at)->mask;
     (*at)->mask = 0;
     release_locked();

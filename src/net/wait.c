@@ -23,6 +23,7 @@ static struct rn__fd *shared[BUCKETS]; /* linked by next_free; guarded by lock, 
 
 static struct rn__fd *find_locked(int fd)
 {
+    rn_lock_assert_held(&lock);
     struct rn__fd *f = shared[fd % BUCKETS];
     while (f && f->fd != fd)
         f = f->next_free;

@@ -1,11 +1,13 @@
 /* The runtime's internal lock: a word, 0 free, 1 held.
  *
- * Held for tens of nanoseconds around a queue; never across a park, a system call or user code.
+ * Held for tens of nanoseconds around a queue; never across a park or user code, nor across a system call but where
+ * memory or a thread has to be made.
  * Taking it is one compare-and-swap, releasing it one store.  A holder may lose its processor to
  * the kernel, so a waiter spins briefly, then yields its thread, then naps.
  *
  * Lock order is data: base/lock_rank.h lists the ranks, lowest taken first; debug builds check that
  * a thread takes locks in rising rank.  Channels are taken in address order within their rank.
+ * A function named _locked says first, by rn_lock_assert_held, which one its caller holds.
  */
 #ifndef RN_OS_LOCK_H
 #define RN_OS_LOCK_H
@@ -50,6 +52,13 @@ static inline void rn_lock_release(rn_lock *l)
     rn_store_release(&l->held, 0);
 }
 
+/* Debug builds: this thread holds l.  Nothing in others. */
+static inline void rn_lock_assert_held(const rn_lock *l)
+{
+    rn__rank_check_held(l);
+}
+
+/* Whether anybody holds it, at this moment. */
 static inline bool rn_lock_is_held(rn_lock *l)
 {
     return rn_load_relaxed(&l->held) != 0;

@@ -552,7 +552,7 @@ void rn__explore_access(const volatile void *at, size_t bytes, bool write, uintp
         g->explore.nth++;
 }
 
-void rn__explore_locked(const void *lock, bool shared)
+void rn__explore_locks(const void *lock, bool shared)
 {
     struct rn_g *g = explored_self();
     if (g)

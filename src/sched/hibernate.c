@@ -361,7 +361,7 @@ static void pass_goes_on(rn_time now)
         pass_ends(at);
 }
 
-static void look_locked(rn_time now)
+static void look(rn_time now)
 {
     bool tight = now >= hib.calm && rn__stacks_tight();
     if (tight)
@@ -378,7 +378,7 @@ static void look_locked(rn_time now)
 static rn_time look_and_unlock(rn_time now, bool *urgent)
 {
     if (!hib.gave_up)
-        look_locked(now);
+        look(now);
     bool more = !hib.gave_up && (hib.pending || hib.active || hib.chunk || rn_kept_any());
     rn_time next = more ? hib.next : INT64_MAX;
     *urgent = more && hib.tight && hib.chunk;

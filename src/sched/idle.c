@@ -29,6 +29,7 @@
 
 void rn__idle_p_put_locked(struct rn_p *p)
 {
+    rn_lock_assert_held(&rn__sched.lock);
     struct rn_sched *s = &rn__sched;
     p->idle_link = s->idle_p;
     s->idle_p = p;
@@ -42,6 +43,7 @@ static uint64_t idle_p_taken;
 
 static struct rn_p *idle_p_get_locked(void)
 {
+    rn_lock_assert_held(&rn__sched.lock);
     struct rn_sched *s = &rn__sched;
     struct rn_p *p = s->idle_p;
     if (p) {
@@ -113,6 +115,7 @@ void rn__retired_forget(void)
 
 void rn__unretire_locked(void)
 {
+    rn_lock_assert_held(&rn__sched.lock);
     struct rn_p *list = retired;
     rn__retired_forget();
     while (list) {
@@ -132,6 +135,7 @@ void rn__unretire_locked(void)
 
 static void idle_m_remove_locked(struct rn_m *m)
 {
+    rn_lock_assert_held(&rn__sched.lock);
     struct rn_sched *s = &rn__sched;
     for (struct rn_m **at = &s->idle_m; *at; at = &(*at)->idle_link)
         if (*at == m) {
@@ -166,6 +170,7 @@ void rn__workers_wake_all(void)
 /* The poller, unless it has a processor already and is about to leave. */
 static struct rn_m *sleeping_poller_locked(void)
 {
+    rn_lock_assert_held(&rn__sched.lock);
     struct rn_m *m = rn__sched.poller;
     return m && !m->given ? m : NULL;
 }
@@ -286,6 +291,7 @@ static void sleep_in_poller(struct rn_m *m, rn_time until)
 
 static void idle_m_put_locked(struct rn_m *m)
 {
+    rn_lock_assert_held(&rn__sched.lock);
     rn__sched.idle_m_n++;
     m->idle_link = rn__sched.idle_m;
     rn__sched.idle_m = m;
@@ -293,6 +299,7 @@ static void idle_m_put_locked(struct rn_m *m)
 
 static void poller_leave_locked(struct rn_m *m)
 {
+    rn_lock_assert_held(&rn__sched.lock);
     m->polling = false;
     rn__sched.poller = NULL;
     /* relaxed: nobody sleeps there now; seen late, it costs one wake-up. */
@@ -303,6 +310,7 @@ static void poller_leave_locked(struct rn_m *m)
  * it has a processor, or the run ends.  With the lock. */
 static bool wake_up_locked(struct rn_m *m, bool may_take)
 {
+    rn_lock_assert_held(&rn__sched.lock);
     struct rn_sched *s = &rn__sched;
     struct rn_p *p = m->given;
     /* relaxed: m->given was read under the lock that guards it; if NULL, nobody has to wake m. */
@@ -325,6 +333,7 @@ static bool wake_up_locked(struct rn_m *m, bool may_take)
 
 static void poller_become_locked(struct rn_m *m)
 {
+    rn_lock_assert_held(&rn__sched.lock);
     m->polling = true;
     rn__sched.poller = m;
     /* relaxed: before the heavy fence, which pairs with the light one in timers.c. */
@@ -384,6 +393,7 @@ static rn_time ask_deadlock(void)
 
 static void join_idle_locked(struct rn_m *m)
 {
+    rn_lock_assert_held(&rn__sched.lock);
     struct rn_sched *s = &rn__sched;
     if (!s->poller)
         poller_become_locked(m);
@@ -465,6 +475,7 @@ void rn__idle_without(struct rn_m *m)
 
 static void pinned_awake_locked(struct rn_m *m)
 {
+    rn_lock_assert_held(&rn__sched.lock);
     rn__sched.pinned_n -= m->sleeps_pinned;
     m->sleeps_pinned = false;
 }

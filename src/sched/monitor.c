@@ -113,6 +113,7 @@ static void look_at_fresh(struct rn_p *p, rn_time now)
 
 void rn__monitor_wake_locked(void)
 {
+    rn_lock_assert_held(&rn__sched.lock);
     rn__sched.monitor_asleep = false;
     /* release: pairs with the acquire in sleep_while_idle. */
     rn_store_release(&rn__sched.monitor_word, 0);

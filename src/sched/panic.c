@@ -474,6 +474,7 @@ static _Noreturn __attribute__((noinline)) void end(struct rn_g *g, struct rn_pa
 /* Runs g's deferred calls for p. */
 static inline _Noreturn __attribute__((always_inline)) void raise_panic(struct rn_g *g, struct rn_panic *p)
 {
+    rn__rank_check_none(); /* deferred functions are the user's */
     p->frame = (uintptr_t)__builtin_frame_address(0);
     p->g = g->id;
     p->recovered = false;

@@ -505,6 +505,7 @@ static __attribute__((noinline)) void wake_threads(struct rn_ready_list *l)
 
 void rn__ready_all(struct rn_ready_list *l)
 {
+    rn__rank_check_none();
     if (__builtin_expect(l->threads, 0))
         wake_threads(l);
     struct rn_g *first = l->first;

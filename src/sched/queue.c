@@ -12,6 +12,7 @@
 
 static void more_global_locked(uint32_t n)
 {
+    rn_lock_assert_held(&rn__sched.lock);
     struct rn_sched *s = &rn__sched;
     /* relaxed: readers without the lock take it as a hint; ordering as in rn__wake_idle. */
     rn_store_relaxed(&s->global_n, rn_load_relaxed(&s->global_n) + n);
@@ -165,12 +166,14 @@ static inline void fetch_neighbour(const struct rn_g *x, const struct rn_g *next
 /* The global queue's first, which stays there, or NULL; under the lock. */
 static struct rn_g *first_locked(bool front_only)
 {
+    rn_lock_assert_held(&rn__sched.lock);
     struct rn_g *front = rn_load_relaxed(&rn__sched.front_first); /* relaxed: under the lock */
     return front || front_only ? front : rn__sched.global_first;
 }
 
 static void remove_first_locked(struct rn_g *next)
 {
+    rn_lock_assert_held(&rn__sched.lock);
     struct rn_sched *s = &rn__sched;
     if (rn_load_relaxed(&s->front_first)) { /* relaxed, all: as above */
         rn_store_relaxed(&s->front_first, next);
@@ -185,6 +188,7 @@ static void remove_first_locked(struct rn_g *next)
 /* Up to n of the global queue: the first is returned, others go to p's ring, as far as there is room. */
 static struct rn_g *take_locked(struct rn_p *p, uint32_t n, bool front_only)
 {
+    rn_lock_assert_held(&rn__sched.lock);
     struct rn_g *g = NULL, *x;
     for (uint32_t i = 0; i < n && (x = first_locked(front_only)) != NULL; i++) {
         struct rn_g *next = x->link; /* once in the ring, x may be stolen, run and end */

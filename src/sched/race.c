@@ -221,6 +221,7 @@ static struct {
 
 static void more_turns_locked(void)
 {
+    rn_lock_assert_held(&turns.lock);
     enum { BYTES = 64 << 10 };
     struct rn_race_turn *t = rn_os_map(BYTES, rn_os_page);
     for (size_t i = 0; t && i < BYTES / sizeof *t; i++) {

@@ -19,6 +19,7 @@ enum { MOST = RN_CHUNK * RN_CHUNKS_MAX, BACK = RN_DEQUE_SIZE / 2, SHARE = RN_DEQ
 
 static bool has_room_locked(void)
 {
+    rn_lock_assert_held(&rn__sched.lock);
     struct rn_sched *s = &rn__sched;
     if (!s->spilled)
         s->spilled = rn_os_map((size_t)MOST * sizeof(struct rn_g *), rn_os_page);
@@ -27,6 +28,7 @@ static bool has_room_locked(void)
 
 static void set_locked(uint32_t from, uint32_t to)
 {
+    rn_lock_assert_held(&rn__sched.lock);
     struct rn_sched *s = &rn__sched;
     if (from == to)
         from = to = 0;
@@ -113,8 +115,11 @@ struct rn_g *rn__oldest_fresh(struct rn_p *p)
 
 void rn__spilled_forget(void)
 {
+    struct rn_sched *s = &rn__sched;
+    rn_lock_take(&s->lock, RN_RANK_SCHED);
     set_locked(0, 0);
-    if (rn__sched.spilled)
-        rn_os_unmap(rn__sched.spilled, (size_t)MOST * sizeof(struct rn_g *));
-    rn__sched.spilled = NULL;
+    if (s->spilled)
+        rn_os_unmap(s->spilled, (size_t)MOST * sizeof(struct rn_g *));
+    s->spilled = NULL;
+    rn_lock_release(&s->lock);
 }

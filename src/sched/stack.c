@@ -184,6 +184,7 @@ static void warm_add(int64_t n)
 
 static struct rn_g *pop_locked(void)
 {
+    rn_lock_assert_held(&pool.lock);
     struct rn_g **list = pool.warm ? &pool.warm : &pool.cold;
     struct rn_g *g = *list;
     if (g)

@@ -81,12 +81,14 @@ static void m_init(struct rn_m *m, bool external)
 
 static void all_m_add_locked(struct rn_m *m)
 {
+    rn_lock_assert_held(&rn__sched.lock);
     m->all_link = rn__sched.all_m;
     rn__sched.all_m = m;
 }
 
 static void all_m_remove_locked(struct rn_m *m)
 {
+    rn_lock_assert_held(&rn__sched.lock);
     for (struct rn_m **at = &rn__sched.all_m; *at; at = &(*at)->all_link)
         if (*at == m) {
             *at = m->all_link;
@@ -131,6 +133,7 @@ static void number_from_start(void)
 
 static void number_thread_locked(struct rn_m *m)
 {
+    rn_lock_assert_held(&rn__sched.lock);
     struct rn_sched *s = &rn__sched;
     if (rn_load_relaxed(&s->next_id) == 0) /* relaxed, all: no run was yet, and all else is under the lock */
         rn_store_relaxed(&s->next_id, RN_MAIN_ID + 1);
@@ -458,8 +461,10 @@ static void start_processors(void)
     /* relaxed, both: no other thread yet. */
     rn_store_relaxed(&s->procs, n);
     rn_store_relaxed(&s->procs_made, n);
+    rn_lock_take(&s->lock, RN_RANK_SCHED);
     for (uint32_t i = n; i-- > 1;)
         rn__idle_p_put_locked(&rn__procs[i]);
+    rn_lock_release(&s->lock);
 }
 
 static void start_first_worker(void)

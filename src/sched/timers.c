@@ -63,6 +63,7 @@ static inline rn_time moment(rn_time when)
 
 static void add_locked(struct rn_p *p, struct rn_timer_entry *t, rn_time when)
 {
+    rn_lock_assert_held(&p->timers_lock);
     t->wheel.when = when = moment(when);
     rn_wheel_add(&p->wheel, &t->wheel);
     /* release: pairs with the acquire in rn__timer_stop. */
@@ -230,6 +231,7 @@ void rn__timer_alone(void (*f)(void *), void *arg)
 /* With no lock held. */
 static void do_what_is_left(struct rn_p *p)
 {
+    rn__rank_check_none();
     rn_lock_take(&p->timers_lock, RN_RANK_TIMERS);
     void (*f)(void *) = left.f;
     void *arg = left.arg;
@@ -366,6 +368,7 @@ static bool outlives_the_run(struct rn_timer_entry *t)
 /* With the lock.  Those that stay are in the first processor's timers already: home. */
 static void forget_locked(struct rn_p *p)
 {
+    rn_lock_assert_held(&p->timers_lock);
     struct rn_list stay = {0};
     for (struct rn_wheel_entry *e; (e = rn_wheel_expire(&p->wheel, INT64_MAX)) != NULL;) {
         struct rn_timer_entry *t = rn_container(e, struct rn_timer_entry, wheel);

@@ -128,6 +128,7 @@ void rn__woken_in_vain(void)
 
 void rn__watch_begin_locked(struct rn_m *m)
 {
+    rn_lock_assert_held(&rn__sched.lock);
     struct rn_sched *s = &rn__sched;
     /* relaxed, all: under the lock; idle.c's heavy fence follows. */
     if (rn_load_relaxed(&s->watcher) || rn_load_relaxed(&s->idle_p_n) == rn__procs_used())
@@ -138,6 +139,7 @@ void rn__watch_begin_locked(struct rn_m *m)
 
 void rn__watch_end_locked(struct rn_m *m)
 {
+    rn_lock_assert_held(&rn__sched.lock);
     m->naps = 0;
     if (rn_load_relaxed(&rn__sched.watcher) == m)
         rn_store_relaxed(&rn__sched.watcher, NULL); /* relaxed, both: as above */

@@ -61,6 +61,7 @@ int rn_cond_wait_ctx(rn_context *ctx, rn_cond *c, rn_mutex *m)
 /* With the lock: takes out up to `most` waiters, passing over those whose context was first. */
 static void wake_locked(rn_cond *c, uint32_t most, struct rn_ready_list *wake)
 {
+    rn__waitq_assert_held(&c->rn_queue);
     struct rn_waiter *w;
     while (wake->n < most && (w = rn__waitq_first(&c->rn_queue)) != NULL) {
         rn__waitq_remove(&c->rn_queue, w);

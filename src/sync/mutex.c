@@ -84,6 +84,7 @@
 #include "base/race.h"
 #include "chan/wait.h"
 #include "sched/solo.h"
+#include "sync/mutex.h"
 #include "sync/waitq.h"
 #include "sync/watch.h"
 
@@ -112,7 +113,7 @@ void rn_mutex_lock(rn_mutex *m)
     /* acquire: pairs with the release in unlock, here and below. */
     if (!rn_cas_acquire(&m->rn_state, &s, LOCKED))
         lock_from(m, s);
-    rn__point_locked(m, false);
+    rn__point_locks(m, false);
     rn__race_touch(m);
     rn__race_acquire(RN_RACE_NAME(m, 0));
 }
@@ -174,6 +175,7 @@ static inline bool give_own(rn_mutex *m, uint32_t s)
 /* With the queue's lock: takes the mutex from the thread that owns it, if one does.  Returns the state. */
 static uint32_t disown_locked(rn_mutex *m)
 {
+    rn__waitq_assert_held(&m->rn_queue);
     /* relaxed, all: what the owner's last give has published goes on through these swaps to whoever locks next. */
     uint32_t s = rn_load_relaxed(&m->rn_state);
     bool owned = s & OWNED;
@@ -205,6 +207,7 @@ static void disown(rn_mutex *m)
 /* With the queue's lock, TICKS having run full: whether the thread with this name has earned the mutex. */
 static bool earns_locked(rn_mutex *m, uint32_t name)
 {
+    rn__waitq_assert_held(&m->rn_queue);
     uint32_t f = m->rn_flags, seen = (f & NAME) == name ? (f & SEEN_ALL) / SEEN : 0;
     uint32_t wanted = EARNS << (f & WORN_MOST);
     if (wanted > SEEN_ALL / SEEN)
@@ -449,6 +452,7 @@ int rn_mutex_lock_ctx(rn_context *ctx, rn_mutex *m)
  * wake.  NULL: the queue is empty and the mutex still held, now without QUEUED. */
 static struct rn_waiter *release_locked(rn_mutex *m)
 {
+    rn__waitq_assert_held(&m->rn_queue);
     struct rn_waiter *w = rn__waitq_pop(&m->rn_queue);
     if (!w) {
         /* relaxed: still held; nobody else changes LOCKED|QUEUED without the lock. */
@@ -508,3 +512,11 @@ void rn_mutex_destroy(rn_mutex *m)
     /* relaxed: a report of misuse needs no order. */
     rn__waitq_destroy(&m->rn_queue, "mutex", rn_load_relaxed(&m->rn_state) & LOCKED);
 }
+
+#if defined(RN_DEBUG) && !defined(RN_MODEL)
+void rn__mutex_assert_held(rn_mutex *m)
+{
+    if (!(rn_load_relaxed(&m->rn_state) & LOCKED)) /* relaxed: as above */
+        rn_fatal("mutex needed that nobody holds");
+}
+#endif

@@ -16,6 +16,7 @@ static rn_atomic(uint32_t) turn;       /* whose place is taken next */
 
 static uint32_t sum_locked(const struct rn_readers *r)
 {
+    rn_lock_assert_held(&r->lock);
     return rn__tally_sum((uint32_t)(r - rn__readers));
 }
 
@@ -23,6 +24,7 @@ static uint32_t sum_locked(const struct rn_readers *r)
 
 void rn__readers_free_locked(struct rn_readers *r)
 {
+    rn_lock_assert_held(&r->lock);
     /* relaxed, all: the lock publishes them; who reads open or awaited without it finds the place closed. */
     rn_store_relaxed(&r->open, 0);
     rn_store_relaxed(&r->awaited, 0);
@@ -33,6 +35,7 @@ void rn__readers_free_locked(struct rn_readers *r)
 
 void rn__readers_open_locked(struct rn_readers *r)
 {
+    rn_lock_assert_held(&r->lock);
     rn_store_relaxed(&r->awaited, 0); /* relaxed: who still sees 1 looks in vain */
     r->drained = false;
     /* release: pairs with the acquire in rn__readers_enter.  Whoever opens has come after m's writers: by m's word, or by the
@@ -42,6 +45,7 @@ void rn__readers_open_locked(struct rn_readers *r)
 
 bool rn__readers_close_locked(struct rn_readers *r)
 {
+    rn_lock_assert_held(&r->lock);
     if (rn_load_relaxed(&r->awaited)) /* relaxed: written under the lock */
         return false;
     /* relaxed, both: ordered before the sum by the heavy fence that follows, which pairs with the light ones. */
@@ -52,6 +56,7 @@ bool rn__readers_close_locked(struct rn_readers *r)
 
 bool rn__readers_are_gone_locked(const struct rn_readers *r)
 {
+    rn_lock_assert_held(&r->lock);
     uint32_t sum = sum_locked(r);
     if ((int32_t)sum < 0)
         rn_fatal("sync: RUnlock of unlocked RWMutex");
@@ -61,6 +66,7 @@ bool rn__readers_are_gone_locked(const struct rn_readers *r)
 /* For a moment: no count enters from now on. */
 static void close_and_fence_locked(struct rn_readers *r)
 {
+    rn_lock_assert_held(&r->lock);
     rn_store_relaxed(&r->open, 0); /* relaxed: as in rn__readers_close_locked */
     rn_os_fence_heavy();
 }
@@ -116,6 +122,7 @@ static bool may_be_biased(void)
 /* m, which no writer has or wants, becomes biased, with r as its place. */
 static bool begin_locked(rn_rwmutex *m, struct rn_readers *r)
 {
+    rn_lock_assert_held(&r->lock);
     uint64_t place = (uint64_t)(r - rn__readers) << RN_RW_PLACE;
     uint64_t s = rn_load_relaxed(&m->rn_state); /* relaxed: a guess for the swap */
     do {
@@ -220,6 +227,7 @@ struct rn_readers *rn__readers_hold(rn_rwmutex *m)
 /* Whether nobody holds m for reading. */
 static bool nobody_reads_locked(struct rn_readers *r, rn_rwmutex *m)
 {
+    rn_lock_assert_held(&r->lock);
     bool closing = rn_load_relaxed(&r->awaited); /* relaxed: under the lock; the writer's fence may be yet to come */
     close_and_fence_locked(r);
     /* acquire: the sum before the word, which only falls meanwhile. */
@@ -230,7 +238,7 @@ static bool nobody_reads_locked(struct rn_readers *r, rn_rwmutex *m)
 }
 
 /* A goroutine that has counted no read lock gives one back.  False: look at the word again. */
-static bool is_locked(rn_rwmutex *m, uint32_t k)
+static bool may_leave(rn_rwmutex *m, uint32_t k)
 {
     /* Read while others count it may be wrong in either direction; most often it is not. */
     if ((int32_t)rn__tally_sum(k) > 0)
@@ -263,7 +271,7 @@ bool rn__readers_leave_checked(rn_rwmutex *m, uint64_t s)
     struct rn_g *g;
     uint32_t k = rn__rw_place(s);
     struct rn_tally *t = tally_for_leaving(&g);
-    if (!g->reads && !is_locked(m, k))
+    if (!g->reads && !may_leave(m, k))
         return false;
     if (g->reads > 0 && g->reads < UINT8_MAX)
         g->reads--;
@@ -275,6 +283,7 @@ bool rn__readers_leave_checked(rn_rwmutex *m, uint64_t s)
 
 bool rn__readers_try_lock_locked(struct rn_readers *r, rn_rwmutex *m)
 {
+    rn_lock_assert_held(&r->lock);
     uint64_t s = rn_load_relaxed(&m->rn_state); /* relaxed: a guess for the swap */
     /* Readers are asked first, since the fence is dear: some reader has had m during this call if it is wrong. */
     if ((s & RN_RW_QUEUED) || rn__rw_readers(s) || (int32_t)sum_locked(r) > 0)
@@ -293,6 +302,7 @@ bool rn__readers_try_lock_locked(struct rn_readers *r, rn_rwmutex *m)
 
 bool rn__readers_end_locked(struct rn_readers *r, rn_rwmutex *m)
 {
+    rn_lock_assert_held(&r->lock);
     uint64_t s = rn_load_relaxed(&m->rn_state); /* relaxed: nobody else changes it, or it is in use */
     if ((s & RN_RW_QUEUED) || sum_locked(r) != 0 || !rn_cas_relaxed(&m->rn_state, &s, rn__rw_unbiased(s)))
         return true;

@@ -194,6 +194,7 @@ bool rn__readers_close_locked(struct rn_readers *r);
 /* The fence after that is over, and there are readers, the last of whom will pass m on. */
 static inline void rn__readers_drained_locked(struct rn_readers *r)
 {
+    rn_lock_assert_held(&r->lock);
     r->drained = true;
 }
 /* Readers count themselves again; m's queue locked, or nobody else has seen it closed. */

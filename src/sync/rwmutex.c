@@ -177,6 +177,7 @@ static bool nobody_waits(const rn_rwmutex *m)
 /* Grants the readers that wait; false when there are none. */
 static bool grant_readers_locked(rn_rwmutex *m, struct rn_ready_list *wake)
 {
+    rn__waitq_assert_held(queue_of(m));
     uint32_t n = readers_pop_all(m, wake, true);
     m->rn_flags &= ~(uint32_t)LOST;
     if (n)
@@ -187,6 +188,7 @@ static bool grant_readers_locked(rn_rwmutex *m, struct rn_ready_list *wake)
 
 static bool grant_writer_locked(rn_rwmutex *m, struct rn_ready_list *wake)
 {
+    rn__waitq_assert_held(queue_of(m));
     struct rn_waiter *w = rn__waitq_pop(queue_of(m));
     if (!w)
         return false;
@@ -201,6 +203,7 @@ static bool grant_writer_locked(rn_rwmutex *m, struct rn_ready_list *wake)
 /* With the lock, a writer lets go, and nobody has lost: see above.  False: nobody waits, or one has lost. */
 static bool wake_to_compete_locked(rn_rwmutex *m, struct rn_ready_list *wake)
 {
+    rn__waitq_assert_held(queue_of(m));
     if (m->rn_flags & LOST)
         return false;
     struct rn_waiter *w = rn__waitq_pop(queue_of(m));
@@ -218,6 +221,7 @@ static bool wake_to_compete_locked(rn_rwmutex *m, struct rn_ready_list *wake)
  * mutex on.  False: nobody waits; QUEUED is gone and the caller holds as before. */
 static bool pass_on_locked(rn_rwmutex *m, uint64_t held, struct rn_ready_list *wake)
 {
+    rn__waitq_assert_held(queue_of(m));
     if (held == WRITER && (wake_to_compete_locked(m, wake) || grant_readers_locked(m, wake)))
         return true;
     if (grant_writer_locked(m, wake) || grant_readers_locked(m, wake))
@@ -287,6 +291,7 @@ void rn__rwmutex_runlock_slow(rn_rwmutex *m)
  * will then pass m on under the lock.  False: it counts none, and nobody holds m. */
 static bool unbias_locked(rn_rwmutex *m)
 {
+    rn__waitq_assert_held(queue_of(m));
     uint64_t s = rn_load_acquire(&m->rn_state); /* pairs with the release of readers in the word */
     while (rn__rw_readers(s))
         /* acq_rel for the acquire of a failure: as above; a reader may have gone. */
@@ -349,6 +354,7 @@ static bool spin_while(rn_rwmutex *m, uint64_t bits)
 
 static void lost_locked(rn_rwmutex *m)
 {
+    rn__waitq_assert_held(queue_of(m));
     m->rn_flags |= LOST;
     rn__woken_in_vain();
 }
@@ -380,6 +386,7 @@ static bool rlock_short(rn_rwmutex *m, unsigned failed)
 /* With the lock: joins the readers unless a writer holds or waits; else w is queued (NULL: not). */
 static bool rlock_locked(rn_rwmutex *m, struct rn_waiter *w)
 {
+    rn__waitq_assert_held(queue_of(m));
     uint64_t s = rn_load_relaxed(&m->rn_state); /* relaxed: a guess for the swaps */
     for (;;) {
         if (!(s & WRITER) && ((s & WOKEN) || rn__waitq_empty(queue_of(m)))) {
@@ -496,6 +503,7 @@ static void leave_writers(struct rn_waiter *w);
 
 static void queue_writer_locked(rn_rwmutex *m, struct rn_waiter *w, uint64_t drop)
 {
+    rn__waitq_assert_held(queue_of(m));
     if (drop) {
         lost_locked(m);
         rn__waitq_push_front(queue_of(m), w);
@@ -508,6 +516,7 @@ static void queue_writer_locked(rn_rwmutex *m, struct rn_waiter *w, uint64_t dro
 /* With the lock: takes the mutex, or queues w, but not while it is biased. */
 static enum got lock_locked(rn_rwmutex *m, struct rn_waiter *w, uint64_t drop)
 {
+    rn__waitq_assert_held(queue_of(m));
     for (;;) {
         uint64_t s = rn_load_relaxed(&m->rn_state); /* relaxed: a guess for the swaps */
         if (may_write(s)) {
@@ -585,6 +594,7 @@ static enum got lock_or_queue(rn_rwmutex *m, struct rn_waiter *w, uint64_t drop)
 /* A writer's context is done.  Readers that it held back go in, if no other writer does so. */
 static void abandon_locked(rn_rwmutex *m, struct rn_waiter *w, struct rn_readers *r, struct rn_ready_list *wake)
 {
+    rn__waitq_assert_held(queue_of(m));
     rn__waitq_remove(queue_of(m), w);
     /* relaxed: shut, WRITER does not change while we have the lock.  Beside WOKEN the woken writer looks after the readers. */
     uint64_t s = rn_load_relaxed(&m->rn_state);
@@ -721,7 +731,7 @@ void rn_rwmutex_rlock(rn_rwmutex *m)
     rn__point(RN_AT_RLOCK, m);
     check(m);
     rn__rwmutex_rlock_slow(m);
-    rn__point_locked(m, true);
+    rn__point_locks(m, true);
     race_reads(m);
 }
 
@@ -741,7 +751,7 @@ void rn_rwmutex_lock(rn_rwmutex *m)
     rn__point(RN_AT_LOCK, m);
     check(m);
     rn__rwmutex_lock_slow(m);
-    rn__point_locked(m, false);
+    rn__point_locks(m, false);
     race_writes(m);
 }
 

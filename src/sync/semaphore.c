@@ -19,6 +19,7 @@ struct request {
 
 static struct rn_ready_list let_in_locked(rn_semaphore *s)
 {
+    rn__waitq_assert_held(&s->rn_queue);
     struct rn_ready_list wake = {0};
     struct rn_waiter *w;
     while ((w = rn__waitq_first(&s->rn_queue)) != NULL) {
@@ -46,6 +47,7 @@ static void unlock_and_wake(rn_semaphore *s, struct rn_ready_list *wake)
 /* With the lock. */
 static bool take_locked(rn_semaphore *s, int64_t n)
 {
+    rn__waitq_assert_held(&s->rn_queue);
     if (n > s->rn_size - s->rn_used || !rn__waitq_empty(&s->rn_queue))
         return false;
     s->rn_used += n;

@@ -28,6 +28,7 @@ static uint32_t home_of(const struct rn_waitq *q)
 void rn__waitq_check(struct rn_waitq *q, const char *what)
 {
     uint32_t found = 0;
+    rn__rank_check_none();
     /* relaxed: the word is only compared with itself; nothing else is published by it. */
     if (rn_cas_relaxed(&q->rn_home, &found, home_of(q)) || found == home_of(q))
         return;

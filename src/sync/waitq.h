@@ -31,6 +31,11 @@ static inline void rn__waitq_unlock(struct rn_waitq *q)
     rn_lock_release(rn__waitq_word(q));
 }
 
+static inline void rn__waitq_assert_held(struct rn_waitq *q)
+{
+    rn_lock_assert_held(rn__waitq_word(q));
+}
+
 /* The rest needs the lock. */
 
 static inline bool rn__waitq_empty(const struct rn_waitq *q)
@@ -40,6 +45,7 @@ static inline bool rn__waitq_empty(const struct rn_waitq *q)
 
 static inline void rn__waitq_put(struct rn_waitq *q, struct rn_list l)
 {
+    rn__waitq_assert_held(q);
     q->rn_first = l.first;
     q->rn_last = l.last;
 }
@@ -92,6 +98,7 @@ static inline void rn__waitq_push_front(struct rn_waitq *q, struct rn_waiter *w)
 /* Takes w out if it is still there; returns whether it was. */
 static inline bool rn__waitq_remove(struct rn_waitq *q, struct rn_waiter *w)
 {
+    rn__waitq_assert_held(q);
     if (!w->queued)
         return false;
     struct rn_list l = {q->rn_first, q->rn_last};

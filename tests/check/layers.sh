@@ -57,7 +57,17 @@ above_os() {
     find src \( -path src/os -o -path src/arch -o -path src/debug -o -path src/test \) -prune -o -name '*.[ch]' -print
 }
 
+# Functions named _locked say first, to debug builds, which lock their caller holds.
+locked_assert() {
+    find src -name '*.[ch]' | sort | xargs awk '
+    /^[a-z].*_locked\(/ { name = $0 }
+    /;$/ && !/^ / { name = "" }
+    /^{/ && name != "" { getline; if ($0 !~ /_assert_held\(/) { print FILENAME ":" FNR ": " name; bad = 1 }; name = "" }
+    END { exit bad }'
+}
+
 check "a file includes only its own layer and those below" includes_ok
+check "a function named _locked asserts that it is" locked_assert
 check "below net, only os, arch, debug and test include system headers" \
     none '#include <(sys/|linux/|asm/|pthread|unistd|signal|sched|time|poll|fcntl|ucontext)' \
     $(above_os | grep -vE '^src/(net|http)/')
