@@ -21,12 +21,7 @@ static const char *network_of(const char *address)
 /* From one to the other until the end of the stream, which is passed on; a break ends both. */
 static void copy(rn_conn *from, rn_conn *to)
 {
-    char buf[16 << 10];
-    ssize_t n;
-    while ((n = net_read(from, buf, sizeof buf)) > 0)
-        if ((n = net_write(to, buf, (size_t)n)) < 0)
-            break;
-    if (n == 0) {
+    if (net_copy(to, from, NULL) == 0) {
         net_close_write(to);
     } else {
         net_close(from);

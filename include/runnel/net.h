@@ -132,6 +132,14 @@ RN_PUBLIC ssize_t rn_net_writev_ctx(rn_context *ctx, rn_conn *c, const struct io
  * Reading the file may block the thread, not the other goroutines. */
 RN_PUBLIC ssize_t rn_net_sendfile(rn_conn *c, int file, int64_t offset, size_t n);
 RN_PUBLIC ssize_t rn_net_sendfile_ctx(rn_context *ctx, rn_conn *c, int file, int64_t offset, size_t n);
+/* Passes on to `to` what comes from `from`, as it comes, until that ends: 0, or an error of either.  *bytes (may be NULL)
+ * is how many bytes have been written, also after an error.  Closes neither: what the end of the one means for the
+ * other is for the caller to say, mostly by net_close_write(to).  Deadlines are those of from's reads and of to's
+ * writes; that `to` has broken shows at the next write.  What was read and could not be written is lost.  While it
+ * waits to read it holds no buffer, otherwise one of 32 KiB.  Others may write to `to` in between, and copy the other way.
+ * RN_ENOMEM: no memory for the buffer.  From what a reader has begun to read: rn_reader_copy.  (Go's io.Copy.) */
+RN_PUBLIC int rn_net_copy(rn_conn *to, rn_conn *from, uint64_t *bytes) RN_MUST_USE;
+RN_PUBLIC int rn_net_copy_ctx(rn_context *ctx, rn_conn *to, rn_conn *from, uint64_t *bytes) RN_MUST_USE;
 /* Waits until there is something to read, the end or an error included, and reads nothing: 0, or an error.  This way
  * no buffer is needed meanwhile.  Rarely it returns 0 too early, so that a read still has to wait. */
 RN_PUBLIC int rn_net_wait_read(rn_conn *c);
@@ -239,6 +247,8 @@ RN_EXTERN_C_END
 #define net_write_ctx rn_net_write_ctx
 #define net_writev rn_net_writev
 #define net_writev_ctx rn_net_writev_ctx
+#define net_copy rn_net_copy
+#define net_copy_ctx rn_net_copy_ctx
 #define net_sendfile rn_net_sendfile
 #define net_sendfile_ctx rn_net_sendfile_ctx
 #define net_wait_read rn_net_wait_read

@@ -90,6 +90,15 @@ RN_PUBLIC ssize_t rn_reader_read_ctx(rn_context *ctx, rn_reader *r, void *buf, s
 RN_PUBLIC int rn_reader_read_full(rn_reader *r, void *buf, size_t n) RN_MUST_USE;
 RN_PUBLIC int rn_reader_read_full_ctx(rn_context *ctx, rn_reader *r, void *buf, size_t n) RN_MUST_USE;
 
+/* Passes on what is buffered and all that comes until the end, through the reader's buffer: 0, or an error of either
+ * side.  *bytes (may be NULL) is how many bytes have been written, also after an error; to a file, whose own error may come
+ * after some more.  What could not be written stays in the buffer.  Closes nothing.  (Go's io.Copy from a bufio.Reader.
+ * From one connection straight to another: rn_net_copy.) */
+RN_PUBLIC int rn_reader_copy(rn_reader *r, rn_conn *to, uint64_t *bytes) RN_MUST_USE;
+RN_PUBLIC int rn_reader_copy_ctx(rn_context *ctx, rn_reader *r, rn_conn *to, uint64_t *bytes) RN_MUST_USE;
+RN_PUBLIC int rn_reader_copy_to_file(rn_reader *r, rn_file *to, uint64_t *bytes) RN_MUST_USE;
+RN_PUBLIC int rn_reader_copy_to_file_ctx(rn_context *ctx, rn_reader *r, rn_file *to, uint64_t *bytes) RN_MUST_USE;
+
 /* How many bytes can be had without waiting.  (A server that gathers its answers sends them when this is 0.)  Does not
  * block. */
 RN_PUBLIC size_t rn_reader_buffered(const rn_reader *r);
@@ -112,6 +121,10 @@ RN_EXTERN_C_END
 #define reader_read_ctx rn_reader_read_ctx
 #define reader_read_full rn_reader_read_full
 #define reader_read_full_ctx rn_reader_read_full_ctx
+#define reader_copy rn_reader_copy
+#define reader_copy_ctx rn_reader_copy_ctx
+#define reader_copy_to_file rn_reader_copy_to_file
+#define reader_copy_to_file_ctx rn_reader_copy_to_file_ctx
 #define reader_buffered rn_reader_buffered
 #define reader_drop rn_reader_drop
 #endif

@@ -155,6 +155,8 @@ RN_INNER int rn__net_turn_wait(rn_conn *c);
 RN_INNER ssize_t rn__net_turn_read(rn_conn *c, void *buf, size_t n);
 RN_INNER void rn__net_turn_end(rn_conn *c);
 /* rn_net_set_write_deadline and then rn_net_write. */
+/* As rn_net_write_ctx: 0 or an error; *done is how many bytes were written, also before an error. */
+RN_INNER int rn__net_write_counted(rn_context *ctx, rn_conn *c, const void *buf, size_t n, size_t *done);
 RN_INNER ssize_t rn__net_write_by(rn_conn *c, const void *buf, size_t n, rn_time deadline);
 
 /* Whether bytes, or the end of the stream, have come that nobody has read yet; also while another waits for them.  False for one

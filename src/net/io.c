@@ -4,6 +4,7 @@
  * request and its answer are two system calls.
  */
 #define _GNU_SOURCE 1
+#include "base/alloc.h"
 #include "net/socket.h"
 #include <errno.h>
 #include <limits.h>
@@ -272,17 +273,25 @@ static int after_write(struct rn__fd *f, rn_context *ctx, ssize_t sent)
     return would_block((int)-sent) ? rn__fd_wait(f, RN_SIDE_WRITE, ctx) : (int)sent;
 }
 
+/* *done: how many were sent, also before an error. */
+static inline int write_all_and_end(struct rn__fd *f, rn_context *ctx, const void *buf, size_t n, size_t *done)
+{
+    int err;
+    *done = 0;
+    do {
+        ssize_t sent = write_once(f, (const char *)buf + *done, n - *done);
+        if (sent > 0)
+            *done += (size_t)sent;
+        err = after_write(f, ctx, sent);
+    } while (!err && *done < n);
+    rn__fd_end(f, RN_SIDE_WRITE);
+    return err;
+}
+
 static inline ssize_t write_and_end(struct rn__fd *f, rn_context *ctx, const void *buf, size_t n)
 {
-    size_t done = 0;
-    int err;
-    do {
-        ssize_t sent = write_once(f, (const char *)buf + done, n - done);
-        if (sent > 0)
-            done += (size_t)sent;
-        err = after_write(f, ctx, sent);
-    } while (!err && done < n);
-    rn__fd_end(f, RN_SIDE_WRITE);
+    size_t done;
+    int err = write_all_and_end(f, ctx, buf, n, &done);
     return err ? err : (ssize_t)done;
 }
 
@@ -290,6 +299,13 @@ ssize_t rn_net_write_ctx(rn_context *ctx, rn_conn *c, const void *buf, size_t n)
 {
     int err = rn__fd_begin(of(c), RN_SIDE_WRITE, ctx);
     return __builtin_expect(err, 0) ? err : write_and_end(of(c), ctx, buf, n);
+}
+
+int rn__net_write_counted(rn_context *ctx, rn_conn *c, const void *buf, size_t n, size_t *done)
+{
+    *done = 0;
+    int err = rn__fd_begin(of(c), RN_SIDE_WRITE, ctx);
+    return err ? err : write_all_and_end(of(c), ctx, buf, n, done);
 }
 
 ssize_t rn__net_write_by(rn_conn *c, const void *buf, size_t n, rn_time deadline)
@@ -396,4 +412,61 @@ ssize_t rn_net_try_write(rn_conn *c, const void *buf, size_t n)
     ssize_t sent = write_once(f, buf, n);
     rn__fd_end(f, RN_SIDE_WRITE);
     return would_block((int)-sent) ? RN_EAGAIN : sent;
+}
+
+/* ---- passing on --------------------------------------------------------------------------------------- */
+
+/* From one connection to another through a buffer of ours, which is held only while something is there: of a proxy's connections most
+ * wait.  Twice as large it is no faster, half as large it costs a third more (TCP on one machine: 0.66 s of processor time a
+ * gigabyte, with 16 KiB 0.95).
+ *
+ * Rejected: splice(2), which needs a pipe for each direction: 0.54 s, for two descriptors more each (a proxy of 10,000
+ * connections would have 40,000), and what was taken into the pipe and could not be sent is lost with it. */
+enum { PIECE = 32 << 10 };
+
+/* The next piece, into *buf, which is there afterwards if it was read: how many bytes, 0 at the end, or an error. */
+static ssize_t read_piece(rn_context *ctx, struct rn__fd *f, char **buf)
+{
+    ssize_t got;
+    int err = rn__fd_begin(f, RN_SIDE_READ, ctx);
+    if (err)
+        return err;
+    for (bool wait = rn__fd_is_drained(f);; wait = true) {
+        if (wait) {
+            rn__free(*buf);
+            *buf = NULL;
+            err = rn__fd_wait(f, RN_SIDE_READ, ctx);
+        }
+        if (!err && !*buf && !(*buf = rn__malloc(PIECE)))
+            err = RN_ENOMEM;
+        got = err ? err : read_once(f, *buf, PIECE);
+        if (err || !would_block((int)-got))
+            break;
+    }
+    rn__fd_end_read(f, got, PIECE);
+    return got;
+}
+
+int rn_net_copy_ctx(rn_context *ctx, rn_conn *to, rn_conn *from, uint64_t *bytes)
+{
+    uint64_t sum = 0;
+    char *buf = NULL;
+    ssize_t got;
+    int err = 0;
+    while (!err && (got = read_piece(ctx, of(from), &buf)) != 0) {
+        size_t done = 0;
+        err = got < 0 ? (int)got : rn__net_write_counted(ctx, to, buf, (size_t)got, &done);
+        sum += done;
+        if (!err) /* where neither side has to wait nobody else asks */
+            err = rn__done_seen(ctx);
+    }
+    rn__free(buf);
+    if (bytes)
+        *bytes = sum;
+    return err;
+}
+
+int rn_net_copy(rn_conn *to, rn_conn *from, uint64_t *bytes)
+{
+    return rn_net_copy_ctx(NULL, to, from, bytes);
 }

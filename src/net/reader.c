@@ -3,6 +3,8 @@
  * What always holds: rn_at <= rn_end <= rn_size, and what lies between the first two was read and not handed out.  It is moved
  * to the buffer's front before more is read, and every error leaves it there, so that the next call goes on.
  */
+#include "chan/done.h"
+#include "net/fd.h"
 #include <errno.h>
 #include <runnel/reader.h>
 #include <string.h>
@@ -152,6 +154,52 @@ int rn_reader_read_full_ctx(rn_context *ctx, rn_reader *r, void *buf, size_t n)
     return err;
 }
 
+/* ---- passing on ---------------------------------------------------------------------------------------- */
+
+/* Writes n bytes: 0 or an error, and how many were written by then. */
+typedef int write_function(rn_context *ctx, void *to, const void *buf, size_t n, size_t *done);
+
+static int write_conn(rn_context *ctx, void *to, const void *buf, size_t n, size_t *done)
+{
+    return rn__net_write_counted(ctx, to, buf, n, done);
+}
+
+static int write_file(rn_context *ctx, void *to, const void *buf, size_t n, size_t *done)
+{
+    ssize_t sent = rn_file_write_ctx(ctx, to, buf, n);
+    *done = sent < 0 ? 0 : (size_t)sent;
+    return sent < 0 ? (int)sent : 0;
+}
+
+/* What could not be written stays in the buffer. */
+static int pass_on(rn_context *ctx, rn_reader *r, write_function *write, void *to, uint64_t *bytes)
+{
+    uint64_t sum = 0;
+    int err = 0;
+    do {
+        size_t done = 0, have = rn_reader_buffered(r);
+        if (have)
+            err = write(ctx, to, r->rn_buf + r->rn_at, have, &done);
+        r->rn_at += done;
+        sum += done;
+        if (!err) /* where neither side has to wait nobody else asks */
+            err = rn__done_seen(ctx);
+    } while (!err && (err = fill(ctx, r)) == 0);
+    if (bytes)
+        *bytes = sum;
+    return err == RN_EEOF ? 0 : err;
+}
+
+int rn_reader_copy_ctx(rn_context *ctx, rn_reader *r, rn_conn *to, uint64_t *bytes)
+{
+    return pass_on(ctx, r, write_conn, to, bytes);
+}
+
+int rn_reader_copy_to_file_ctx(rn_context *ctx, rn_reader *r, rn_file *to, uint64_t *bytes)
+{
+    return pass_on(ctx, r, write_file, to, bytes);
+}
+
 /* ---- without a context -------------------------------------------------------------------------------- */
 
 int rn_reader_line(rn_reader *r, char **line, size_t *n)
@@ -177,4 +225,14 @@ ssize_t rn_reader_read(rn_reader *r, void *buf, size_t n)
 int rn_reader_read_full(rn_reader *r, void *buf, size_t n)
 {
     return rn_reader_read_full_ctx(NULL, r, buf, n);
+}
+
+int rn_reader_copy(rn_reader *r, rn_conn *to, uint64_t *bytes)
+{
+    return rn_reader_copy_ctx(NULL, r, to, bytes);
+}
+
+int rn_reader_copy_to_file(rn_reader *r, rn_file *to, uint64_t *bytes)
+{
+    return rn_reader_copy_to_file_ctx(NULL, r, to, bytes);
 }

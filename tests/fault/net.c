@@ -53,6 +53,28 @@ FAULT_TEST(connections)
     talk(l);
 }
 
+/* All of it comes through, or the shortage is told; then what was read before is counted. */
+FAULT_TEST(copy)
+{
+    rn_conn *from, *in, *to, *out;
+    char got[5];
+    uint64_t bytes;
+    if (short_of_memory(net_pair(&in, &from)))
+        return;
+    defer(net_free, in);
+    defer(net_free, from);
+    if (short_of_memory(net_pair(&to, &out)))
+        return;
+    defer(net_free, to);
+    defer(net_free, out);
+    CHECK_EQ(net_write(in, "hello", 5), 5);
+    net_close(in);
+    int err = net_copy(to, from, &bytes);
+    CHECK_EQ(bytes, short_of_memory(err) ? 0 : 5);
+    if (!err)
+        CHECK_EQ(net_read_full(out, got, 5), 0);
+}
+
 FAULT_TEST(names)
 {
     rn_addr a[4];

@@ -119,7 +119,7 @@ static int by_name(const void *name, const void *k)
 static const char *const waiting[] = {
     "rn_net_accept", "rn_net_dial",    "rn_net_read",  "rn_net_write",  "rn_net_sendfile", "rn_net_lookup",
     "rn_http_get",   "rn_http_post",   "rn_http_put",  "rn_http_do",    "rn_http_fetch",   "rn_http_serve",
-    "rn_http_head",  "rn_http_delete", "rn_http_read", "rn_http_write",
+    "rn_http_head",  "rn_http_delete", "rn_http_read", "rn_http_write", "rn_net_copy",     "rn_reader_copy",
 };
 
 /* poll(…, 0) */
