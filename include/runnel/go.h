@@ -39,18 +39,6 @@ struct rn_go_call {
     int err;
 };
 
-/* The CFA of the function that this stands in, and an address with which its variables' part of the frame ends at the
- * latest.  clang's __builtin_dwarf_cfa is the second one on aarch64. */
-#if defined(__clang__) && defined(__aarch64__)
-#define RN__CFA() NULL
-#define RN__WITH_FRAME __attribute__((not_tail_called)) /* of a caller that has a frame then */
-#define RN__IN_FRAME() (__extension__((char *)__builtin_frame_address(0) + 1))
-#else
-#define RN__CFA() __builtin_dwarf_cfa()
-#define RN__WITH_FRAME
-#define RN__IN_FRAME() __builtin_dwarf_cfa()
-#endif
-
 #ifndef __cplusplus
 /* go(f, args…): starts f(args…) as a new goroutine and returns at once.  The compiler checks and converts the arguments
  * as for a call; they are evaluated here, in the caller.  f returns void or a scalar (on x86-64 not a long double),
@@ -62,26 +50,11 @@ struct rn_go_call {
  * outlive the run uses rn_go_try.
  * Happens before: everything before go happens before the start of f.  (Go spec, "Go statements".) */
 #define rn_go(...) RN__GO(__VA_ARGS__) /* this way, here and below, an argument may start goroutines in turn */
-#define RN__GO(f, ...) ((void)rn__go_with_chain((void *)(f), 0, f, ##__VA_ARGS__))
 /* As go, but returns 0, RN_ENOMEM if there is no memory or stack, or RN_EAGAIN if no run is under way or the run is
  * ending.  A goroutine that is started while a run ends may be discarded before it has begun. */
 #define rn_go_try(...) RN__GO_TRY(__VA_ARGS__)
-#define RN__GO_TRY(f, ...)                                                 \
-    __extension__({                                                        \
-        struct rn_go_call rn_call_ = {.entry = (void *)(f), .try_ = true}; \
-        (void)rn__go_with_chain(&rn_call_, 1, f, ##__VA_ARGS__);           \
-        rn_call_.err;                                                      \
-    })
 /* go with options: rn_go_with((.name = "reader", .stack = 256 << 10), f, args…). */
 #define rn_go_with(...) RN__GO_WITH(__VA_ARGS__)
-#define RN__GO_WITH(options, f, ...)                             \
-    __extension__({                                              \
-        struct rn_go_call rn_call_ = {RN__STRIP options};        \
-        rn_call_.entry = (void *)(f);                            \
-        (void)rn__go_with_chain(&rn_call_, 1, f, ##__VA_ARGS__); \
-        rn_call_.err;                                            \
-    })
-#define RN__STRIP(...) __VA_ARGS__
 
 /* Runs f(args…) as the main goroutine of a fresh runtime on this thread and returns what it returned (0 for void),
  * after every thread of the runtime has ended.  Goroutines that still exist when f returns are discarded, without
@@ -98,6 +71,126 @@ struct rn_go_call {
         int rn_status_ = rn__run_wait(&rn_call_);                          \
         rn_void_ ? 0 : rn_status_;                                         \
     })
+#endif /* !__cplusplus; see runnel/cxx.h for C++ */
+
+/* Defined by a program that leaves main to the library.  Its value is the exit status.  If standard input, output or
+ * error is closed at the start, /dev/null takes its place, as in Go, because the next descriptor that is opened would
+ * get its number. */
+RN_PUBLIC int rn_main(int argc, char **argv);
+
+/* How many goroutines may run at once.  At first that is RUNNEL_PROCS in the environment, or else what the
+ * machine, the affinity mask and the cgroup allow.  rn_set_procs changes it, at
+ * any time, for the current and later runs, and returns 0; n < 1 is RN_EINVAL, more than 256 is capped. */
+RN_PUBLIC int rn_procs(void);
+RN_PUBLIC int rn_set_procs(int n);
+
+/* Sets the bytes of stack for every goroutine that does not ask for a size of its own, those of wg_go, group_go,
+ * scope_go and of HTTP handlers included: 16 KiB to 1 GiB, otherwise RN_EINVAL.  (The main goroutine has 8 MiB.)
+ * RUNNEL_STACK in the environment takes precedence if it is larger.  Applies to later runs; RN_EBUSY while one is under
+ * way.  So a program with rn_main calls it before that:
+ *
+ *     __attribute__((constructor)) static void before_main(void) { rn_set_stack(256 << 10); }
+ */
+RN_PUBLIC int rn_set_stack(size_t bytes);
+
+/* How many goroutines exist now, the main one included. */
+RN_PUBLIC size_t rn_num_goroutines(void);
+
+/* ---- in a goroutine ------------------------------------------------------------------------ */
+
+/* Lets the other runnable goroutines go first.  Plain threads: sched_yield. */
+RN_PUBLIC void rn_yield(void);
+
+/* Runs the deferred calls of this goroutine, then ends it, and only it (Go's Goexit).  In the main
+ * goroutine the others go on; when they have all ended: fatal "no goroutines (main called
+ * rn_exit_goroutine) - deadlock!".  Not from a plain thread: panics. */
+RN_PUBLIC RN_NORETURN void rn_exit_goroutine(void);
+
+/* Between rn_pin and rn_unpin this goroutine stays on its thread, and no other goroutine runs on that thread: for
+ * thread-local state, OpenGL and the like (Go's LockOSThread).  Calls nest.  A goroutine that ends without rn_unpin
+ * gives its thread back as it is (Go ends the thread).  What it changes about the thread (affinity, priority, signal
+ * mask) is not passed on to threads that are started meanwhile. */
+RN_PUBLIC void rn_pin(void);
+RN_PUBLIC void rn_unpin(void);
+
+/* To be called around a call that is known to block for long: the processor is handed to other goroutines at once,
+ * instead of after the monitor has noticed.  Nothing of runnel may be called in between.  Calls do not nest. */
+RN_PUBLIC void rn_blocking_enter(void);
+RN_PUBLIC void rn_blocking_leave(void);
+
+/* Names this goroutine in traces; the text must outlive it. */
+RN_PUBLIC void rn_set_name(const char *name);
+
+/* ---- defer --------------------------------------------------------------------------------- */
+
+/* defer(f, arg), or defer(f): f(arg) runs when the enclosing scope is left, by its end, return, break, goto, a
+ * panic or rn_exit_goroutine; last deferred, first run.  arg is evaluated now; it is a pointer or
+ * an integer.  Not left by longjmp.  A function that defers is never inlined, since a recovered
+ * panic returns from it: it can't be always_inline. */
+#define rn_defer(...) \
+    RN__DEFER_PICK(__VA_ARGS__, RN__DEFER_MANY, RN__DEFER_MANY, RN__DEFER_ONE, RN__DEFER_NONE, )(__VA_ARGS__)
+/* The same in a function that returns a struct or union of type T (clang and gcc 14 can't do without). */
+#define rn_defer_in(T, f, arg) RN__DEFER(RN_CAT(rn_defer_, __COUNTER__), f, arg, return (T){0})
+
+/* ---- panic --------------------------------------------------------------------------------- */
+
+/* rn_panic("text %d", …) runs this goroutine's deferred calls, newest first.  Unless one of them recovers, the program
+ * prints "panic: <text>" and every goroutine with its state and stack trace, and exits with status 2. */
+#if defined(__cplusplus) && !defined(__clang__) /* they have the same name as in C, a function and a struct */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+#endif
+RN_PUBLIC RN_NORETURN void rn_panic(const char *format, ...) RN_PRINTF(1, 2);
+#if defined(__cplusplus) && !defined(__clang__)
+#pragma GCC diagnostic pop
+#endif
+/* A panic that carries a value for rn_recover_value; text is copied, and may be NULL when the value says it all. */
+RN_PUBLIC RN_NORETURN void rn_panic_value(void *value, const char *text);
+
+/* Called directly in a deferred function, rn_recover() stops the panic that runs that function and returns the panic's
+ * text, a const char * that lives until the goroutine panics or recovers again, or ends; NULL if there is no panic or
+ * the caller was not deferred.  When the deferred call returns, the function that had deferred it runs its other
+ * deferred calls and returns to its caller, with the value 0 if it returns one (a struct, or on x86-64 a long double,
+ * is undefined).  In C++ a function whose only way out is a panic is to be called through a pointer that may change, or
+ * from another file: compilers take it for one that never returns (docs/design/panics.md). */
+#define rn_recover() rn__recover(RN__CFA(), RN__NOT_INLINED())
+/* As rn_recover; returns whether it recovered, and stores the value of rn_panic_value (else NULL) in the
+ * void * that `value` points to. */
+#define rn_recover_value(value) rn__recover_value(RN__CFA(), RN__NOT_INLINED(), (value))
+
+/* Prints "fatal error: <text>" and the listing of all goroutines, and exits with status 2.  Can't be recovered. */
+RN_PUBLIC RN_NORETURN void rn_fatal(const char *format, ...) RN_PRINTF(1, 2);
+
+/* ---- what the macros above are made of: not for programs ---------------------------------------- */
+
+/* The CFA of the function that this stands in, and an address with which its variables' part of the frame ends at the
+ * latest.  clang's __builtin_dwarf_cfa is the second one on aarch64. */
+#if defined(__clang__) && defined(__aarch64__)
+#define RN__CFA() NULL
+#define RN__WITH_FRAME __attribute__((not_tail_called)) /* of a caller that has a frame then */
+#define RN__IN_FRAME() (__extension__((char *)__builtin_frame_address(0) + 1))
+#else
+#define RN__CFA() __builtin_dwarf_cfa()
+#define RN__WITH_FRAME
+#define RN__IN_FRAME() __builtin_dwarf_cfa()
+#endif
+
+#ifndef __cplusplus
+#define RN__GO(f, ...) ((void)rn__go_with_chain((void *)(f), 0, f, ##__VA_ARGS__))
+#define RN__GO_TRY(f, ...)                                                 \
+    __extension__({                                                        \
+        struct rn_go_call rn_call_ = {.entry = (void *)(f), .try_ = true}; \
+        (void)rn__go_with_chain(&rn_call_, 1, f, ##__VA_ARGS__);           \
+        rn_call_.err;                                                      \
+    })
+#define RN__GO_WITH(options, f, ...)                             \
+    __extension__({                                              \
+        struct rn_go_call rn_call_ = {RN__STRIP options};        \
+        rn_call_.entry = (void *)(f);                            \
+        (void)rn__go_with_chain(&rn_call_, 1, f, ##__VA_ARGS__); \
+        rn_call_.err;                                            \
+    })
+#define RN__STRIP(...) __VA_ARGS__
 
 /* The call goes through f's own type to an assembly routine that keeps the argument registers and
  * a bounded piece of the stack; f (or a struct rn_go_call) travels in the static-chain register. */
@@ -206,7 +299,7 @@ struct rn_go_call {
 #define RN__EACH_14(M, J, none, many, x, ...) M(x) J() RN__EACH_13(M, J, none, many, __VA_ARGS__)
 #define RN__EACH_15(M, J, none, many, x, ...) M(x) J() RN__EACH_14(M, J, none, many, __VA_ARGS__)
 #define RN__EACH_16(M, J, none, many, x, ...) M(x) J() RN__EACH_15(M, J, none, many, __VA_ARGS__)
-#endif /* !__cplusplus; see runnel/cxx.h for C++ */
+#endif
 
 RN_PUBLIC extern void (*const rn__go_entries[6])(void);
 /* Starts f(arg) as `call` says; for C++, and for languages without macros. */
@@ -214,68 +307,12 @@ RN_PUBLIC void rn__go_one(struct rn_go_call *call, intptr_t (*f)(void *), void *
 RN_PUBLIC void rn__run_prepare(struct rn_go_call *call);
 RN_PUBLIC int rn__run_wait(struct rn_go_call *call);
 
-/* Defined by a program that leaves main to the library.  Its value is the exit status.  If standard input, output or
- * error is closed at the start, /dev/null takes its place, as in Go, because the next descriptor that is opened would
- * get its number. */
-RN_PUBLIC int rn_main(int argc, char **argv);
-
-/* How many goroutines may run at once.  At first that is RUNNEL_PROCS in the environment, or else what the
- * machine, the affinity mask and the cgroup allow.  rn_set_procs changes it, at
- * any time, for the current and later runs, and returns 0; n < 1 is RN_EINVAL, more than 256 is capped. */
-RN_PUBLIC int rn_procs(void);
-RN_PUBLIC int rn_set_procs(int n);
-
-/* Sets the bytes of stack for every goroutine that does not ask for a size of its own, those of wg_go, group_go,
- * scope_go and of HTTP handlers included: 16 KiB to 1 GiB, otherwise RN_EINVAL.  (The main goroutine has 8 MiB.)
- * RUNNEL_STACK in the environment takes precedence if it is larger.  Applies to later runs; RN_EBUSY while one is under
- * way.  So a program with rn_main calls it before that:
- *
- *     __attribute__((constructor)) static void before_main(void) { rn_set_stack(256 << 10); }
- */
-RN_PUBLIC int rn_set_stack(size_t bytes);
-
-/* How many goroutines exist now, the main one included. */
-RN_PUBLIC size_t rn_num_goroutines(void);
-
-/* ---- in a goroutine ------------------------------------------------------------------------ */
-
-/* Lets the other runnable goroutines go first.  Plain threads: sched_yield. */
-RN_PUBLIC void rn_yield(void);
-
-/* Runs the deferred calls of this goroutine, then ends it, and only it (Go's Goexit).  In the main
- * goroutine the others go on; when they have all ended: fatal "no goroutines (main called
- * rn_exit_goroutine) - deadlock!".  Not from a plain thread: panics. */
-RN_PUBLIC RN_NORETURN void rn_exit_goroutine(void);
-
-/* Between rn_pin and rn_unpin this goroutine stays on its thread, and no other goroutine runs on that thread: for
- * thread-local state, OpenGL and the like (Go's LockOSThread).  Calls nest.  A goroutine that ends without rn_unpin
- * gives its thread back as it is (Go ends the thread).  What it changes about the thread (affinity, priority, signal
- * mask) is not passed on to threads that are started meanwhile. */
-RN_PUBLIC void rn_pin(void);
-RN_PUBLIC void rn_unpin(void);
-
-/* To be called around a call that is known to block for long: the processor is handed to other goroutines at once,
- * instead of after the monitor has noticed.  Nothing of runnel may be called in between.  Calls do not nest. */
-RN_PUBLIC void rn_blocking_enter(void);
-RN_PUBLIC void rn_blocking_leave(void);
-
-/* Names this goroutine in traces; the text must outlive it. */
-RN_PUBLIC void rn_set_name(const char *name);
-
-/* ---- defer --------------------------------------------------------------------------------- */
-
-/* defer(f, arg), or defer(f): f(arg) runs when the enclosing scope is left, by its end, return, break, goto, a
- * panic or rn_exit_goroutine; last deferred, first run.  arg is evaluated now; it is a pointer or
- * an integer.  Not left by longjmp.  A function that defers is never inlined, since a recovered
- * panic returns from it: it can't be always_inline. */
 struct rn_defer {
     struct rn_defer *up;
     void (*f)(void *);
     void *arg;
     void *frame; /* with AddressSanitizer, which may keep this record elsewhere: the CFA of its function */
 };
-#define rn_defer(...) \
-    RN__DEFER_PICK(__VA_ARGS__, RN__DEFER_MANY, RN__DEFER_MANY, RN__DEFER_ONE, RN__DEFER_NONE, )(__VA_ARGS__)
 #define RN__DEFER_PICK(f, a, b, c, how, ...) how
 #define RN__DEFER_NONE(f) \
     RN__DEFER_AS(RN_CAT(rn_defer_, __COUNTER__), f, 0, RN__RETURN_SCALAR, (void)sizeof(((f)(), 0)))
@@ -283,8 +320,6 @@ struct rn_defer {
 #define RN__DEFER_MANY(...) \
     RN_STATIC_ASSERT(0,     \
                      "a deferred function has one argument at most: a pointer to a struct, or a value in parentheses")
-/* The same in a function that returns a struct or union of type T (clang and gcc 14 can't do without). */
-#define rn_defer_in(T, f, arg) RN__DEFER(RN_CAT(rn_defer_, __COUNTER__), f, arg, return (T){0})
 /* The record is the goroutine's, for a panic; what leaving the scope needs stays in registers. */
 #define RN__DEFER(name, func, a, leave) RN__DEFER_AS(name, func, a, leave, RN__DEFER_CHECK(func, a))
 #define RN__DEFER_AS(name, func, a, leave, check) \
@@ -445,21 +480,6 @@ rn__defer_leave(struct rn_deferred *d)
     d->f(d->arg);
 }
 
-/* ---- panic --------------------------------------------------------------------------------- */
-
-/* rn_panic("text %d", …) runs this goroutine's deferred calls, newest first.  Unless one of them recovers, the program
- * prints "panic: <text>" and every goroutine with its state and stack trace, and exits with status 2. */
-#if defined(__cplusplus) && !defined(__clang__) /* they have the same name as in C, a function and a struct */
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wshadow"
-#endif
-RN_PUBLIC RN_NORETURN void rn_panic(const char *format, ...) RN_PRINTF(1, 2);
-#if defined(__cplusplus) && !defined(__clang__)
-#pragma GCC diagnostic pop
-#endif
-/* A panic that carries a value for rn_recover_value; text is copied, and may be NULL when the value says it all. */
-RN_PUBLIC RN_NORETURN void rn_panic_value(void *value, const char *text);
-
 #if !defined(__cplusplus) && !defined(__clang__)
 /* gcc takes a function that never returns for one whose effects nobody sees: what it stored through a
  * pointer would be lost when the panic is recovered.  So a panic is, for gcc, a call that returns, behind a jump
@@ -480,22 +500,9 @@ int rn__panic_value(void *value, const char *text) __asm__("rn_panic_value");
 #define rn_panic_value(value, text) RN__PANICS(rn__panic_value((value), (text)))
 #endif
 
-/* Called directly in a deferred function, rn_recover() stops the panic that runs that function and returns the panic's
- * text, a const char * that lives until the goroutine panics or recovers again, or ends; NULL if there is no panic or
- * the caller was not deferred.  When the deferred call returns, the function that had deferred it runs its other
- * deferred calls and returns to its caller, with the value 0 if it returns one (a struct, or on x86-64 a long double,
- * is undefined).  In C++ a function whose only way out is a panic is to be called through a pointer that may change, or
- * from another file: compilers take it for one that never returns (docs/design/panics.md). */
-#define rn_recover() rn__recover(RN__CFA(), RN__NOT_INLINED())
-/* As rn_recover; returns whether it recovered, and stores the value of rn_panic_value (else NULL) in the
- * void * that `value` points to. */
-#define rn_recover_value(value) rn__recover_value(RN__CFA(), RN__NOT_INLINED(), (value))
 /* cfa: of the frame of the one who calls, NULL: the unwinder finds it; in: an address in its code, or NULL. */
 RN_PUBLIC RN__WITH_FRAME const char *rn__recover(void *cfa, const void *in);
 RN_PUBLIC RN__WITH_FRAME bool rn__recover_value(void *cfa, const void *in, void **value);
-
-/* Prints "fatal error: <text>" and the listing of all goroutines, and exits with status 2.  Can't be recovered. */
-RN_PUBLIC RN_NORETURN void rn_fatal(const char *format, ...) RN_PRINTF(1, 2);
 
 RN_EXTERN_C_END
 
