@@ -29,8 +29,8 @@ int rn_main(int argc, char **argv)
         fprintf(stderr, "sort: %s\n", rn_strerror(err));
     else
         printf("%s%s", second.out, first.out);
-    rn_output_free(&first);
-    rn_output_free(&second);
+    output_free(&first);
+    output_free(&second);
 
     rn_context *ctx = ctx_with_timeout(ctx_background(), 20 * RN_MILLISECOND);
     printf("%s\n", rn_strerror(take_too_long(ctx)));

@@ -95,9 +95,9 @@ static void put(http_writer *w, const http_request *r)
     }
     int err = receive(r, part);
     if (!err)
-        err = rn_path_rename_ctx(http_context(r), part, path);
+        err = path_rename_ctx(http_context(r), part, path);
     if (err) /* a body that is too long, too slow or malformed has its status already */
-        rn_path_remove_ctx(ctx_background(), part);
+        path_remove_ctx(ctx_background(), part);
     else
         http_status(w, 201);
 }
@@ -112,7 +112,7 @@ static void watch(http_writer *w, const http_request *r)
         return;
     }
     do {
-        int err = rn_path_stat_ctx(ctx, path, &st);
+        int err = path_stat_ctx(ctx, path, &st);
         http_printf(w, "%lld\n", err ? -1LL : (long long)st.st_size);
     } while (http_flush(w) == 0 && rn_sleep_ctx(ctx, RN_SECOND) == 0);
 }
@@ -180,6 +180,6 @@ int rn_main(int argc, char **argv)
     int err = http_listen_and_serve(demo ? "127.0.0.1:0" : argc > 2 ? argv[2] : ":8080", &o);
     http_mux_free(o.mux);
     if (demo)
-        rn_path_remove_all_ctx(ctx_background(), temporary);
+        path_remove_all_ctx(ctx_background(), temporary);
     return err ? 1 : 0;
 }

@@ -36,7 +36,7 @@ typedef struct rn_addr {
 } rn_addr;
 
 /* Reads an address as above.  0, or RN_EINVAL and *out is untouched. */
-RN_PUBLIC int rn_addr_parse(const char *text, rn_addr *out);
+RN_PUBLIC int rn_addr_parse(const char *text, rn_addr *out) RN_MUST_USE;
 /* Writes a's text, at most RN_ADDR_TEXT bytes with the ending 0, and returns `text`.  An IPv4 address
  * that is wrapped in IPv6 (::ffff:192.0.2.1) is written as IPv4.  RN_ADDR_NONE gives "". */
 RN_PUBLIC const char *rn_addr_format(const rn_addr *a, char *text);
@@ -44,7 +44,7 @@ RN_PUBLIC bool rn_addr_equal(const rn_addr *a, const rn_addr *b);
 
 /* Splits "host:port", "[v6]:port" or ":port" (an empty host) at the right colon.  host has room for RN_ADDR_HOST
  * bytes and port for 32.  0, or RN_EINVAL when there is no port or the text makes no sense. */
-RN_PUBLIC int rn_addr_split(const char *text, char *host, char *port);
+RN_PUBLIC int rn_addr_split(const char *text, char *host, char *port) RN_MUST_USE;
 
 RN_EXTERN_C_END
 

@@ -1,7 +1,9 @@
 /* runnel/base.h: what every other header needs: time, errors, attributes.
  *
  * Every function of the library is called rn_…; without RN_NO_SHORT_NAMES the headers also define
- * the short spellings that make programs read well (go, defer, chan_send, ctx_cancel, wg_wait …).
+ * the short spellings that make programs read well (go, defer, chan_send, ctx_cancel, wg_wait …).  Those are of families of
+ * functions.  Single ones (rn_sleep, rn_now, rn_yield, rn_pipe …) have none, nor have those that would take a name of
+ * POSIX's or its like (rn_sem_destroy, rn_timer_…).
  */
 #ifndef RUNNEL_BASE_H
 #define RUNNEL_BASE_H

@@ -26,7 +26,7 @@ enum rn_ended { RN_ENDED_RETURN, RN_ENDED_EXIT, RN_ENDED_PANIC };
 
 struct rn_panic;
 
-/* What rn_go_with and its relatives pass beside the call itself. */
+/* What rn_go_with and its relatives pass beside the call itself.  Its options are name, stack and try_. */
 struct rn_go_call {
     void *entry;      /* the function; set by the macros */
     const char *name; /* shown in traces instead of the function's; must outlive the goroutine */
@@ -53,7 +53,8 @@ struct rn_go_call {
 /* As go, but returns 0, RN_ENOMEM if there is no memory or stack, or RN_EAGAIN if no run is under way or the run is
  * ending.  A goroutine that is started while a run ends may be discarded before it has begun. */
 #define rn_go_try(...) RN__GO_TRY(__VA_ARGS__)
-/* go with options: rn_go_with((.name = "reader", .stack = 256 << 10), f, args…). */
+/* go with options: rn_go_with((.name = "reader", .stack = 256 << 10), f, args…).  Its value is 0; with .try_ = true it does
+ * not panic, and its value is that of rn_go_try. */
 #define rn_go_with(...) RN__GO_WITH(__VA_ARGS__)
 
 /* Runs f(args…) as the main goroutine of a fresh runtime on this thread and returns what it returned (0 for void),

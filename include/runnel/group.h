@@ -42,8 +42,9 @@ typedef struct rn_group {
 
 RN_EXTERN_C_BEGIN
 
-/* At most n goroutines of g run at a time from now on; n < 0: as many as there are.  0: none, so
- * that group_go blocks.  Panics while goroutines of g run. */
+/* At most n goroutines of g run at a time from now on; n < 0: as many as there are, as at first.  0: none, as in Go: group_go
+ * waits for ever, and group_try_go returns false (not so rn_scope_limit, where 0 is no limit).  Panics while goroutines of g
+ * run. */
 RN_PUBLIC void rn_group_limit(rn_group *g, int n);
 /* Gives g a context below parent, which the first error cancels (with that error as its cause), and
  * otherwise the return of group_wait, which ends it: it is not for the caller to end.  Before the

@@ -128,7 +128,7 @@ RN_PUBLIC ssize_t rn_net_write_ctx(rn_context *ctx, rn_conn *c, const void *buf,
 RN_PUBLIC ssize_t rn_net_writev(rn_conn *c, const struct iovec *iov, int n);
 RN_PUBLIC ssize_t rn_net_writev_ctx(rn_context *ctx, rn_conn *c, const struct iovec *iov, int n);
 /* Sends n bytes of a file, from offset, without copying them through the program.  Returns how many: fewer
- * than n only when the file ends before; or an error.  The file's own position does not change.
+ * than n only when the file ends before (so with SIZE_MAX it is sent to its end); or an error.  The file's own position does not change.
  * Reading the file may block the thread, not the other goroutines. */
 RN_PUBLIC ssize_t rn_net_sendfile(rn_conn *c, int file, int64_t offset, size_t n);
 RN_PUBLIC ssize_t rn_net_sendfile_ctx(rn_context *ctx, rn_conn *c, int file, int64_t offset, size_t n);
@@ -202,10 +202,11 @@ RN_PUBLIC ssize_t rn_net_write_to_ctx(rn_context *ctx, rn_conn *c, const void *b
  * RN_EDNS (the name server did not answer; worth another try), RN_ENOMEM, or the context's error, at once: what the
  * name server says later is dropped.  Numeric addresses never ask anybody.  Uses the system's resolver (getaddrinfo),
  * handed off so that no processor waits; at most 64 of goroutines at a time, others queue. */
-RN_PUBLIC int rn_net_lookup(const char *network, const char *host, rn_addr *out, int max);
-RN_PUBLIC int rn_net_lookup_ctx(rn_context *ctx, const char *network, const char *host, rn_addr *out, int max);
+RN_PUBLIC int rn_net_lookup(const char *network, const char *host, rn_addr *out, int max) RN_MUST_USE;
+RN_PUBLIC int rn_net_lookup_ctx(rn_context *ctx, const char *network, const char *host, rn_addr *out, int max)
+    RN_MUST_USE;
 /* A port by number or by the name of its service; negative: RN_ESERVICE. */
-RN_PUBLIC int rn_net_lookup_port(const char *network, const char *service);
+RN_PUBLIC int rn_net_lookup_port(const char *network, const char *service) RN_MUST_USE;
 
 /* ---- any descriptor ------------------------------------------------------------------------------- */
 

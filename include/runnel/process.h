@@ -164,6 +164,7 @@ RN_EXTERN_C_END
 #define process_run_ctx rn_process_run_ctx
 #define process_output rn_process_output
 #define process_output_ctx rn_process_output_ctx
+#define output_free rn_output_free
 #endif
 
 #endif

@@ -60,7 +60,7 @@ RN_PUBLIC void rn__scope_leave(rn_scope *s);
 RN_PUBLIC rn_context *rn_scope_context(rn_scope *s);
 
 /* At most n goroutines of the scope run at a time: scope_go waits for one to end.  n <= 0: no limit,
- * as at first. */
+ * as at first (not so rn_group_limit, where 0 admits none). */
 RN_PUBLIC void rn_scope_limit(rn_scope *s, long n);
 
 #ifndef __cplusplus

@@ -92,6 +92,7 @@ RN_EXTERN_C_END
 #define signal_notify(c, ...) rn_signal_notify(c, ##__VA_ARGS__)
 #define signal_stop rn_signal_stop
 #define signal_ignore(...) rn_signal_ignore(__VA_ARGS__)
+#define signal_ignored rn_signal_ignored
 #define signal_reset(...) rn_signal_reset(__VA_ARGS__)
 #define ctx_with_signals(parent, ...) rn_ctx_with_signals(parent, ##__VA_ARGS__)
 #endif

@@ -96,7 +96,7 @@ static void hold(uint64_t seed, int turns)
 {
     for (int i = 0; i < turns; i++) {
         int64_t weight = (int64_t)(next_random(&seed) % 10) + 1;
-        sem_acquire(NULL, &sem, weight);
+        CHECK_EQ(sem_acquire(NULL, &sem, weight), 0);
         if (rn_atomic_add(&used, weight) > 10)
             FAIL("more than 10 in use");
         rn_yield();
