@@ -110,16 +110,17 @@ RN_PUBLIC RN_NORETURN void rn_exit_goroutine(void);
 /* Between rn_pin and rn_unpin this goroutine stays on its thread, and no other goroutine runs on that thread: for
  * thread-local state, OpenGL and the like (Go's LockOSThread).  Calls nest.  A goroutine that ends without rn_unpin
  * gives its thread back as it is (Go ends the thread).  What it changes about the thread (affinity, priority, signal
- * mask) is not passed on to threads that are started meanwhile. */
+ * mask) is not passed on to threads that are started meanwhile.  On a plain thread they do nothing. */
 RN_PUBLIC void rn_pin(void);
 RN_PUBLIC void rn_unpin(void);
 
 /* To be called around a call that is known to block for long: the processor is handed to other goroutines at once,
- * instead of after the monitor has noticed.  Nothing of runnel may be called in between.  Calls do not nest. */
+ * instead of after the monitor has noticed.  Nothing of runnel may be called in between.  Calls do not nest.  On a plain thread they do
+ * nothing. */
 RN_PUBLIC void rn_blocking_enter(void);
 RN_PUBLIC void rn_blocking_leave(void);
 
-/* Names this goroutine in traces; the text must outlive it. */
+/* Names this goroutine, or plain thread, in traces; the text must outlive it.  NULL: it has none. */
 RN_PUBLIC void rn_set_name(const char *name);
 
 /* ---- defer --------------------------------------------------------------------------------- */

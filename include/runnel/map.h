@@ -114,7 +114,8 @@ template <typename T> static inline void *rn__map_value(T v)
 #define rn_map_load(m, k, p) RN__MAP_GET(p, rn__map_load((m), RN__MAP_KEY(k), &rn_got_))
 /* map_has(&m, key): whether there is a value. */
 #define rn_map_has(m, k) rn__map_load((m), RN__MAP_KEY(k), NULL)
-/* map_store(&m, key, value): stores it, replacing any value that was there. */
+/* map_store(&m, key, value): stores it, replacing any value that was there.  This and the other ways to store panic when
+ * memory runs out ("map: out of memory"). */
 #define rn_map_store(m, k, v) rn__map_store((m), RN__MAP_KEY(k), RN__MAP_VALUE(v))
 /* map_load_or_store(&m, key, value, &actual): true, and the value that was there; or false, after
  * `value` was stored, and that. */
@@ -151,7 +152,7 @@ RN_PUBLIC void rn_map_clear(rn_map *m);
  * new.  A map that was never stored to needs no free. */
 RN_PUBLIC void rn_map_free(rn_map *m);
 
-/* What the macros call.  Storing panics when memory runs out ("map: out of memory"). */
+/* What the macros call. */
 RN_PUBLIC bool rn__map_load(rn_map *m, struct rn_map_key k, void **v);
 RN_PUBLIC void rn__map_store(rn_map *m, struct rn_map_key k, void *v);
 RN_PUBLIC bool rn__map_load_or_store(rn_map *m, struct rn_map_key k, void *v, void **actual);

@@ -144,13 +144,16 @@ RN_PUBLIC int rn_net_copy_ctx(rn_context *ctx, rn_conn *to, rn_conn *from, uint6
  * no buffer is needed meanwhile.  Rarely it returns 0 too early, so that a read still has to wait. */
 RN_PUBLIC int rn_net_wait_read(rn_conn *c);
 RN_PUBLIC int rn_net_wait_read_ctx(rn_context *ctx, rn_conn *c);
-/* What can be read, or written, without waiting; RN_EAGAIN when nothing can. */
+/* What can be read, or written, without waiting: how many bytes, otherwise as net_read and net_write; RN_EAGAIN when nothing
+ * can. */
 RN_PUBLIC ssize_t rn_net_try_read(rn_conn *c, void *buf, size_t n);
 RN_PUBLIC ssize_t rn_net_try_write(rn_conn *c, const void *buf, size_t n);
 
 /* ---- the end ------------------------------------------------------------------------------------ */
 
-RN_PUBLIC int rn_net_close(rn_conn *c);       /* 0, or RN_ECLOSED the second time */
+RN_PUBLIC int rn_net_close(rn_conn *c); /* 0, or RN_ECLOSED the second time */
+/* Half of it: 0; RN_ECLOSED; -ENOTCONN if the peer has reset it; -ENOTSOCK for a pipe, whose two ends are connections of their
+ * own. */
 RN_PUBLIC int rn_net_close_read(rn_conn *c);  /* later reads give 0 (end of stream) */
 RN_PUBLIC int rn_net_close_write(rn_conn *c); /* the peer reads the end of the stream; reading goes on */
 RN_PUBLIC void rn_net_free(rn_conn *c);       /* NULL: does nothing */
@@ -164,7 +167,9 @@ RN_PUBLIC void rn_net_set_deadline(rn_conn *c, rn_time when);
 RN_PUBLIC void rn_net_set_read_deadline(rn_conn *c, rn_time when);
 RN_PUBLIC void rn_net_set_write_deadline(rn_conn *c, rn_time when);
 
-/* TCP_NODELAY: true, as it is from the start, sends small writes at once. */
+/* These four return 0, RN_ECLOSED, or the negative of an errno value.
+ *
+ * TCP_NODELAY: true, as it is from the start, sends small writes at once. */
 RN_PUBLIC int rn_net_set_nodelay(rn_conn *c, bool on);
 /* Probes an idle peer after `idle`, every `interval`, and gives up after `count` unanswered ones.
  * From the start 15 s, 15 s, 9.  idle <= 0 switches it off. */
