@@ -488,7 +488,13 @@ static void look_at_field(struct node *n, void *arg)
         s->found = points_into(n->child[1], &literal);
 }
 
-/* A pointer to a local variable that an argument is or has inside. */
+/* The request or the writer of a handler, which f is by its parameters. */
+static bool is_lent_by_server(const struct function *f, const struct decl *d)
+{
+    return d->kind == D_PARAM && f->params == 2 && is_of_handler(f->param[0]->type) && is_of_handler(f->param[1]->type);
+}
+
+/* A pointer to a local variable that an argument is or has inside, or what is as short-lived. */
 static struct decl *local_behind(struct flow *w, struct node *go, struct node *arg, bool *literal)
 {
     struct decl *d = points_into(arg, literal);
@@ -500,6 +506,8 @@ static struct decl *local_behind(struct flow *w, struct node *go, struct node *a
         each_node(a, look_into_initializer, &s);
         return s.found;
     }
+    if (is_lent_by_server(w->f, a->decl))
+        return a->decl;
     s.holder = a->decl;
     if (is_record(a->type) && a->decl->init)
         each_node(a->decl->init, look_into_initializer, &s);

@@ -159,9 +159,10 @@ static void outlived(struct flow *w, const struct fact *f, const struct place *a
     if (whole && is_main(w->f) && waits_or_sleeps(w->f))
         return;
     report(&f->site->at, "localptr",
-           "%s gets a pointer to %s, which is gone after line %u, when it may still run: wait for it before (wg_wait, "
+           "%s gets %s%s, which is gone after line %u, when it may still run: wait for it before (wg_wait, "
            "scope_end, a receive), or give it memory of its own (malloc, or a copy as an argument)",
-           target_name(f->site), f->decl ? f->decl->name : "a value of this block", at->line);
+           target_name(f->site), f->decl && is_of_handler(f->decl->type) ? "" : "a pointer to ",
+           f->decl ? f->decl->name : "a value of this block", at->line);
 }
 
 void end_of_scope(struct flow *w, struct node *scope, struct state *s, const struct place *at)

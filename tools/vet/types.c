@@ -98,6 +98,14 @@ bool is_context(CXType t)
     return t.kind == CXType_Pointer && strcmp(record_name(bare(clang_getPointeeType(t))), "rn_context") == 0;
 }
 
+/* What an HTTP handler gets, and the server takes back when it returns. */
+bool is_of_handler(CXType t)
+{
+    t = bare(t);
+    const char *name = t.kind == CXType_Pointer ? record_name(bare(clang_getPointeeType(t))) : "";
+    return strcmp(name, "rn_http_request") == 0 || strcmp(name, "rn_http_writer") == 0;
+}
+
 bool is_lvalue(const struct node *n)
 {
     return n->kind == K_REF || n->kind == K_MEMBER || n->kind == K_INDEX || n->kind == K_DEREF;

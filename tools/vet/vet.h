@@ -234,6 +234,7 @@ bool is_chan(CXType t);
 bool is_recv_only(CXType t);
 bool is_send_only(CXType t);
 bool is_context(CXType t); /* rn_context * */
+bool is_of_handler(CXType t);
 bool is_pointer(CXType t);
 bool is_array(CXType t);
 bool is_record(CXType t);
