@@ -78,6 +78,9 @@ static const struct {
      "defer takes a function and its argument apart: defer(free, p)"},
     {"invalid use of void expression", "defer(", "defer takes a function and its argument apart: defer(free, p)"},
     {"operand of type 'void'", "defer(", "defer takes a function and its argument apart: defer(free, p)"},
+    {"expected expression", "defer(",
+     "defer is no statement: it belongs to a block, at whose end it runs, and can't be the body of an if or loop; free "
+     "and its like take NULL, and need no if"},
     {"returning 'int' from a function with incompatible", "defer(",
      "in a function that returns a struct: defer_in(struct s, f, argument)"},
     {"macro \"chan_recv\"", NULL, "v = chan_recv(c), or chan_next(c, &v), which is false once c is closed and drained"},

@@ -222,6 +222,7 @@ wrong_programs() {
             is_told $cc 'chan(void) c = chan_make(void, 0); (void)c;' 'error: a channel of nothing is a channel of rn_unit' &&
             is_told $cc 'defer(free(argv));' 'runnel: defer takes a function and its argument apart' &&
             is_told $cc 'defer(abs(argc));' 'runnel: defer takes a function and its argument apart' &&
+            is_told $cc 'if (argc) defer(free, argv);' 'runnel: defer is no statement: it belongs to a block' &&
             is_told $cc 'defer(fd, 1, 2);' 'a deferred function has one argument at most' &&
             is_told $cc 'defer(fd, 1);' 'error: the argument must be a pointer or an integer, and the function' &&
             is_told $cc 'go(fl, ((struct line){1}));' 'error: go: the arguments take more than 256 bytes, or are aligned to more than 16; pass a pointer' &&
