@@ -355,7 +355,8 @@ static bool wake_up(struct rn_m *m, bool may_take, bool relieved)
         poller_leave_locked(m);
         idle_m_put_locked(m);
     }
-    if (m->naps == 0 || rn_load_relaxed(&s->idle_p_n) == 0) /* relaxed: under the lock */
+    uint32_t idle = rn_load_relaxed(&s->idle_p_n); /* relaxed: under the lock */
+    if (m->naps == 0 || idle == 0 || idle == rn__procs_used())
         rn__watch_end_locked(m);
     rn_lock_release(&s->lock);
     return awake;

@@ -14,8 +14,11 @@
  *    the watcher sees to it when its processor resumes nobody.  (A loop that receives or yields, 200,000 values through a
  *    channel with room for one, a loaded machine: 0.3 to 1.5 s of processor time with up to 100,000 sleeps and
  *    wake-ups, 0.03 to 0.08 without.)
- *  - The watcher sleeps for good when nobody was resumed during NAPS naps.  Like a spinning worker that stops, it says
- *    so first and looks once more after a heavy fence (idle.c).
+ *  - The watcher sleeps for good when nobody was resumed during NAPS naps, and after a nap at whose end every processor is
+ *    idle: then nobody can compute with somebody behind him.  Like a spinning worker that stops, it says so first and looks
+ *    once more after a heavy fence (idle.c).  (A ticker of 1 ms and one receiver, two processors, processor time for 2 s:
+ *    0.52 to 0.59 s with all naps in each pause, 0.26 to 0.30 so; three round trips and 30 µs of work in each tick 0.61 to 0.71
+ *    and 0.31 to 0.37; a server under load, and programs that are never idle: no difference.)
  *  - Where something was stolen, it is likely that the next wakers compute as well: AT_ONCE of them wake a worker.  Not
  *    where whoever was stolen only waits again: it was woken by an unlock, and the waker has locked the mutex anew
  *    (sync/mutex.c).  16 goroutines on two processors that do nothing but hold one mutex for 1.4 µs at a time woke a
