@@ -175,7 +175,8 @@ static struct rn_m *take_idle_p(struct rn_m *m)
     return m;
 }
 
-/* A goroutine that has no processor any more: takes an idle one, or queues for one. */
+/* A goroutine that has no processor any more: takes an idle one, or queues for one.  One may have become idle in between:
+ * this worker looks for work once more before it sleeps, but not when it is for its pinned goroutine alone. */
 static struct rn_m *enter_without(struct rn_m *m)
 {
     if (take_idle_p(m)->p)
@@ -183,6 +184,8 @@ static struct rn_m *enter_without(struct rn_m *m)
     struct rn_g *g = m->g;
     rn_store_relaxed(&g->status, RN_G_RUNNABLE); /* relaxed: for reports */
     rn__push_global(g, g, 1);
+    if (g->pinned)
+        rn__wake_idle();
     rn__to_loop(m, g, NULL);
     return rn__m();
 }
