@@ -148,6 +148,16 @@ static bool sleep_while_idle(rn_time until)
     return idle;
 }
 
+/* A worker, where no thread could be had, or not from there (start.c, no_worker). */
+static void start_wanted(void)
+{
+    struct rn_sched *s = &rn__sched;
+    /* relaxed: a hint.  acquire: pairs with the release in no_worker, whose processor is seen to be idle then; and at once,
+     * since who asks meanwhile asks anew. */
+    if (rn_load_relaxed(&s->worker_wanted) && rn_xchg_acquire(&s->worker_wanted, 0))
+        rn__wake_idle();
+}
+
 /* Descriptors, when every worker has been busy for long. */
 static void poll_if_nobody_does(rn_time now)
 {
@@ -208,10 +218,7 @@ void *rn__monitor(void *arg)
             took |= look_at(&rn__procs[i], now);
         }
         bool soon = rn__missed_look(now);
-        if (rn_load_relaxed(&s->worker_wanted)) { /* relaxed: a hint */
-            rn_store_relaxed(&s->worker_wanted, 0);
-            rn__wake_idle();
-        }
+        start_wanted();
         poll_if_nobody_does(now);
         rn_time again = rn__hooks.answer_request ? rn__hooks.answer_request() : INT64_MAX;
         bool trims = trim_stacks(now);

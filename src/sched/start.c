@@ -276,7 +276,7 @@ static void no_worker(struct rn_p *p, bool spinning)
     rn_lock_take(&s->lock, RN_RANK_SCHED);
     if (!pinned)
         rn__idle_p_put_locked(p);
-    rn_store_relaxed(&s->worker_wanted, 1); /* relaxed: the monitor sees it sooner or later */
+    rn_store_release(&s->worker_wanted, 1); /* pairs with the acquire in start_wanted (monitor.c) */
     if (s->monitor_asleep)
         rn__monitor_wake_locked();
     rn_lock_release(&s->lock);

@@ -76,6 +76,27 @@ seeded "timers: the poller is not told of an earlier deadline" timers new_timer_
 seeded "timers: stop does not look again under the lock" timers stop_beside_fire sched/timers.c \
     's/if (rn_load_relaxed(&t->p) == p) .*/if (true)/'
 
+seeded "crew: who is pinned queues for a processor and tells nobody" crew pinned_call_ends_beside_one_that_falls_idle sched/park.c \
+    '/^static struct rn_m \*enter_without/,/^}/s/rn__wake_idle();/;/'
+seeded "crew: a pinned goroutine is resumed where it was found" crew pinned_yields sched/loop.c \
+    's/if (g->pinned && g->pinned != m) {/if (false) {/'
+seeded "crew: whose goroutine is pinned is not woken" crew pinned_yields sched/idle.c \
+    '/^void rn__give_pinned/,/^}/s/worker_notify(m, false);/;/'
+seeded "crew: without a thread nobody looks for who is pinned" crew no_thread_but_the_pinned sched/start.c \
+    's/struct rn_g \*pinned = rn__pop_pinned();/struct rn_g *pinned = NULL;/'
+seeded "crew: nobody asks for a worker" crew worker_is_wanted sched/start.c \
+    's/^    rn_store_release(&s->worker_wanted, 1);/;/'
+seeded "crew: the monitor falls asleep without another look whether a worker is wanted" crew worker_is_wanted sched/monitor.c \
+    's/ && !rn_load_relaxed(&s->worker_wanted);/;/'
+seeded "crew: without a thread a processor keeps what it has" crew worker_is_wanted sched/start.c \
+    's/^        rn__push_global(g, g, 1);$/;/'
+seeded "crew: a processor out of use keeps what it has" crew fewer sched/idle.c \
+    '/^void rn__retire_p/,/^}/s/rn__give_all(p);/;/'
+seeded "crew: nobody is woken for more processors" crew more_by_a_thread sched/start.c \
+    '/^static void use_procs/,/^}/s/rn__wake_idle();/;/'
+seeded "crew: a thread changes their number beside the end" crew more_beside_the_end sched/start.c \
+    's/if (outside && !rn_gate_enter(&rn__gate))/if (false)/'
+
 seeded "hibernate: the putter does not look at on_cpu" hibernate resume sched/hibernate.h \
     's/rn_load_[a-z]*(&g->on_cpu)/0/'
 seeded "hibernate: the resumer looks before the fence" hibernate resume sched/hibernate.h '
