@@ -18,7 +18,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { BUFFER = 33 << 10, FRAME = 16384 + 9, RESETS_MOST = 500 };
+enum { BUFFER = 33 << 10, FRAME = 16384 + 9, RESETS_MOST = 500, CONNECTION_WINDOW = 1 << 20 };
 
 static void *new_buffer(void)
 {
@@ -270,6 +270,8 @@ static int new_session(struct rn__http2 *h)
     return err;
 }
 
+/* What waits to be read is bounded by the streams' windows, since the connection's is given back at once; it is larger so that
+ * uploads at the same time do not wait for each other. */
 static int send_settings(struct rn__http2 *h)
 {
     const rn_http_options *o = rn__http_server_options(h->c->server);
@@ -278,7 +280,8 @@ static int send_settings(struct rn__http2 *h)
         {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, (uint32_t)o->max_header_bytes},
         {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, RN__HTTP2_WINDOW},
     };
-    return nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, ours, sizeof ours / sizeof *ours);
+    int err = nghttp2_submit_settings(h->session, NGHTTP2_FLAG_NONE, ours, sizeof ours / sizeof *ours);
+    return err ? err : nghttp2_session_set_local_window_size(h->session, NGHTTP2_FLAG_NONE, 0, CONNECTION_WINDOW);
 }
 
 /* Bytes of base64url; how many, or -1. */

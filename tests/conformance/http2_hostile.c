@@ -511,6 +511,22 @@ TEST(empty_data_comes_to_nothing)
     finish(&s);
 }
 
+/* Uploads at the same time do not wait for each other: each has its stream's window. */
+TEST(the_connection_has_room_for_many_uploads)
+{
+    struct peer_server s;
+    begin(&s);
+    h2_begin(&out);
+    h2_request(&out, 1, 0, POST);
+    h2_frame(&out, H2_DATA, H2_END_STREAM, 1, "x", 1);
+    rn_conn *c = send_out(&s);
+    struct h2_outcome o = h2_await(c, 1, false);
+    CHECK_EQ(o.status, 200);
+    CHECK(o.window >= 8 * 65535);
+    net_free(c);
+    finish(&s);
+}
+
 /* More streams at once than were granted: the surplus is refused, the others are answered. */
 TEST(too_many_streams)
 {

@@ -75,6 +75,7 @@ struct h2_outcome {
     bool closed;        /* the connection ended */
     bool whole;         /* the stream's response has ended */
     size_t bytes;       /* of its body */
+    size_t window;      /* what the connection's has grown by */
     char trailers[200]; /* "name: value\n" each */
 };
 
@@ -127,6 +128,8 @@ __attribute__((unused)) static struct h2_outcome h2_await(rn_conn *c, uint32_t i
             if (id == 0)
                 break;
         }
+        if (head[3] == H2_WINDOW && of == 0 && n == 4)
+            o.window += (size_t)data[0] << 24 | (size_t)data[1] << 16 | (size_t)data[2] << 8 | data[3];
         if (head[3] == H2_HEADERS) {
             char trailers[200] = "";
             int status = h2_status(inflater, data, n, trailers);
