@@ -467,13 +467,23 @@ static void start_processors(void)
     rn_lock_release(&s->lock);
 }
 
+static rn_atomic(bool) claimed; /* by the thread that prepares, has or ends a run */
+
+/* release: pairs with the acquire in rn__run_prepare. */
+static void give_up_claim(void)
+{
+    rn_store_release(&claimed, false);
+}
+
 static void start_first_worker(void)
 {
     struct rn_sched *s = &rn__sched;
     before = rn__tls_m;
     first = worker_record(&rn__procs[0], false);
-    if (!first)
+    if (!first) {
+        give_up_claim(); /* the panic may be recovered */
         rn_panic("rn_run: out of memory");
+    }
     m_init(first, false);
     first->thread = pthread_self();
     rn_store_relaxed(&rn__procs[0].m, first); /* relaxed: no other thread yet */
@@ -510,7 +520,7 @@ void rn__run_prepare(struct rn_go_call *call)
     refuse_tsan();
     if (!rn__is_outside(rn__m()))
         rn_panic("rn_run: called from a goroutine");
-    if (rn__run_under_way())
+    if (rn_xchg_acquire(&claimed, true)) /* pairs with the release in give_up_claim */
         rn_panic("rn_run: already running on another thread");
     rn_os_init();
     pthread_once(&worker_once, worker_key_make);
@@ -540,8 +550,10 @@ void rn__run_prepare(struct rn_go_call *call)
     number_from_start();
     rn__crowd_begin();
     int err = rn__poll_begin();
-    if (err)
+    if (err) {
+        give_up_claim();
         rn_panic("rn_run: no descriptors for the runtime: %s", rn_strerror(err));
+    }
     start_first_worker();
     rn__debug_start();
     rn__hib_begin();
@@ -705,7 +717,9 @@ int rn__run_wait(struct rn_go_call *call)
     call_stop_hooks();
     forget_the_run();
     rn__race_acquire(RN_RACE_NAME(&rn__sched.main, 0)); /* released in rn__main_ended and rn__fiber_destroy */
-    return rn__sched.main_status;
+    int status = rn__sched.main_status;
+    give_up_claim(); /* the last that this run does */
+    return status;
 }
 
 void rn__main_ended(enum rn_ended how, int status)

@@ -401,3 +401,28 @@ TEST_PLAIN(procs_are_set_while_runs_begin_and_end)
     rn_atomic_store(&enough, true);
     pthread_join(t, NULL);
 }
+
+static pthread_barrier_t both;
+
+static int sleeps(void)
+{
+    rn_sleep(100 * RN_MILLISECOND);
+    return 0;
+}
+
+static void *runs(void *unused)
+{
+    pthread_barrier_wait(&both);
+    rn_run(sleeps);
+    return unused;
+}
+
+/* Both prepared the same run: a fault, or nothing happened any more. */
+TEST_PLAIN_DIES(two_threads_run_at_once, 2, "rn_run: already running on another thread")
+{
+    pthread_t a, b;
+    pthread_barrier_init(&both, NULL, 2);
+    REQUIRE(pthread_create(&a, NULL, runs, NULL) == 0 && pthread_create(&b, NULL, runs, NULL) == 0);
+    pthread_join(a, NULL);
+    pthread_join(b, NULL);
+}
