@@ -214,12 +214,12 @@ static void add_piece(const struct rn_os_mapping *m, uintptr_t start, uintptr_t 
         return;
     if (m->file || m->bss) {
         add_region(start, end, ROOT);
+    } else if (m->shared || m->sealed) {
+        add_region(start, end, WHOLE);
     } else if (m->heap) {
         uintptr_t rest = add_blocks(walk_break, start, end);
         mem.coarse += rest < end;
         add_region(rest, end, WHOLE);
-    } else if (m->shared) {
-        add_region(start, end, WHOLE);
     } else if (m->stack) {
         add_region(start, end, WHOLE); /* its thread handles a signal on another one */
     } else {
@@ -260,7 +260,7 @@ static void sort(struct region *r, size_t n)
 static void count_room(const struct rn_os_mapping *m, void *arg)
 {
     (void)arg;
-    if (!m->file && !m->stack && !is_beyond_reason(m->start, m->end))
+    if (!m->file && !m->stack && !m->sealed && !is_beyond_reason(m->start, m->end))
         mem.chunks_room += (m->end - m->start) / CHUNK_LEAST;
 }
 

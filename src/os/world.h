@@ -44,6 +44,7 @@ struct rn_os_mapping {
     bool shared;
     bool heap;    /* the program break */
     bool stack;   /* of the first thread */
+    bool sealed;  /* may only be read: a program has filled it and then taken the right to write */
     bool guarded; /* right below is what nobody may touch: so begins a thread's stack */
 };
 /* Calls f for each, in order of address; 0 or a negative errno.  Allocates nothing. */

@@ -194,6 +194,44 @@ TEST(what_a_global_names_is_alive)
     chan_send(global, 1);
 }
 
+/* Where a program keeps what it has sealed: in a mapping, among the variables that have values from the start, and among the
+ * zeroed ones; and what lies behind those. */
+static chan(int) * sealed_mapping;
+static char sealed_data[8192] __attribute__((aligned(4096))) = "not zero";
+static char sealed_zeroes[8192] __attribute__((aligned(4096)));
+static char behind_zeroes[1 << 16] __attribute__((aligned(4096)));
+
+static NOINLINE void seal(chan(int) * at)
+{
+    *at = chan_make(int, 0);
+    go(receive, *at);
+    mprotect(at, 4096, PROT_READ);
+}
+
+static NOINLINE void release_sealed(chan(int) * at)
+{
+    chan_send(*at, 1);
+    mprotect(at, 4096, PROT_READ | PROT_WRITE);
+}
+
+TEST(what_memory_names_that_may_only_be_read_is_alive)
+{
+    sealed_mapping = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    chan(int) * at[] = {sealed_mapping, (chan(int) *)(void *)sealed_data, (chan(int) *)(void *)sealed_zeroes};
+    chan(int) *behind = (chan(int) *)(void *)(behind_zeroes + sizeof behind_zeroes / 2);
+    for (int i = 0; i < 3; i++)
+        seal(at[i]);
+    *behind = chan_make(int, 0);
+    go(receive, *behind);
+    clear_stack();
+    wait_until_parked(4);
+    CHECK_EQ(find(NULL, 0), 0);
+    for (int i = 0; i < 3; i++)
+        release_sealed(at[i]);
+    chan_send(*behind, 1);
+    munmap(sealed_mapping, 8192);
+}
+
 TEST(what_a_local_of_a_live_function_names_is_alive)
 {
     chan(int) c = chan_make(int, 0);

@@ -391,12 +391,15 @@ bool rn_os_try(bool (*f)(void *arg), void *arg)
 
 static bool is_plain(const struct rn_os_mapping *m)
 {
-    return !m->file && !m->bss && !m->shared && !m->stack;
+    return !m->file && !m->bss && !m->shared && !m->stack && !m->sealed;
 }
+
+enum { SEALED_MOST = 16 << 20 };
 
 /* What the kernel keeps apart only because of a fork between two growths of a heap is one. */
 struct joining {
-    struct rn_os_mapping last; /* end 0: none */
+    struct rn_os_mapping last;   /* end 0: none */
+    struct rn_os_mapping before; /* the line before, whether it counts or not */
     void (*f)(const struct rn_os_mapping *, void *);
     void *arg;
 };
@@ -422,7 +425,8 @@ static bool parse_mapping(const char *at, struct rn_os_mapping *m)
     m->guarded = m->start == barred_end;
     if (at[1] == '-' && at[2] == '-')
         barred_end = m->end;
-    bool rw = at[1] == 'r' && at[2] == 'w';
+    m->sealed = at[1] == 'r' && at[2] == '-' && at[3] == '-';
+    bool seen = at[1] == 'r' && (at[2] == 'w' || m->sealed);
     m->shared = at[4] == 's';
     at += 5;
     for (int field = 0; field < 3; field++)
@@ -433,18 +437,30 @@ static bool parse_mapping(const char *at, struct rn_os_mapping *m)
     m->file = *at == '/';
     m->heap = strncmp(at, "[heap]", 6) == 0;
     m->stack = strncmp(at, "[stack]", 7) == 0;
-    return rw;
+    return seen && (strncmp(at, "[v", 2) != 0 || !m->sealed); /* [vvar] is the kernel's */
+}
+
+/* A program may seal a page of its variables: what follows within the zeroed rest is still that. */
+static bool is_bss(const struct rn_os_mapping *m, const struct rn_os_mapping *before)
+{
+    if (m->file || m->heap || m->stack || m->start != before->end)
+        return false;
+    return (before->file && !before->shared) || (before->bss && (m->sealed || before->sealed));
+}
+
+/* Of files that are only read, those that are as large as an object's data may be: others have no variables. */
+static bool is_seen(const struct rn_os_mapping *m)
+{
+    return !m->sealed || !m->file || (!m->shared && m->end - m->start <= SEALED_MOST);
 }
 
 static void map_line(const char *line, struct joining *j)
 {
-    static uintptr_t file_end; /* of the private file mapping before this one */
     struct rn_os_mapping m = {0};
-    bool rw = parse_mapping(line, &m);
-    m.bss = !m.file && !m.heap && !m.stack && m.start == file_end;
-    if (m.file && !m.shared)
-        file_end = m.end;
-    if (rw)
+    bool readable = parse_mapping(line, &m);
+    m.bss = is_bss(&m, &j->before);
+    j->before = m;
+    if (readable && is_seen(&m))
         join(j, &m);
 }
 
