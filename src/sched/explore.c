@@ -754,6 +754,8 @@ void rn__explore_drain(void)
     ex.main = rn__self();
     ex.main_at = rn__explore->events;
     ex.main_ended = rn__coarse_now();
+    /* So that who waits from now on is told from who did before, also where the clock then stands still. */
+    rn_store_relaxed(&rn__sched.coarse, ++ex.now); /* relaxed: no other thread */
     rn__park(RN_WAIT_NONE, NULL);
     __asm__ volatile("" : : "r"(gap) : "memory");
 }

@@ -783,3 +783,47 @@ TEST(fixed_freed_too_early)
 {
     free_when_left(leave_one_first);
 }
+
+/* ---- one who looks again and again whether he is to stop, and is left by main ------------------------------ */
+
+struct watched {
+    rn_mutex mu;
+    chan(int) stop;
+};
+
+static void look_until_told(struct watched *w)
+{
+    int told;
+    while (chan_select(on_recv(w->stop, &told), on_default()) != 0) {
+        mutex_lock(&w->mu);
+        mutex_unlock(&w->mu);
+    }
+}
+
+static void tell(struct watched *w, bool with_lock)
+{
+    mutex_lock(&w->mu);
+    if (!with_lock)
+        mutex_unlock(&w->mu);
+    chan_send(w->stop, 1); /* with the lock: the other waits for that */
+    if (with_lock)
+        mutex_unlock(&w->mu);
+}
+
+static void leave_watched(bool with_lock)
+{
+    static struct watched w;
+    w.stop = chan_make(int, 0);
+    go(look_until_told, &w);
+    go(tell, &w, with_lock);
+}
+
+TEST(buggy_told_with_lock)
+{
+    leave_watched(true);
+}
+
+TEST(fixed_told_with_lock)
+{
+    leave_watched(false);
+}
