@@ -34,7 +34,7 @@ RN_EXTERN_C_BEGIN
  * the result is 0.  0, or RN_ECANCELED or RN_ETIMEOUT when ctx is done first, or before the call; then
  * nothing is taken.  More than the size is never free: waits until ctx is done.
  * n < 0: panics. */
-RN_PUBLIC RN_MUST_USE int rn_sem_acquire(rn_context *ctx, rn_semaphore *s, int64_t n);
+RN_PUBLIC int rn_sem_acquire(rn_context *ctx, rn_semaphore *s, int64_t n);
 /* Takes n units if that needs no waiting; returns whether it did. */
 RN_PUBLIC RN_MUST_USE bool rn_sem_try_acquire(rn_semaphore *s, int64_t n);
 /* Gives n units back.  More than are in use: panics with "semaphore: released more than held". */

@@ -43,9 +43,9 @@ HANDOVER(rwmutex_then_reader, rwmutex_lock(&rw); rwmutex_unlock(&rw), rwmutex_rl
 HANDOVER(rwmutex_reader_then_writer, rwmutex_rlock(&rw); rwmutex_runlock(&rw), rwmutex_lock(&rw); rwmutex_unlock(&rw))
 HANDOVER(rwmutex_try, rwmutex_lock(&rw); rwmutex_unlock(&rw), if (rwmutex_try_lock(&rw)) rwmutex_unlock(&rw))
 HANDOVER(rwmutex_try_read, rwmutex_lock(&rw); rwmutex_unlock(&rw), if (rwmutex_try_rlock(&rw)) rwmutex_runlock(&rw))
-HANDOVER(semaphore, (void)!rn_sem_acquire(NULL, &sem, 1); rn_sem_release(&sem, 1), (void)!rn_sem_acquire(NULL, &sem, 1);
+HANDOVER(semaphore, (void)rn_sem_acquire(NULL, &sem, 1); rn_sem_release(&sem, 1), (void)rn_sem_acquire(NULL, &sem, 1);
          rn_sem_release(&sem, 1))
-HANDOVER(semaphore_try, (void)!rn_sem_acquire(NULL, &sem, 1);
+HANDOVER(semaphore_try, (void)rn_sem_acquire(NULL, &sem, 1);
          rn_sem_release(&sem, 1), if (rn_sem_try_acquire(&sem, 1)) rn_sem_release(&sem, 1))
 HANDOVER(once, once_do(&once, nothing), once_do(&once, nothing))
 HANDOVER(cancel, ctx_cancel_cause(ctx, 0), (void)ctx_wait(ctx))
