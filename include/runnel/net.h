@@ -138,8 +138,8 @@ RN_PUBLIC ssize_t rn_net_sendfile_ctx(rn_context *ctx, rn_conn *c, int file, int
  * writes; that `to` has broken shows at the next write.  What was read and could not be written is lost.  While it
  * waits to read it holds no buffer, otherwise one of 32 KiB.  Others may write to `to` in between, and copy the other way.
  * RN_ENOMEM: no memory for the buffer.  From what a reader has begun to read: rn_reader_copy.  (Go's io.Copy.) */
-RN_PUBLIC int rn_net_copy(rn_conn *to, rn_conn *from, uint64_t *bytes) RN_MUST_USE;
-RN_PUBLIC int rn_net_copy_ctx(rn_context *ctx, rn_conn *to, rn_conn *from, uint64_t *bytes) RN_MUST_USE;
+RN_PUBLIC int rn_net_copy(rn_conn *to, rn_conn *from, uint64_t *bytes);
+RN_PUBLIC int rn_net_copy_ctx(rn_context *ctx, rn_conn *to, rn_conn *from, uint64_t *bytes);
 /* Waits until there is something to read, the end or an error included, and reads nothing: 0, or an error.  This way
  * no buffer is needed meanwhile.  Rarely it returns 0 too early, so that a read still has to wait. */
 RN_PUBLIC int rn_net_wait_read(rn_conn *c);

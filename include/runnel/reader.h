@@ -94,10 +94,10 @@ RN_PUBLIC int rn_reader_read_full_ctx(rn_context *ctx, rn_reader *r, void *buf, 
  * side.  *bytes (may be NULL) is how many bytes have been written, also after an error; to a file, whose own error may come
  * after some more.  What could not be written stays in the buffer.  Closes nothing.  (Go's io.Copy from a bufio.Reader.
  * From one connection straight to another: rn_net_copy.) */
-RN_PUBLIC int rn_reader_copy(rn_reader *r, rn_conn *to, uint64_t *bytes) RN_MUST_USE;
-RN_PUBLIC int rn_reader_copy_ctx(rn_context *ctx, rn_reader *r, rn_conn *to, uint64_t *bytes) RN_MUST_USE;
-RN_PUBLIC int rn_reader_copy_to_file(rn_reader *r, rn_file *to, uint64_t *bytes) RN_MUST_USE;
-RN_PUBLIC int rn_reader_copy_to_file_ctx(rn_context *ctx, rn_reader *r, rn_file *to, uint64_t *bytes) RN_MUST_USE;
+RN_PUBLIC int rn_reader_copy(rn_reader *r, rn_conn *to, uint64_t *bytes);
+RN_PUBLIC int rn_reader_copy_ctx(rn_context *ctx, rn_reader *r, rn_conn *to, uint64_t *bytes);
+RN_PUBLIC int rn_reader_copy_to_file(rn_reader *r, rn_file *to, uint64_t *bytes);
+RN_PUBLIC int rn_reader_copy_to_file_ctx(rn_context *ctx, rn_reader *r, rn_file *to, uint64_t *bytes);
 
 /* How many bytes can be had without waiting.  (A server that gathers its answers sends them when this is 0.)  Does not
  * block. */
