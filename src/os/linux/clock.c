@@ -26,11 +26,11 @@
 static void libc_clock(clockid_t clock, struct timespec *t)
 {
     typedef int gettime(clockid_t, struct timespec *);
-    static gettime *real;
-    gettime *f = __atomic_load_n(&real, __ATOMIC_RELAXED); /* relaxed, both: always the same */
+    static rn_atomic(gettime *) real;
+    gettime *f = rn_load_relaxed(&real); /* relaxed, both: always the same */
     if (!f) {
         f = (gettime *)dlsym(RTLD_NEXT, "clock_gettime");
-        __atomic_store_n(&real, f, __ATOMIC_RELAXED);
+        rn_store_relaxed(&real, f);
     }
     f(clock, t);
 }
