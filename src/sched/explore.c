@@ -639,7 +639,7 @@ static bool pass_time(struct rn_m *m)
 
 struct left {
     uint32_t stuck;
-    bool asleep; /* somebody, since before main returned */
+    bool asleep; /* somebody, since main returned or before */
 };
 
 /* Its own entry, if it sleeps, or one on its stack. */
@@ -659,10 +659,10 @@ static void count_left(struct rn_g *g, void *arg)
                    (why == RN_WAIT_IO && rn_load_relaxed(&rn__external_wakers) != rn__simulated_wakers());
     if (g->kind != RN_G_GOROUTINE || g == ex.main || status != RN_G_WAITING || outside)
         return;
-    bool before = rn_load_relaxed(&g->waiting_since) <= ex.main_ended;
+    rn_time since = rn_load_relaxed(&g->waiting_since);
     if (is_over() && rn_wheel_any(&rn__procs[0].wheel, has_timeout, g))
-        left->asleep |= before;
-    else if (before || !is_over())
+        left->asleep |= since <= ex.main_ended + 1;
+    else if (since <= ex.main_ended || !is_over())
         left->stuck++;
 }
 
