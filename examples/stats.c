@@ -20,11 +20,10 @@ static void print_stats(void)
 int rn_main(int argc, char **argv)
 {
     (void)argc, (void)argv;
-    rn_set_procs(1);
+    print_stats();
     rn_waitgroup wg = RN_WAITGROUP_INIT;
     for (int i = 0; i < 3; i++)
         wg_go(&wg, nap);
-    print_stats();
     rn_sleep(100 * RN_MILLISECOND);
     print_stats();
     wg_wait(&wg);
