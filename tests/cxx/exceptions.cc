@@ -73,14 +73,16 @@ static void several(int n, chan_send_only(int) out)
 static int many(int n)
 {
     chan(int) out = chan_make(int, 0);
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
     long sum = 0, want = 0;
     for (int i = 0; i < n; i++) {
-        go(several, i, out);
+        wg_go(&wg, several, i, out);
         for (int k = 0; k < 4; k++)
             want += (i + k) / 2;
     }
     for (int i = 0; i < n; i++)
         sum += chan_recv(out);
+    wg_wait(&wg); /* who is left when main returns leaves its arguments */
     chan_free(out);
     return sum == want && live == 0 && wrong == 0;
 }
