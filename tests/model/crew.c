@@ -31,34 +31,8 @@ static void model_join(pthread_t thread);
 #include "sched/watch.c"
 #include "sched/poll.c"
 
-/* ---- the context switch, as in park.c ----------------------------------------------------------- */
-
-enum { GOROUTINES = 2, STACK = 32 << 10 };
-
-struct goroutine {
-    struct rn_g g;
-    void (*f)(void);
-    int ran; /* plain: times that it came to its end */
-};
-
-static struct goroutine gs[GOROUTINES];
-static char stacks[GOROUTINES][STACK] __attribute__((aligned(64)));
-static struct rn_g *leaving[MODEL_THREADS]; /* what each thread has just switched away from */
-static rn_atomic(uint32_t) running_n;       /* goroutines that have not ended */
-
-__attribute__((no_sanitize_thread)) static void arrived(void)
-{
-    rn_store_release(&leaving[model_self()]->on_cpu, 0);
-}
-
-__attribute__((no_sanitize_thread)) void rn__arch_switch(struct rn_g *from, struct rn_g *to)
-{
-    model_plain(&to->sp, sizeof to->sp, false, __builtin_return_address(0));
-    model_plain(&from->sp, sizeof from->sp, true, __builtin_return_address(0));
-    leaving[model_self()] = from;
-    model_switch(&from->sp, to->sp);
-    arrived();
-}
+enum { GOROUTINES = 2 };
+#include "model_goroutines.h"
 
 /* ---- threads ------------------------------------------------------------------------------------ */
 
@@ -97,6 +71,7 @@ static void spare(void)
         return;
     struct rn_m *m = s->arg;
     model_m[model_self()] = m;
+    stack_used(&m->g0);
     m->loop_tick = m->spin_rounds = 1; /* one round: the model has enough to do */
     s->f(m);
 }
@@ -220,41 +195,19 @@ int64_t rn_os_timer_slack(int64_t ns)
 
 /* ---- goroutines and workers --------------------------------------------------------------------- */
 
-/* As rn__g_begin and rn__g_end; the last ends the run. */
-static void g_main(void)
+static void last_has_ended(void)
 {
-    arrived();
-    struct goroutine *self = (struct goroutine *)(void *)rn__m()->g;
-    rn__leave(rn__m());
-    self->f();
-    self->ran++;
-    struct rn_m *m = rn__enter();
-    rn_store_relaxed(&self->g.status, RN_G_DEAD);
-    if (rn_sub_acq_rel(&running_n, 1) == 1)
-        stop_workers();
-    rn__to_loop(m, &self->g, NULL);
-    model_fail("an ended goroutine runs");
-}
-
-static void add(int i, void (*f)(void), int p)
-{
-    gs[i] = (struct goroutine){.g = {.kind = RN_G_GOROUTINE, .id = (uint64_t)i + 1}, .f = f};
-    gs[i].g.sp = model_stack(stacks[i], STACK, g_main);
-    rn_runq_push(&rn__procs[p].runq, &gs[i].g);
-    rn_add_relaxed(&running_n, 1);
+    stop_workers();
 }
 
 /* workers_n of them exist; the model's threads from `from` to `to` may be started. */
 static void reset(int workers_n, int procs_n, int from, int to)
 {
-    workers_reset(workers_n, procs_n);
+    goroutines_reset(workers_n, procs_n);
     for (int i = 0; i < workers_n; i++) {
         workers[i].spin_rounds = workers[i].loop_tick = 1;
         rn_store_relaxed(&workers[i].tid, i + 1);
-        rn_store_relaxed(&workers[i].g0.on_cpu, 1);
     }
-    rn_store_relaxed(&running_n, 0);
-    memset(gs, 0, sizeof gs);
     memset(spares, 0, sizeof spares);
     spare_from = from;
     spare_to = to;
@@ -286,14 +239,6 @@ static void monitor(void)
         if (!sleep_while_idle(INT64_MAX))
             rn_os_nap(0);
     }
-}
-
-static void all_ran(void)
-{
-    for (int i = 0; i < GOROUTINES; i++)
-        MODEL_CHECK(!gs[i].f || gs[i].ran == 1);
-    MODEL_CHECK(!rn__sched.global_first && rn_load_relaxed(&rn__sched.global_n) == 0);
-    MODEL_CHECK(rn__sched.pinned_n == 0);
 }
 
 /* One goroutine waits until the other has been here. */
