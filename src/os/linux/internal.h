@@ -10,6 +10,26 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+/* A function of libc's, past the race detector's of that name.  What it does about a call is not always wanted, and it writes each one
+ * down: for that a thread has a megabyte, and then it takes what goroutines that have ended have left, whose races it can't report
+ * any more. */
+#ifdef RN_RACE
+#include <dlfcn.h>
+#define RN__OS_LIBC(f)                                                                        \
+    __extension__({                                                                           \
+        static rn_atomic(__typeof__(&f)) real_;                                               \
+        __typeof__(&f) known_ = rn_load_relaxed(&real_); /* relaxed, both: always the same */ \
+        if (!known_) {                                                                        \
+            void *found_ = dlsym(RTLD_NEXT, #f);                                              \
+            known_ = found_ ? (__typeof__(&f))found_ : &f;                                    \
+            rn_store_relaxed(&real_, known_);                                                 \
+        }                                                                                     \
+        known_;                                                                               \
+    })
+#else
+#define RN__OS_LIBC(f) (f)
+#endif
+
 /* open for reading, read and close, past libc: while threads are stopped, what a sanitizer's runtime does in libc's
  * functions may wait for one of them. */
 static inline int rn__os_open(int dir, const char *path)

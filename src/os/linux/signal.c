@@ -23,22 +23,12 @@
 enum { SIGNALS = 64 };
 enum state { UNTOUCHED, CAUGHT, IGNORED };
 
-#ifdef RN_RACE
-#include <dlfcn.h>
-
 /* The race detector holds signals back until the goroutine that runs calls a function that it watches, which may be
- * never.  Our handler needs no such care: so it is installed past the detector, by libc's own function. */
+ * never.  Our handler needs no such care: so it is installed past the detector. */
 static int kernel_action(int signo, const struct sigaction *to, struct sigaction *old)
 {
-    typedef int action(int, const struct sigaction *, struct sigaction *);
-    static action *real; /* known before the handler asks */
-    if (!real)
-        real = (action *)dlsym(RTLD_NEXT, "sigaction");
-    return real ? real(signo, to, old) : sigaction(signo, to, old);
+    return RN__OS_LIBC(sigaction)(signo, to, old); /* known before the handler asks */
 }
-#else
-#define kernel_action sigaction
-#endif
 
 /* In the kernel stands the detector's handler where the program has one: the program's is meant. */
 static int former_action(int signo, struct sigaction *a)
