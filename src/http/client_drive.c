@@ -282,11 +282,12 @@ static struct rn_http_exchange *next_order(struct rn__http_shard *s, uint32_t *o
     return ex;
 }
 
-static void obey(struct rn__http_shard *s)
+/* How many there were. */
+static uint32_t obey(struct rn__http_shard *s)
 {
     struct rn_http_exchange *ex;
-    uint32_t orders;
-    while ((ex = next_order(s, &orders)) != NULL) {
+    uint32_t orders, n = 0;
+    for (; (ex = next_order(s, &orders)) != NULL; n++) {
         if (orders & RN_HTTP_STOP)
             finish(s, ex, RN_ECANCELED);
         else if (orders & RN_HTTP_START)
@@ -294,6 +295,7 @@ static void obey(struct rn__http_shard *s)
         else if (ex->active)
             curl_easy_pause(ex->easy, CURLPAUSE_CONT);
     }
+    return n;
 }
 
 /* Whether it was the system that failed.  What else goes wrong leaves the number of an earlier exchange of this handle. */
@@ -365,12 +367,13 @@ static void work(struct rn__http_shard *s)
     }
     if (drop_idle)
         close_multi(s);
-    obey(s);
+    uint32_t did = obey(s);
     if (s->multi)
-        rn__http_sockets_act(s);
+        did += rn__http_sockets_act(s);
     look_at_the_time(s);
     harvest(s);
     rn_os_pipe_signal_release(held);
+    rn__pace_did(did);
 }
 
 /* ---- the driver -------------------------------------------------------------------------------------------- */
