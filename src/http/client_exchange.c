@@ -331,8 +331,7 @@ static void set_connection(struct rn_http_exchange *ex, const rn_http_client_opt
 {
     CURL *e = ex->easy;
     curl_easy_setopt(e, CURLOPT_PROXY, proxy_of(ex));
-    if (o->no_proxy)
-        curl_easy_setopt(e, CURLOPT_NOPROXY, o->no_proxy);
+    curl_easy_setopt(e, CURLOPT_NOPROXY, o->no_proxy ? o->no_proxy : ""); /* NULL: it would ask the environment */
     curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
                      milliseconds(o->connect_timeout ? o->connect_timeout : 30 * RN_SECOND));
     curl_easy_setopt(e, CURLOPT_MAXAGE_CONN, (long)(rn__http_idle_timeout(ex->client) / RN_SECOND + 1));

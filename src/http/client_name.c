@@ -12,12 +12,10 @@
  * libcurl looks up by itself what needs nobody (numbers, localhost), and what we do not understand: names that are not
  * ASCII, with a libcurl that does not tell how it writes them (before 7.88).
  */
-#define _GNU_SOURCE 1 /* secure_getenv */
 #include "http/client.h"
 #include <runnel/flight.h>
 #include <runnel/net.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -222,8 +220,6 @@ static bool is_excepted(const char *host, const char *list)
 static const char *exceptions(const struct rn_http_exchange *ex)
 {
     const char *list = ex->client->options.no_proxy;
-    if (!list && !(list = secure_getenv("no_proxy")))
-        list = secure_getenv("NO_PROXY");
     return list ? list : "";
 }
 

@@ -107,14 +107,16 @@ static bool from_environment(const char **to, const char *name, const char *othe
     return keep_text(to);
 }
 
-/* As curl: HTTP_PROXY does not count, since in a CGI program it is a header of the request. */
+/* What is empty counts as not set, as with curl and Go.  As with curl HTTP_PROXY does not count, since in a CGI program it is a
+ * header of the request. */
 static bool copy_environment(struct rn_http_client *c)
 {
     bool a = from_environment(&c->environment[0], "http_proxy", NULL);
     bool b = from_environment(&c->environment[1], "https_proxy", "HTTPS_PROXY");
     bool d = from_environment(&c->environment[2], "all_proxy", "ALL_PROXY");
+    bool n = c->options.no_proxy || from_environment(&c->options.no_proxy, "no_proxy", "NO_PROXY");
     bool e = c->options.ca_file || from_environment(&c->options.ca_file, "SSL_CERT_FILE", NULL);
-    return a && b && d && e;
+    return a && b && d && n && e;
 }
 
 static bool copy_options(struct rn_http_client *c, const rn_http_client_options *o)

@@ -899,6 +899,18 @@ TEST(names_are_never_left_to_libcurl)
     http_client_free(c);
 }
 
+TEST(an_empty_no_proxy_is_none)
+{
+    setenv("no_proxy", "", 1);
+    setenv("NO_PROXY", "nowhere.invalid", 1);
+    http_client *c = http_client_make(NULL);
+    unsetenv("no_proxy");
+    unsetenv("NO_PROXY");
+    expect_own_lookup(
+        (http_client_request){.url = "http://nowhere.invalid/", .proxy = "http://127.0.0.1:1", .client = c});
+    http_client_free(c);
+}
+
 /* ---- runs ------------------------------------------------------------------------------------------------ */
 
 static int some_gets(int n, bool leave)
