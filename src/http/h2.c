@@ -248,6 +248,19 @@ static void *get_more(void *p, size_t n, void *unused)
     return rn__realloc(p, n);
 }
 
+/* nghttp2 has it since 1.57, and distributions' older ones that were mended. */
+void nghttp2_option_set_stream_reset_rate_limit(nghttp2_option *options, uint64_t burst, uint64_t rate)
+    __attribute__((weak));
+
+/* By itself nghttp2 ends a connection on which the client resets 33 streams a second, after the first 1,000, also such as have
+ * ended: libcurl 7.88 says of each answer of 64 KiB and more, when it has it whole, that its stream is closed.  Those that do end by it
+ * count_reset counts. */
+static void leave_resets_to_us(nghttp2_option *options)
+{
+    if (nghttp2_option_set_stream_reset_rate_limit)
+        nghttp2_option_set_stream_reset_rate_limit(options, UINT32_MAX, UINT32_MAX);
+}
+
 static int new_session(struct rn__http2 *h)
 {
     nghttp2_session_callbacks *calls = NULL;
@@ -262,6 +275,7 @@ static int new_session(struct rn__http2 *h)
         nghttp2_session_callbacks_set_on_data_chunk_recv_callback(calls, on_data);
         nghttp2_session_callbacks_set_on_stream_close_callback(calls, on_close);
         nghttp2_option_set_no_auto_window_update(options, 1);
+        leave_resets_to_us(options);
         if (nghttp2_session_server_new3(&h->session, calls, h, options, &memory) == 0)
             err = 0;
     }

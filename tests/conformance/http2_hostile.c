@@ -344,6 +344,29 @@ TEST(rapid_resets_end_the_connection)
     finish(&s);
 }
 
+/* libcurl 7.88 says of each long answer that its stream is closed. */
+TEST(resets_of_streams_that_have_ended_do_no_harm)
+{
+    enum { TIMES = 3000, CLOSED = 5 };
+    const uint8_t code[4] = {0, 0, 0, CLOSED};
+    struct peer_server s;
+    begin(&s);
+    h2_begin(&out);
+    h2_request(&out, 1, H2_END_STREAM, GET);
+    rn_conn *c = send_out(&s);
+    CHECK_EQ(h2_await(c, 1, false).status, 200);
+    out.n = 0;
+    h2_frame(&out, H2_RST, 0, 1, code, 4);
+    CHECK(pour(c, TIMES));
+    out.n = 0;
+    h2_request(&out, 3, H2_END_STREAM, GET);
+    net_write(c, out.at, out.n);
+    struct h2_outcome o = h2_await(c, 3, false);
+    CHECK(o.whole && o.status == 200 && o.goaway == -1);
+    net_free(c);
+    finish(&s);
+}
+
 TEST(a_head_without_end)
 {
     struct peer_server s;
