@@ -69,6 +69,10 @@ char *readable_types(const char *message, size_t n)
 
 /* ---- what to do ------------------------------------------------------------------------------------- */
 
+#define ATOMIC                                                                                                                   \
+    "rn_atomic_add and its like take the address of an rn_atomic_int, rn_atomic_int64, rn_atomic_bool …; a variable of C11's " \
+    "_Atomic needs none of them: v++"
+
 static const struct {
     const char *says, *beside; /* in the message; beside: as well, NULL: nothing */
     const char *hint;
@@ -97,6 +101,9 @@ static const struct {
     {"cannot return array type", "chan", "a channel can't carry an array: put it into a struct"},
     {"invalid type argument of unary", "chan_", "what stands in the place of the channel is none"},
     {"indirection requires pointer operand", "chan_", "what stands in the place of the channel is none"},
+    {"in something not a structure", "rn_value", ATOMIC},
+    {"invalid type argument of ", "rn_atomic_", ATOMIC},
+    {"member reference ", "rn_atomic_", ATOMIC},
     {"conflicting types for", "rn_main", "it is int rn_main(int argc, char **argv)"},
 };
 

@@ -228,6 +228,8 @@ wrong_programs() {
             is_told $cc 'go(fl, ((struct line){1}));' 'error: go: the arguments take more than 256 bytes, or are aligned to more than 16; pass a pointer' &&
             is_told $cc 'rn_map m = {0}; map_store(&m, 1, 2.5);' 'error: map: keys and values are integers of at most 64 bits' &&
             is_told $cc 'rn_map m = {0}; float v; map_load(&m, 1, &v);' 'error: map: keys and values are integers of at most 64 bits' &&
+            is_told $cc 'static int n; rn_atomic_add(&n, 1);' 'runnel: rn_atomic_add and its like take the address of an rn_atomic_int' &&
+            is_told $cc 'static rn_atomic_int n; rn_atomic_add(n, 1);' 'runnel: rn_atomic_add and its like take the address of an rn_atomic_int' &&
             is_told $cc 'rn_conn *c = NULL; (void)c;' 'runnel: rn_conn is declared in <runnel/net.h>' &&
             is_told $cc 'go(f,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17);' 'too many arguments' || return 1
     done
