@@ -1,6 +1,8 @@
-/* Channels that are freed although their goroutine may still send. */
+/* Channels that are freed although their goroutine may still send, and memory that it may still read. */
 #include <runnel.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 static void query(chan_send_only(int) out, rn_duration takes)
 {
@@ -42,10 +44,27 @@ static int with_context(rn_context *ctx, rn_duration takes)
     return err ? err : v;
 }
 
+static void print(const char *text, chan_send_only(int) out)
+{
+    chan_send(out, puts(text));
+}
+
+static int without_a_wait(const char *text)
+{
+    rn_waitgroup wg = {0};
+    chan(int) out = chan_make(int, 1);
+    char *copy = strdup(text);
+    wg_go(&wg, print, copy, out);
+    puts("started");
+    free(copy);     // want earlyfree
+    chan_free(out); // want earlyfree
+    wg_wait(&wg);
+    return 0;
+}
+
 int rn_main(int argc, char **argv)
 {
-    (void)argv;
     rn_context *ctx = ctx_with_timeout(NULL, RN_MILLISECOND);
     defer(ctx_cancel, ctx);
-    return deferred(argc) + at_the_end(ctx, argc) + with_context(ctx, argc) == 3;
+    return deferred(argc) + at_the_end(ctx, argc) + with_context(ctx, argc) + without_a_wait(argv[0]) == 3;
 }

@@ -1,6 +1,8 @@
 /* Channels that are freed when nobody uses them any more, or not at all. */
 #include <runnel.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 static void query(chan_send_only(int) out, rn_duration takes)
 {
@@ -58,6 +60,37 @@ static int waits_as_long_as_it_takes(rn_duration takes)
     defer(chan_free, out);
     go(query, out, takes);
     return chan_recv(out);
+}
+
+static void print(const char *text)
+{
+    puts(text);
+}
+
+static void number(int n, const char *text)
+{
+    (void)text;
+    printf("%d\n", n);
+}
+
+static void waits_before_the_free(const char *text)
+{
+    rn_waitgroup wg = {0};
+    char *copy = strdup(text);
+    wg_go(&wg, print, copy);
+    wg_wait(&wg);
+    free(copy);
+}
+
+static void frees_another(const char *text)
+{
+    char *copy = strdup(text);
+    go(number, 1, copy); /* which does not use it */
+    free(copy);
+    copy = strdup(text);
+    go(print, copy);
+    copy = strdup(text);
+    free(copy);
 }
 
 int rn_main(int argc, char **argv)

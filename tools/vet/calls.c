@@ -142,3 +142,15 @@ const struct known *known_call(const struct node *call)
         return &library;
     return NULL;
 }
+
+bool never_waits(const struct node *call)
+{
+    static const char *const quick[] = {"printf",  "puts",   "putchar", "fputs",  "fputc",  "putc",
+                                        "fprintf", "fflush", "free",    "perror", "memset", "strlen"};
+    for (size_t i = 0; i < sizeof quick / sizeof *quick; i++)
+        if (strcmp(call->name, quick[i]) == 0)
+            return true;
+    const struct known *k = known_call(call);
+    return k && !(k->flags & (BLOCKS | JOINS)) && k->op != OP_JOIN && k->op != OP_STOP && k->op != OP_LOCK &&
+           k->op != OP_RLOCK;
+}

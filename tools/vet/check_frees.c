@@ -1,5 +1,5 @@
 /* earlyfree: a channel that is freed although the goroutine that was given it may not have used it yet, because the only
- * wait for its answer can end without one. */
+ * wait for its answer can end without one; a channel or memory that is freed without any wait. */
 #include "vet.h"
 #include <string.h>
 
@@ -13,6 +13,15 @@ static bool names(struct node *n, const struct decl *d)
 {
     n = strip(n);
     return n && n->kind == K_REF && n->decl == d;
+}
+
+static bool uses(struct node *n, const struct decl *d)
+{
+    bool found = n && n->kind == K_REF && n->decl == d;
+    bool only_named = n && n->kind == K_CAST && clang_getCanonicalType(n->type).kind == CXType_Void; /* (void)d */
+    for (int i = 0; n && !only_named && i < n->n && !found; i++)
+        found = uses(n->child[i], d);
+    return found;
 }
 
 static bool frees(struct node *n, const struct decl *d)
@@ -102,7 +111,57 @@ static void see_channel(struct node *n, void *arg)
             l.channel->name, l.go->at.line, l.wait->at.line);
 }
 
+/* ---- without any wait ------------------------------------------------------------------------------ */
+
+/* The variable that a goroutine gets a pointer in, and uses, or NULL. */
+static struct decl *lends(const struct node *go, const struct decl *freed)
+{
+    struct node *call = go->kind == K_GO ? go->child[1] : NULL;
+    struct function *g = call ? callee(call) : NULL;
+    for (int i = 0; call && i < call->n; i++)
+        if (names(call->child[i], freed) && (!g || i >= g->params || uses(g->body, g->param[i])))
+            return strip(call->child[i])->decl;
+    return NULL;
+}
+
+/* May this statement wait, or give the variable another value?  A call of which nothing is known may. */
+static bool may_wait_or_set(struct node *n, const struct decl *d)
+{
+    if (!n || n->kind == K_GO)
+        return false;
+    if (n->kind == K_CALL && !never_waits(n))
+        return true;
+    if (n->kind == K_ASSIGN && n->n && names(n->child[0], d))
+        return true;
+    for (int i = 0; i < n->n; i++)
+        if (may_wait_or_set(n->child[i], d))
+            return true;
+    return false;
+}
+
+/* go(f, p); free(p); one behind the other in a block. */
+static void see_block(struct node *n, void *arg)
+{
+    (void)arg;
+    for (int i = 0; n->kind == K_BLOCK && i < n->n; i++) {
+        struct node *call = strip(n->child[i]), *go = NULL;
+        bool frees = call && call->kind == K_CALL && call->n == 1 && !callee(call) &&
+                     (strcmp(call->name, "rn_chan_free") == 0 || strcmp(call->name, "free") == 0);
+        struct node *freed = frees ? strip(call->child[0]) : NULL;
+        struct decl *d = freed && freed->kind == K_REF ? freed->decl : NULL;
+        for (int k = i - 1; d && !go && k >= 0 && !may_wait_or_set(n->child[k], d); k--)
+            go = n->child[k]->kind == K_GO && lends(n->child[k], d) ? n->child[k] : NULL;
+        if (go)
+            report(
+                &call->at, "earlyfree",
+                "%s is freed when the goroutine of line %u may not have used it yet: wait for its end before (wg_wait, a "
+                "receive), or let it free what it gets",
+                d->name, go->at.line);
+    }
+}
+
 void check_frees(struct function *f)
 {
     each_node(f->body, see_channel, f);
+    each_node(f->body, see_block, f);
 }

@@ -98,7 +98,7 @@ static void see_watcher(struct node *n, void *arg)
         v->mentioned = true;
 }
 
-static bool is_loop(const struct node *n)
+bool is_loop(const struct node *n)
 {
     return n->kind == K_FOR || n->kind == K_WHILE || n->kind == K_DO;
 }
@@ -134,6 +134,16 @@ static bool has_way_out(struct node *loop)
     for (int i = 0; i < loop->n; i++)
         if (leaves(loop->child[i], true))
             return true;
+    return false;
+}
+
+bool is_endless(const struct function *f)
+{
+    for (int i = 0; i < f->body->n; i++) {
+        struct node *n = f->body->child[i];
+        if (is_loop(n) && endless(n) && !has_way_out(n))
+            return true;
+    }
     return false;
 }
 
@@ -318,18 +328,10 @@ struct waiting_if {
     bool again;          /* what it has tested is looked at once more behind the wait */
 };
 
-static bool contains(struct node *n, const struct node *inner)
-{
-    for (int i = 0; n && n != inner && i < n->n; i++)
-        if (contains(n->child[i], inner))
-            return true;
-    return n == inner;
-}
-
 static void see_if(struct node *n, void *arg)
 {
     struct waiting_if *w = arg;
-    if (n->kind == K_IF && contains(n, w->wait->node))
+    if (n->kind == K_IF && is_within(n, w->wait->node))
         w->branch = n;
 }
 

@@ -262,6 +262,9 @@ static void check_program(void)
         check_defers(f);
         check_readers(f);
         check_frees(f);
+        check_answers(f);
+        check_main(f);
+        check_signals(f);
         check_flow(f);
         check_contexts_in_loops(f);
         check_polling(f);

@@ -113,6 +113,7 @@ struct decl *declaration(CXCursor c)
     d->is_static = clang_Cursor_getStorageClass(c) == CX_SC_Static;
     struct place p = place_of(clang_getCursorLocation(c));
     d->in_header = p.file && !ends_with(p.file, ".c");
+    d->in_library = p.file && !is_own(p.file);
     return d;
 }
 
@@ -636,6 +637,14 @@ struct node *strip(struct node *n)
             break;
     }
     return n;
+}
+
+bool is_within(struct node *n, const struct node *what)
+{
+    bool found = n == what;
+    for (int i = 0; n && i < n->n && !found; i++)
+        found = is_within(n->child[i], what);
+    return found;
 }
 
 bool is_constant(const struct node *n, bool *truth)

@@ -87,6 +87,7 @@ struct decl {
     struct function *body;   /* D_FUNCTION: its definition, when the program has it */
     bool is_static;          /* of the file, or for the whole run */
     bool in_header;
+    bool in_library;     /* declared by a header of runnel */
     bool reassigned;     /* more than its first value, or its address is taken */
     struct value *value; /* see values.c */
 };
@@ -152,6 +153,7 @@ enum {
     WITH_CTX = 4,
 };
 const struct known *known_call(const struct node *call);
+bool never_waits(const struct node *call); /* false where nobody knows */
 
 struct go_site {
     struct node *node;         /* K_GO */
@@ -223,7 +225,8 @@ void parse_unit(CXTranslationUnit unit, bool (*own)(const char *file));
 void forget_names(void); /* between programs */
 const char *spelling(CXString s);
 struct decl *declaration(CXCursor c);
-struct node *strip(struct node *n); /* without casts, statement expressions and conversions */
+struct node *strip(struct node *n);                      /* without casts, statement expressions and conversions */
+bool is_within(struct node *n, const struct node *what); /* what is n, or somewhere in it */
 bool is_constant(const struct node *n, bool *truth);
 void each_node(struct node *n, void (*f)(struct node *, void *), void *arg);
 
@@ -256,6 +259,8 @@ struct path path_translate(const struct path *p, const struct function *f, const
 void summarize(struct function *f);
 struct function *callee(const struct node *call);
 bool is_main(const struct function *f);
+bool is_loop(const struct node *n);
+bool is_endless(const struct function *f); /* has a loop that nothing leaves */
 /* The first event of f that may wait, or NULL. */
 const struct event *blocking_event(struct function *f);
 
@@ -265,6 +270,9 @@ void check_copies(struct function *f);
 void check_defers(struct function *f);
 void check_readers(struct function *f);
 void check_frees(struct function *f);
+void check_answers(struct function *f);
+void check_main(struct function *f);
+void check_signals(struct function *f);
 void check_flow(struct function *f);
 void check_waitgroups(void);
 void check_contexts_in_loops(struct function *f);
