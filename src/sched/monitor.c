@@ -219,6 +219,7 @@ void *rn__monitor(void *arg)
         }
         bool soon = rn__missed_look(now);
         start_wanted();
+        rn__shortage_look(now);
         poll_if_nobody_does(now);
         rn_time again = rn__hooks.answer_request ? rn__hooks.answer_request() : INT64_MAX;
         bool trims = trim_stacks(now);

@@ -501,6 +501,8 @@ int64_t rn__count_live(void);
 /* Fires what is due in timers, whosever they are, and queues whom it woke with m, which is inside.
  * Returns how many fired. */
 uint32_t rn__timers_run(struct rn_m *m, struct rn_p *timers, rn_time now);
+/* The same of all processors, by the monitor, which has no record: where no worker can (shortage.c). */
+void rn__timers_run_outside(rn_time now);
 rn_time rn__timers_first(void); /* over all processors */
 /* For a plain thread that is about to wait: while no run is under way it fires the timers that are due, which
  * nobody else would.  When it must look again at the latest. */
@@ -595,6 +597,7 @@ void rn__hib_help(void);
 
 void *rn__monitor(void *arg);
 void rn__monitor_wake_locked(void);
+void rn__shortage_look(rn_time now); /* shortage.c; at each look, after it has tried to start who is wanted */
 /* Every worker sleeps: can nothing wake the program any more?  PERHAPS: somebody whom we don't know
  * could; ask again later.  YES only counts if every worker still sleeps afterwards and no plain thread
  * has been woken meanwhile: the threads were looked at one after the other. */

@@ -193,22 +193,43 @@ static void queue_woken(struct rn_m *m, struct rn_ready_list *wake, rn_time now)
         rn__queue_list(m, wake);
 }
 
-uint32_t rn__timers_run(struct rn_m *m, struct rn_p *p, rn_time now)
+static uint32_t fire_due(struct rn_p *p, rn_time now, struct rn_ready_list *wake)
 {
-    struct rn_ready_list wake = {0};
     uint32_t fired = 0;
     bool more = false;
     do {
         rn_lock_take(&p->timers_lock, RN_RANK_TIMERS);
 #ifdef RN_EXPLORE
         if (rn__exploring())
-            fired = fire_in_some_order(p, now, &wake);
+            fired = fire_in_some_order(p, now, wake);
         else
 #endif
-            more = fire_some(p, now, &wake, &fired);
+            more = fire_some(p, now, wake, &fired);
         publish_next(p);
         rn_lock_release(&p->timers_lock);
     } while (more);
+    return fired;
+}
+
+void rn__timers_run_outside(rn_time now)
+{
+    struct rn_ready_list wake = {0};
+    rn_add_relaxed(&rn__external_wakers, 1);
+    /* pairs with the acquire in will_be_woken (deadlock.c): who asks and finds a timer gone finds this to wake somebody. */
+    rn_fence_seq_cst();
+    for (uint32_t i = 0; i < rn__procs_made(); i++)
+        if (rn_load_relaxed(&rn__procs[i].timers_next) <= now) /* relaxed: a hint; the lock decides */
+            fire_due(&rn__procs[i], now, &wake);
+    if (wake.first)
+        rn__queue_polled(NULL, &wake);
+    else
+        rn__poll_queued();
+}
+
+uint32_t rn__timers_run(struct rn_m *m, struct rn_p *p, rn_time now)
+{
+    struct rn_ready_list wake = {0};
+    uint32_t fired = fire_due(p, now, &wake);
     if (m->p) {
         m->p->timers_woke_many = wake.n >= RN_TIMERS_WAKE;
         m->p->timers_tick = rn_load_relaxed(&m->p->tick); /* relaxed: only the owner writes it */

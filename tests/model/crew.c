@@ -115,6 +115,7 @@ NEVER(rn__panic_free);
 NEVER(rn__panics_settle);
 NEVER(rn__poll_begin);
 NEVER(rn__poll_end);
+NEVER(rn__shortage_look);
 NEVER(rn__solo_drop);
 NEVER(rn__stacks_tight);
 NEVER(rn__stacks_trim);

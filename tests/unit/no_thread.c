@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <runnel.h>
 #include <runnel/test.h>
+#include <stdlib.h>
 #include <string.h>
 
 #if !defined(RN_TSAN) && !defined(RN_ASAN) /* these have a pthread_create of their own */
@@ -81,6 +82,39 @@ TEST_PLAIN(who_is_pinned_goes_on_without_another_thread)
     rn_set_procs(3);
     CHECK_EQ(rn_run(pins_some), 7);
     CHECK(rn_atomic_load(&refused) > 0);
+}
+
+static int sleeps_pinned(void)
+{
+    rn_pin();
+    for (int i = 0; i < 3; i++)
+        rn_sleep(RN_MILLISECOND);
+    return 7;
+}
+
+/* Nobody let timers fire, and nothing was said. */
+TEST_PLAIN(who_is_pinned_sleeps_without_another_thread)
+{
+    rn_set_procs(1);
+    CHECK_EQ(rn_run(sleeps_pinned), 7);
+    CHECK(rn_atomic_load(&refused) > 0);
+}
+
+static int sleeps_while_one_waits(void)
+{
+    enum { NAPS = 30 }; /* of 50 ms: while it is awake there is no shortage */
+    rn_pin();
+    go(nothing);
+    for (int i = 0; i < NAPS; i++)
+        rn_sleep(50 * RN_MILLISECOND);
+    exit(3);
+}
+
+TEST_PLAIN_DIES(who_waits_for_a_thread_is_told_of, 3,
+                "runnel: no further thread can be had (threads or memory are limited")
+{
+    rn_set_procs(1);
+    (void)rn_run(sleeps_while_one_waits);
 }
 
 TEST_PLAIN_DIES(why_there_is_no_monitor_is_said, 2,
