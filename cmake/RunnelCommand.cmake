@@ -4,7 +4,7 @@ if(RUNNEL_TOOL_SOURCES)
     # A command that was built for another machine, or with a sanitizer, would be of no use.
     add_executable(runnel ${RUNNEL_TOOL_SOURCES})
     target_compile_features(runnel PRIVATE c_std_11)
-    target_compile_options(runnel PRIVATE -std=gnu11 -Wall -Wextra $<$<BOOL:${RUNNEL_WERROR}>:-Werror>)
+    target_compile_options(runnel PRIVATE -std=gnu11 ${RUNNEL_WARNINGS} $<$<BOOL:${RUNNEL_WERROR}>:-Werror>)
     target_compile_definitions(runnel PRIVATE
         RN_VERSION="${PROJECT_VERSION}"
         RN_LIBDIR="${CMAKE_INSTALL_LIBDIR}"
@@ -32,7 +32,7 @@ find_library(RUNNEL_LIBCLANG NAMES clang libclang.so.1 HINTS ${RUNNEL_LLVM_DIRS}
 if(RUNNEL_LIBCLANG AND RUNNEL_LIBCLANG_INCLUDE AND RUNNEL_TOOL_SOURCES AND NOT CMAKE_CROSSCOMPILING)
     file(GLOB RUNNEL_VET_SOURCES CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/tools/vet/*.c)
     add_executable(runnel-vet ${RUNNEL_VET_SOURCES} ${PROJECT_SOURCE_DIR}/tools/util.c)
-    target_compile_options(runnel-vet PRIVATE -std=gnu11 -Wall -Wextra $<$<BOOL:${RUNNEL_WERROR}>:-Werror>)
+    target_compile_options(runnel-vet PRIVATE -std=gnu11 ${RUNNEL_WARNINGS} $<$<BOOL:${RUNNEL_WERROR}>:-Werror>)
     target_include_directories(runnel-vet SYSTEM PRIVATE ${RUNNEL_LIBCLANG_INCLUDE})
     target_link_libraries(runnel-vet PRIVATE ${RUNNEL_LIBCLANG})
 endif()

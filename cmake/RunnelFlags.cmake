@@ -14,18 +14,26 @@ if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux")
     message(FATAL_ERROR "runnel runs on Linux, not on ${CMAKE_SYSTEM_NAME}")
 endif()
 
+# In another project its warnings, such as those of -Wpedantic -Werror, are for its own files: ours are GNU C.  And files are
+# compiled one by one there, too: each has static names of its own.
+set(RUNNEL_WARNINGS -Wall -Wextra)
+if(NOT PROJECT_IS_TOP_LEVEL)
+    set(RUNNEL_WARNINGS -w)
+endif()
+set(CMAKE_UNITY_BUILD OFF)
+
 add_library(runnel_flags INTERFACE)
 target_compile_features(runnel_flags INTERFACE c_std_11)
 # Unwind tables: panics and backtraces of goroutines need them.
 target_compile_options(runnel_flags INTERFACE
-    $<$<COMPILE_LANGUAGE:C>:-std=gnu11 -Wall -Wextra -fasynchronous-unwind-tables>)
+    $<$<COMPILE_LANGUAGE:C>:-std=gnu11 ${RUNNEL_WARNINGS} -fasynchronous-unwind-tables>)
 # Records are made all zero in the hottest paths.  For more than 32 bytes gcc's choice is `rep stosq`, which takes longer to
 # start (10 ns on an EPYC) than all of them to write by vectors.
 if(RUNNEL_ARCH STREQUAL x86_64 AND CMAKE_C_COMPILER_ID STREQUAL GNU)
     target_compile_options(runnel_flags INTERFACE
         $<$<COMPILE_LANGUAGE:C>:-mmemset-strategy=vector_loop:1024:noalign,libcall:-1:noalign>)
 endif()
-target_compile_options(runnel_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-std=c++17 -Wall -Wextra>)
+target_compile_options(runnel_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-std=c++17 ${RUNNEL_WARNINGS}>)
 target_link_options(runnel_flags INTERFACE -pthread)
 target_compile_options(runnel_flags INTERFACE $<$<COMPILE_LANGUAGE:C,CXX>:-pthread>)
 if(RUNNEL_WERROR)

@@ -205,7 +205,7 @@ END
 }
 check "CMake's components" cmake_components
 
-# As a part of another project, whose targets have names of their own.
+# As a part of another project, whose targets have names of their own, and whose warnings and ways to compile are for its files.
 subdirectory() {
     mkdir -p inside && cat >inside/CMakeLists.txt <<END
 cmake_minimum_required(VERSION 3.21)
@@ -219,7 +219,9 @@ if(CMAKE_BUILD_TYPE)
     message(FATAL_ERROR "the user's build type was changed")
 endif()
 END
-    cmake -G Ninja -S inside -B inside/build && grep -q 'build prog: ' inside/build/build.ninja
+    cmake -G Ninja -S inside -B inside/build -DCMAKE_UNITY_BUILD=ON -DCMAKE_C_FLAGS='-Wpedantic -Werror' &&
+        grep -q 'build prog: ' inside/build/build.ninja && ! grep -q 'runnel.*unity_' inside/build/build.ninja &&
+        ninja -C inside/build runnel/CMakeFiles/runnel_static.dir/src/os/bound.c.o runnel/CMakeFiles/runnel.dir/tools/hash.c.o
 }
 check "add_subdirectory" subdirectory
 
