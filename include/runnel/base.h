@@ -15,6 +15,11 @@
 #elif defined(__cplusplus) && __cplusplus < 201703L
 #error "runnel needs C++17: -std=c++17 or newer"
 #endif
+#ifdef __has_feature
+#if __has_feature(safe_stack)
+#error "runnel's goroutines have no second stack: no -fsanitize=safe-stack"
+#endif
+#endif
 
 #include <errno.h>
 #include <stdbool.h>

@@ -146,4 +146,15 @@ short_enums() {
     ! cc -fshort-enums -fsyntax-only -I. "$tap_dir/short.c" 2>"$tap_dir/said" && grep -q 'no -fshort-enums' "$tap_dir/said"
 }
 check "-fshort-enums is refused" short_enums
+# Its second stack is one for each thread: goroutines wrote into each other's part of it, or hung.
+safe_stack() {
+    echo '#include <runnel.h>' >"$tap_dir/safe.c"
+    ! clang -fsanitize=safe-stack -fsyntax-only -I. "$tap_dir/safe.c" 2>"$tap_dir/said" &&
+        grep -q 'no -fsanitize=safe-stack' "$tap_dir/said"
+}
+if command -v clang >/dev/null; then
+    check "-fsanitize=safe-stack is refused" safe_stack
+else
+    skip "-fsanitize=safe-stack is refused" "clang is not installed"
+fi
 finish
