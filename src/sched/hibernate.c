@@ -44,7 +44,8 @@ enum {
     REST = 20, /* a pass's cost, times this, is the pause after it, at least */
     SOON = 16, /* times the age: who is woken before that was put away too early */
     RELUCTANCE_MOST = 4,
-    UNSAFE = 3,       /* looks in a row, after which all are brought back */
+    UNSAFE = 3,       /* looks in a row, a second apart, after which all are brought back */
+    UNSAFE_PAUSE = 5, /* ms, between looks where memory is tight */
     AGE_TIGHT = 20,   /* ms */
     FEW = 16,         /* a pass of the kind that does not rest is to put away 1 / FEW of those that have pages */
     IN_VAIN_MOST = 8, /* AGE_TIGHT, doubled so often, is the longest time between two that don't */
@@ -66,7 +67,8 @@ static struct {
     rn_time calm;         /* not before this moment */
     uint32_t in_vain;     /* passes of this kind, one after the other */
     int64_t put;          /* in this pass */
-    int unsafe;
+    int unsafe;           /* looks in a row, */
+    rn_time unsafe_next;  /* and when another one counts */
     uint8_t opened[RN_CHUNKS_MAX / 8];
 } hib = {.lock = PTHREAD_MUTEX_INITIALIZER};
 
@@ -305,14 +307,18 @@ static bool is_worth_it(void)
     return rn__count_live() >= hib.least;
 }
 
-static bool is_safe(void)
+/* A thread that has just been started blocks every signal for a moment. */
+static bool is_safe(rn_time now)
 {
     if (rn_os_away_safe()) {
         hib.unsafe = 0;
         return true;
     }
-    if (++hib.unsafe == UNSAFE)
-        bring_all_back();
+    if (hib.unsafe == 0 || now >= hib.unsafe_next) {
+        hib.unsafe_next = now + RN_SECOND;
+        if (++hib.unsafe == UNSAFE)
+            bring_all_back();
+    }
     return false;
 }
 
@@ -327,7 +333,7 @@ static bool pass_begins(rn_time now)
     if (!is_worth_it())
         return false;
     hib.pending = true;
-    if (!rn_os_away_begin() || !rn_keep_begin() || !is_safe())
+    if (!rn_os_away_begin() || !rn_keep_begin() || !is_safe(now))
         return false;
     hib.pending = false;
     return true;
@@ -371,8 +377,8 @@ static void look(rn_time now)
         return;
     if (hib.chunk || pass_begins(now))
         pass_goes_on(now);
-    else
-        hib.calm = now + RN_SECOND; /* nothing to do, or not safe: no need to look all the time */
+    else /* nothing to do, no need to look all the time; or not safe, mostly for a moment */
+        hib.calm = now + (hib.unsafe ? UNSAFE_PAUSE * RN_MILLISECOND : RN_SECOND);
 }
 
 static rn_time look_and_unlock(rn_time now, bool *urgent)

@@ -9,6 +9,7 @@
 #include "os/linux/internal.h"
 #include "sched/rt.h"
 #include <dirent.h>
+#include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -660,6 +661,55 @@ TEST_PLAIN(where_memory_is_tight_all_are_put_away_soon)
     needs_the_kernel();
     setenv("RUNNEL_HIBERNATE", "1000000000", 1);
     CHECK_EQ(rn_run(start_more_than_there_is_memory_for), 0);
+    setenv("RUNNEL_HIBERNATE", "2", 1);
+    rn_store_relaxed(&rn__stacks_most, most);
+}
+
+/* Blocks SIGSEGV until it is told, as a thread does that is being started. */
+static void *blocks_a_fault(void *told)
+{
+    uint64_t faults = UINT64_C(1) << (SIGSEGV - 1);
+    syscall(SYS_rt_sigprocmask, SIG_BLOCK, &faults, NULL, sizeof faults);
+    while (!rn_load_acquire((rn_atomic(bool) *)told))
+        rn_os_nap(RN_MILLISECOND);
+    return NULL;
+}
+
+static rn_duration until_away;
+
+static void start_them_beside_a_new_thread(void)
+{
+    enum { N = 3000, MOST = 500, LOOKS = 50 }; /* ms, in which the monitor looks */
+    struct seat *seats = calloc(N, sizeof *seats);
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    rn_atomic(bool) told = false;
+    pthread_t thread;
+    REQUIRE(pthread_create(&thread, NULL, blocks_a_fault, &told) == 0);
+    rn_store_relaxed(&rn__stacks_most, MOST); /* relaxed: a number */
+    take_seats_until(seats, N, &wg, 0);
+    rn_sleep(LOOKS * RN_MILLISECOND);
+    rn_time since = rn_now();
+    rn_store_release(&told, true); /* pairs with the acquire in blocks_a_fault */
+    wait_for_away(N - MOST);
+    until_away = rn_now() - since;
+    for (int i = 0; i < N; i++)
+        chan_send(seats[i].door, 11);
+    wg_wait(&wg);
+    pthread_join(thread, NULL);
+    free(seats);
+}
+
+/* Nobody was put away for a second then, in which the goroutines that were started took all memory. */
+TEST_PLAIN(where_memory_is_tight_a_new_thread_holds_nobody_up)
+{
+    enum { TRIES = 5 };                               /* of which the machine may hold some up */
+    int64_t most = rn_load_relaxed(&rn__stacks_most); /* relaxed: a number */
+    needs_the_kernel();
+    setenv("RUNNEL_HIBERNATE", "on", 1);
+    until_away = RN_MINUTE;
+    for (int i = 0; i < TRIES && until_away > RN_SECOND / 2; i++)
+        CHECK_EQ(rn_run(start_them_beside_a_new_thread), 0);
+    CHECK(until_away <= RN_SECOND / 2);
     setenv("RUNNEL_HIBERNATE", "2", 1);
     rn_store_relaxed(&rn__stacks_most, most);
 }
