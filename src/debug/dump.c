@@ -23,6 +23,7 @@
 #include "sched/panic.h"
 #include "sched/rt.h"
 #include <dlfcn.h>
+#include <signal.h>
 #include <string.h>
 
 enum { INNER = 50, OUTER = 50, INLINED = 8, STACK = 1 << 20 };
@@ -332,6 +333,17 @@ static bool holds_locks(struct rn_cursor c)
     return false;
 }
 
+/* On a stack of its own.  A look at a goroutine's stack that was put away is a fault, whose handler would begin where the signal
+ * stack does: over the one by which this is called, and which the program is to die from. */
+static void print_on_its_stack(void *listing)
+{
+    stack_t here = {.ss_flags = SS_DISABLE}, before;
+    bool apart = sigaltstack(&here, &before) == 0;
+    print_listing(listing);
+    if (apart)
+        sigaltstack(&before, NULL);
+}
+
 void rn__dump(struct rn_g *current, void *uc)
 {
     static struct listing l;
@@ -349,7 +361,7 @@ void rn__dump(struct rn_g *current, void *uc)
     }
     char *stack = rn_os_map(STACK, rn_os_page);
     if (stack)
-        rn__arch_call_on(stack + STACK, print_listing, &l);
+        rn__arch_call_on(stack + STACK, print_on_its_stack, &l);
     else
         print_listing(&l);
 }

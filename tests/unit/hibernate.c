@@ -639,6 +639,18 @@ TEST_PLAIN(who_is_woken_soon_is_put_away_later)
     setenv("RUNNEL_HIBERNATE", "2", 1);
 }
 
+/* The listing looks at stacks that are away.  That went over the handler on the signal stack, and the program ended as if by a
+ * second failure, by exit, without a core file. */
+TEST_DIES(a_wild_pointer_while_some_are_away, 128 + SIGSEGV, "unexpected fault address 0x10\nfatal error: fault\n")
+{
+    struct seat seats[40];
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    int *volatile p = (int *)16;
+    needs_the_kernel();
+    take_seats(seats, 40, &wg);
+    *p = 1;
+}
+
 /* Nobody would be put away for days, and the putter would not be in a hurry, if there were memory for all. */
 static void start_more_than_there_is_memory_for(void)
 {
