@@ -27,10 +27,26 @@
 
 /* ---- processors ---------------------------------------------------------------------------------- */
 
+/* Processors that rn_set_procs has taken out of use; under sched.lock. */
+static struct rn_p *retired;
+
+static void retire_locked(struct rn_p *p)
+{
+    struct rn_sched *s = &rn__sched;
+    p->idle_link = retired;
+    retired = p;
+    rn_store_relaxed(&s->retired_n, rn_load_relaxed(&s->retired_n) + 1); /* relaxed: a hint, or under the lock */
+}
+
+/* One that is out of use is no idle processor: nobody would be right to wake a worker for it. */
 void rn__idle_p_put_locked(struct rn_p *p)
 {
     rn_lock_assert_held(&rn__sched.lock);
     struct rn_sched *s = &rn__sched;
+    if (p->id >= rn__procs_used()) {
+        retire_locked(p);
+        return;
+    }
     p->idle_link = s->idle_p;
     s->idle_p = p;
     /* relaxed: ordered by the fences of the protocol above. */
@@ -81,10 +97,6 @@ static void spinning_less(void)
 
 /* ---- fewer and more processors --------------------------------------------------------------------- */
 
-/* Processors that rn_set_procs has taken out of use; under sched.lock. */
-static struct rn_p *retired;
-static uint32_t retired_n;
-
 /* m's processor is one too many: what it has to run goes to the others.  Its timers stay, and are
  * looked at like all. */
 void rn__retire_p(struct rn_m *m)
@@ -96,10 +108,7 @@ void rn__retire_p(struct rn_m *m)
         m->hint = NULL;
     }
     rn_lock_take(&rn__sched.lock, RN_RANK_SCHED);
-    rn__detach(m);
-    p->idle_link = retired;
-    retired = p;
-    retired_n++;
+    rn__idle_p_put_locked(rn__detach(m));
     rn_lock_release(&rn__sched.lock);
     if (m->spinning)
         spinning_less();
@@ -110,24 +119,27 @@ void rn__retire_p(struct rn_m *m)
 void rn__retired_forget(void)
 {
     retired = NULL;
-    retired_n = 0;
+    rn_store_relaxed(&rn__sched.retired_n, 0); /* relaxed: as above */
 }
 
-void rn__unretire_locked(void)
+void rn__sort_procs_locked(void)
 {
     rn_lock_assert_held(&rn__sched.lock);
-    struct rn_p *list = retired;
+    struct rn_sched *s = &rn__sched;
+    struct rn_p *list = retired, *p;
     rn__retired_forget();
-    while (list) {
-        struct rn_p *p = list;
-        list = p->idle_link;
+    for (struct rn_p **at = &s->idle_p; (p = *at) != NULL;)
         if (p->id < rn__procs_used()) {
-            rn__idle_p_put_locked(p);
+            at = &p->idle_link;
         } else {
-            p->idle_link = retired;
-            retired = p;
-            retired_n++;
+            *at = p->idle_link;
+            rn_store_relaxed(&s->idle_p_n, rn_load_relaxed(&s->idle_p_n) - 1); /* relaxed, both: as above */
+            p->idle_link = list;
+            list = p;
         }
+    while ((p = list) != NULL) {
+        list = p->idle_link;
+        rn__idle_p_put_locked(p);
     }
 }
 
@@ -216,7 +228,7 @@ void rn__hand_off(struct rn_p *p)
     bool work = rn__p_has_work(p) || rn__shared_work();
     rn_lock_take(&s->lock, RN_RANK_SCHED);
     /* Somebody must sleep for the timers; and with no work the last idle worker asks about deadlock. */
-    if (work || !sleeping_poller_locked() || rn_load_relaxed(&s->idle_p_n) + 1 == rn__procs_used()) {
+    if (work || !sleeping_poller_locked() || rn__resting_procs() + 1 == rn__procs_made()) {
         give_unlock(p, false);
         return;
     }
@@ -355,8 +367,7 @@ static bool wake_up(struct rn_m *m, bool may_take, bool relieved)
         poller_leave_locked(m);
         idle_m_put_locked(m);
     }
-    uint32_t idle = rn_load_relaxed(&s->idle_p_n); /* relaxed: under the lock */
-    if (m->naps == 0 || idle == 0 || idle == rn__procs_used())
+    if (m->naps == 0 || rn_load_relaxed(&s->idle_p_n) == 0 || rn__all_rest()) /* relaxed: under the lock */
         rn__watch_end_locked(m);
     rn_lock_release(&s->lock);
     return awake;
@@ -367,8 +378,7 @@ static bool all_asleep(uint64_t *taken)
     struct rn_sched *s = &rn__sched;
     rn_lock_take(&s->lock, RN_RANK_SCHED);
     bool asleep = s->idle_m_n + (sleeping_poller_locked() != NULL) + s->pinned_n == s->m_n && !rn__shared_work();
-    /* A processor that is neither idle nor retired is on its way to a worker. */
-    asleep &= rn_load_relaxed(&s->idle_p_n) + retired_n == rn__procs_made();
+    asleep &= rn__all_rest(); /* one that does not is on its way to a worker */
     *taken = idle_p_taken;
     rn_lock_release(&s->lock);
     return asleep;

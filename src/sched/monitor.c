@@ -120,18 +120,13 @@ void rn__monitor_wake_locked(void)
     rn_os_futex_wake(&rn__sched.monitor_word, 1);
 }
 
-static bool all_idle(void)
-{
-    return rn_load_relaxed(&rn__sched.idle_p_n) >= rn__procs_used(); /* relaxed: a hint, or under the lock */
-}
-
 /* With every processor idle: until one is taken, the run ends, or the moment is there. */
 static bool sleep_while_idle(rn_time until)
 {
     struct rn_sched *s = &rn__sched;
     rn_lock_take(&s->lock, RN_RANK_SCHED);
     /* relaxed, all: changed under the lock. */
-    bool idle = all_idle() && !rn_load_relaxed(&s->stopping) && !rn_load_relaxed(&s->worker_wanted);
+    bool idle = rn__all_rest() && !rn_load_relaxed(&s->stopping) && !rn_load_relaxed(&s->worker_wanted);
     if (idle) {
         s->monitor_asleep = true;
         rn_store_relaxed(&s->monitor_word, 1); /* relaxed: under the lock */
@@ -196,7 +191,7 @@ static uint32_t next_pause(uint32_t pause, uint32_t looks, bool soon, rn_time no
     uint32_t max = PAUSE_MAX;
     rn_time first = rn__timers_first();
     bool alone = rn_load_relaxed(&rn__sched.idle_p_n) != 0 && rn__pace_somebody_looks(); /* relaxed: a hint */
-    if (alone || all_idle() || (first != INT64_MAX && first - now < PAUSE_MAX * RN_MICROSECOND))
+    if (alone || rn__all_rest() || (first != INT64_MAX && first - now < PAUSE_MAX * RN_MICROSECOND))
         max = PAUSE_TIMERS;
     return pause < max ? pause : max;
 }
@@ -228,7 +223,7 @@ void *rn__monitor(void *arg)
         looks = took || urgent ? 0 : looks + 1;
         pause = next_pause(pause, looks, soon, now);
         active = true;
-        idle_looks = all_idle() ? idle_looks + 1 : 0;
+        idle_looks = rn__all_rest() ? idle_looks + 1 : 0;
         if (!trims && idle_looks >= IDLE_LOOKS && sleep_while_idle(again < hibernates ? again : hibernates)) {
             active = rn_os_now() < hibernates; /* else nobody has run meanwhile: no need to wait for idleness again */
             pause = PAUSE_MIN;

@@ -199,6 +199,7 @@ struct rn_sched {
     rn_atomic(uint32_t) worker_wanted; /* no thread could be had for work, or not from here: the monitor starts one */
     rn_atomic(uint32_t) procs;         /* processors in use; any reads */
     rn_atomic(uint32_t) procs_made;    /* and that ever were in this run; any reads */
+    rn_atomic(uint32_t) retired_n;     /* and of these are out of use, with no worker; any reads, under lock */
     rn_atomic(uint32_t) procs_wanted;  /* rn_set_procs, 0: by the environment and the machine; any reads */
     size_t stack_wanted;               /* rn_set_stack, 0: by the environment; does not change during a run */
     size_t stack_default;
@@ -231,6 +232,17 @@ static inline uint32_t rn__procs_used(void)
 static inline uint32_t rn__procs_made(void)
 {
     return rn_load_acquire(&rn__sched.procs_made); /* pairs with the release in rn_set_procs: rn__p_init */
+}
+
+/* How many processors have no worker, idle or out of use; exact under sched.lock. */
+static inline uint32_t rn__resting_procs(void)
+{
+    return rn_load_relaxed(&rn__sched.idle_p_n) + rn_load_relaxed(&rn__sched.retired_n); /* relaxed, both: a hint */
+}
+
+static inline bool rn__all_rest(void)
+{
+    return rn__resting_procs() == rn__procs_made();
 }
 
 /* ---- inside and outside ---------------------------------------------------------------------- */
@@ -406,9 +418,9 @@ void rn__give_pinned(struct rn_m *m, struct rn_p *p);
 void rn__workers_wake_all(void);
 /* Makes a sleeping worker the poller when there is none. */
 void rn__poller_replace(void);
-/* rn_set_procs: m gives up its processor, which is one too many; those that are wanted again. */
+/* rn_set_procs: m gives up its processor, which is one too many; who is idle now and who is out of use. */
 void rn__retire_p(struct rn_m *m);
-void rn__unretire_locked(void);
+void rn__sort_procs_locked(void);
 void rn__retired_forget(void);
 
 /* ---- crowd.c ------------------------------------------------------------------------------------ */

@@ -417,7 +417,7 @@ static void use_procs(uint32_t wanted)
     struct rn_sched *s = &rn__sched;
     rn_lock_take(&s->lock, RN_RANK_SCHED);
     rn_store_relaxed(&s->procs, wanted); /* relaxed: see rn__procs_used */
-    rn__unretire_locked();
+    rn__sort_procs_locked();
     for (uint32_t n; (n = rn__procs_made()) < wanted;) {
         rn__p_init(&rn__procs[n], n);
         rn_store_release(&s->procs_made, n + 1); /* pairs with the acquire in rn__procs_made */

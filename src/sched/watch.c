@@ -133,8 +133,8 @@ void rn__watch_begin_locked(struct rn_m *m)
 {
     rn_lock_assert_held(&rn__sched.lock);
     struct rn_sched *s = &rn__sched;
-    /* relaxed, all: under the lock; idle.c's heavy fence follows. */
-    if (rn_load_relaxed(&s->watcher) || rn_load_relaxed(&s->idle_p_n) == rn__procs_used())
+    /* relaxed, both: under the lock; idle.c's heavy fence follows. */
+    if (rn_load_relaxed(&s->watcher) || rn__all_rest())
         return;
     rn_store_relaxed(&s->watcher, m);
     m->naps = NAPS;

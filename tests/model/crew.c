@@ -419,7 +419,7 @@ static void setup_fewer_beside(void)
 static void one_is_left(void)
 {
     all_ran();
-    MODEL_CHECK(rn__procs_used() == 1 && rn__procs_made() == 2 && retired_n <= 1);
+    MODEL_CHECK(rn__procs_used() == 1 && rn__procs_made() == 2 && rn_load_relaxed(&rn__sched.retired_n) <= 1);
 }
 
 MODEL_TEST(fewer, .setup = setup_fewer, .thread = {first_worker, worker_thread}, .finish = one_is_left, .sample = 4000);
