@@ -514,11 +514,21 @@ static const struct rn_m *worker_of(int tid)
     return NULL;
 }
 
-/* A sleeping worker's registers hold nothing but the runtime's old words. */
+/* A sleeping worker's registers hold nothing but the runtime's old words; but see words_of. */
 static bool sleeps(const struct rn_os_stopped *t)
 {
     const struct rn_m *m = worker_of(t->tid);
     return m && m->joinable && is_asleep(m) && !t->alt_hi && !is_on_stacks(t->sp);
+}
+
+/* How many of its registers count.  The first worker's may still be those of who called rn_run, but for what a call does not
+ * keep: the vector registers stay as the goroutine left them that it ran last, for as long as it sleeps. */
+static size_t words_of(const struct rn_os_stopped *t)
+{
+    const struct rn_m *m = worker_of(t->tid);
+    if (sleeps(t))
+        return 0;
+    return m && is_asleep(m) && !t->alt_hi && !is_on_stacks(t->sp) ? t->kept : t->n;
 }
 
 /* Whether it has left its own stack for a goroutine's: perhaps that one was interrupted by a signal that is handled elsewhere. */
@@ -578,7 +588,7 @@ static void scan_thread(const struct rn_os_stopped *t)
         rn__mem_scan(t->sp - RED_ZONE > t->alt_lo ? t->sp - RED_ZONE : t->alt_lo, t->alt_hi);
     rn__mem_scan(tls < t->sp && t->sp < t->tp ? t->sp : tls,
                  least(t->tp + TCB + marks.job->tls_bytes, rn__mem_end(t->tp)));
-    for (size_t i = 0; !sleeps(t) && i < t->n; i++)
+    for (size_t i = 0, n = words_of(t); i < n; i++)
         rn__mem_word(t->regs[i]);
 }
 

@@ -20,6 +20,7 @@ struct rn_os_stopped {
     uintptr_t alt_lo, alt_hi; /* the stack for signals, while it handles one there; else 0 */
     uintptr_t altstack;       /* rn_os_altstack() there */
     size_t n;                 /* words of regs in use */
+    size_t kept;              /* so many of them come first, and may be those of who called what it is in */
     uintptr_t regs[RN_OS_REGS];
 };
 

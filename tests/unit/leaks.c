@@ -585,6 +585,59 @@ TEST(what_a_signal_left_on_its_stack_is_no_way)
     CHECK_EQ(leaks_when_settled(1), 1);
 }
 
+/* ---- a thread that sleeps -------------------------------------------------------------------------- */
+
+static uintptr_t complement; /* of the address, which is nowhere else */
+static rn_atomic(bool) elsewhere;
+
+static NOINLINE void leak_behind_a_vector(void)
+{
+    chan(int) c = chan_make(int, 0);
+    go(receive, c);
+    complement = ~(uintptr_t)c;
+}
+
+static inline void fill_vector(void)
+{
+#if defined(__x86_64__)
+    __asm__ volatile("movq %0, %%rax\n\tnotq %%rax\n\tmovq %%rax, %%xmm15\n\txorl %%eax, %%eax"
+                     :
+                     : "m"(complement)
+                     : "rax", "xmm15", "cc");
+#else
+    rn_test_skip("another processor"); /* whose calls keep some of them */
+#endif
+}
+
+/* Stays on its thread. */
+static void ask_elsewhere(int *n)
+{
+    elsewhere = true;
+    for (int i = 0; i < 100 && *n == 0; i++) {
+        usleep(1000);
+        *n = find(NULL, 0);
+    }
+}
+
+/* The thread that called rn_run, where this goroutine was the last. */
+TEST(what_is_in_a_vector_register_of_a_sleeping_thread_is_no_way)
+{
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    int n = 0;
+    skip_under_sanitizers();
+    rn_set_procs(2);
+    if (gettid() != getpid())
+        rn_test_skip("this thread is not the first");
+    leak_behind_a_vector();
+    clear_stack();
+    wg_go(&wg, ask_elsewhere, &n);
+    while (!elsewhere)
+        continue;
+    fill_vector();
+    wg_wait(&wg);
+    CHECK_EQ(n, 1);
+}
+
 /* Right above the mapping that address is in, so that the kernel joins the two; anywhere where that is not free. */
 static void *map_beside(const void *address, size_t bytes)
 {

@@ -66,6 +66,7 @@ static void copy_registers(struct rn_os_stopped *s, const ucontext_t *uc)
     uint32_t magic = 0, size = LEGACY;
     s->sp = (uintptr_t)uc->uc_mcontext.gregs[REG_RSP];
     copy_words(s, uc->uc_mcontext.gregs, sizeof uc->uc_mcontext.gregs);
+    s->kept = s->n; /* no call keeps a vector register */
     if (!fp)
         return;
     memcpy(&magic, fp + MAGIC_AT, sizeof magic);
@@ -77,6 +78,7 @@ static void copy_registers(struct rn_os_stopped *s, const ucontext_t *uc)
     s->sp = uc->uc_mcontext.sp;
     copy_words(s, uc->uc_mcontext.regs, sizeof uc->uc_mcontext.regs);
     copy_words(s, uc->uc_mcontext.__reserved, FPSIMD);
+    s->kept = s->n;
 #endif
 }
 
