@@ -13,6 +13,7 @@ enum rn_rank {
     RN_RANK_TIMERS = 40,  /* a processor's timers */
     RN_RANK_CHAN = 50,    /* a channel; several in address order */
     RN_RANK_DONE = 55,    /* a context: its waiters and children; a parent before its child */
+    RN_RANK_OWNER = 57,   /* whoever takes a channel from the thread whose own it is */
     RN_RANK_POLL = 60,    /* a poller record */
     RN_RANK_HTTP = 65,    /* the HTTP client: a shard, or the list of clients */
     RN_RANK_SCHED = 70,   /* the global run queue, idle processors and threads */

@@ -112,7 +112,7 @@ void rn__chan_leave_send(struct rn_waiter *w)
 static bool is_quiet(struct rn_chan *c)
 {
     /* acquire, three times: pair with the releases in match.h and of the lock, and keep the loads in this order. */
-    return rn_load_acquire(&c->receivers) + rn_load_acquire(&c->senders) == 0 && rn_load_acquire(&c->lock.held) == 0;
+    return rn_load_acquire(&c->receivers) + rn_load_acquire(&c->senders) == 0 && !rn__chan_is_held(c);
 }
 
 void rn__chan_destroy(struct rn_chan *c)
@@ -233,7 +233,7 @@ static __attribute__((noinline)) void send_unlock(struct rn_chan *c, const void 
 
 static __attribute__((noinline)) void send_contended(struct rn_chan *c, const void *v)
 {
-    rn__chan_lock(c);
+    rn__chan_lock_slow(c);
     send_unlock(c, v);
 }
 
@@ -322,7 +322,7 @@ static __attribute__((noinline)) bool recv_unlock(struct rn_chan *c, void *v)
 
 static __attribute__((noinline)) bool recv_contended(struct rn_chan *c, void *v)
 {
-    rn__chan_lock(c);
+    rn__chan_lock_slow(c);
     return recv_unlock(c, v);
 }
 

@@ -27,12 +27,13 @@
  *
  * Tried and rejected: a lock-free ring (Vyukov's) beside the lock for buffered channels.  Closing,
  * select's single instant and hand-over to waiters each need the lock anyway, and an uncontended
- * lock costs the one atomic instruction that the lock-free ring costs as well.
+ * lock costs the one atomic instruction that the lock-free ring costs as well, or none (lock.c).
  */
 #ifndef RN_CHAN_CHAN_H
 #define RN_CHAN_CHAN_H
 
 #include "sched/sched.h"
+#include "sched/solo.h"
 
 struct rn_chan {
     /* What a send and a receive write comes first, so that it shares one cache line. */
@@ -49,6 +50,8 @@ struct rn_chan {
     struct rn_list sendq;
     rn_atomic(uint32_t) receivers, senders;
     char *ring, *end;
+    uint32_t free;  /* lock.held when nobody has it: whose own it is */
+    uint32_t owner; /* whose own it may become: lock.c */
 #ifdef RN_RACE
     struct rn_chan_turns *turns; /* guarded by the lock; see race.h */
 #endif
@@ -109,32 +112,71 @@ static inline bool rn__chan_awaited(struct rn_chan *c)
 
 /* ---- the lock ----------------------------------------------------------------------------------- */
 
-static inline void rn__chan_count_change(struct rn_chan *c)
+/* c->lock.held: lock.c has the transitions. */
+enum { RN_CHAN_HELD = 1, RN_CHAN_OWNED = 2, RN_CHAN_LEAVING = 4 };
+enum { RN_CHAN_LOOKS = 1024 }; /* locks from one look at who takes them to the next */
+
+/* The lock, after rn__chan_try_lock has failed. */
+void rn__chan_lock_slow(struct rn_chan *c);
+
+/* Whoever has just taken the lock counts that. */
+static inline void rn__chan_count_change(struct rn_chan *c, uint32_t changes)
 {
     /* release: pairs with the acquire in rn__chan_glance, for which the lock is then seen as taken.
      * Only the holder of the lock writes it. */
-    rn_store_release(&c->changes, rn_load_relaxed(&c->changes) + 1);
+    rn_store_release(&c->changes, changes);
+}
+
+static inline void rn__chan_let_go(struct rn_chan *c)
+{
+    /* release: pairs with the acquire of the next holder. */
+    rn_store_release(&c->lock.held, c->free);
+}
+
+/* One try, the quick way. */
+static inline bool rn__chan_grab(struct rn_chan *c)
+{
+    uint32_t s = rn_load_relaxed(&c->lock.held), free = 0; /* relaxed: a guess for what follows */
+    /* acquire, both: pair with the release in rn__chan_unlock; publish what the last holder wrote. */
+    if (!(s & RN_CHAN_OWNED))
+        return rn_cas_acquire(&c->lock.held, &free, RN_CHAN_HELD);
+    const struct rn_solo *me = rn__solo();
+    return me && s == (me->name | RN_CHAN_OWNED) && rn__solo_take(me, &c->lock.held, s, s | RN_CHAN_HELD);
+}
+
+/* For who takes it anyhow (rn__chan_lock_slow), so its rank is checked.  False also each time that it is to be looked who takes it. */
+static inline bool rn__chan_try_lock(struct rn_chan *c)
+{
+    rn__rank_check(&c->lock, RN_RANK_CHAN);
+    if (__builtin_expect(!rn__chan_grab(c), 0))
+        return false;
+    uint32_t n = rn_load_relaxed(&c->changes) + 1;
+    if (__builtin_expect(n % RN_CHAN_LOOKS == 0, 0)) {
+        rn__chan_let_go(c);
+        return false;
+    }
+    rn__rank_taken(&c->lock, RN_RANK_CHAN);
+    rn__chan_count_change(c, n);
+    return true;
 }
 
 static inline void rn__chan_lock(struct rn_chan *c)
 {
-    rn_lock_take(&c->lock, RN_RANK_CHAN);
-    rn__chan_count_change(c);
-}
-
-/* For who takes it anyhow, so its rank is checked. */
-static inline bool rn__chan_try_lock(struct rn_chan *c)
-{
-    rn__rank_check(&c->lock, RN_RANK_CHAN);
-    if (__builtin_expect(!rn_lock_try(&c->lock, RN_RANK_CHAN), 0))
-        return false;
-    rn__chan_count_change(c);
-    return true;
+    if (!rn__chan_try_lock(c))
+        rn__chan_lock_slow(c);
 }
 
 static inline void rn__chan_unlock(struct rn_chan *c)
 {
-    rn_lock_release(&c->lock);
+    rn__rank_dropped(&c->lock);
+    rn__chan_let_go(c);
+}
+
+/* Whether somebody has the lock, at this moment. */
+static inline bool rn__chan_is_held(struct rn_chan *c)
+{
+    /* acquire: pairs with the release of the lock; publishes what its last holder changed. */
+    return rn_load_acquire(&c->lock.held) & RN_CHAN_HELD;
 }
 
 /* ---- looks without the lock ------------------------------------------------------------------- */
@@ -172,8 +214,7 @@ static inline bool rn__chan_glance(struct rn_chan *c, uint32_t *changes)
     /* acquire: pairs with the release in rn__chan_lock: the lock is then seen as that holder left it
      * or later. */
     *changes = rn_load_acquire(&c->changes);
-    /* acquire: pairs with the release of the lock; publishes what its last holder changed. */
-    return rn_load_acquire(&c->lock.held) == 0;
+    return !rn__chan_is_held(c);
 }
 
 /* relaxed: the loads in rn__chan_seems_… before it acquire, and what a later holder stores there it

@@ -24,19 +24,24 @@ static void note_pauses(unsigned n)
 #endif
 }
 
-void rn__lock_slow(rn_lock *l)
+void rn__lock_rest(unsigned round)
 {
     enum { SPINS = 10, YIELDS = 20 };
-    for (int round = 0;; round++) {
+    if (round < SPINS)
+        note_pauses(rn_cpu_pauses(round));
+    else if (round < SPINS + YIELDS)
+        rn_os_yield();
+    else
+        rn_os_nap(50 * RN_MICROSECOND);
+}
+
+void rn__lock_slow(rn_lock *l)
+{
+    for (unsigned round = 0;; round++) {
         uint32_t free = 0;
         /* relaxed: only a hint whether to try.  acquire: pairs with the release in rn_lock_release. */
         if (rn_load_relaxed(&l->held) == 0 && rn_cas_acquire(&l->held, &free, 1))
             return;
-        if (round < SPINS)
-            note_pauses(rn_cpu_pauses((unsigned)round));
-        else if (round < SPINS + YIELDS)
-            rn_os_yield();
-        else
-            rn_os_nap(50 * RN_MICROSECOND);
+        rn__lock_rest(round);
     }
 }

@@ -21,6 +21,8 @@ typedef struct rn_lock {
 } rn_lock;
 
 RN_INNER void rn__lock_slow(rn_lock *l);
+/* Between two tries; round: how many there were before. */
+RN_INNER void rn__lock_rest(unsigned round);
 
 /* How many pauses this thread has waited at locks that others held. */
 extern __thread uint64_t rn__lock_pauses __attribute__((visibility("hidden"), tls_model("initial-exec")));

@@ -3,6 +3,7 @@
 #include "os/lock.c"
 #include "chan/chan.c"
 #include "chan/graveyard.c"
+#include "chan/lock.c"
 #include "chan/select.c"
 #include "model_sched.h"
 
@@ -55,6 +56,8 @@ static struct rn_chan *make(int cap)
 static void setup(int cap_a, int cap_b)
 {
     model_sched_reset();
+    model_solo_reset(0);
+    taking = (rn_lock){0};
     a = make(cap_a);
     b = make(cap_b);
     panics = 0;
@@ -164,8 +167,9 @@ MODEL_TEST(two_senders_buffered, .setup = setup_1, .thread = {send_1, send_2, re
            .preemptions = 2);
 MODEL_TEST(two_receivers, .setup = setup_1, .thread = {send_1_2, recv_one, recv_one}, .finish = one_each,
            .preemptions = 2);
-MODEL_MUTANT(unbuffered, "rn_lock_take", "cas_acquire");
-MODEL_MUTANT(unbuffered, "rn_lock_release", "store_release");
+MODEL_MUTANT(unbuffered, "rn__chan_grab", "cas_acquire");
+MODEL_MUTANT(unbuffered, "try_slowly", "cas_acquire");
+MODEL_MUTANT(unbuffered, "rn__chan_let_go", "store_release");
 
 /* The channel may be freed as soon as the value is there. */
 static void recv_free(void)
@@ -231,6 +235,7 @@ static void setup_half(void)
 {
     int v = 1;
     model_sched_reset();
+    model_solo_reset(0);
     a = make(2);
     b = make(1);
     rn__chan_send(a, &v);
@@ -394,3 +399,105 @@ static void both_came(void)
 MODEL_TEST(select_leaves_no_trace, .setup = setup_0, .thread = {select_recv, send_b}, .finish = empty);
 MODEL_TEST(select_takes_both, .setup = setup_0, .thread = {select_recv_twice, send_b, send_2}, .finish = both_came,
            .preemptions = 1);
+
+/* ---- a channel that is a thread's own ------------------------------------------------------------- */
+
+/* Two threads have names; a and b are the first's own. */
+static void owned(void)
+{
+    model_solo_reset(2);
+    a->free = b->free = 1 << RN_SOLO_NAME_SHIFT | RN_CHAN_OWNED;
+    rn_store_relaxed(&a->lock.held, a->free);
+    rn_store_relaxed(&b->lock.held, b->free);
+}
+
+static void setup_owned_0(void)
+{
+    setup_0();
+    owned();
+}
+
+static void setup_owned_1(void)
+{
+    setup_1();
+    owned();
+}
+
+MODEL_TEST(owned_sends, .setup = setup_owned_1, .thread = {send_1, recv_one}, .finish = empty);
+MODEL_TEST(owned_receives, .setup = setup_owned_1, .thread = {recv_one, send_1}, .finish = empty);
+MODEL_TEST(owned_unbuffered, .setup = setup_owned_0, .thread = {send_1, recv_one}, .finish = empty, .preemptions = 3);
+MODEL_TEST(owned_in_order, .setup = setup_owned_1, .thread = {send_1_2, recv_two}, .finish = in_order,
+           .preemptions = 3);
+MODEL_TEST(owned_freed_by_another, .setup = setup_owned_1, .thread = {send_1, recv_free}, .preemptions = 3);
+MODEL_TEST(owned_freed_by_owner, .setup = setup_owned_1, .thread = {recv_free, send_1}, .preemptions = 3);
+MODEL_TEST(owned_selects_meet, .setup = setup_owned_0, .thread = {select_a_b, select_b_a}, .finish = met,
+           .preemptions = 2);
+MODEL_MUTANT(owned_sends, "rn_os_fence_restart", "fence_restart");
+MODEL_MUTANT(owned_receives, "rn__chan_let_go", "store_release");
+
+/* Two take it from its owner at the same time. */
+static void owner_s_two_came(void)
+{
+    empty();
+    MODEL_CHECK(got[0][0] + got[0][1] == 3);
+}
+
+MODEL_TEST(owned_two_others, .setup = setup_owned_1, .thread = {recv_two, send_1, send_2}, .finish = owner_s_two_came,
+           .preemptions = 2);
+
+/* What others do to the owner, and the owner to itself: a section that fails for no reason. */
+static void setup_interrupted(void)
+{
+    setup_owned_1();
+    model_solo_interrupted[0] = 1;
+}
+
+MODEL_TEST(owned_interrupted, .setup = setup_interrupted, .thread = {send_1, recv_one}, .finish = empty,
+           .preemptions = 3);
+
+/* Looks without the lock. */
+static void setup_owned_a_holds(void)
+{
+    setup_a_holds();
+    owned();
+}
+
+MODEL_TEST(owned_default_is_exact, .setup = setup_owned_a_holds, .thread = {move_to_b, must_not_default},
+           .preemptions = 3);
+MODEL_TEST(owned_default_is_exact_either_way, .setup = setup_owned_a_holds,
+           .thread = {move_to_b, must_not_default_either}, .preemptions = 3);
+
+/* It has one look to go, and becomes the first thread's meanwhile; or there is no budget for it. */
+static bool was_owned;
+
+static void setup_due(void)
+{
+    setup_1();
+    model_solo_reset(2);
+    was_owned = false;
+    a->owner = 1 << RN_SOLO_NAME_SHIFT | (EARNS - 1);
+    rn_store_relaxed(&a->changes, RN_CHAN_LOOKS - 1);
+}
+
+static void setup_poor(void)
+{
+    setup_due();
+    model_solo_affords = false;
+}
+
+static void send_due(void)
+{
+    put(a, 1);
+    was_owned = rn_load_relaxed(&a->lock.held) & RN_CHAN_OWNED;
+}
+
+static void note_owned(void)
+{
+    model_outcome(was_owned ? "owned" : "not owned");
+    empty();
+}
+
+MODEL_TEST(owned_when_due, .setup = setup_due, .thread = {send_due, recv_one}, .finish = note_owned,
+           .outcomes = "not owned|owned");
+MODEL_TEST(owned_never_when_poor, .setup = setup_poor, .thread = {send_due, recv_one}, .finish = note_owned,
+           .outcomes = "not owned");

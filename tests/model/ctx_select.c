@@ -3,6 +3,7 @@
 #include "os/lock.c"
 #include "chan/chan.c"
 #include "chan/graveyard.c"
+#include "chan/lock.c"
 #define park select_park
 #include "chan/select.c"
 #undef park

@@ -132,6 +132,12 @@ seeded "semaphore: who gives up lets nobody in" semaphore front_gives_up sync/se
     's/^        wake = let_in_locked(s);$/;/'
 seeded "waitgroup: the waiters stay" waitgroup two_wait sync/waitgroup.c \
     's/rn__waitq_pop_all(&wg->rn_queue, &wake);/;/'
+seeded "chan: the owner's late store is overlooked" chan owned_sends chan/lock.c \
+    's/ours = rn_cas_relaxed(&c->lock.held, &s, RN_CHAN_HELD);/rn_store_relaxed(\&c->lock.held, RN_CHAN_HELD); ours = true;/'
+seeded "chan: it is taken from its owner at once" chan owned_sends chan/lock.c 's/^        rn__solo_fence();$/;/'
+seeded "chan: two take it from its owner at once" chan owned_two_others chan/lock.c '
+    s/^    rn_lock_take(&taking, RN_RANK_OWNER);$/;/
+    s/^    rn_lock_release(&taking);$/;/'
 seeded "select: default without a second look" chan default_is_exact_either_way chan/select.c \
     's/!rn__chan_unchanged(cases\[i\].chan, changes\[i\])/false/'
 seeded "select: a channel that is locked counts as looked at" chan default_is_exact_either_way chan/select.c 's/!v.ready \&\& v.quiet/!v.ready/'

@@ -1,0 +1,118 @@
+/* The lock of a channel: one word, in which a thread's name may stand whose own the channel then is (sched/solo.h).
+ *
+ *     bit 0       HELD     somebody has the lock
+ *     bit 1       OWNED    it is a thread's own, whose name is in bits 16-30
+ *     bit 2       LEAVING  somebody takes it from that thread; only together with OWNED, never with HELD
+ *
+ *     transition                            by whom                              how
+ *     0 -> HELD                             anybody                              compare and swap
+ *     HELD -> 0                             the holder                           store; its last access
+ *     HELD -> OWNED|HELD                    the holder, with its own name        store
+ *     OWNED -> OWNED|HELD                   the owner                            section, or compare and swap
+ *     OWNED|HELD -> OWNED                   the holder, who is the owner         store; its last access
+ *     OWNED -> OWNED|LEAVING -> HELD        anybody else                         `taking`; compare and swap, with the
+ *                                                                                  fence in between
+ *
+ * What a channel costs that one thread alone uses was mostly the atomic operation of each send and receive, 5 to 8 ns.  Its
+ * owner takes the lock by a load, a comparison and a store, which the kernel lets nothing come between on this thread.  Giving it back
+ * is the store that it always was: nobody but the holder changes a word that is HELD.  What it stores is in `free`, for the holder.
+ *
+ * Nobody is in the owner's way unnoticed.  Who wants a channel that is another's sets LEAVING while it is free.  A section
+ * of the owner's that began before that stores HELD before the fence or never (solo.h), and then the second compare and swap
+ * fails, and all begins again; one that begins later finds LEAVING.  That the second is for the one alone who made the
+ * first takes `taking`, which all channels share: it is taken for some µs, for each time that a channel was made
+ * somebody's own, and for that there is a budget (solo.h, 2 % of the time in the worst case).
+ *
+ * Who owns it.  `changes` counts how often the lock was taken.  Each time that its low bits are 0 (LOOKS) the holder looks which
+ * thread it is; a channel that has seen the same one EARNS times in a row becomes that thread's own.  Each time that it was taken away
+ * it takes four times as many looks to the next, up to 255.  owner has these, guarded by the lock: bits 0-7 how many looks,
+ * 8-9 WORN, how often it was taken away, 16-30 the name that was seen.
+ *
+ * What reads the word without the lock (chan.h) asks for HELD alone: an owner's store of it comes before whatever it changes,
+ * as that of an atomic operation did.
+ *
+ * Model test: tests/model/chan.c.
+ */
+#include "chan/chan.h"
+#include "base/hooks.h"
+
+enum { EARNS = 4 }; /* looks in a row that must have seen the same thread */
+enum { SEEN_ALL = 0xff, WORN = 0x100, WORN_MOST = 0x300, NAME = 0x7fff0000 };
+
+static rn_lock taking; /* rank OWNER: by who takes a channel from its owner */
+
+/* With the lock: whether the thread with this name has earned the channel. */
+static bool earns_locked(struct rn_chan *c, uint32_t name)
+{
+    rn_lock_assert_held(&c->lock);
+    uint32_t o = c->owner, worn = o & WORN_MOST, seen = (o & NAME) == name ? o & SEEN_ALL : 0;
+    uint32_t wanted = EARNS << 2 * (worn / WORN);
+    if (wanted > SEEN_ALL)
+        wanted = SEEN_ALL;
+    bool earned = ++seen >= wanted && rn__solo_afford();
+    if (seen >= wanted)
+        seen = earned ? 0 : wanted - 1;
+    c->owner = name | worn | seen;
+    return earned;
+}
+
+/* Who takes it? */
+static void look_locked(struct rn_chan *c)
+{
+    rn_lock_assert_held(&c->lock);
+    uint32_t name = rn__solo_name();
+    if (c->free || !name || !earns_locked(c, name))
+        return;
+    c->free = name | RN_CHAN_OWNED;
+    rn_store_relaxed(&c->lock.held, c->free | RN_CHAN_HELD); /* relaxed: nobody else changes what is held */
+}
+
+static bool is_own(uint32_t s)
+{
+    const struct rn_solo *me = rn__solo();
+    return me && s == (me->name | RN_CHAN_OWNED);
+}
+
+/* Takes the lock from the thread whose own it is.  False: that was quicker, or it is somebody's no more. */
+static bool take_away(struct rn_chan *c)
+{
+    rn_lock_take(&taking, RN_RANK_OWNER);
+    uint32_t s = rn_load_relaxed(&c->lock.held); /* relaxed: a guess for the swap */
+    bool ours = false;
+    /* relaxed, both: the fence acquires what the owner has released. */
+    if ((s & (RN_CHAN_OWNED | RN_CHAN_HELD)) == RN_CHAN_OWNED &&
+        rn_cas_relaxed(&c->lock.held, &s, s | RN_CHAN_LEAVING)) {
+        s |= RN_CHAN_LEAVING;
+        rn__solo_fence();
+        ours = rn_cas_relaxed(&c->lock.held, &s, RN_CHAN_HELD);
+    }
+    rn_lock_release(&taking);
+    if (ours) {
+        c->free = 0;
+        c->owner += (c->owner & WORN_MOST) < WORN_MOST ? WORN : 0;
+    }
+    return ours;
+}
+
+/* One try, by whoever it is. */
+static bool try_slowly(struct rn_chan *c)
+{
+    uint32_t s = rn_load_relaxed(&c->lock.held); /* relaxed: a guess for the swaps */
+    if (s & (RN_CHAN_HELD | RN_CHAN_LEAVING))
+        return false;
+    if (!(s & RN_CHAN_OWNED) || is_own(s))
+        /* acquire: pairs with the release in rn__chan_unlock. */
+        return rn_cas_acquire(&c->lock.held, &s, s | RN_CHAN_HELD);
+    return take_away(c);
+}
+
+void rn__chan_lock_slow(struct rn_chan *c)
+{
+    for (unsigned round = 0; !try_slowly(c); round++)
+        rn__lock_rest(round);
+    rn__rank_taken(&c->lock, RN_RANK_CHAN);
+    uint32_t n = rn_load_relaxed(&c->changes) + 1;
+    rn__chan_count_change(c, n);
+    if (n % RN_CHAN_LOOKS == 0)
+        look_locked(c);
+}
