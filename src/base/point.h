@@ -3,7 +3,8 @@
  * In a build for exploring schedules (RN_EXPLORE, see sched/explore.h) rn__point may put the running
  * goroutine away and let another one go first.  It stands before every operation on something shared,
  * and once more behind those that let others go on (unlock, send, close, done, signal …), always with
- * no internal lock held.  In every other build it is nothing.
+ * no internal lock held.  In a build for the race detector it lets another one go first by chance, at those that may wait
+ * anyway.  In every other build it is nothing.
  */
 #ifndef RN_BASE_POINT_H
 #define RN_BASE_POINT_H
@@ -71,7 +72,18 @@ void rn__explore_unlocks(const void *lock);
 #define rn__point_locks(lock, shared) rn__explore_locks((lock), (shared))
 #define rn__point_unlocks(lock) rn__explore_unlocks(lock)
 #else
+#ifdef RN_RACE
+#include <stdbool.h>
+/* Not where nothing ever waits (a try, an unlock): a program may count on its thread there.  See docs/design/race.md. */
+static inline bool rn__point_may_wait(enum rn_point what)
+{
+    return what == RN_AT_LOCK || what == RN_AT_RLOCK || what == RN_AFTER_SEND || what == RN_AFTER_RECV;
+}
+void rn__race_point(void);
+#define rn__point(what, object) (rn__point_may_wait(what) ? rn__race_point() : (void)0)
+#else
 #define rn__point(what, object) ((void)0)
+#endif
 #define rn__point_locks(lock, shared) ((void)0)
 #define rn__point_unlocks(lock) ((void)0)
 #endif

@@ -73,6 +73,21 @@ RN_PUBLIC const char *__tsan_default_suppressions(void)
            "called_from_lib:libnghttp2.so\ncalled_from_lib:libwslay.so\n";
 }
 
+/* ---- the order in which goroutines run ------------------------------------------------------------- */
+
+#ifndef RN_EXPLORE
+/* The running goroutine lets the others go first, every other time.  A goroutine of a few short steps would else have done
+ * them all before the next one begins: of two workers one takes all the jobs, and the race between them is none in that run. */
+void rn__race_point(void)
+{
+    struct rn_m *m = rn__m();
+    bool inside = !m || m->external || m->g->kind != RN_G_GOROUTINE ||
+                  rn_load_relaxed(&m->own.inside); /* relaxed: this thread's own */
+    if (!inside && rn__random_below(2) == 0)
+        rn_yield();
+}
+#endif
+
 /* ---- a fiber without a past ------------------------------------------------------------------------ */
 
 /* Whoever makes a fiber or a thread hands its past on.  What the runtime starts for its own reasons (a

@@ -175,3 +175,29 @@ static void look_between_starts(void)
     }
 }
 RACY(look_between_starts, look_between_starts(), (void)0)
+
+static void count_jobs(chan_recv_only(int) jobs, int *n)
+{
+    while (chan_next(jobs, NULL))
+        ++*n;
+}
+
+/* Two workers, and a job for each.  If nobody let the other go first in between, one would take both. */
+static void one_takes_all(void)
+{
+    enum { ROUNDS = 40 };
+    static int n[ROUNDS];
+    rn_set_procs(1);
+    for (int i = 0; i < ROUNDS; i++) {
+        rn_waitgroup all = {0};
+        chan(int) jobs = chan_make(int, 2);
+        chan_send(jobs, 1);
+        chan_send(jobs, 2);
+        chan_close(jobs);
+        wg_go(&all, count_jobs, jobs, &n[i]);
+        wg_go(&all, count_jobs, jobs, &n[i]);
+        wg_wait(&all);
+        chan_free(jobs);
+    }
+}
+RACY(one_takes_all, one_takes_all(), (void)0)
