@@ -32,6 +32,7 @@ static struct rn_p *retired;
 
 static void retire_locked(struct rn_p *p)
 {
+    rn_lock_assert_held(&rn__sched.lock);
     struct rn_sched *s = &rn__sched;
     p->idle_link = retired;
     retired = p;
