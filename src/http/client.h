@@ -283,8 +283,8 @@ void rn__http_shard_reset(struct rn__http_shard *s);
 
 void rn__http_sockets_set(struct rn_http_exchange *ex);
 void rn__http_sockets_set_multi(struct rn__http_shard *s);
-/* The driver: tells libcurl what the poller has said; of how many sockets. */
-uint32_t rn__http_sockets_act(struct rn__http_shard *s);
+/* The driver: tells libcurl what the poller has said. */
+void rn__http_sockets_act(struct rn__http_shard *s);
 /* Tells libcurl of a socket, or (NULL) of the time. */
 void rn__http_tell_libcurl(struct rn__http_shard *s, struct rn__http_socket *k, uint32_t ready);
 /* Which call to libcurl the driver is in; 0: none. */

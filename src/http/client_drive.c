@@ -282,12 +282,11 @@ static struct rn_http_exchange *next_order(struct rn__http_shard *s, uint32_t *o
     return ex;
 }
 
-/* How many there were. */
-static uint32_t obey(struct rn__http_shard *s)
+static void obey(struct rn__http_shard *s)
 {
     struct rn_http_exchange *ex;
-    uint32_t orders, n = 0;
-    for (; (ex = next_order(s, &orders)) != NULL; n++) {
+    uint32_t orders;
+    while ((ex = next_order(s, &orders)) != NULL) {
         if (orders & RN_HTTP_STOP)
             finish(s, ex, RN_ECANCELED);
         else if (orders & RN_HTTP_START)
@@ -295,7 +294,6 @@ static uint32_t obey(struct rn__http_shard *s)
         else if (ex->active)
             curl_easy_pause(ex->easy, CURLPAUSE_CONT);
     }
-    return n;
 }
 
 /* Whether it was the system that failed.  What else goes wrong leaves the number of an earlier exchange of this handle. */
@@ -367,13 +365,12 @@ static void work(struct rn__http_shard *s)
     }
     if (drop_idle)
         close_multi(s);
-    uint32_t did = obey(s);
+    obey(s);
     if (s->multi)
-        did += rn__http_sockets_act(s);
+        rn__http_sockets_act(s);
     look_at_the_time(s);
     harvest(s);
     rn_os_pipe_signal_release(held);
-    rn__pace_did(did);
 }
 
 /* ---- the driver -------------------------------------------------------------------------------------------- */

@@ -400,17 +400,15 @@ void rn__http_sockets_break(struct rn_http_exchange *ex, uint64_t call)
     rn__http_unlock(s);
 }
 
-uint32_t rn__http_sockets_act(struct rn__http_shard *s)
+void rn__http_sockets_act(struct rn__http_shard *s)
 {
     struct rn__http_socket *k;
     uint32_t told;
     rn_time enough = rn__now() + RN_MILLISECOND;
     retry(s);
-    uint32_t n = 0;
-    for (; n < 256 && (n == 0 || rn__now() < enough || !has_orders(s)) && (k = next(s, &told)) != NULL; n++) {
+    for (int n = 0; n < 256 && (n == 0 || rn__now() < enough || !has_orders(s)) && (k = next(s, &told)) != NULL; n++) {
         int fd = k->fd;
         rn__http_tell_libcurl(s, k, told);
         look_again(s, fd, told);
     }
-    return n;
 }

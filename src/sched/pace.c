@@ -11,11 +11,6 @@
  * One slow look, and it is not brief any more; unless the kernel has meanwhile let another thread run in its place,
  * which says nothing about its goroutines.
  *
- * A goroutine that sees to many things at a time, as an HTTP client's driver to sockets, says to how many (rn__pace_did): they
- * count as so many resumed.  Whom it wakes are kept as those that descriptors wake.  (A client that makes four requests at a time,
- * each some 20 µs, two processors: its processors were never brief, and 22,000 requests woke 3,000 to 6,000 times a worker and the
- * poller.)
- *
  * What always holds: no wake-up depends on a guess.  Whom a brief processor keeps is in its `next` and its ring, where
  * everybody sees it: thieves, the last look of who falls asleep (idle.c), and the monitor, which looks every
  * millisecond or more often while a processor is idle.  The monitor wakes a worker when something waits on a processor
@@ -138,11 +133,6 @@ void rn__pace_look(struct rn_m *m, rn_time now, bool through)
     note_look(p, now);
     if (through)
         p->alone_since = now;
-}
-
-void rn__pace_count(struct rn_p *p, uint32_t n)
-{
-    rn_store_relaxed(&p->looked_tick, rn_load_relaxed(&p->looked_tick) - n); /* relaxed, both: as in note_look */
 }
 
 bool rn__pace_alone(struct rn_p *p, uint32_t n)

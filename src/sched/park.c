@@ -557,25 +557,13 @@ void rn_yield(void)
     switch_away(m, m->g);
 }
 
-void rn__pace_did(uint32_t n)
-{
-    struct rn_m *m = enter(rn__m());
-    rn__pace_count(m->p, n);
-    rn__leave(m);
-}
-
-/* tell: other processors may take the caller at once.  Whom it wakes were mostly brought by descriptors, only later than by the
- * poller: a processor that gets on fast with all that is left alone with them, too (pace.c). */
+/* tell: other processors may take the caller at once. */
 void rn__yield_to(struct rn_ready_list *l, bool tell)
 {
     bool one = l->n == 1 && !l->threads && !l->gated;
-    if (l->threads)
+    if (!one)
         rn__ready_all(l);
     struct rn_m *m = enter(rn__m());
-    bool alone = (tell || l->n > 1) && rn__pace_alone(m->p, l->n + 1);
-    tell &= !alone;
-    if (!one && l->n)
-        queue_list(m, l, alone);
     if (one) {
         rn__fiber_release(l->first);
         rn_store_relaxed(&l->first->status, RN_G_RUNNABLE); /* relaxed: for reports */

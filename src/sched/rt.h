@@ -463,8 +463,6 @@ void rn__pace_elsewhere(struct rn_p *p, rn_time now);
 void rn__pace_look(struct rn_m *m, rn_time now, bool through);
 /* After that: whether p is to be left alone with n more. */
 bool rn__pace_alone(struct rn_p *p, uint32_t n);
-/* Whom p runs has seen to n things that count as resumptions. */
-void rn__pace_count(struct rn_p *p, uint32_t n);
 /* Whether a busy processor looks at descriptors often, so that nobody else needs to.  A guess. */
 bool rn__pace_somebody_looks(void);
 /* It was wrong. */

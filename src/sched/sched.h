@@ -318,8 +318,6 @@ RN_INNER void rn__ready_all(struct rn_ready_list *l);
  * either, which has nothing to do unless who runs next gives it some; while that one computes, it may be as long as the monitor's
  * pause, 10 ms at most, until another processor takes it.  l may be empty.  For goroutines. */
 RN_INNER void rn__yield_to(struct rn_ready_list *l, bool tell);
-/* The caller, a goroutine, has seen to n things at a time, which otherwise would be goroutines' (pace.c). */
-RN_INNER void rn__pace_did(uint32_t n);
 
 static inline void rn__ready_add(struct rn_ready_list *l, struct rn_g *g)
 {

@@ -107,7 +107,6 @@ NEVER(rn__g_release_all);
 NEVER(rn__goroutines_each);
 NEVER(rn__missed_look);
 NEVER(rn__pace_alone);
-NEVER(rn__pace_count);
 NEVER(rn__pace_elsewhere);
 NEVER(rn__pace_somebody_looks);
 NEVER(rn__panics_drop);

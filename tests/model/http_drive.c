@@ -99,10 +99,9 @@ NEVER(int, rn__wait_until, struct rn_waiter *w, rn_context *ctx, rn_time deadlin
 NEVER(int, rn_os_pipe_signal_hold, void)
 #pragma GCC diagnostic pop
 
-uint32_t rn__http_sockets_act(struct rn__http_shard *s)
+void rn__http_sockets_act(struct rn__http_shard *s)
 {
     (void)s;
-    return 0;
 }
 
 int rn__spawn(void (*f)(void *), void *arg, struct rn_ready_list *list)

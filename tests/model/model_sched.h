@@ -124,11 +124,6 @@ void rn_yield(void)
     rn__model_yield();
 }
 
-void rn__pace_did(uint32_t n)
-{
-    (void)n;
-}
-
 void rn__yield_to(struct rn_ready_list *l, bool tell)
 {
     (void)tell;
