@@ -363,9 +363,9 @@ int rn_http_shutdown(rn_http_server *s, rn_context *ctx)
 
 void rn_http_close(rn_http_server *s)
 {
-    rn_ctx_cancel_cause(s->ctx, RN_ECLOSED);
     rn_mutex_lock(&s->lock);
-    stop_accepting(s);
+    stop_accepting(s); /* first: whoever waits for a place to serve one more learns by s->ctx that it was asked to end */
+    rn_ctx_cancel_cause(s->ctx, RN_ECLOSED);
     while (s->n > 0 || s->listeners.first) {
         for_connections(s, close_connection);
         rn_cond_wait(&s->empty, &s->lock);
