@@ -51,6 +51,11 @@ TEST_PLAIN(skipping_is_not_failing)
     rn_test_skip("shown as such");
 }
 
+TEST_DIES(nor_where_an_end_is_expected, 2, "words that it does not say")
+{
+    rn_test_skip("shown as such");
+}
+
 /* As mutex_lock and its like are, in a program that includes runnel.h. */
 #define named_like_a_macro rn_what_it_stands_for
 #define AS_TEXT(x) AS_TEXT_(x)
