@@ -364,7 +364,7 @@ int rn_http_shutdown(rn_http_server *s, rn_context *ctx)
 void rn_http_close(rn_http_server *s)
 {
     rn_mutex_lock(&s->lock);
-    stop_accepting(s); /* first: whoever waits for a place to serve one more learns by s->ctx that it was asked to end */
+    stop_accepting(s); /* first: who waits for a place (accept_all) learns by s->ctx that it was asked to end */
     rn_ctx_cancel_cause(s->ctx, RN_ECLOSED);
     while (s->n > 0 || s->listeners.first) {
         for_connections(s, close_connection);
