@@ -24,9 +24,7 @@
  * somebody's own, and for that there is a budget (solo.h, 2 % of the time in the worst case).
  *
  * Who owns it.  `changes` counts how often the lock was taken.  Each time that its low bits are 0 (LOOKS) the holder looks which
- * thread it is; a channel that has seen the same one EARNS times in a row becomes that thread's own.  Each time that it was taken away
- * it takes four times as many looks to the next, up to 255.  owner has these, guarded by the lock: bits 0-7 how many looks,
- * 8-9 WORN, how often it was taken away, 16-30 the name that was seen.
+ * thread it is (rn__solo_earns, by what is in `owner`, guarded by the lock).
  *
  * What reads the word without the lock (chan.h) asks for HELD alone: an owner's store of it comes before whatever it changes,
  * as that of an atomic operation did.
@@ -36,32 +34,14 @@
 #include "chan/chan.h"
 #include "base/hooks.h"
 
-enum { EARNS = 4 }; /* looks in a row that must have seen the same thread */
-enum { SEEN_ALL = 0xff, WORN = 0x100, WORN_MOST = 0x300, NAME = 0x7fff0000 };
-
 static rn_lock taking; /* rank OWNER: by who takes a channel from its owner */
-
-/* With the lock: whether the thread with this name has earned the channel. */
-static bool earns_locked(struct rn_chan *c, uint32_t name)
-{
-    rn_lock_assert_held(&c->lock);
-    uint32_t o = c->owner, worn = o & WORN_MOST, seen = (o & NAME) == name ? o & SEEN_ALL : 0;
-    uint32_t wanted = EARNS << 2 * (worn / WORN);
-    if (wanted > SEEN_ALL)
-        wanted = SEEN_ALL;
-    bool earned = ++seen >= wanted && rn__solo_afford();
-    if (seen >= wanted)
-        seen = earned ? 0 : wanted - 1;
-    c->owner = name | worn | seen;
-    return earned;
-}
 
 /* Who takes it? */
 static void look_locked(struct rn_chan *c)
 {
     rn_lock_assert_held(&c->lock);
     uint32_t name = rn__solo_name();
-    if (c->free || !name || !earns_locked(c, name))
+    if (c->free || !name || !rn__solo_earns(&c->owner, name))
         return;
     c->free = name | RN_CHAN_OWNED;
     rn_store_relaxed(&c->lock.held, c->free | RN_CHAN_HELD); /* relaxed: nobody else changes what is held */
@@ -89,7 +69,7 @@ static bool take_away(struct rn_chan *c)
     rn_lock_release(&taking);
     if (ours) {
         c->free = 0;
-        c->owner += (c->owner & WORN_MOST) < WORN_MOST ? WORN : 0;
+        rn__solo_wear(&c->owner);
     }
     return ours;
 }

@@ -78,4 +78,38 @@ bool rn__solo_afford(void);
 void rn__solo_fence(void);
 #endif
 
+/* Who may own a word next is kept in another one, which whoever has locked the first may change: bits 1-2 RN_SOLO_WORN, how
+ * often it was taken from an owner; 8-15 RN_SOLO_SEEN, how many looks in a row have seen the thread that is named in bits 16-30. */
+enum {
+    RN_SOLO_WORN = 2,
+    RN_SOLO_WORN_MOST = 6,
+    RN_SOLO_SEEN = 0x100,
+    RN_SOLO_SEEN_ALL = 0xff00,
+    RN_SOLO_NAME = 0x7fff0000
+};
+enum { RN_SOLO_KEPT = ~(RN_SOLO_SEEN_ALL | RN_SOLO_NAME) }; /* what a wait, or an owner, leaves in it */
+enum { RN_SOLO_EARNS = 4 };                                 /* looks that must have seen the same thread */
+
+/* A look: whether the thread with this name has earned the word.  Each time that it was taken away it takes four times as many
+ * looks to the next, up to 255. */
+static inline bool rn__solo_earns(uint32_t *book, uint32_t name)
+{
+    uint32_t b = *book, seen = (b & RN_SOLO_NAME) == name ? (b & RN_SOLO_SEEN_ALL) / RN_SOLO_SEEN : 0;
+    uint32_t wanted = RN_SOLO_EARNS << (b & RN_SOLO_WORN_MOST);
+    if (wanted > RN_SOLO_SEEN_ALL / RN_SOLO_SEEN)
+        wanted = RN_SOLO_SEEN_ALL / RN_SOLO_SEEN;
+    bool earned = ++seen >= wanted && rn__solo_afford();
+    if (seen >= wanted)
+        seen = earned ? 0 : wanted - 1;
+    *book = (b & (uint32_t)RN_SOLO_KEPT) | seen * RN_SOLO_SEEN | name;
+    return earned;
+}
+
+/* It was taken from its owner. */
+static inline void rn__solo_wear(uint32_t *book)
+{
+    uint32_t kept = *book & (uint32_t)RN_SOLO_KEPT;
+    *book = (kept & RN_SOLO_WORN_MOST) < RN_SOLO_WORN_MOST ? kept + RN_SOLO_WORN : kept;
+}
+
 #endif

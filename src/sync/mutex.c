@@ -43,10 +43,9 @@
  * who comes after its swap has seen it; and try_lock that finds it LOCKED.
  *
  * The short way counts TICKS at no cost.  Each time that they have run full (every 1,024 locks) the slow way looks which thread it
- * is; a mutex that has seen the same one EARNS times in a row, with nobody in the queue meanwhile, becomes its own, if
- * there is a budget for it (solo.h: 2 % of the time in the worst case).  Each time that it is taken away it takes four times as many
- * looks to the next, up to 255.  rn_flags has these, guarded by the queue's lock: bits 1-2 WORN, how often it was
- * taken away; 8-15 SEEN, how many looks; 16-30 the name that was seen.
+ * is; a mutex that has seen the same one four times in a row, with nobody in the queue meanwhile, becomes its own, if
+ * there is a budget for it (solo.h: 2 % of the time in the worst case).  What rn__solo_earns keeps for that is in rn_flags, guarded by
+ * the queue's lock.
  * No TICKS are counted, so none is ever owned, in builds that explore schedules, detect races or check for misuse, where the
  * short way is not inline; nor while lock order is watched.
  *
@@ -90,9 +89,8 @@
 
 /* rn_state; runnel/mutex.h has the numbers too. */
 enum { LOCKED = 1, QUEUED = 2, WOKEN = 4, OWNED = 8, LEAVING = 16, TICKS = 0xffe0, DUE = 0x8000 };
-/* rn_flags. */
-enum { STARVING = 1, WORN = 2, WORN_MOST = 6, SEEN = 0x100, SEEN_ALL = 0xff00, NAME = 0x7fff0000 };
-enum { EARNS = 4 };                      /* looks in a row that must have seen the same thread */
+/* rn_flags, beside what rn__solo_earns keeps there. */
+enum { STARVING = 1 };
 enum { STARVES_AFTER = 1000 * 1000 };    /* ns */
 enum { PAUSES = 30, LONG = 8 * PAUSES }; /* before another look at a mutex that is held, and at most if it is hot */
 enum { HOT = 8 * 0x20 };                 /* TICKS in that time */
@@ -190,10 +188,8 @@ static uint32_t disown_locked(rn_mutex *m)
         if (rn_cas_relaxed(&m->rn_state, &s, plain))
             s = plain;
     }
-    if (owned) {
-        uint32_t worn = m->rn_flags & WORN_MOST;
-        m->rn_flags = (m->rn_flags & STARVING) | (worn < WORN_MOST ? worn + WORN : worn);
-    }
+    if (owned)
+        rn__solo_wear(&m->rn_flags);
     return s;
 }
 
@@ -204,21 +200,6 @@ static void disown(rn_mutex *m)
     rn__waitq_unlock(&m->rn_queue);
 }
 
-/* With the queue's lock, TICKS having run full: whether the thread with this name has earned the mutex. */
-static bool earns_locked(rn_mutex *m, uint32_t name)
-{
-    rn__waitq_assert_held(&m->rn_queue);
-    uint32_t f = m->rn_flags, seen = (f & NAME) == name ? (f & SEEN_ALL) / SEEN : 0;
-    uint32_t wanted = EARNS << (f & WORN_MOST);
-    if (wanted > SEEN_ALL / SEEN)
-        wanted = SEEN_ALL / SEEN;
-    bool earned = ++seen >= wanted && rn__solo_afford();
-    if (seen >= wanted)
-        seen = earned ? 0 : wanted - 1;
-    m->rn_flags = (f & (STARVING | WORN_MOST)) | seen * SEEN | name;
-    return earned;
-}
-
 /* Locks a mutex that was locked often with nobody in the way, and perhaps makes it the running thread's own. */
 static bool take_due(rn_mutex *m, uint32_t s)
 {
@@ -226,7 +207,7 @@ static bool take_due(rn_mutex *m, uint32_t s)
         return false;
     uint32_t name = rn__solo_name();
     rn__waitq_lock(&m->rn_queue);
-    uint32_t to = name && earns_locked(m, name) ? name | OWNED | LOCKED : LOCKED;
+    uint32_t to = name && rn__solo_earns(&m->rn_flags, name) ? name | OWNED | LOCKED : LOCKED;
     /* acquire: as in lock. */
     bool taken = rn_cas_acquire(&m->rn_state, &s, to);
     rn__waitq_unlock(&m->rn_queue);
@@ -357,7 +338,7 @@ static void join(rn_mutex *m, struct visit *v, rn_time now)
     else
         rn__waitq_push(&m->rn_queue, &v->w);
     rn__waitq_owes(&v->w, leave);
-    m->rn_flags &= (uint32_t)(STARVING | WORN_MOST); /* a mutex that is waited for isn't earned */
+    m->rn_flags &= (uint32_t)RN_SOLO_KEPT; /* a mutex that is waited for isn't earned */
     if (v->woken && now - v->since > STARVES_AFTER)
         m->rn_flags |= STARVING;
 }

@@ -475,7 +475,7 @@ static void setup_due(void)
     setup_1();
     model_solo_reset(2);
     was_owned = false;
-    a->owner = 1 << RN_SOLO_NAME_SHIFT | (EARNS - 1);
+    a->owner = (RN_SOLO_EARNS - 1) * RN_SOLO_SEEN | 1u << RN_SOLO_NAME_SHIFT;
     rn_store_relaxed(&a->changes, RN_CHAN_LOOKS - 1);
 }
 

@@ -182,7 +182,7 @@ static void setup_due(void)
     setup();
     model_solo_reset(2);
     rn_store_relaxed(&mutex.rn_state, DUE);
-    mutex.rn_flags = (EARNS - 1) * SEEN | 1u << RN_SOLO_NAME_SHIFT;
+    mutex.rn_flags = (RN_SOLO_EARNS - 1) * RN_SOLO_SEEN | 1u << RN_SOLO_NAME_SHIFT;
 }
 
 static void setup_poor(void)

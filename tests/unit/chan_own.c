@@ -30,10 +30,10 @@ static LOOKS_INSIDE bool is_owned(chan(long) c)
     return rn_load_relaxed(&INSIDE(c)->lock.held) & RN_CHAN_OWNED;
 }
 
-/* How often it was taken away, as lock.c counts it: 3 at most. */
+/* How often it was taken away: 3 at most. */
 static LOOKS_INSIDE uint32_t worn(chan(long) c)
 {
-    return INSIDE(c)->owner >> 8 & 3;
+    return (INSIDE(c)->owner & RN_SOLO_WORN_MOST) / RN_SOLO_WORN;
 }
 
 static void use_once(chan(long) c)
