@@ -289,9 +289,10 @@ static void print_causes(const struct rn_panic *p)
 static void print_listing(void *arg)
 {
     struct listing *l = arg;
+    bool over = rn_load_relaxed(&rn__all_asleep); /* relaxed: as in print_others */
     if (l->current) {
         print_causes(l->current->panic);
-        print_head(l->current, "running", rn__now());
+        print_head(l->current, over ? state_text(l->current) : "running", rn__now());
         print_frames(&l->here, l->current);
         print_creator(l->current);
         rn__out("\n");

@@ -5,6 +5,9 @@
  * is not ours (but for those that wait in the library themselves), and no signal handler that user
  * code installed.  A blocked call holds its thread, so its worker is not asleep.
  *
+ * While no run is under way, plain threads that wait in the library ask for themselves (park.c): all threads of the process
+ * do so then, and no timer is pending.
+ *
  * The cheap questions come first; /proc is read only when all of them say yes. */
 #include "base/alloc.h"
 #include "base/hooks.h"
@@ -20,30 +23,35 @@ static bool sleeps(struct rn_m *m)
     return rn_load_acquire(&m->wake) == 0 && rn_load_relaxed(&m->g0.status) == RN_G_WAITING;
 }
 
-/* Threads of ours: workers, the monitor, and plain threads that wait in the library. */
-static int own_threads(int *tids, int max)
+/* Threads of ours: plain threads that wait in the library, and in a run its workers and the monitor. */
+static int own_threads(int *tids, int max, bool run)
 {
     struct rn_sched *s = &rn__sched;
     int n = 0;
-    if (!rn__exploring())                             /* then there is no monitor */
+    if (run && !rn__exploring())                      /* then there is no monitor */
         tids[n++] = rn_load_relaxed(&s->monitor_tid); /* relaxed: a number */
     rn_lock_take(&s->lock, RN_RANK_SCHED);
     for (struct rn_m *m = s->all_m; m && n < max; m = m->all_link)
-        if (!m->external || sleeps(m))
+        if (m->external ? sleeps(m) : run)
             tids[n++] = rn_load_relaxed(&m->tid); /* relaxed: as above */
     rn_lock_release(&s->lock);
     return n;
 }
 
-static bool strangers(void)
+static bool strangers(bool run)
 {
     uint32_t max = rn__sched.m_n + 1024;
     int *tids = rn__malloc(max * sizeof *tids);
     if (!tids)
         return true;
-    int n = rn_os_other_threads(tids, own_threads(tids, (int)max));
+    int n = rn_os_other_threads(tids, own_threads(tids, (int)max, run));
     rn__free(tids);
     return n != 0;
+}
+
+static bool has_handlers(void)
+{
+    return rn_os_signal_handlers(rn_os_quit_signal | rn_os_request_signal());
 }
 
 rn_atomic(bool) rn__all_asleep;
@@ -71,8 +79,22 @@ enum rn_asleep rn__ask_deadlock(void)
 {
     if (will_be_woken())
         return RN_ASLEEP_NO;
-    if (strangers() || rn_os_signal_handlers(rn_os_quit_signal | rn_os_request_signal()))
+    if (strangers(true) || has_handlers())
         return RN_ASLEEP_PERHAPS;
     /* A plain thread may have started a timer with its last act. */
     return will_be_woken() ? RN_ASLEEP_NO : RN_ASLEEP_YES;
+}
+
+/* Who begins or ends a run meanwhile does not wait in the library: a stranger. */
+void rn__ask_threads(void)
+{
+    uint32_t woken = rn_load_acquire(&rn__threads_woken); /* pairs with the releases in ready_thread and fire_alone */
+    /* acquire: as in will_be_woken */
+    if (rn_load_acquire(&rn__external_wakers) != 0 || strangers(false) || has_handlers() || rn__timers_outside())
+        return;
+    rn_os_fence_heavy(); /* whom a thread has woken before it was seen asleep is counted by now */
+    if (rn_load_acquire(&rn__threads_woken) != woken)
+        return;
+    rn_store_relaxed(&rn__all_asleep, true); /* relaxed: as in rn__deadlock_report */
+    rn_fatal("all threads are asleep - deadlock!");
 }

@@ -16,6 +16,7 @@
 #include "sched/choice.h"
 #include "sched/exceptions.h"
 #include "sched/switch.h"
+#include <errno.h>
 #include <limits.h>
 
 static inline bool may_resume(struct rn_g *g, struct rn_m *m)
@@ -258,15 +259,37 @@ struct rn_m *rn__enter(void)
     return enter(m);
 }
 
+/* Until somebody wakes m, or it has to look again.  patience: where nothing is in sight that could wake it, after so long it
+ * asks whether anything can, and from then on each time that it has waited as long again. */
+#define PATIENCE (100 * RN_MILLISECOND)
+
+static void sleep_thread(struct rn_m *m, rn_duration *patience)
+{
+    rn_time until = rn__timers_alone(m);
+    if (until != INT64_MAX || rn__run_under_way()) {
+        rn_os_futex_wait(&m->wake, 0, until);
+        return;
+    }
+    rn_time now = rn__choose_now();
+    if (*patience == PATIENCE)
+        rn_store_relaxed(&m->g->waiting_since,
+                         now); /* relaxed: for reports; without a run the coarse time stands still */
+    if (rn_os_futex_wait(&m->wake, 0, now + *patience) == -ETIMEDOUT) {
+        rn__ask_threads();
+        *patience *= 2;
+    }
+}
+
 static void park_thread(struct rn_m *m)
 {
+    rn_duration patience = PATIENCE;
     /* acquire: pairs with the release in ready_thread; publishes woken_by and the value. */
     for (uint32_t wake; (wake = rn_load_acquire(&m->wake)) != 1;)
         if (wake == 0 || rn_cas_acq_rel(&m->wake, &wake, 0)) {
             /* pairs with the one in rn__threads_look: either that sees this thread wait, with nothing in `wake`, or this sees
              * the new timer, or that the run has ended. */
             rn_fence_seq_cst();
-            rn_os_futex_wait(&m->wake, 0, rn__timers_alone(m));
+            sleep_thread(m, &patience);
         }
     rn__fiber_acquire(m->g);
     rn_store_relaxed(&m->g->status, RN_G_RUNNING); /* relaxed: published by the next store */

@@ -517,6 +517,8 @@ rn_time rn__timers_first(void); /* over all processors */
 /* For a plain thread that is about to wait: while no run is under way it fires the timers that are due, which
  * nobody else would.  When it must look again at the latest. */
 rn_time rn__timers_alone(struct rn_m *m);
+/* While no run is under way: whether there is any. */
+bool rn__timers_outside(void);
 /* The plain threads that wait do so: there is a new timer. */
 void rn__threads_look(void);
 bool rn__timers_awaited(void);
@@ -614,7 +616,11 @@ void rn__shortage_look(rn_time now); /* shortage.c; at each look, after it has t
 enum rn_asleep { RN_ASLEEP_NO, RN_ASLEEP_PERHAPS, RN_ASLEEP_YES };
 enum rn_asleep rn__ask_deadlock(void);
 _Noreturn void rn__deadlock_report(void);
-extern rn_atomic(uint32_t) rn__threads_woken; /* counts rn__ready of plain threads */
+/* For a plain thread that has waited for some time while no run is under way: can nothing wake it any more?  Then it is
+ * reported, and this does not return. */
+void rn__ask_threads(void);
+/* Counts rn__ready of plain threads, and how often one of them lets timers fire. */
+extern rn_atomic(uint32_t) rn__threads_woken;
 
 static inline bool rn__shared_work(void)
 {

@@ -262,20 +262,37 @@ static void do_what_is_left(struct rn_p *p)
         f(arg);
 }
 
+/* Who asks whether all threads sleep finds the timer; or m running; or, when m was seen asleep before, the count changed. */
+static void fire_alone(struct rn_m *m, struct rn_p *p, rn_time now)
+{
+    rn_store_relaxed(&m->g0.status, RN_G_RUNNING); /* relaxed: published by the next */
+    rn_add_release(&rn__threads_woken, 1);         /* pairs with the acquires in rn__ask_threads */
+    rn__enter_any(m);
+    rn__timers_run(m, p, now);
+    rn__leave(m);
+    do_what_is_left(p);
+    rn_store_relaxed(&m->g0.status, RN_G_WAITING); /* relaxed: as in rn__park */
+    rn_fence_seq_cst(); /* as the one in park_thread: rn__threads_look passes over who does not wait */
+}
+
 rn_time rn__timers_alone(struct rn_m *m)
 {
     if (rn__run_under_way())
         return INT64_MAX;
     struct rn_p *p = &rn__procs[0];
     rn_time now = rn__choose_now();
-    rn__enter_any(m);
-    bool due = rn_load_relaxed(&p->timers_next) <= now; /* relaxed: 0 at first; see rn__threads_look */
-    if (due)
-        rn__timers_run(m, p, now);
-    rn__leave(m);
-    if (due)
-        do_what_is_left(p);
+    if (rn_load_relaxed(&p->timers_next) <= now) /* relaxed: 0 at first; see rn__threads_look */
+        fire_alone(m, p, now);
     return rn_load_relaxed(&p->timers_next);
+}
+
+bool rn__timers_outside(void)
+{
+    struct rn_p *p = &rn__procs[0];
+    rn_lock_take(&p->timers_lock, RN_RANK_TIMERS);
+    bool some = p->wheel.count != 0;
+    rn_lock_release(&p->timers_lock);
+    return some;
 }
 
 rn_time rn__timers_first(void)

@@ -246,3 +246,106 @@ TEST_DIES(deadlock_in_an_exit, 2, "deadlock!\n\ngoroutine 1 [chan receive]:\nwai
 {
     wait_in_an_exit(chan_make(int, 0));
 }
+
+/* ---- without a run ------------------------------------------------------------------------------------ */
+
+#define THREADS "fatal error: all threads are asleep - deadlock!"
+
+TEST_PLAIN_DIES(a_plain_main_receives_what_nobody_sends, 2, "outside of any run [chan receive, plain thread]:\n")
+{
+    chan(int) c = chan_make(int, 0);
+    chan_recv(c);
+}
+
+TEST_PLAIN_DIES(a_plain_main_locks_twice, 2, THREADS)
+{
+    rn_mutex m = RN_MUTEX_INIT;
+    mutex_lock(&m);
+    mutex_lock(&m);
+}
+
+TEST_PLAIN_DIES(a_plain_main_waits_for_a_group, 2, THREADS)
+{
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    wg_add(&wg, 1);
+    wg_wait(&wg);
+}
+
+TEST_PLAIN_DIES(a_plain_main_selects_nothing, 2, THREADS)
+{
+    chan_select();
+}
+
+static int no_work(void)
+{
+    return 0;
+}
+
+TEST_PLAIN_DIES(a_plain_main_waits_after_a_run, 2, THREADS)
+{
+    rn_run(no_work);
+    chan(int) c = chan_make(int, 0);
+    chan_recv(c);
+}
+
+TEST_PLAIN_DIES(two_plain_threads_wait_for_each_other, 2, THREADS)
+{
+    chan(int) c = chan_make(int, 0);
+    pthread_t t;
+    REQUIRE(pthread_create(&t, NULL, thread_that_waits, c) == 0);
+    chan_recv(c);
+}
+
+static void *late_thread(void *arg)
+{
+    thread_that_ends(NULL);
+    thread_that_ends(NULL);
+    return thread(arg);
+}
+
+TEST_PLAIN(a_plain_main_is_woken_by_a_thread_that_was_elsewhere)
+{
+    chan(int) c = chan_make(int, 0);
+    pthread_t t;
+    REQUIRE(pthread_create(&t, NULL, late_thread, c) == 0);
+    CHECK_EQ(chan_recv(c), 7);
+    pthread_join(t, NULL);
+    chan_free(c);
+}
+
+static int late_main(chan(int) c)
+{
+    late_thread(c);
+    return 0;
+}
+
+static void *run_elsewhere(void *arg)
+{
+    rn_run(late_main, (chan(int))arg);
+    return NULL;
+}
+
+TEST_PLAIN(a_plain_main_is_woken_by_a_run)
+{
+    chan(int) c = chan_make(int, 0);
+    pthread_t t;
+    REQUIRE(pthread_create(&t, NULL, run_elsewhere, c) == 0);
+    CHECK_EQ(chan_recv(c), 7);
+    pthread_join(t, NULL);
+    chan_free(c);
+}
+
+TEST_PLAIN(a_plain_main_is_woken_by_a_timer)
+{
+    chan(int) c = chan_make(int, 0);
+    CHECK_EQ(chan_select(on_recv(c, NULL), on_timeout(300 * RN_MILLISECOND)), 1);
+    chan_free(c);
+}
+
+TEST_PLAIN_DIES(a_signal_handler_may_end_a_plain_main, 9, "")
+{
+    signal(SIGALRM, handler);
+    alarm(1);
+    chan(int) c = chan_make(int, 0);
+    chan_recv(c);
+}

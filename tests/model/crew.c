@@ -99,6 +99,7 @@ static __attribute__((used)) void never_called(void)
 #define NEVER(name) __asm__(".globl " #name "\n.set " #name ", never_called")
 NEVER(rn__crowd_begin);
 NEVER(rn__crowd_look);
+NEVER(rn__ask_threads);
 NEVER(rn__deadlock_report);
 NEVER(rn__debug_start);
 NEVER(rn__debug_stop);

@@ -70,6 +70,7 @@ UNUSED(uint32_t, rn__poll_now, struct rn_m *m __attribute__((unused)), bool thro
 UNUSED(void, rn__crowd_look, struct rn_m *m __attribute__((unused)), rn_time now __attribute__((unused)))
 UNUSED(void, rn__pace_elsewhere, struct rn_p *p __attribute__((unused)), rn_time now __attribute__((unused)))
 UNUSED(bool, rn__pace_alone, struct rn_p *p __attribute__((unused)), uint32_t n __attribute__((unused)))
+UNUSED(void, rn__ask_threads, void)
 UNUSED(rn_time, rn__timers_first, void)
 UNUSED(rn_time, rn__timers_alone, struct rn_m *m __attribute__((unused)))
 UNUSED(uint32_t, rn__timers_run, struct rn_m *m __attribute__((unused)), struct rn_p *p __attribute__((unused)),
