@@ -200,9 +200,10 @@ static _Noreturn void go_no_further(struct rn_g *g)
         rn__to_loop(rn__m(), g, NULL);
 }
 
-/* The monitor looks at this worker's processor, or the run ends. */
+/* The monitor looks at this worker's processor, or the run ends, or this is a child of fork. */
 static void enter_slow(struct rn_m *m)
 {
+    rn__fork_ask();
     do {
         rn_own_withdraw(&m->own);
         /* relaxed: set before revoke, which the lock has published. */
@@ -265,6 +266,7 @@ struct rn_m *rn__enter(void)
 
 static void sleep_thread(struct rn_m *m, rn_duration *patience)
 {
+    rn__fork_ask();
     rn_time until = rn__timers_alone(m);
     if (until != INT64_MAX || rn__run_under_way()) {
         rn_os_futex_wait(&m->wake, 0, until);

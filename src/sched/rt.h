@@ -275,6 +275,19 @@ static inline struct rn_m *rn__enter_any_soon(struct rn_m *m)
 }
 struct rn_m *rn__adopt(void); /* a plain thread's first call; never NULL */
 
+/* ---- fork.c ---------------------------------------------------------------------------------------- */
+
+/* Whether this process is a child of fork, made while a run was under way.  Written before the child has two threads. */
+extern bool rn__forked_in_run;
+void rn__fork_expect(void); /* from now on that is known */
+/* On the way to what needs other threads: does not return in such a child. */
+_Noreturn void rn__fork_refuse(void);
+static inline void rn__fork_ask(void)
+{
+    if (__builtin_expect(rn__forked_in_run, 0))
+        rn__fork_refuse();
+}
+
 /* p, which is in m's hands, is m's from now on. */
 void rn__attach(struct rn_m *m, struct rn_p *p);
 /* m's processor is in the caller's hands from now on, who is m, or has borrowed it: to be handed off, or to become idle. */

@@ -115,6 +115,7 @@ static void external_end(void *arg)
 static void external_key_make(void)
 {
     rn_os_init();
+    rn__fork_expect();
     if (pthread_key_create(&external_key, external_end) != 0)
         rn_fatal("no thread-specific key is left for the runtime");
     external_key_made = true;
@@ -144,6 +145,7 @@ static void number_thread_locked(struct rn_m *m)
 
 struct rn_m *rn__adopt(void)
 {
+    rn__fork_ask();
     pthread_once(&external_once, external_key_make);
     rn_lock_take(&rn__sched.lock, RN_RANK_SCHED);
     struct rn_m *m = external_free;
@@ -199,6 +201,7 @@ static void worker_lost(void *arg)
 
 static void worker_key_make(void)
 {
+    rn__fork_expect();
     if (pthread_key_create(&worker_key, worker_lost) != 0)
         rn_fatal("no thread-specific key is left for the runtime");
     worker_key_made = true;
@@ -518,6 +521,7 @@ void rn__run_prepare(struct rn_go_call *call)
 {
     struct rn_sched *s = &rn__sched;
     refuse_tsan();
+    rn__fork_ask();
     if (!rn__is_outside(rn__m()))
         rn_panic("rn_run: called from a goroutine");
     if (rn_xchg_acquire(&claimed, true)) /* pairs with the release in give_up_claim */

@@ -103,6 +103,7 @@ NEVER(rn__ask_threads);
 NEVER(rn__deadlock_report);
 NEVER(rn__debug_start);
 NEVER(rn__debug_stop);
+NEVER(rn__fork_refuse);
 NEVER(rn__g_put);
 NEVER(rn__g_release_all);
 NEVER(rn__goroutines_each);
@@ -135,6 +136,11 @@ NEVER(rn_strerror);
 rn_atomic(int64_t) rn__external_wakers;
 rn_atomic(uint32_t) rn__threads_woken;
 struct rn_hooks rn__hooks;
+bool rn__forked_in_run;
+
+void rn__fork_expect(void)
+{
+}
 
 enum rn_asleep rn__ask_deadlock(void)
 {

@@ -71,6 +71,7 @@ UNUSED(void, rn__crowd_look, struct rn_m *m __attribute__((unused)), rn_time now
 UNUSED(void, rn__pace_elsewhere, struct rn_p *p __attribute__((unused)), rn_time now __attribute__((unused)))
 UNUSED(bool, rn__pace_alone, struct rn_p *p __attribute__((unused)), uint32_t n __attribute__((unused)))
 UNUSED(void, rn__ask_threads, void)
+UNUSED(void, rn__fork_refuse, void)
 UNUSED(rn_time, rn__timers_first, void)
 UNUSED(rn_time, rn__timers_alone, struct rn_m *m __attribute__((unused)))
 UNUSED(uint32_t, rn__timers_run, struct rn_m *m __attribute__((unused)), struct rn_p *p __attribute__((unused)),
@@ -80,6 +81,7 @@ UNUSED(int64_t, rn_os_thread_cpu, pthread_t t __attribute__((unused)))
 
 rn_atomic(int64_t) rn__external_wakers;
 rn_atomic(uint32_t) rn__threads_woken;
+bool rn__forked_in_run;
 
 rn_time rn__coarse_now(void)
 {
