@@ -160,6 +160,7 @@ struct rn_sched {
     struct rn_m *idle_m;
     uint32_t idle_m_n, m_n; /* workers that sleep, and that exist (with the first) */
     uint32_t pinned_n;      /* workers that sleep for their pinned goroutine */
+    int thread_err;         /* why the last thread could not be had that could not, or 0 */
     struct rn_m *poller;    /* the worker in rn_os_poll_wait, or NULL */
     struct rn_g *global_first, *global_last;
     struct rn_g *front_last;
@@ -507,6 +508,8 @@ uint32_t rn__poll_now(struct rn_m *m, bool through);
 
 void rn__loop(struct rn_m *m);
 void rn__worker_start(struct rn_p *p, bool spinning);
+/* What may be the reason that a thread can't be had: err is -EAGAIN or what else was said; 0: no memory for its record. */
+const char *rn__no_thread_why(int err);
 
 /* ---- tally.c ------------------------------------------------------------------------------------ */
 

@@ -9,23 +9,22 @@
 #include "sched/choice.h"
 #include <stdio.h>
 
-static struct rn_g *first_waiting(uint32_t *workers)
+static struct rn_g *first_waiting(uint32_t *workers, int *err)
 {
     struct rn_sched *s = &rn__sched;
     rn_lock_take(&s->lock, RN_RANK_SCHED);
     struct rn_g *front = rn_load_relaxed(&s->front_first); /* relaxed: under the lock */
     struct rn_g *g = front ? front : s->global_first;
     *workers = s->m_n;
+    *err = s->thread_err;
     rn_lock_release(&s->lock);
     return g;
 }
 
-static void tell(uint32_t workers)
+static void tell(uint32_t workers, int err)
 {
-    char text[300];
-    const char *why = workers < RN_WORKERS_MAX
-                          ? "threads or memory are limited: ulimit -u, ulimit -v, the cgroup's pids.max"
-                          : "the runtime starts no more";
+    char text[400];
+    const char *why = workers < RN_WORKERS_MAX ? rn__no_thread_why(err) : "the runtime starts no more";
     int n = snprintf(
         text, sizeof text,
         "runnel: no further thread can be had (%s): goroutines wait to run until others, which block in calls or "
@@ -46,12 +45,13 @@ void rn__shortage_look(rn_time now)
     if (wanted && rn_load_relaxed(&rn__sched.poll_until) == INT64_MIN && rn__timers_first() <= now)
         rn__timers_run_outside(now);
     uint32_t workers;
-    const struct rn_g *waits = first_waiting(&workers);
+    int err;
+    const struct rn_g *waits = first_waiting(&workers, &err);
     if (waits != first) {
         first = waits;
         since = now;
     } else if (wanted && first && now - since >= LONG * RN_SECOND && !told) {
         told = true;
-        tell(workers);
+        tell(workers, err);
     }
 }

@@ -313,8 +313,10 @@ void rn__worker_start(struct rn_p *p, bool spinning)
     if (may) {
         s->m_n++;
         all_m_add_locked(m);
-        m->joinable = rn__race_thread_start(&m->thread, worker, m, "runnel") == 0;
-        if (!m->joinable) {
+        int err = rn__race_thread_start(&m->thread, worker, m, "runnel");
+        m->joinable = err == 0;
+        if (err) {
+            s->thread_err = err;
             s->m_n--;
             all_m_remove_locked(m);
             may = false;
@@ -566,12 +568,20 @@ void rn__run_prepare(struct rn_go_call *call)
     /* The main goroutine is started from here, in the macro, by this worker. */
 }
 
+/* glibc starts threads by clone3, and goes back to clone only where that is said not to exist. */
+const char *rn__no_thread_why(int err)
+{
+    return err == -EPERM
+               ? "a seccomp filter forbids clone3, it seems: allow it, or let it fail with ENOSYS; Docker does so "
+                 "from 20.10.10 on"
+               : "threads or memory are limited: ulimit -u, ulimit -v, the cgroup's pids.max";
+}
+
 static void start_monitor(void)
 {
     int err = rn__race_thread_start(&rn__sched.monitor, rn__monitor, NULL, "runnel-monitor");
     if (err)
-        rn_fatal("rn_run: no thread for the monitor: %s%s", rn_strerror(err),
-                 err == -EAGAIN ? " (threads or memory are limited: ulimit -u, ulimit -v, the cgroup's pids.max)" : "");
+        rn_fatal("rn_run: no thread for the monitor: %s (%s)", rn_strerror(err), rn__no_thread_why(err));
 }
 
 /* Every worker leaves its loop; those in user code when they next enter the runtime. */

@@ -47,6 +47,23 @@ TEST_DIES(membarrier_is_forbidden_when_it_is_in_use, 2, "fatal error: membarrier
 }
 #endif
 
+/* ---- threads ---- */
+
+#ifdef SYS_clone3
+static int has_begun(void)
+{
+    return 0;
+}
+
+/* Docker's profile before 20.10.10; glibc tries clone only where clone3 does not exist.  (The message was "rn_run: no thread
+ * for the monitor: Operation not permitted".) */
+TEST_PLAIN_DIES(clone3_is_forbidden, 2, "Operation not permitted (a seccomp filter forbids clone3, it seems: ")
+{
+    forbid(SYS_clone3, ANY, 0, EPERM);
+    (void)rn_run(has_begun);
+}
+#endif
+
 /* ---- the poller ---- */
 
 static void forbid_waiting(void)
