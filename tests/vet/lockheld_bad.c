@@ -137,6 +137,20 @@ static void table(rn_mutex *locks, int i, chan(int) c)
     mutex_unlock(&locks[i]);
 }
 
+static void emptied(struct cache *c, chan(int) other, bool first)
+{
+    mutex_lock(&c->mu);
+    chan_select(on_recv(other, NULL), on_default());
+    chan_send(c->out, 1); // want lockheld
+    if (first)
+        chan_select(on_recv(c->out, NULL), on_default());
+    chan_send(c->out, 2); // want lockheld
+    chan_select(on_recv(c->out, NULL), on_default());
+    chan_send(c->out, 3);
+    chan_send(c->out, 4); // want lockheld
+    mutex_unlock(&c->mu);
+}
+
 int rn_main(int argc, char **argv)
 {
     (void)argv;
@@ -144,7 +158,7 @@ int rn_main(int argc, char **argv)
     rn_mutex locks[2] = {0};
     sends(&c), receives(&c), sleeps(&c), waits(&c), selects(&c, NULL), by_helper(&c), locked_by_helper(&c),
         other_lock(&c);
-    one_of_two(&c, argc), tried(&c, NULL), wrapped(&c), table(locks, 1, c.out);
+    one_of_two(&c, argc), tried(&c, NULL), wrapped(&c), table(locks, 1, c.out), emptied(&c, c.out, argc > 1);
     chan_close(c.out);
     ranges(&c);
     return 0;

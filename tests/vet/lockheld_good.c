@@ -131,10 +131,29 @@ static int tried(struct cache *c, rn_context *ctx)
     return 0;
 }
 
+/* The newest value takes the place of the one before: a channel that was emptied has room. */
+static void newest(chan(int) one, int n)
+{
+    chan_select(on_recv(one, NULL), on_default());
+    chan_send(one, n);
+}
+
+static void tells(struct cache *c)
+{
+    int old;
+    mutex_lock(&c->mu);
+    newest(c->out, c->n);
+    if (chan_try_recv(c->out, &old) == 0)
+        c->n -= old;
+    chan_send(c->out, c->n);
+    mutex_unlock(&c->mu);
+}
+
 int rn_main(int argc, char **argv)
 {
     (void)argv;
     struct cache c = {.out = chan_make(int, 100), .n = 1};
-    copies(&c), in_block(&c), waits(&c), tries(&c), either(&c, argc), loops(&c), gives_back(&c), nested(&c), starts(&c);
+    copies(&c), in_block(&c), waits(&c), tries(&c), either(&c, argc), loops(&c), gives_back(&c), nested(&c), starts(&c),
+        tells(&c);
     return tried(&c, NULL);
 }

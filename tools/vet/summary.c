@@ -69,6 +69,21 @@ static unsigned select_flags(const struct node *call)
     return flags;
 }
 
+/* `chan_select(on_recv(c, NULL), on_default()); chan_send(c, v);`: whoever has emptied a channel finds room in it.  What
+ * such a channel holds is at most one value, the newest; an unbuffered one would not be emptied. */
+static bool is_emptied_before(const struct function *f, const struct event *send)
+{
+    for (int i = f->events; i-- > 0;) {
+        const struct event *e = &f->event[i];
+        bool same = path_same(&e->path, &send->path);
+        if ((e->op == OP_ON_RECV || e->op == OP_TRY_RECV) && same && !e->via)
+            return e->loop == send->loop && (!e->maybe || send->maybe);
+        if ((e->flags & BLOCKS) || same)
+            return false;
+    }
+    return false;
+}
+
 static void known_event(const struct walk *w, struct node *n, const struct known *k)
 {
     struct event e = plain(w, n);
@@ -82,6 +97,8 @@ static void known_event(const struct walk *w, struct node *n, const struct known
         bool pointer = is_chan(strip(arg)->type) || is_context(strip(arg)->type);
         e.path = pointer ? path_of(arg) : object_of(arg);
     }
+    if (k->op == OP_SEND && is_emptied_before(w->f, &e))
+        e.flags &= ~(unsigned)BLOCKS;
     if (k->op == OP_WG_ADD && n->n > 1) {
         CXEvalResult r = clang_Cursor_Evaluate(n->child[1]->cursor);
         if (r && clang_EvalResult_getKind(r) == CXEval_Int)
