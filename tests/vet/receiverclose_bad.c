@@ -87,6 +87,54 @@ static void members(struct queue *q)
     rn_chan_close(q->items); // want receiverclose
 }
 
+/* Who has told it to stop is not who sends. */
+struct stopped {
+    chan(int) items, stop;
+};
+
+static void produce_until_gone(struct stopped *s)
+{
+    for (int i = 0;; i++)
+        chan_send(s->items, i);
+}
+
+static void until_told(struct stopped *s)
+{
+    for (int v; chan_select(on_recv(s->items, &v), on_recv(s->stop, NULL)) == 0;)
+        printf("%d\n", v);
+    chan_close(s->items); // want receiverclose
+}
+
+static void tell(struct stopped *s)
+{
+    go(produce_until_gone, s);
+    until_told(s);
+}
+
+/* The lock alone says nothing. */
+struct locked {
+    rn_mutex mu;
+    chan(int) work;
+};
+
+static void send_locked(struct locked *l)
+{
+    mutex_lock(&l->mu);
+    chan_select(on_send(l->work, 1), on_default());
+    mutex_unlock(&l->mu);
+}
+
+static void close_locked(void)
+{
+    struct locked l = {.work = chan_make(int, 1)};
+    rn_waitgroup wg = {0};
+    wg_go(&wg, send_locked, &l);
+    mutex_lock(&l.mu);
+    chan_close(l.work); // want receiverclose
+    mutex_unlock(&l.mu);
+    wg_wait(&wg);
+}
+
 int rn_main(int argc, char **argv)
 {
     (void)argc, (void)argv;
@@ -97,6 +145,8 @@ int rn_main(int argc, char **argv)
     only_receives(chan_make(int, 10));
     selects(&q);
     members(&q);
+    tell(&(struct stopped){q.items, q.done});
+    close_locked();
     at_once();
     return first();
 }

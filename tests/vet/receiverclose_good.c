@@ -99,6 +99,78 @@ static void stop_once(rn_mutex *mu, chan(rn_unit) signal)
         chan_close(signal);
 }
 
+/* Each sender tells on another channel that it has done. */
+struct collection {
+    chan(int) values;
+    chan(rn_unit) done;
+    int senders, sum;
+};
+
+static void send_and_tell(struct collection *c)
+{
+    chan_send(c->values, 1);
+    chan_send(c->done, RN_UNIT);
+}
+
+static void collect(struct collection *c)
+{
+    for (int v, left = c->senders; left > 0;) {
+        if (chan_select(on_recv(c->values, &v), on_recv(c->done, NULL)) == 0)
+            c->sum += v;
+        else
+            left--;
+    }
+    chan_close(c->values);
+    for (int v; chan_next(c->values, &v);)
+        c->sum += v;
+}
+
+static void rest(chan(int) in, chan(rn_unit) done)
+{
+    chan_recv(done);
+    chan_close(in);
+    for (int v; chan_next(in, &v);)
+        printf("%d\n", v);
+}
+
+/* A lock says who comes first, and a flag that it was the one who closes. */
+struct pool {
+    rn_mutex mu;
+    bool closed;
+    chan(int) work;
+    rn_waitgroup wg;
+};
+
+static void offer(struct pool *p)
+{
+    mutex_lock(&p->mu);
+    if (!p->closed)
+        chan_select(on_send(p->work, 1), on_default());
+    mutex_unlock(&p->mu);
+}
+
+static void close_pool(struct pool *p)
+{
+    mutex_lock(&p->mu);
+    p->closed = true;
+    chan_close(p->work);
+    mutex_unlock(&p->mu);
+}
+
+static void collected(void)
+{
+    struct collection c = {.values = chan_make(int, 1), .done = chan_make(rn_unit, 0), .senders = 1};
+    struct pool p = {.work = chan_make(int, 1)};
+    wg_go(&p.wg, send_and_tell, &c);
+    collect(&c);
+    wg_go(&p.wg, offer, &p);
+    close_pool(&p);
+    wg_wait(&p.wg);
+    chan(int) two = chan_make(int, 1);
+    chan_close(c.done);
+    rest(two, c.done);
+}
+
 int rn_main(int argc, char **argv)
 {
     (void)argc, (void)argv;
@@ -135,6 +207,7 @@ int rn_main(int argc, char **argv)
     for (int v; chan_next(q.items, &v);)
         printf("%d\n", v);
     watched();
+    collected();
     rn_mutex mu = {0};
     chan(rn_unit) signal = chan_make(rn_unit, 0);
     stop_once(&mu, signal), stop_once(&mu, signal);

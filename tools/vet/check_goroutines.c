@@ -164,6 +164,11 @@ static bool is_receive(const struct event *e)
     return e->op == OP_RECV || e->op == OP_NEXT || e->op == OP_ON_RECV;
 }
 
+static bool is_sure_close(const struct event *e)
+{
+    return e->op == OP_CLOSE && !e->maybe;
+}
+
 static bool same_field(const struct path *a, const char *suffix)
 {
     size_t n = strlen(a->suffix), m = strlen(suffix);
@@ -211,6 +216,44 @@ static bool only_looks(const struct function *f, const struct event *receive)
     return false;
 }
 
+static const char *field_of(const struct path *p)
+{
+    const char *dot = p->ok ? strrchr(p->suffix, '.') : NULL;
+    return dot ? dot : "";
+}
+
+/* Whoever sends on one such field tells on the other that it is done: sends there, or closes it. */
+static bool senders_tell(const char *sent, const char *told)
+{
+    for (int i = 0; i < program.functions; i++) {
+        const struct function *g = program.function[i];
+        bool sends = false, tells = false;
+        for (int k = 0; k < g->events; k++) {
+            const struct event *e = &g->event[k];
+            sends |= (is_send(e) || e->op == OP_TRY_SEND) && same_field(&e->path, sent);
+            tells |= (is_send(e) || is_sure_close(e)) && same_field(&e->path, told);
+        }
+        if (sends && tells)
+            return true;
+    }
+    return false;
+}
+
+/* Before it closes the channel the receiver has had another's word, most likely that of the senders that they are done.
+ * Of a select's cases that is known only where the senders are seen to give it. */
+static bool is_told_before(const struct function *f, const struct event *close)
+{
+    for (const struct event *e = f->event; e < close; e++) {
+        const char *field = field_of(&e->path);
+        bool another = e->path.ok && !path_same(&e->path, &close->path) && !e->deferred;
+        if (another && (e->op == OP_RECV || e->op == OP_NEXT) && !(e->flags & WITH_CTX))
+            return true;
+        if (another && e->op == OP_ON_RECV && *field && senders_tell(field_of(&close->path), field))
+            return true;
+    }
+    return false;
+}
+
 /* A function that gets a channel, only receives from it, and closes it. */
 static void check_receiver(struct function *f)
 {
@@ -227,7 +270,7 @@ static void check_receiver(struct function *f)
                 (is_receive(e) || e->op == OP_TRY_RECV) && path_same(&e->path, &close->path) && !only_looks(f, e);
             waits |= e->op == OP_WG_WAIT || (e->op == OP_JOIN && (e->flags & BLOCKS));
         }
-        if (receives && !sends && !waits && somebody_sends(&close->path))
+        if (receives && !sends && !waits && !is_told_before(f, close) && somebody_sends(&close->path))
             report(
                 &close->node->at, "receiverclose",
                 "%s only receives from %s and closes it: a sender that is still there panics; let the sender close it, "
@@ -248,9 +291,12 @@ static const struct event *does(const struct go_site *s, const struct path *chan
     return NULL;
 }
 
-static bool is_sure_close(const struct event *e)
+/* Both under a lock, and the send only if something says so: that it has not been closed, most likely. */
+static bool take_turns(const struct function *closer, const struct event *close, const struct function *sender,
+                       const struct event *send)
 {
-    return e->op == OP_CLOSE && !e->maybe;
+    return send->maybe && under_lock(closer, (int)(close - closer->event), 4) &&
+           under_lock(sender, (int)(send - sender->event), 4);
 }
 
 /* The starter closes what its goroutine sends on, without waiting for it. */
@@ -271,7 +317,7 @@ static void check_starter(struct function *f, int at)
         else if (sender && (e->flags & JOINS))
             return; /* waited for, most likely */
     }
-    if (!sender || close->deferred || (receives && !send->in_loop))
+    if (!sender || close->deferred || (receives && !send->in_loop) || take_turns(f, close, sender->function, send))
         return;
     if (strncmp(sender->node->name, "rn_run", 6) == 0)
         return;
