@@ -80,12 +80,24 @@ static void nobody_frees(chan(int) c)
         ;
 }
 
+static void deferred_too_soon(void)
+{
+    rn_timer t;
+    {
+        rn_timer_init(&t, RN_SECOND);
+        defer(rn_timer_destroy, &t);
+        chan_recv(rn_timer_chan(&t));
+    }
+    rn_timer_reset(&t, RN_SECOND); // want losttimer
+}
+
 int rn_main(int argc, char **argv)
 {
     (void)argv;
     chan(int) c = chan_make(int, 1);
     chan_send(c, argc);
-    arms(), leaves_early(argc), ticks(), other_case(c), inside_a_struct(), set_again(), each_round(), nobody_frees(c);
+    arms(), leaves_early(argc), ticks(), other_case(c), inside_a_struct(), set_again(), each_round(), nobody_frees(c),
+        deferred_too_soon();
     chan_free(c);
     return 0;
 }

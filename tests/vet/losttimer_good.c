@@ -81,6 +81,15 @@ static void kept(chan(int) c)
         chan_recv(every);
 }
 
+static void set_each_round(chan(int) values)
+{
+    rn_timer t;
+    rn_timer_init(&t, RN_SECOND);
+    defer(rn_timer_destroy, &t);
+    while (chan_select(on_recv(values, NULL), on_timeout(RN_MILLISECOND)) == 0)
+        rn_timer_reset(&t, RN_SECOND);
+}
+
 int rn_main(int argc, char **argv)
 {
     (void)argv;
@@ -90,7 +99,8 @@ int rn_main(int argc, char **argv)
     chan_send(values, argc);
     chan_send(values, argc);
     rn_timer_init(&t, RN_SECOND); /* ends with the program */
-    deferred(), fires(), each_case(values), asked(values), ended_by_another(), of_others(&c), kept(values);
+    deferred(), fires(), each_case(values), asked(values), ended_by_another(), of_others(&c), kept(values),
+        set_each_round(values);
     chan_free(values);
     return 0;
 }

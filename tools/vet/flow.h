@@ -13,6 +13,7 @@ enum fact_kind {
     F_CLOSED,      /* path is closed */
     F_CLOSE_LATER, /* path is closed when `scope` is left */
     F_DONE,        /* wg_done(path) was called, or is deferred */
+    F_TIMER_LATER, /* the timer in `decl` is stopped when its block is left */
     F_JOIN_LATER,  /* goroutines are waited for when `scope` is left */
     /* may */
     F_CONTEXT, /* the variable `decl` has a context that nobody has ended */
@@ -78,7 +79,7 @@ bool encloses(struct node *outer, struct node *inner);
 void effect_read(struct flow *w, struct node *n, struct state *s);
 
 /* flow_timers.c: timers in local variables */
-void effect_timer(struct flow *w, struct node *call, struct state *s);
+void effect_timer(struct flow *w, struct node *call, struct state *s, bool deferred);
 void timer_fired(struct node *channel, struct state *s);          /* a value of this channel has come */
 void timers_may_have_fired(struct node *select, struct state *s); /* of one of its channels */
 void timer_lost(struct flow *w, const struct fact *f, const struct place *at, bool whole);

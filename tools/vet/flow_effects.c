@@ -418,7 +418,7 @@ static bool is_small(const char *name)
 void effect_call(struct flow *w, struct node *n, struct state *s, bool deferred)
 {
     struct function *g = callee(n);
-    effect_timer(w, n, s);
+    effect_timer(w, n, s, deferred);
     if (known_call(n))
         apply_known(w, n, s, deferred);
     else if (g && g != w->f && !g->flowing)
@@ -603,7 +603,7 @@ void effect_go(struct flow *w, struct node *n, struct state *s)
         effect_call(w, n->child[1], s, false);
         return;
     }
-    effect_timer(w, n, s);
+    effect_timer(w, n, s, false);
     hand_over(w, n, s);
     hand_locks(n->child[1], s);
     bool later = false;

@@ -180,7 +180,7 @@ void end_of_scope(struct flow *w, struct node *scope, struct state *s, const str
         } else if (f.kind == F_TIMER && ends) {
             timer_lost(w, &f, at, whole);
             state_remove(s, i);
-        } else if (f.scope == scope && f.kind == F_HELD && f.deferred) {
+        } else if (f.scope == scope && ((f.kind == F_HELD && f.deferred) || f.kind == F_TIMER_LATER)) {
             state_remove(s, i);
         } else if (f.scope == scope && f.kind == F_UNLOCKED && f.deferred) {
             if (!f.conditional)

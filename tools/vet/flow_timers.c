@@ -45,17 +45,17 @@ static bool goes_elsewhere(struct node *n, const struct decl *d)
     return false;
 }
 
-static struct fact *find(struct state *s, const struct decl *d)
+static struct fact *find(struct state *s, enum fact_kind kind, const struct decl *d)
 {
     for (int i = 0; i < s->n; i++)
-        if (s->fact[i].kind == F_TIMER && s->fact[i].decl == d)
+        if (s->fact[i].kind == kind && s->fact[i].decl == d)
             return &s->fact[i];
     return NULL;
 }
 
 static void forget(struct state *s, const struct decl *d)
 {
-    for (struct fact *f; (f = find(s, d)) != NULL;)
+    for (struct fact *f; (f = find(s, F_TIMER, d)) != NULL;)
         state_remove(s, (int)(f - s->fact));
 }
 
@@ -72,16 +72,23 @@ static void check_kept(const struct node *call)
             "or keep it in a variable, and chan_free it");
 }
 
-void effect_timer(struct flow *w, struct node *call, struct state *s)
+/* Behind `defer(rn_timer_destroy, &t);` it may be set as often as is liked. */
+void effect_timer(struct flow *w, struct node *call, struct state *s, bool deferred)
 {
     check_kept(call);
     enum use use = call->n && call->child[0] ? use_of(call->name) : NO_TIMER;
     struct decl *d = use == SETS || use == ENDS ? local_at(call->child[0]) : NULL;
     if (!d)
         return;
-    if (use == ENDS)
+    if (use == ENDS) {
         forget(s, d);
-    else if (!find(s, d) && !goes_elsewhere(w->f->body, d))
+        if (deferred)
+            state_add(s, (struct fact){.kind = F_TIMER_LATER,
+                                       .decl = d,
+                                       .path = path_of(call->child[0]),
+                                       .site = call,
+                                       .scope = w->scope[w->depth - 1]});
+    } else if (!find(s, F_TIMER, d) && !find(s, F_TIMER_LATER, d) && !goes_elsewhere(w->f->body, d))
         state_add(s, (struct fact){.kind = F_TIMER, .decl = d, .site = call});
 }
 
@@ -89,7 +96,7 @@ void timer_fired(struct node *channel, struct state *s)
 {
     struct node *c = strip(channel);
     struct decl *d = c && c->kind == K_CALL && c->n && use_of(c->name) == LOOKS ? local_at(c->child[0]) : NULL;
-    struct fact *f = d ? find(s, d) : NULL;
+    struct fact *f = d ? find(s, F_TIMER, d) : NULL;
     if (f && strncmp(f->site->name, "rn_timer", 8) == 0)
         forget(s, d);
 }
