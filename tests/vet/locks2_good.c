@@ -312,6 +312,39 @@ static int unlock_in_every_case(struct store *s, int kind)
     return 1;
 }
 
+/* A guard, as those who come from C++ write it. */
+struct guard {
+    rn_mutex *mu;
+};
+
+static struct guard take(rn_mutex *mu)
+{
+    mutex_lock(mu);
+    return (struct guard){mu};
+}
+
+static void drop(struct guard *g)
+{
+    mutex_unlock(g->mu);
+}
+#define GUARD(m) __attribute__((cleanup(drop))) struct guard guard_ = take(m)
+
+static int guarded(struct account *a)
+{
+    GUARD(&a->mu);
+    return a->balance ? 1 : 0;
+}
+
+static int guarded_twice(struct account *a)
+{
+    int sum = guarded(a);
+    {
+        GUARD(&a->mu);
+        sum++;
+    }
+    return sum + guarded(a);
+}
+
 int rn_main(int argc, char **argv)
 {
     (void)argv;
@@ -322,7 +355,8 @@ int rn_main(int argc, char **argv)
     two_stripes(1, 2), all_stripes(&s), grow(&s), insert(&s, "a"), refs(&s, 0), set(&s, 1), (void)flush(&s);
     try_send_under_lock(&s, 1), select_default_under_lock(&s, 1), waits(&s), double_checked(&s, 1), maybe(&s, false);
     (void)attempt(&s), (void)attempt_as_status(&s), transfer(&a, &b, 1), list_hand_over_hand(s.entries, argc);
-    each(&s, sum_refs, &sum), waits_by_a_lock(), reset(s.entries[0]), in_loop(&s), unlock_in_every_case(&s, argc);
+    each(&s, sum_refs, &sum), waits_by_a_lock(), reset(s.entries[0]), in_loop(&s), unlock_in_every_case(&s, argc),
+        (void)guarded_twice(&a);
     struct entry e = fresh("x");
     printf("%s\n", e.key);
     chan_free(s.events);

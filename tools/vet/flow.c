@@ -430,6 +430,16 @@ static void run_assign(struct flow *w, struct node *n, struct state *s)
         take_context(w, n, right, d, s);
 }
 
+/* A guard: what its first value has locked is unlocked when its block is left. */
+static void guard_locks(struct flow *w, struct node *var, struct state *s)
+{
+    for (int i = 0; var->decl->cleaned_up && i < s->n; i++)
+        if (s->fact[i].kind == F_HELD && is_within(var->child[0], s->fact[i].site)) {
+            s->fact[i].deferred = true;
+            s->fact[i].scope = w->scope[w->depth - 1];
+        }
+}
+
 static void run_var(struct flow *w, struct node *n, struct state *s)
 {
     struct node *init = strip(n->child[0]);
@@ -442,6 +452,7 @@ static void run_var(struct flow *w, struct node *n, struct state *s)
     if (!alias)
         run(w, n->child[0], s);
     take_context(w, n, n->child[0], n->decl, s);
+    guard_locks(w, n, s);
     (void)own;
 }
 

@@ -325,6 +325,17 @@ static struct node *convert_unexposed(CXCursor c, const struct cursors *l)
 
 /* ---- statements -------------------------------------------------------------------------------- */
 
+/* __attribute__((cleanup(f))) is one of those that libclang has no name for. */
+static bool has_other_attribute(CXCursor var)
+{
+    struct cursors l = children_of(var);
+    bool found = false;
+    for (int i = 0; i < l.n; i++)
+        found |= clang_getCursorKind(l.at[i]) == CXCursor_UnexposedAttr;
+    free(l.at);
+    return found;
+}
+
 static struct node *convert_var(CXCursor c)
 {
     struct decl *d = declaration(c);
@@ -336,6 +347,7 @@ static struct node *convert_var(CXCursor c)
     d->within = current;
     d->scope = scope;
     d->var = n;
+    d->cleaned_up = has_other_attribute(c);
     if (!clang_Cursor_isNull(init))
         n->child[0] = d->init = convert(init);
     return n;

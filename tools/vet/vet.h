@@ -88,6 +88,7 @@ struct decl {
     bool is_static;          /* of the file, or for the whole run */
     bool in_header;
     bool in_library;     /* declared by a header of runnel */
+    bool cleaned_up;     /* D_LOCAL: perhaps, when its block is left (__attribute__((cleanup(f)))) */
     bool reassigned;     /* more than its first value, or its address is taken */
     struct value *value; /* see values.c */
 };
