@@ -41,7 +41,7 @@ silent() {
 check "the examples are silent" silent $(find examples -name '*.c' ! -name '*_bad.c')
 
 pitfalls() {
-    for name in copied_lock double_close forgotten_close late_add loop_variable send_on_closed sleep; do
+    for name in copied_lock double_close forgotten_close late_add loop_variable negative_waitgroup send_on_closed sleep; do
         "$RUNNEL" vet "examples/pitfalls/${name}_bad.c" >"$tap_dir/out" && { echo "$name: not found"; return 1; }
         grep -q "${name}_bad.c:[0-9]*:[0-9]*: warning: " "$tap_dir/out" || return 1
     done

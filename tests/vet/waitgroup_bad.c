@@ -78,6 +78,24 @@ static void start_spawner(void)
     wg_wait(&wg);
 }
 
+static void counted_already(rn_waitgroup *wg)
+{
+    defer(wg_done, wg); // want waitgroup
+}
+
+static void waits_for_itself(rn_waitgroup *wg)
+{
+    wg_wait(wg); // want waitgroup
+}
+
+static void twice(void)
+{
+    rn_waitgroup wg = {0}, own = {0};
+    wg_go(&wg, counted_already, &wg);
+    wg_go(&own, waits_for_itself, &own);
+    wg_wait(&wg);
+}
+
 int rn_main(int argc, char **argv)
 {
     (void)argv;
@@ -95,6 +113,6 @@ int rn_main(int argc, char **argv)
     wg_wait(&wg);
     wg_wait(&p.wg);
     wg_wait(&global);
-    start_spawner();
+    start_spawner(), twice();
     return 0;
 }

@@ -99,6 +99,26 @@ static void close_shop(struct shop *s)
     wg_wait(&s->guests);
 }
 
+/* Counts down another one, or what was counted for it beside wg_go; waits for another, or if it is told to. */
+static void counts_down(rn_waitgroup *other, rn_waitgroup *own, bool wait)
+{
+    wg_done(other);
+    if (wait)
+        wg_wait(own);
+}
+
+static void counted_beside(void)
+{
+    rn_waitgroup all = {0}, begun = {0}, last = {0};
+    wg_add(&begun, 1);
+    wg_go(&all, counts_down, &begun, &all, false);
+    wg_add(&last, 1);
+    wg_go(&last, counts_down, &last, &all, true);
+    wg_wait(&begun);
+    wg_wait(&all);
+    wg_wait(&last);
+}
+
 int rn_main(int argc, char **argv)
 {
     (void)argv;
@@ -119,6 +139,7 @@ int rn_main(int argc, char **argv)
     wg_add(&p.wg, 1);
     go(inner, &p);
     wg_wait(&p.wg);
+    counted_beside();
     wg_go(&wg, counted, &wg);
     wg_wait(&wg);
     return 0;

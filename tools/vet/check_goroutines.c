@@ -99,8 +99,41 @@ static void check_uncounted(const struct go_site *s)
     }
 }
 
+static bool adds(const struct function *f, const struct path *wg)
+{
+    for (int i = 0; i < f->events; i++)
+        if (f->event[i].op == OP_WG_ADD && (!wg || path_same(&f->event[i].path, wg)))
+            return true;
+    return false;
+}
+
+/* wg_go(&wg, f, &wg): f counts itself down once more, or waits for its own end. */
+static void check_counted(const struct go_site *s)
+{
+    for (int i = 0; i < s->function->events; i++) {
+        const struct event *e = &s->function->event[i];
+        struct path here = path_translate(&e->path, s->function, s->call);
+        if (!path_same(&here, &s->owner) || adds(s->in, &s->owner) || adds(s->function, NULL))
+            continue;
+        if (e->op == OP_WG_DONE && !e->maybe)
+            report(
+                &e->origin->at, "waitgroup",
+                "wg_done in a goroutine that wg_go counts (line %u): it is counted down twice, and wg_wait returns too "
+                "early, or the count gets negative; leave it out",
+                s->node->at.line);
+        else if (e->op == OP_WG_WAIT && !e->maybe && !(e->flags & WITH_CTX))
+            report(&e->origin->at, "waitgroup",
+                   "waits for a waitgroup that counts this goroutine itself (wg_go on line %u): it waits for ever; use "
+                   "another waitgroup",
+                   s->node->at.line);
+    }
+}
+
 void check_waitgroups(void)
 {
+    for (int i = 0; i < program.sites; i++)
+        if (program.site[i]->function && strcmp(program.site[i]->node->name, "wg_go") == 0)
+            check_counted(program.site[i]);
     for (int i = 0; i < program.functions; i++)
         if (program.function[i]->started && is_plain_go(program.function[i]->starts))
             check_add(program.function[i]);
