@@ -47,10 +47,29 @@ out:
     return err;
 }
 
+static rn_mutex tried;
+
+static void other_sense(void)
+{
+    if (!mutex_try_lock(&tried)) {
+        entries++;
+        mutex_unlock(&tried); // want doubleunlock
+    }
+}
+
+static void other_sense_of_an_error(rn_context *ctx)
+{
+    int err = mutex_lock_ctx(ctx, &tried);
+    if (err) {
+        entries++;
+        mutex_unlock(&tried); // want doubleunlock
+    }
+}
+
 int rn_main(int argc, char **argv)
 {
     (void)argc, (void)argv;
     struct account a = {.balance = 10};
-    put(&a, 1);
+    put(&a, 1), other_sense(), other_sense_of_an_error(NULL);
     return take(&a, 100) + add(1);
 }

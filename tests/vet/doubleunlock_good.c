@@ -122,11 +122,33 @@ static void both(struct account *a, struct account *b)
     mutex_unlock(&b->lock);
 }
 
+static rn_mutex attempted;
+
+static void lock_it(void)
+{
+    mutex_lock(&attempted);
+}
+
+/* Who has not got it at once waits for it; or has it already. */
+static void attempts(void)
+{
+    if (!mutex_try_lock(&attempted))
+        mutex_lock(&attempted);
+    mutex_unlock(&attempted);
+    if (!mutex_try_lock(&attempted))
+        lock_it();
+    if (!mutex_try_lock(&attempted))
+        mutex_unlock(&attempted);
+    while (!mutex_try_lock(&attempted))
+        rn_yield();
+    mutex_unlock(&attempted);
+}
+
 int rn_main(int argc, char **argv)
 {
     (void)argc, (void)argv;
     struct account x = {.balance = 3}, y = {.balance = 4, .next = &x};
     struct bank b = {&y, &y};
-    for_a_while(), once_more(), by_another(), by_a_function(), tried(), both(&x, &y);
+    for_a_while(), once_more(), by_another(), by_a_function(), tried(), both(&x, &y), attempts();
     return take(&x, 1) + sum(&b) + sum_in_place(&b);
 }

@@ -36,8 +36,11 @@ static void note_lock_attempt(struct node *call, bool value, struct state *s)
     if (!try_ && op != OP_LOCK_CTX && op != OP_RLOCK_CTX)
         return;
     struct path p = object_of(call->child[known_call(call)->object]);
-    struct fact *held = state_find(s, F_HELD, &p);
+    struct fact *held = state_find(s, F_HELD, &p), *before = held && !held->conditional ? held : NULL;
     bool taken = try_ ? value : !value;
+    if (!taken && !before && p.ok)
+        state_add(s, (struct fact){.kind = F_NOT_TAKEN, .path = p, .site = call});
+    held = state_find(s, F_HELD, &p);
     if (!taken && held)
         state_remove(s, (int)(held - s->fact));
     else if (taken && !held && p.ok)
@@ -75,12 +78,15 @@ static void assume(struct node *n, bool truth, struct state *s)
         assume(n->child[1], truth, s);
     } else if (n->kind == K_CALL) {
         note_lock_attempt(n, truth, s);
+        gift_attempt(n, truth, s);
     } else if (n->kind == K_REF && n->decl) {
         if (!truth)
             state_drop_context(s, n->decl); /* NULL */
         struct node *init = n->decl->kind == D_LOCAL && !n->decl->reassigned ? strip(n->decl->init) : NULL;
-        if (init && init->kind == K_CALL)
+        if (init && init->kind == K_CALL) {
             note_lock_attempt(init, truth, s);
+            gift_attempt(init, truth, s);
+        }
     }
 }
 
@@ -356,8 +362,10 @@ static void run_loop(struct flow *w, struct node *n, const struct loop *l, struc
     *s = out;
     ran_once(s, &first, &after);
     state_join(s, &j.after_break);
-    if (polls(l))
+    if (polls(l)) {
         state_drop(s, F_PENDING);
+        state_drop(s, F_SENT);
+    }
 }
 
 static void run_for(struct flow *w, struct node *n, struct state *s)

@@ -13,11 +13,15 @@ enum fact_kind {
     F_CLOSED,      /* path is closed */
     F_CLOSE_LATER, /* path is closed when `scope` is left */
     F_DONE,        /* wg_done(path) was called, or is deferred */
+    F_THREAD_LOCK, /* path is locked, and is the thread's */
+    F_NOT_TAKEN,   /* path could not be locked (site) */
+    F_GIVEN,       /* what path points to was sent (site), and nothing has been waited for since */
     F_TIMER_LATER, /* the timer in `decl` is stopped when its block is left */
     F_JOIN_LATER,  /* goroutines are waited for when `scope` is left */
     /* may */
     F_CONTEXT, /* the variable `decl` has a context that nobody has ended */
     F_TIMER,   /* the variable `decl` is, or has inside, a timer that may be pending (site: what has set it) */
+    F_SENT,    /* a pointer to `decl` was sent (site), and nothing has been waited for since */
     F_PENDING, /* a goroutine (site) that has a pointer to `decl` may run */
     F_STARTED, /* a goroutine (site) was started and not waited for */
     F_SLEPT,   /* slept (site) while one of F_STARTED may run (other) */
@@ -77,6 +81,14 @@ void effect_assign(struct node *target, struct state *s);
 void effect_join(struct state *s);
 bool encloses(struct node *outer, struct node *inner);
 void effect_read(struct flow *w, struct node *n, struct state *s);
+
+/* flow_threads.c: locks of the thread */
+void effect_thread_lock(struct flow *w, struct node *call, struct state *s, bool deferred);
+
+/* flow_gifts.c: what is sent away */
+void effect_gift(struct flow *w, struct node *call, struct state *s);
+void gift_attempt(struct node *call, bool value, struct state *s);
+void gift_outlived(struct flow *w, const struct fact *f, const struct state *s, const struct place *at);
 
 /* flow_timers.c: timers in local variables */
 void effect_timer(struct flow *w, struct node *call, struct state *s, bool deferred);

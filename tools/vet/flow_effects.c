@@ -33,6 +33,9 @@ static void lock(struct state *s, const struct event *e, bool shared, bool condi
                "function that expects it locked",
                path_show(&e->path), held->site->at.line,
                held->shared && shared ? ", as soon as a writer waits between the two" : "");
+    struct fact *failed = state_find(s, F_NOT_TAKEN, &e->path);
+    if (failed)
+        state_remove(s, (int)(failed - s->fact));
     struct fact f = {.kind = F_HELD, .path = e->path, .site = e->node, .shared = shared, .conditional = conditional};
     struct fact *unlocked = state_find(s, F_UNLOCKED, &e->path);
     if (unlocked) { /* for a while only */
@@ -66,6 +69,7 @@ static void doubt_unlocked(struct state *s)
     for (int i = 0; i < s->n; i++)
         if (s->fact[i].kind == F_UNLOCKED)
             s->fact[i].conditional = true;
+    state_drop(s, F_NOT_TAKEN);
 }
 
 static void check_unlocked_twice(const struct state *s, const struct event *e, bool deferred)
@@ -80,10 +84,24 @@ static void check_unlocked_twice(const struct state *s, const struct event *e, b
             path_show(&e->path), before->site->at.line);
 }
 
+/* Where the attempt to lock it has failed. */
+static void check_taken(const struct state *s, const struct event *e)
+{
+    const struct fact *failed = state_find(s, F_NOT_TAKEN, &e->path);
+    if (failed && !e->via)
+        report(
+            &e->node->at, "doubleunlock",
+            "%s is not locked here: %s on line %u has not taken it when it returns %s; unlock of an unlocked lock ends "
+            "the program",
+            path_show(&e->path), shown(failed->site), failed->site->at.line,
+            strstr(failed->site->name, "_try_") ? "false" : "an error");
+}
+
 static void unlock(struct flow *w, struct state *s, const struct event *e, bool deferred)
 {
     struct fact *held = state_find(s, F_HELD, &e->path);
     if (!held) {
+        check_taken(s, e);
         check_unlocked_twice(s, e, deferred);
     } else if (deferred) {
         held->deferred = true;
@@ -174,6 +192,7 @@ static void send(struct state *s, const struct event *e)
 void effect_join(struct state *s)
 {
     state_drop(s, F_PENDING);
+    state_drop(s, F_SENT);
     state_drop(s, F_STARTED);
     state_drop(s, F_SLEPT);
 }
@@ -419,6 +438,9 @@ void effect_call(struct flow *w, struct node *n, struct state *s, bool deferred)
 {
     struct function *g = callee(n);
     effect_timer(w, n, s, deferred);
+    effect_thread_lock(w, n, s, deferred);
+    if (!deferred)
+        effect_gift(w, n, s);
     if (known_call(n))
         apply_known(w, n, s, deferred);
     else if (g && g != w->f && !g->flowing)

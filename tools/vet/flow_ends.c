@@ -174,13 +174,17 @@ void end_of_scope(struct flow *w, struct node *scope, struct state *s, const str
         if (f.kind == F_PENDING && (ends || (!f.decl && f.scope == scope))) {
             outlived(w, &f, at, whole);
             state_remove(s, i);
+        } else if (f.kind == F_SENT && ends) {
+            gift_outlived(w, &f, s, at);
+            state_remove(s, i);
         } else if (f.kind == F_CONTEXT && ends) {
             context_lost(&f, at, whole ? "the function ends" : "its block is left");
             state_remove(s, i);
         } else if (f.kind == F_TIMER && ends) {
             timer_lost(w, &f, at, whole);
             state_remove(s, i);
-        } else if (f.scope == scope && ((f.kind == F_HELD && f.deferred) || f.kind == F_TIMER_LATER)) {
+        } else if (f.scope == scope &&
+                   (((f.kind == F_HELD || f.kind == F_THREAD_LOCK) && f.deferred) || f.kind == F_TIMER_LATER)) {
             state_remove(s, i);
         } else if (f.scope == scope && f.kind == F_UNLOCKED && f.deferred) {
             if (!f.conditional)
