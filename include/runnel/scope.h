@@ -67,7 +67,7 @@ RN_PUBLIC void rn_scope_limit(rn_scope *s, long n);
 /* scope_go(&s, f, args…): starts f(args…) in the scope, as go does; f returns int or void.  Waits first
  * while the scope is at its limit; the arguments are evaluated after that.  Where there is no memory
  * for a goroutine, that counts as one that failed with RN_ENOMEM.  A canceled scope still
- * starts it: f sees that its context is done.  Panics when the scope has ended. */
+ * starts it: f sees that its context is done.  Panics when the scope has ended, and, as go, without a run. */
 #define rn_scope_go(...) ((void)RN__SCOPE_GO(true, __VA_ARGS__))
 /* The same, but never waits: RN_EAGAIN when the scope is at its limit (the arguments are not evaluated
  * then), else 0. */

@@ -221,9 +221,13 @@ struct rn_go_call rn__scope_call(rn_scope *scope, bool is_void, bool wait)
 void rn__scope_not_started(struct rn_go_call *call)
 {
     struct scope *s = call->owner;
-    record_error(s, call->err);
-    give_back(s);
+    int err = call->err;
     call->err = 0;
+    if (err != RN_EAGAIN)
+        record_error(s, err);
+    give_back(s);
+    if (err == RN_EAGAIN)
+        rn_panic("scope_go: " RN_NO_RUN);
 }
 
 void rn_scope_limit(rn_scope *scope, long n)

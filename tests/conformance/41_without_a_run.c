@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <runnel.h>
 #include <runnel/test.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 static void uses_timers(void)
@@ -34,6 +35,15 @@ static void uses_timers(void)
     chan_recv(rn_ticker_chan(&k));
     rn_ticker_destroy(&k);
     chan_free(c);
+}
+
+/* As go, wg_go and group_go.  (scope_end returned an error that no header named, and a program ended with it as its status.) */
+TEST_PLAIN_DIES(scope_go_needs_a_run, 2, "panic: scope_go: no run is under way: start goroutines in rn_main")
+{
+    rn_scope s;
+    scope_begin(&s, NULL);
+    scope_go(&s, uses_timers);
+    exit(scope_end(&s));
 }
 
 static int seven(int a, double b)
