@@ -286,6 +286,29 @@ static void print_causes(const struct rn_panic *p)
         }
 }
 
+struct place_of {
+    const char *sp;
+    const struct rn_g *of; /* NULL: not seen yet */
+};
+
+static void look_whose(struct rn_g *g, void *arg)
+{
+    struct place_of *p = arg;
+    if (rn__is_goroutine(g) && p->sp >= g->stack_lo && p->sp < g->stack_hi)
+        p->of = g;
+}
+
+/* A jump may have led it out of its own stack: what it did before is not seen, nor where it went on from. */
+static void print_whose_stack(const struct rn_g *g, const struct rn_cursor *here)
+{
+    struct place_of p = {.sp = (const char *)here->regs[RN_REG_SP]}; /* NOLINT(performance-no-int-to-ptr) */
+    if (p.sp < g->stack_lo || p.sp >= g->stack_hi)
+        rn__g_each(look_whose, &p);
+    if (p.of)
+        rn__out("\truns on the stack of goroutine %llu: longjmp or setcontext must not lead to another goroutine\n",
+                (unsigned long long)p.of->id);
+}
+
 static void print_listing(void *arg)
 {
     struct listing *l = arg;
@@ -293,6 +316,7 @@ static void print_listing(void *arg)
     if (l->current) {
         print_causes(l->current->panic);
         print_head(l->current, over ? state_text(l->current) : "running", rn__now());
+        print_whose_stack(l->current, &l->here);
         print_frames(&l->here, l->current);
         print_creator(l->current);
         rn__out("\n");

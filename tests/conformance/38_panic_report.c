@@ -278,3 +278,23 @@ TEST_DIES(pthread_exit_in_another, 2, "fatal error: pthread_exit in goroutine ")
     rn_sleep(RN_HOUR);
 }
 #endif
+
+#ifndef SANITIZED
+#include <setjmp.h>
+
+static jmp_buf there;
+
+static void jumps(void)
+{
+    _longjmp(there, 1);
+}
+
+/* Whose frames they are was to be guessed. */
+TEST_DIES(a_jump_to_another_goroutine, 2, "\truns on the stack of goroutine 1: longjmp")
+{
+    if (_setjmp(there) != 0)
+        rn_panic("on a stack that is another's");
+    go(jumps);
+    rn_sleep(RN_SECOND);
+}
+#endif
