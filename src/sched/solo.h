@@ -76,6 +76,14 @@ bool rn__solo_afford(void);
 
 /* As in the table above.  It takes some µs. */
 void rn__solo_fence(void);
+
+/* Whether one worker is left to work, for a while, and the others stand aside. */
+static inline bool rn__solo_alone(void)
+{
+    /* relaxed, both: a guess; they come back by themselves, or are woken, whenever it is. */
+    uint32_t aside = rn_load_relaxed(&rn__sched.aside_n);
+    return aside != 0 && aside + rn_load_relaxed(&rn__sched.idle_p_n) + 1 >= rn__procs_used();
+}
 #endif
 
 /* Who may own a word next is kept in another one, which whoever has locked the first may change: bits 1-2 RN_SOLO_WORN, how
@@ -91,11 +99,11 @@ enum { RN_SOLO_KEPT = ~(RN_SOLO_SEEN_ALL | RN_SOLO_NAME) }; /* what a wait, or a
 enum { RN_SOLO_EARNS = 4 };                                 /* looks that must have seen the same thread */
 
 /* A look: whether the thread with this name has earned the word.  Each time that it was taken away it takes four times as many
- * looks to the next, up to 255. */
+ * looks to the next, up to 255; but not while all other workers stand aside (crowd.c), who took it when they came back to try. */
 static inline bool rn__solo_earns(uint32_t *book, uint32_t name)
 {
     uint32_t b = *book, seen = (b & RN_SOLO_NAME) == name ? (b & RN_SOLO_SEEN_ALL) / RN_SOLO_SEEN : 0;
-    uint32_t wanted = RN_SOLO_EARNS << (b & RN_SOLO_WORN_MOST);
+    uint32_t wanted = RN_SOLO_EARNS << (rn__solo_alone() ? 0 : b & RN_SOLO_WORN_MOST);
     if (wanted > RN_SOLO_SEEN_ALL / RN_SOLO_SEEN)
         wanted = RN_SOLO_SEEN_ALL / RN_SOLO_SEEN;
     bool earned = ++seen >= wanted && rn__solo_afford();

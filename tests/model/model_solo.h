@@ -69,4 +69,9 @@ static inline void rn__solo_fence(void)
     rn_os_fence_restart();
 }
 
+static inline bool rn__solo_alone(void)
+{
+    return false;
+}
+
 #endif
