@@ -209,6 +209,9 @@ struct rn_g {
 #ifdef RN_EXPLORE
     struct rn_explore_g explore;
 #endif
+#ifdef RN_RACE
+    bool catches_up; /* by itself: it let others go first by chance, and has gone on since (race.c) */
+#endif
 };
 
 static inline uint32_t rn__g_index(const struct rn_g *g)

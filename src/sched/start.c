@@ -551,6 +551,7 @@ void rn__run_prepare(struct rn_go_call *call)
     s->main_status = 0;
     s->main_call = call;
     rn__explore_run_starts();
+    rn__race_run_starts();
     call->stack = RN_MAIN_STACK;
     start_processors();
     number_from_start();
@@ -745,6 +746,7 @@ void rn__main_ended(enum rn_ended how, int status)
         rn_store_relaxed(&s->main, NULL); /* relaxed: who gets this record gets it later */
         return;
     }
+    rn__race_settle();
     if (rn__exploring())
         rn__explore_drain();
     else
