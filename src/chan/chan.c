@@ -245,12 +245,13 @@ void rn__chan_send_at(void *cv, const void *v, void *pc)
         park_forever(RN_WAIT_CHAN_SEND_NIL);
     rn__chan_check(c);
     rn__chan_race_sends(c, v, pc);
-    if (!rn__chan_try_lock(c)) {
+    uint32_t free;
+    if (!rn__chan_try_lock(c, &free)) {
         send_contended(c, v);
     } else if (!rn__chan_put_simply(c, v)) {
         send_unlock(c, v);
     } else {
-        rn__chan_unlock(c);
+        rn__chan_unlock_to(c, free);
         rn__point(RN_AFTER_SEND, c);
     }
 }
@@ -332,11 +333,12 @@ static inline bool receive(struct rn_chan *c, void *v)
     if (__builtin_expect(!c || rn__chan_is_end(c), 0))
         return recv_end(c);
     rn__chan_check(c);
-    if (!rn__chan_try_lock(c))
+    uint32_t free;
+    if (!rn__chan_try_lock(c, &free))
         return recv_contended(c, v);
     if (!rn__chan_take_simply(c, v))
         return recv_unlock(c, v);
-    rn__chan_unlock(c);
+    rn__chan_unlock_to(c, free);
     rn__point(RN_AFTER_RECV, c);
     return true;
 }

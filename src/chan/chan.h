@@ -50,8 +50,8 @@ struct rn_chan {
     struct rn_list sendq;
     rn_atomic(uint32_t) receivers, senders;
     char *ring, *end;
-    uint32_t free;  /* lock.held when nobody has it: whose own it is */
-    uint32_t owner; /* whose own it may become: lock.c */
+    rn_atomic(uint32_t) free; /* lock.held when nobody has it: whose own it is */
+    uint32_t owner;           /* whose own it may become: lock.c */
 #ifdef RN_RACE
     struct rn_chan_turns *turns; /* guarded by the lock; see race.h */
 #endif
@@ -113,7 +113,7 @@ static inline bool rn__chan_awaited(struct rn_chan *c)
 /* ---- the lock ----------------------------------------------------------------------------------- */
 
 /* c->lock.held: lock.c has the transitions. */
-enum { RN_CHAN_HELD = 1, RN_CHAN_OWNED = 2, RN_CHAN_LEAVING = 4 };
+enum { RN_CHAN_HELD = 1, RN_CHAN_LEAVING = 2, RN_CHAN_OWNED = RN_SOLO_NAME };
 enum { RN_CHAN_LOOKS = 1024 }; /* locks from one look at who takes them to the next */
 
 /* The lock, after rn__chan_try_lock has failed. */
@@ -127,32 +127,33 @@ static inline void rn__chan_count_change(struct rn_chan *c, uint32_t changes)
     rn_store_release(&c->changes, changes);
 }
 
-static inline void rn__chan_let_go(struct rn_chan *c)
+static inline void rn__chan_let_go(struct rn_chan *c, uint32_t free)
 {
     /* release: pairs with the acquire of the next holder. */
-    rn_store_release(&c->lock.held, c->free);
+    rn_store_release(&c->lock.held, free);
 }
 
-/* One try, the quick way. */
-static inline bool rn__chan_grab(struct rn_chan *c)
+/* One try, the quick way.  free: c->free, by a guess.  Who has the lock then knows that it is. */
+static inline bool rn__chan_grab(struct rn_chan *c, uint32_t free)
 {
-    uint32_t s = rn_load_relaxed(&c->lock.held), free = 0; /* relaxed: a guess for what follows */
-    /* acquire, both: pair with the release in rn__chan_unlock; publish what the last holder wrote. */
-    if (!(s & RN_CHAN_OWNED))
+    /* acquire, both: pair with the release in rn__chan_let_go; publish what the last holder wrote. */
+    if (!free)
         return rn_cas_acquire(&c->lock.held, &free, RN_CHAN_HELD);
     const struct rn_solo *me = rn__solo();
-    return me && s == (me->name | RN_CHAN_OWNED) && rn__solo_take(me, &c->lock.held, s, s | RN_CHAN_HELD);
+    return me && free == me->name && rn__solo_take(me, &c->lock.held, free, free | RN_CHAN_HELD);
 }
 
-/* For who takes it anyhow (rn__chan_lock_slow), so its rank is checked.  False also each time that it is to be looked who takes it. */
-static inline bool rn__chan_try_lock(struct rn_chan *c)
+/* For who takes it anyhow (rn__chan_lock_slow), so its rank is checked.  False also each time that it is to be looked who takes
+ * it.  *free: for rn__chan_unlock_to, by who has not called anything that may change it. */
+static inline bool rn__chan_try_lock(struct rn_chan *c, uint32_t *free)
 {
     rn__rank_check(&c->lock, RN_RANK_CHAN);
-    if (__builtin_expect(!rn__chan_grab(c), 0))
+    *free = rn_load_relaxed(&c->free); /* relaxed: a guess */
+    if (__builtin_expect(!rn__chan_grab(c, *free), 0))
         return false;
     uint32_t n = rn_load_relaxed(&c->changes) + 1;
     if (__builtin_expect(n % RN_CHAN_LOOKS == 0, 0)) {
-        rn__chan_let_go(c);
+        rn__chan_let_go(c, *free);
         return false;
     }
     rn__rank_taken(&c->lock, RN_RANK_CHAN);
@@ -162,14 +163,20 @@ static inline bool rn__chan_try_lock(struct rn_chan *c)
 
 static inline void rn__chan_lock(struct rn_chan *c)
 {
-    if (!rn__chan_try_lock(c))
+    uint32_t free;
+    if (!rn__chan_try_lock(c, &free))
         rn__chan_lock_slow(c);
+}
+
+static inline void rn__chan_unlock_to(struct rn_chan *c, uint32_t free)
+{
+    rn__rank_dropped(&c->lock);
+    rn__chan_let_go(c, free);
 }
 
 static inline void rn__chan_unlock(struct rn_chan *c)
 {
-    rn__rank_dropped(&c->lock);
-    rn__chan_let_go(c);
+    rn__chan_unlock_to(c, rn_load_relaxed(&c->free)); /* relaxed: the holder's, which the lock orders */
 }
 
 /* Whether somebody has the lock, at this moment. */

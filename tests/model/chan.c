@@ -406,9 +406,10 @@ MODEL_TEST(select_takes_both, .setup = setup_0, .thread = {select_recv_twice, se
 static void owned(void)
 {
     model_solo_reset(2);
-    a->free = b->free = 1 << RN_SOLO_NAME_SHIFT | RN_CHAN_OWNED;
-    rn_store_relaxed(&a->lock.held, a->free);
-    rn_store_relaxed(&b->lock.held, b->free);
+    rn_store_relaxed(&a->free, model_solo[0].name);
+    rn_store_relaxed(&b->free, model_solo[0].name);
+    rn_store_relaxed(&a->lock.held, model_solo[0].name);
+    rn_store_relaxed(&b->lock.held, model_solo[0].name);
 }
 
 static void setup_owned_0(void)
@@ -443,7 +444,7 @@ static void owner_s_two_came(void)
 }
 
 MODEL_TEST(owned_two_others, .setup = setup_owned_1, .thread = {recv_two, send_1, send_2}, .finish = owner_s_two_came,
-           .preemptions = 2);
+           .preemptions = 3);
 
 /* What others do to the owner, and the owner to itself: a section that fails for no reason. */
 static void setup_interrupted(void)

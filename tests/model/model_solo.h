@@ -74,4 +74,9 @@ static inline bool rn__solo_alone(void)
     return false;
 }
 
+static inline bool rn__solo_pays(void)
+{
+    return true;
+}
+
 #endif

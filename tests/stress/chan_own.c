@@ -60,6 +60,7 @@ static void use(void *seed)
 TEST(what_they_guard_holds)
 {
     struct stress_crew crew = {.threads = 0};
+    let_sections_pay();
     for (int i = 0; i < CHANNELS; i++)
         channels[i] = chan_make(long, ROOM);
     until = stress_until();
@@ -88,6 +89,7 @@ static void take_last(void *arg)
 /* The owner gives the last value, and the other one frees the channel while the owner is still on its way out. */
 TEST(the_last_frees_it)
 {
+    let_sections_pay();
     until = stress_until();
     for (int i = 0; rn__now() < until; i++) {
         chan(long) c = chan_make(long, 1);

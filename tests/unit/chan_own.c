@@ -53,6 +53,7 @@ static void use_often(chan(long) c)
 /* Until it is the running thread's own: a channel that was taken away must earn it again, and the budget allow it. */
 static void own(chan(long) c)
 {
+    let_sections_pay();
     rn_sleep(1); /* a plain thread has a name only once the runtime knows it */
     do {
         use_often(c);
