@@ -23,25 +23,27 @@
     ".balign 32\n"                                \
     "3:\t.long 0, 0\n\t.quad 1f, 2f - 1f, 4f\n\t" \
     ".popsection\n\t"
-/* Where a section that was not done goes on, out of the way of those that are: the mark, and behind it the place. */
-#define RN_SOLO_ELSEWHERE(mark, clear)                     \
-    ".subsection 1\n\t" mark "4:\t" clear "%l[failed]\n\t" \
+/* Where a section that was not done goes on, out of the way of those that are: the mark, and behind it the place.  leave: clears
+ * *at, and jumps. */
+#define RN_SOLO_ELSEWHERE(leave)                                   \
+    ".subsection 1\n\t" RN_SOLO_MARK "4:\t" leave "%l[failed]\n\t" \
     ".previous"
 #if defined(__x86_64__)
+#define RN_SOLO_MARK ".byte 0x0f, 0xb9, 0x3d\n\t.long 0x53053053\n" /* ud1 mark(%rip), %edi */
 /* A processor of this kind keeps loads and stores in order: acquire and release cost nothing. */
 #define RN_SOLO_TAKE RN_SOLO_CODE
 #define RN_SOLO_GIVE RN_SOLO_CODE
-#define RN_SOLO_CODE                                   \
-    RN_SOLO_SECTION                                    \
-    "leaq 3b(%%rip), %%rax\n\t"                        \
-    "movq %%rax, (%3)\n"                               \
-    "1:\tcmpl %1, (%0)\n\t"                            \
-    "jne 4f\n\t"                                       \
-    "movl %2, (%0)\n"                                  \
-    "2:\tmovq $0, (%3)\n\t" /* ud1 mark(%rip), %edi */ \
-        RN_SOLO_ELSEWHERE(".byte 0x0f, 0xb9, 0x3d\n\t.long 0x53053053\n", "movq $0, (%3)\n\tjmp ")
+#define RN_SOLO_CODE            \
+    RN_SOLO_SECTION             \
+    "leaq 3b(%%rip), %%rax\n\t" \
+    "movq %%rax, (%3)\n"        \
+    "1:\tcmpl %1, (%0)\n\t"     \
+    "jne 4f\n\t"                \
+    "movl %2, (%0)\n"           \
+    "2:\tmovq $0, (%3)\n\t" RN_SOLO_ELSEWHERE("movq $0, (%3)\n\tjmp ")
 #define RN_SOLO_CLOBBERS "rax", "cc", "memory"
 #elif defined(__aarch64__)
+#define RN_SOLO_MARK ".inst 0xd428bc00\n" /* brk */
 #define RN_SOLO_CODE(load, store)      \
     RN_SOLO_SECTION                    \
     "adrp x16, 3b\n\t"                 \
@@ -50,7 +52,7 @@
     "1:\t" load " w17, [%0]\n\t"       \
     "cmp w17, %w1\n\t"                 \
     "b.ne 4f\n\t" store " %w2, [%0]\n" \
-    "2:\tstr xzr, [%3]\n\t" RN_SOLO_ELSEWHERE(".inst 0xd428bc00\n", "str xzr, [%3]\n\tb ") /* brk */
+    "2:\tstr xzr, [%3]\n\t" RN_SOLO_ELSEWHERE("str xzr, [%3]\n\tb ")
 #define RN_SOLO_TAKE RN_SOLO_CODE("ldar", "str")
 #define RN_SOLO_GIVE RN_SOLO_CODE("ldr", "stlr")
 #define RN_SOLO_CLOBBERS "x16", "x17", "cc", "memory"

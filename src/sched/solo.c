@@ -1,4 +1,4 @@
-/* Threads with names, and what it may cost that words are theirs: see solo.h. */
+/* Threads with names, what they gain by it that words are theirs, and what that may cost: see solo.h. */
 #include "sched/solo.h"
 #include "os/os.h"
 

@@ -84,7 +84,7 @@ bool rn__solo_afford(void);
 void rn__solo_fence(void);
 
 /* By who has a name: whether a section is so much faster than an atomic operation that it is worth while also where much is
- * done with what the word guards (a channel).  Measured once. */
+ * done with what the word guards (a channel).  The first call measures it, for some µs. */
 bool rn__solo_pays(void);
 extern rn_atomic(uint32_t) rn__solo_paying; /* enum rn_solo_paying; tests write it */
 enum rn_solo_paying { RN_SOLO_NOT_MEASURED, RN_SOLO_PAYS, RN_SOLO_PAYS_NOT };
