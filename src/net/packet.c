@@ -51,22 +51,7 @@ static __attribute__((noinline)) ssize_t send_once(int fd, const void *buf, size
     return sent < 0 ? -errno : sent;
 }
 
-/* An IPv4 address for a socket of IPv6. */
-static rn_addr wrapped(const rn_addr *a)
-{
-    rn_addr v6 = {.family = RN_ADDR_IP6, .port = a->port, .ip = {[10] = 0xff, [11] = 0xff}};
-    for (int i = 0; i < 4; i++)
-        v6.ip[12 + i] = a->ip[i];
-    return v6;
-}
-
-static bool is_ip6(int fd)
-{
-    int domain = 0;
-    socklen_t len = sizeof domain;
-    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 && domain == AF_INET6;
-}
-
+/* A socket of IPv6 sends to an address of IPv4 as it is: Linux knows both there. */
 ssize_t rn_net_write_to_ctx(rn_context *ctx, rn_conn *c, const void *buf, size_t n, const rn_addr *to)
 {
     struct rn__fd *f = &c->fd;
@@ -75,8 +60,7 @@ ssize_t rn_net_write_to_ctx(rn_context *ctx, rn_conn *c, const void *buf, size_t
     int err = rn__fd_begin(f, RN_SIDE_WRITE, ctx);
     if (err)
         return err;
-    rn_addr a = to->family == RN_ADDR_IP4 && is_ip6(f->fd) ? wrapped(to) : *to;
-    socklen_t len = rn__addr_to_kernel(&a, &at);
+    socklen_t len = rn__addr_to_kernel(to, &at);
     do
         sent = send_once(f->fd, buf, n, &at, len);
     while ((sent == -EAGAIN || sent == -EWOULDBLOCK) && (err = rn__fd_wait(f, RN_SIDE_WRITE, ctx)) == 0);

@@ -10,7 +10,9 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 struct both {
@@ -490,6 +492,32 @@ static void packets(const char *network, const char *at, const char *from_at)
     net_free(a);
     net_free(b);
     CHECK_EQ(rn_num_descriptors(), 0);
+}
+
+/* The C library's, for the library too. */
+static rn_atomic_int options_asked;
+int getsockopt(int fd, int level, int name, void *restrict value, socklen_t *restrict n)
+{
+    rn_atomic_add(&options_asked, 1);
+    return (int)syscall(SYS_getsockopt, fd, level, name, value, n);
+}
+
+/* A server's answer is one call. */
+TEST(a_packet_asks_for_no_option)
+{
+    rn_conn *c;
+    rn_addr at;
+    char got[8];
+    REQUIRE(net_listen_packet("udp", "127.0.0.1:0", &c) == 0);
+    net_local_addr(c, &at);
+    int before = rn_atomic_load(&options_asked);
+    CHECK_EQ(net_write_to(c, "x", 1, &at), 1);
+    CHECK_EQ(net_read_from(c, got, sizeof got, &at), 1);
+    CHECK_EQ(rn_atomic_load(&options_asked), before);
+    int type = 0;
+    CHECK_EQ(getsockopt(net_fd(c), SOL_SOCKET, SO_TYPE, &type, &(socklen_t){sizeof type}), 0);
+    CHECK_EQ(rn_atomic_load(&options_asked), before + 1); /* it is counted */
+    net_free(c);
 }
 
 TEST(packets_by_udp)
