@@ -257,7 +257,7 @@ static __attribute__((noinline)) ssize_t writev_once(struct rn__fd *f, struct io
     struct msghdr m = {.msg_iov = iov, .msg_iovlen = (size_t)n};
     ssize_t sent;
     hold(iov, n);
-    if (!(f->flags & RN_FD_SOCKET)) /* piece by piece, since only write can be kept from raising SIGPIPE */
+    if (!(f->flags & RN_FD_SOCKET)) /* piece by piece: only write never raises SIGPIPE, by any kernel */
         return (ssize_t)rn_os_write_quiet(f->fd, iov->iov_base, iov->iov_len);
     do
         sent = rn_os_sendmsg(f->fd, &m, MSG_NOSIGNAL);

@@ -4,19 +4,23 @@
 #include "../emulated.h"
 #include "base/sanitizers.h"
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <linux/userfaultfd.h>
 #include <runnel.h>
+#include <runnel/fd.h>
 #include <runnel/net.h>
 #include <runnel/test.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 enum { ANY = -1, GUARD_INSTALL = 102 };
@@ -146,6 +150,66 @@ TEST_DIES(the_wake_up_is_closed, 2, "fatal error: the program has closed a descr
         chan_recv(rn_after(RN_MILLISECOND));
     }
 }
+
+/* ---- writing to a pipe ---- */
+
+enum { NO_SIGNAL = 0x100 /* RWF_NOSIGNAL */ };
+
+static void writes_and_finds_nobody(void)
+{
+    rn_conn *r, *w;
+    char byte = 0;
+    REQUIRE(rn_pipe(&r, &w) == 0);
+    CHECK_EQ(net_write(w, "x", 1), 1);
+    CHECK_EQ(net_read(r, &byte, 1), 1);
+    CHECK_EQ(byte, 'x');
+    net_free(r);
+    for (int i = 0; i < 3; i++)
+        CHECK_EQ(net_write(w, "x", 1), -EPIPE); /* and no SIGPIPE */
+    net_free(w);
+}
+
+/* Linux before 6.18, and filters. */
+TEST(a_write_without_sigpipe_is_unknown)
+{
+    forbid(SYS_pwritev2, 5, NO_SIGNAL, EOPNOTSUPP);
+    writes_and_finds_nobody();
+}
+
+TEST(a_write_without_sigpipe_is_forbidden)
+{
+    forbid(SYS_pwritev2, ANY, 0, EPERM);
+    writes_and_finds_nobody();
+}
+
+/* What knows no flags is written to all the same, and pipes by the flag afterwards. */
+TEST(an_eventfd_as_a_connection)
+{
+    rn_conn *c;
+    uint64_t one = 1, got = 0;
+    REQUIRE(rn_conn_of_fd(eventfd(0, EFD_CLOEXEC), &c) == 0);
+    for (int i = 0; i < 2; i++)
+        CHECK_EQ(net_write(c, &one, sizeof one), sizeof one);
+    CHECK_EQ(net_read(c, &got, sizeof got), sizeof got);
+    CHECK_EQ(got, 2);
+    net_free(c);
+    writes_and_finds_nobody();
+}
+
+#if !defined(RN_TSAN) && !defined(RN_ASAN) /* whose own write it is */
+/* Each write to a pipe blocked SIGPIPE and let it through again: two system calls more. */
+TEST(a_write_to_a_pipe_is_one_call)
+{
+    int fds[2];
+    REQUIRE(pipe2(fds, O_CLOEXEC) == 0);
+    if (syscall(SYS_pwritev2, fds[1], &(struct iovec){(char[]){"x"}, 1}, 1, -1L, -1L, NO_SIGNAL) != 1)
+        rn_test_skip("Linux before 6.18");
+    close(fds[0]);
+    close(fds[1]);
+    forbid(SYS_rt_sigprocmask, ANY, 0, EPERM); /* without it SIGPIPE would kill */
+    writes_and_finds_nobody();
+}
+#endif
 
 /* ---- stacks that are put away ---- */
 

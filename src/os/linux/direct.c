@@ -13,39 +13,30 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-void __asan_init(void) __attribute__((weak));
-void __msan_init(void) __attribute__((weak));
-void __tsan_init(void) __attribute__((weak));
-
-static inline bool is_watched(void)
-{
-    return __asan_init || __msan_init || __tsan_init;
-}
-
 ssize_t rn_os_recv(int fd, void *buf, size_t n, int flags)
 {
-    if (is_watched())
+    if (rn__os_is_watched())
         return recv(fd, buf, n, flags);
     return syscall(SYS_recvfrom, fd, buf, n, flags, NULL, NULL);
 }
 
 ssize_t rn_os_send(int fd, const void *buf, size_t n, int flags)
 {
-    if (is_watched())
+    if (rn__os_is_watched())
         return send(fd, buf, n, flags);
     return syscall(SYS_sendto, fd, buf, n, flags, NULL, 0);
 }
 
 ssize_t rn_os_sendmsg(int fd, const struct msghdr *m, int flags)
 {
-    if (is_watched())
+    if (rn__os_is_watched())
         return sendmsg(fd, m, flags);
     return syscall(SYS_sendmsg, fd, m, flags);
 }
 
 int rn__os_epoll_wait(int fd, struct epoll_event *events, int most, int ms)
 {
-    if (is_watched())
+    if (rn__os_is_watched())
         return epoll_wait(fd, events, most, ms);
     return (int)syscall(SYS_epoll_pwait, fd, events, most, ms, NULL, 0);
 }

@@ -47,6 +47,16 @@ static inline void rn__os_close(int fd)
     syscall(SYS_close, fd);
 }
 
+void __asan_init(void) __attribute__((weak));
+void __msan_init(void) __attribute__((weak));
+void __tsan_init(void) __attribute__((weak));
+/* Whether a sanitizer's runtime is in the program, which has functions of its own in place of libc's: they look at the
+ * caller's buffer. */
+static inline bool rn__os_is_watched(void)
+{
+    return __asan_init || __msan_init || __tsan_init;
+}
+
 /* A signal without one does what its value says, whatever the flags beside it: the kernel lets SA_SIGINFO stand there. */
 static inline bool rn__os_has_handler(const struct sigaction *a)
 {
