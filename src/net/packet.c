@@ -2,6 +2,7 @@
 #define _GNU_SOURCE 1
 #include "net/socket.h"
 #include <errno.h>
+#include <string.h>
 
 static __attribute__((noinline)) ssize_t receive_once(int fd, void *buf, size_t n, struct sockaddr_storage *from,
                                                       socklen_t *len)
@@ -51,7 +52,18 @@ static __attribute__((noinline)) ssize_t send_once(int fd, const void *buf, size
     return sent < 0 ? -errno : sent;
 }
 
-/* A socket of IPv6 sends to an address of IPv4 as it is: Linux knows both there. */
+/* An address of IPv4 in the form in which a socket of IPv6 tells it (::ffff:192.0.2.1), as one of IPv4: Linux sends to
+ * that through a socket of IPv6 as well, but to the other form not through one of IPv4. */
+static rn_addr unwrapped(const rn_addr *a)
+{
+    static const uint8_t wrap[12] = {[10] = 0xff, [11] = 0xff};
+    rn_addr v4 = {.family = RN_ADDR_IP4, .port = a->port};
+    if (a->family != RN_ADDR_IP6 || memcmp(a->ip, wrap, sizeof wrap) != 0)
+        return *a;
+    memcpy(v4.ip, a->ip + sizeof wrap, 4);
+    return v4;
+}
+
 ssize_t rn_net_write_to_ctx(rn_context *ctx, rn_conn *c, const void *buf, size_t n, const rn_addr *to)
 {
     struct rn__fd *f = &c->fd;
@@ -60,7 +72,8 @@ ssize_t rn_net_write_to_ctx(rn_context *ctx, rn_conn *c, const void *buf, size_t
     int err = rn__fd_begin(f, RN_SIDE_WRITE, ctx);
     if (err)
         return err;
-    socklen_t len = rn__addr_to_kernel(to, &at);
+    rn_addr a = unwrapped(to);
+    socklen_t len = rn__addr_to_kernel(&a, &at);
     do
         sent = send_once(f->fd, buf, n, &at, len);
     while ((sent == -EAGAIN || sent == -EWOULDBLOCK) && (err = rn__fd_wait(f, RN_SIDE_WRITE, ctx)) == 0);

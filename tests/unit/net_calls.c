@@ -542,6 +542,28 @@ TEST(packets_by_udp)
     net_free(b);
 }
 
+/* Its text says that it is one of IPv4; the socket that is to answer did not know it (-EAFNOSUPPORT). */
+TEST(an_address_of_ipv4_that_a_socket_of_both_tells)
+{
+    rn_conn *both, *a, *b;
+    rn_addr at, from;
+    char got[8];
+    REQUIRE(net_listen_packet("udp", ":0", &both) == 0);
+    REQUIRE(net_listen_packet("udp4", "127.0.0.1:0", &a) == 0 && net_listen_packet("udp4", "127.0.0.1:0", &b) == 0);
+    net_local_addr(both, &from);
+    REQUIRE(addr_parse("127.0.0.1:0", &at) == 0);
+    at.port = from.port;
+    CHECK_EQ(net_write_to(a, "x", 1, &at), 1);
+    CHECK_EQ(net_read_from(both, got, sizeof got, &from), 1);
+    CHECK_EQ(net_write_to(b, "y", 1, &from), 1);
+    CHECK_EQ(net_write_to(both, "z", 1, &from), 1);
+    CHECK(net_read(a, got, sizeof got) == 1 && got[0] == 'y');
+    CHECK(net_read(a, got, sizeof got) == 1 && got[0] == 'z');
+    net_free(both);
+    net_free(a);
+    net_free(b);
+}
+
 TEST(packets_to_all)
 {
     rn_conn *c;
