@@ -214,7 +214,7 @@ void rn_os_altstack_drop(void)
     altstack = NULL;
 }
 
-uintptr_t rn_os_altstack(void)
+NOT_WATCHED uintptr_t rn_os_altstack(void)
 {
     return altstack ? (uintptr_t)altstack + rn_os_page : 0;
 }

@@ -30,6 +30,9 @@
 #define RN__OS_LIBC(f) (f)
 #endif
 
+/* A function that may be called while this thread is in the middle of ThreadSanitizer's runtime. */
+#define NOT_WATCHED __attribute__((no_sanitize("thread")))
+
 /* open for reading, read and close, past libc: while threads are stopped, what a sanitizer's runtime does in libc's
  * functions may wait for one of them. */
 static inline int rn__os_open(int dir, const char *path)

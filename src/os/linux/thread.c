@@ -295,8 +295,6 @@ static inline uint64_t bit(int signo)
 
 /* The kernel's call, for the kernel's set: one word.  Not watched, both: between them the thread becomes another for the detector,
  * on the same stack. */
-#define NOT_WATCHED __attribute__((no_sanitize("thread")))
-
 NOT_WATCHED uint64_t rn_os_signals_hold(void)
 {
     const uint64_t all = ~(bit(SIGSEGV) | bit(SIGBUS) | bit(SIGFPE) | bit(SIGILL) | bit(SIGTRAP) | bit(SIGSYS));
