@@ -96,14 +96,45 @@ static bool bring_back(void *addr)
     return rn__hib_fault(addr);
 }
 
+/* Whoever is stopped has done all that it did before this thread goes on, and the copy has one thread.  The detector is told of
+ * neither (a thread may stand in the middle of its runtime), so it would report the parts of the runtime's that look through the
+ * copy, and wait there for locks of its own which a stopped thread holds. */
+#ifdef RN_TSAN
+void __tsan_ignore_thread_begin(void);
+void __tsan_ignore_thread_end(void);
+void AnnotateIgnoreSyncBegin(const char *file, int line);
+void AnnotateIgnoreSyncEnd(const char *file, int line);
+static void detector_ignores_this(void)
+{
+    __tsan_ignore_thread_begin();
+    AnnotateIgnoreSyncBegin(__FILE__, __LINE__);
+}
+
+static void detector_goes_on(void)
+{
+    AnnotateIgnoreSyncEnd(__FILE__, __LINE__);
+    __tsan_ignore_thread_end();
+}
+#else
+static void detector_ignores_this(void)
+{
+}
+
+static void detector_goes_on(void)
+{
+}
+#endif
+
 static int stop_and_look(struct question *q)
 {
     rn__hib_hold_putter(true); /* what it is at would never be finished in the copy */
+    detector_ignores_this();
     int n = rn_os_world_stop(q->threads, THREADS - 1);
     if (n >= 0) {
         add_self(q, n);
         n = rn_os_snapshot(rn__leaks_mark, &q->job, bring_back, LIMIT);
     }
+    detector_goes_on();
     rn__hib_hold_putter(false);
     return n;
 }
