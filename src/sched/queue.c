@@ -205,16 +205,22 @@ static struct rn_g *take_locked(struct rn_p *p, uint32_t n, bool front_only)
     return g;
 }
 
+/* As many of the global queue as are gone when the loop looks for the second time since (pace.c). */
+static uint32_t share_of(const struct rn_p *p)
+{
+    uint32_t two_looks = 2 * (p->look + 1);
+    return two_looks - two_looks / 32;
+}
+
 /* A fair share of the global queue: its first goroutine is returned, others go to p's ring. */
 struct rn_g *rn__pop_global(struct rn_p *p)
 {
-    enum { SHARE = 124 }; /* gone when the loop looks for the second time since (pace.c, RN_PACE_LOOK) */
     struct rn_sched *s = &rn__sched;
     if (rn_load_relaxed(&s->global_n) == 0) /* relaxed: a hint; rn__idle looks again under the lock */
         return NULL;
     rn_lock_take(&s->lock, RN_RANK_SCHED);
-    uint32_t n = rn_load_relaxed(&s->global_n) / rn__procs_used() + 1;
-    struct rn_g *g = take_locked(p, n < SHARE ? n : SHARE, false);
+    uint32_t n = rn_load_relaxed(&s->global_n) / rn__procs_used() + 1, most = share_of(p);
+    struct rn_g *g = take_locked(p, n < most ? n : most, false);
     rn_lock_release(&s->lock);
     p->share_end = rn_load_relaxed(&p->runq.tail); /* relaxed: only the owner writes it */
     return g;

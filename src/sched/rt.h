@@ -55,10 +55,11 @@ struct rn_p {
     rn_time alone_since;
     uint32_t elsewhere_tick; /* when it last looked elsewhere (loop.c) */
     rn_time elsewhere_at;
-    uint32_t polled_n;    /* how many descriptors woke at the last such look at them */
-    bool timer_was_first; /* then (loop.c) */
-    bool through;         /* it had nothing to run since then */
-    rn_time through_till; /* the first such look after which it always had */
+    rn_duration around_pace; /* for each goroutine from one such look to the next, lately */
+    uint32_t polled_n;       /* how many descriptors woke at the last such look at them */
+    bool timer_was_first;    /* then (loop.c) */
+    bool through;            /* it had nothing to run since then */
+    rn_time through_till;    /* the first such look after which it always had */
 
     struct rn_g *free; /* goroutine records with stacks */
     uint32_t free_n;
