@@ -21,6 +21,15 @@ static bool woken_wait(struct rn_p *p)
     return rn_load_relaxed(&p->tick) - p->timers_tick < SWITCHES * RN_TIMERS_WAKE && rn__p_has_work(p);
 }
 
+/* At once: whoever runs before may wake another, who would take its place. */
+static struct rn_g *take_next(struct rn_p *p)
+{
+    struct rn_g *g = rn_load_relaxed(&p->next); /* relaxed, both: the owner's */
+    if (g)
+        rn_store_relaxed(&p->next, NULL);
+    return g;
+}
+
 static struct rn_g *after_timers(struct rn_m *m, struct rn_p *timers)
 {
     /* relaxed: a hint; the lock decides. */
@@ -30,7 +39,7 @@ static struct rn_g *after_timers(struct rn_m *m, struct rn_p *timers)
     rn_time now = rn__choose_now();
     if (next > now || !rn__timers_run(m, timers, now))
         return NULL;
-    return rn__choose_next(m->p);
+    return take_next(m->p);
 }
 
 /* One look at everybody, from a random start. */
@@ -123,6 +132,23 @@ static struct rn_g *elsewhere(struct rn_m *m)
     return g;
 }
 
+/* Whom they have woken goes before g where that comes from elsewhere.  Where a timer has woken it both are due at once: the
+ * next look finds the other one in front of all. */
+static struct rn_g *woken_first(struct rn_p *p, struct rn_g *g, const struct rn_g *before)
+{
+    struct rn_g *woken = rn_load_relaxed(&p->next); /* relaxed, both: the owner's */
+    if (!woken || woken == before)
+        return g;
+    if (!p->timer_was_first) {
+        rn_store_relaxed(&p->next, g);
+        return woken;
+    }
+    rn_store_relaxed(&p->next, NULL);
+    rn__push_front(woken, woken, 1);
+    rn__wake_idle();
+    return g;
+}
+
 /* It is time to look at all of it.  Whom a timer has woken goes first, and makes way for others at the next such look. */
 static struct rn_g *look_around(struct rn_m *m)
 {
@@ -139,8 +165,11 @@ static struct rn_g *look_around(struct rn_m *m)
         g = after_timers(m, p);
         p->timer_was_first = g != NULL;
     }
-    look_at_descriptors(m, now); /* after timers: `next` is free */
-    return g || !timers_first ? g : elsewhere(m);
+    if (!g && timers_first)
+        g = elsewhere(m);
+    const struct rn_g *next = rn_load_relaxed(&p->next); /* relaxed: the owner's */
+    look_at_descriptors(m, now);                         /* last: the sooner will those be seen who come meanwhile */
+    return woken_first(p, g, next);
 }
 
 /* The next goroutine for m, which has a processor; NULL: look again (it may have slept). */

@@ -441,14 +441,14 @@ static inline void list_done(struct rn_ready_list *l)
 
 /* Queues the goroutines of a list; wakes its threads.  m is inside.  One alone runs next, as with rn__ready.  In the
  * loop, where it is timers and descriptors that wake, the first of them is the next to run, before those that were
- * runnable already: it has waited for that moment, they for one another.  (Go does so with timers.)  Of very many the
- * first go into the ring, and the others as they are into the global queue, whence they come by shares.  alone: nobody is
- * told of those in the ring (pace.c). */
+ * runnable already, also before one who was to be handed over to: it has waited for that moment, they for one another.
+ * (Go does so with timers.)  Of very many the first go into the ring, and the others as they are into the global queue,
+ * whence they come by shares.  alone: nobody is told of those in the ring (pace.c). */
 static inline void queue_list(struct rn_m *m, struct rn_ready_list *l, bool alone)
 {
     enum { HERE = RN_RUNQ_STEAL };
     bool in_loop = m->g == &m->g0;
-    bool next = m->p && (in_loop ? !rn_load_relaxed(&m->p->next) : !l->first->link); /* relaxed: the owner's */
+    bool next = m->p && (in_loop || !l->first->link);
     bool queued = false;
     uint32_t n = 0, singly = must_go_singly(l) ? l->n : m->p ? HERE : 0;
     struct rn_g *g = l->first;

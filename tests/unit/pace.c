@@ -100,3 +100,62 @@ TEST(shares_of_the_global_queue_are_as_small_as_looks_are_frequent)
     qsort(length, TIMES, sizeof *length, compare);
     CHECK(length[TIMES / 2] < LONG);
 }
+
+/* Turns of others since it became due, or since the message came, until the one whom that wakes runs. */
+static rn_atomic_int64 turns;
+static rn_atomic_int64 due;
+
+static void count_turn(void)
+{
+    if (rn_now() >= rn_atomic_load(&due))
+        rn_atomic_add(&turns, 1);
+}
+
+static void ask(chan(int) questions, chan(int) answers, rn_atomic_bool *stop)
+{
+    while (!rn_atomic_load(stop)) {
+        count_turn();
+        chan_send(questions, 0);
+        chan_recv(answers);
+    }
+    chan_close(questions);
+}
+
+static void answer(chan(int) questions, chan(int) answers)
+{
+    for (int v; chan_next(questions, &v);) {
+        count_turn();
+        chan_send(answers, v);
+    }
+}
+
+/* Of 6,000 that hand over to each other, some thousand have a turn in a round. */
+TEST(whom_a_timer_wakes_goes_before_those_that_hand_over_to_each_other)
+{
+    enum { PAIRS = 3000, TIMES = 21, SOON = 500 };
+    static int late[TIMES];
+    static chan(int) c[2 * PAIRS];
+    rn_atomic_bool stop = {false};
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    rn_set_procs(1);
+    rn_atomic_store(&due, INT64_MAX);
+    for (int i = 0; i < 2 * PAIRS; i++)
+        c[i] = chan_make(int, 0);
+    for (int i = 0; i < 2 * PAIRS; i += 2) {
+        wg_go(&wg, ask, c[i], c[i + 1], &stop);
+        wg_go(&wg, answer, c[i], c[i + 1]);
+    }
+    for (int i = 0; i < TIMES; i++) {
+        rn_atomic_store(&turns, 0);
+        rn_atomic_store(&due, rn_now() + 2 * RN_MILLISECOND);
+        rn_sleep(2 * RN_MILLISECOND);
+        rn_atomic_store(&due, INT64_MAX);
+        late[i] = (int)rn_atomic_load(&turns);
+    }
+    rn_atomic_store(&stop, true);
+    wg_wait(&wg);
+    for (int i = 0; i < 2 * PAIRS; i++)
+        chan_free(c[i]);
+    qsort(late, TIMES, sizeof *late, compare);
+    CHECK(late[TIMES / 2] < SOON);
+}
