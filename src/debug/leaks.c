@@ -433,34 +433,17 @@ static rn_time answer_request(void)
     return again;
 }
 
-struct busy {
-    int running, sleeping, waiting;
-};
-
-/* relaxed, all: a guess, made again soon. */
-static void count_busy(struct rn_g *g, void *arg)
-{
-    struct busy *b = arg;
-    if (g == rn__self())
-        return;
-    uint8_t status = rn_load_relaxed(&g->status);
-    b->running += status != RN_G_DEAD && (status != RN_G_WAITING || rn_load_relaxed(&g->on_cpu));
-    b->sleeping += status == RN_G_WAITING && rn_load_relaxed(&g->waiting) == RN_WAIT_SLEEP;
-    b->waiting += status == RN_G_WAITING;
-}
-
 /* Those whom main leaves come to their end or to what they wait for: they get a second, if they only sleep
  * a tenth of it.  How many wait. */
 static int settle(void)
 {
     rn_time start = rn__now();
-    struct busy b;
+    struct rn_others others;
     do {
-        b = (struct busy){0};
         rn_sleep(RN_MILLISECOND / 4);
-        rn__goroutines_each(count_busy, &b);
-    } while (rn__now() - start < (b.running ? RN_SECOND : b.sleeping ? RN_SECOND / 10 : 0));
-    return b.waiting;
+        others = rn__others();
+    } while (rn__now() - start < (others.running ? RN_SECOND : others.sleeping ? RN_SECOND / 10 : 0));
+    return others.waiting;
 }
 
 /* Whether to ask once more.  A thread that begins or ends just then, and has no number yet, might be one that wakes somebody; or

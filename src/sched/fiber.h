@@ -54,21 +54,12 @@ int rn__race_thread_start(pthread_t *t, void *(*f)(void *), void *arg, const cha
 #define rn__race_thread_start rn_os_thread_start
 #endif
 
-/* A run starts; main has returned; and g lets go of its thread.  See rn__race_point (base/point.h). */
+/* main has returned.  (While schedules are explored rn__explore_drain does as much.) */
 #if defined(RN_RACE) && !defined(RN_EXPLORE)
-void rn__race_run_starts(void);
 void rn__race_settle(void);
-void rn__race_caught_up(struct rn_g *g);
 #else
-static inline void rn__race_run_starts(void)
-{
-}
 static inline void rn__race_settle(void)
 {
-}
-static inline void rn__race_caught_up(struct rn_g *g)
-{
-    (void)g;
 }
 #endif
 
@@ -85,7 +76,7 @@ static inline void rn__fiber_thread_begin(struct rn_m *m)
 static inline void rn__fiber_before_switch(struct rn_g *from, struct rn_g *to)
 {
 #if defined(RN_FIBER_TSAN)
-    rn__race_caught_up(from);
+    (void)from;
     /* Signals that were held back wait with the fiber that they came to, and one that came between the two calls with a
      * goroutine that may be about to wait for it. */
 #ifdef RN_RACE /* without holding them, which would take as long as the rest: they wait until `from` runs again */

@@ -76,10 +76,6 @@ RN_PUBLIC const char *__tsan_default_suppressions(void)
 /* ---- the order in which goroutines run ------------------------------------------------------------- */
 
 #ifndef RN_EXPLORE
-/* Those that have let others go first, until they have gone on and next let go of their thread.  relaxed, all: main's end just looks
- * whether to wait. */
-static rn_atomic(int64_t) behind;
-
 /* The running goroutine lets the others go first, every other time.  A goroutine of a few short steps would else have done
  * them all before the next one begins: of two workers one takes all the jobs, and the race between them is none in that run. */
 void rn__race_point(void)
@@ -87,38 +83,20 @@ void rn__race_point(void)
     struct rn_m *m = rn__m();
     bool inside = !m || m->external || m->g->kind != RN_G_GOROUTINE ||
                   rn_load_relaxed(&m->own.inside); /* relaxed: this thread's own */
-    if (inside || rn__random_below(2) != 0)
-        return;
-    struct rn_g *g = m->g;
-    rn_add_relaxed(&behind, 1);
-    rn__race_caught_up(g);
-    rn_yield();
-    g->catches_up = true;
+    if (!inside && rn__random_below(2) == 0)
+        rn_yield();
 }
 
-void rn__race_caught_up(struct rn_g *g)
-{
-    if (__builtin_expect(!g->catches_up, 1))
-        return;
-    g->catches_up = false;
-    rn_add_relaxed(&behind, -1);
-}
-
-/* main has returned.  Whoever let it go first by chance does what else it would have done by then, which may end in a report.  But it may
- * let others go first again and again, or never let go. */
+/* Those whom main leaves do what they still can, which may end in a report: until all of them wait, and for a tenth of a second at most
+ * while one runs or sleeps. */
 void rn__race_settle(void)
 {
-    rn_time end = rn_os_now() + 10 * RN_MILLISECOND;
-    rn__race_caught_up(rn__self());
-    while (rn_load_relaxed(&behind) > 0 && rn_os_now() < end) {
-        rn_yield();
-        rn_os_nap(20 * RN_MICROSECOND);
+    rn_time end = rn_os_now() + RN_SECOND / 10;
+    struct rn_others others = rn__others();
+    while ((others.running || others.sleeping) && rn_os_now() < end) {
+        rn_sleep(RN_MILLISECOND / 4);
+        others = rn__others();
     }
-}
-
-void rn__race_run_starts(void)
-{
-    rn_store_relaxed(&behind, 0);
 }
 #endif
 
@@ -217,7 +195,6 @@ void rn__fiber_begin(struct rn_g *g, struct rn_g *from)
     __tsan_func_exit();
     if (!from)
         clean_leave();
-    g->catches_up = false;
     rn__fiber_name(g);
     if (!unmap_shadow)
         rn__fiber_after(g, g->stack_hi - 1);

@@ -209,9 +209,6 @@ struct rn_g {
 #ifdef RN_EXPLORE
     struct rn_explore_g explore;
 #endif
-#ifdef RN_RACE
-    bool catches_up; /* by itself: it let others go first by chance, and has gone on since (race.c) */
-#endif
 };
 
 static inline uint32_t rn__g_index(const struct rn_g *g)
@@ -363,6 +360,11 @@ _Noreturn void rn__g_finish(enum rn_ended how, intptr_t result);
 void rn__g_each(void (*f)(struct rn_g *g, void *arg), void *arg);
 /* The same without the plain threads, who come and go also when a run has ended. */
 void rn__goroutines_each(void (*f)(struct rn_g *g, void *arg), void *arg);
+/* What the goroutines but this one do just now: a guess, for who has time to ask again. */
+struct rn_others {
+    int running, sleeping, waiting; /* running: or about to, or on the way to a wait; sleeping: of those who wait */
+};
+struct rn_others rn__others(void);
 /* Sorts g[0 … n) by their keys, the least first (Shell: no recursion, no memory).  Async-signal-safe. */
 void rn__g_sort(struct rn_g **g, size_t n, uint64_t (*key)(const struct rn_g *g));
 /* The goroutine whose stack, its guard included, holds addr; NULL if none.  Async-signal-safe. */

@@ -546,6 +546,25 @@ void rn__goroutines_each(void (*f)(struct rn_g *g, void *arg), void *arg)
     }
 }
 
+/* relaxed, all: a moment's view. */
+static void count_other(struct rn_g *g, void *arg)
+{
+    struct rn_others *o = arg;
+    if (g == rn__self())
+        return;
+    uint8_t status = rn_load_relaxed(&g->status);
+    o->running += status != RN_G_DEAD && (status != RN_G_WAITING || rn_load_relaxed(&g->on_cpu));
+    o->sleeping += status == RN_G_WAITING && rn_load_relaxed(&g->waiting) == RN_WAIT_SLEEP;
+    o->waiting += status == RN_G_WAITING;
+}
+
+struct rn_others rn__others(void)
+{
+    struct rn_others o = {0};
+    rn__goroutines_each(count_other, &o);
+    return o;
+}
+
 void rn__g_each(void (*f)(struct rn_g *g, void *arg), void *arg)
 {
     rn__goroutines_each(f, arg);

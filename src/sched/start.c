@@ -551,7 +551,6 @@ void rn__run_prepare(struct rn_go_call *call)
     s->main_status = 0;
     s->main_call = call;
     rn__explore_run_starts();
-    rn__race_run_starts();
     call->stack = RN_MAIN_STACK;
     start_processors();
     number_from_start();

@@ -226,3 +226,27 @@ TEST_PLAIN(main_ends_behind_whom_it_overtook)
         CHECK_EQ(rn_run(return_when_told, &written), 7);
     CHECK_EQ(rn_atomic_load(&written), ROUNDS);
 }
+
+static void write_later(rn_duration later, rn_atomic_int *written)
+{
+    if (later)
+        rn_sleep(later);
+    rn_atomic_add(written, 1);
+}
+
+static int leave(rn_duration later, rn_atomic_int *written)
+{
+    go(write_later, later, written);
+    return 7;
+}
+
+/* So do those whom main leaves before they begin, or while they sleep a little: what they write may race with the last that
+ * main wrote. */
+TEST_PLAIN(main_ends_behind_whom_it_left)
+{
+    enum { ROUNDS = 20 };
+    rn_atomic_int written = {0};
+    for (int i = 0; i < ROUNDS; i++)
+        CHECK_EQ(rn_run(leave, i % 2 * 5 * RN_MILLISECOND, &written), 7);
+    CHECK_EQ(rn_atomic_load(&written), ROUNDS);
+}
