@@ -47,6 +47,7 @@ void __tsan_acquire(void *addr);
 void __tsan_release(void *addr);
 void __tsan_read_range_pc(void *addr, size_t size, void *pc);
 void __tsan_write_range_pc(void *addr, size_t size, void *pc);
+void __tsan_write_range(void *addr, size_t size);
 unsigned char __tsan_atomic8_load(const volatile unsigned char *a, int order);
 unsigned char __tsan_atomic8_fetch_or(volatile unsigned char *a, unsigned char v, int order);
 void __tsan_func_entry(void *pc);
@@ -90,6 +91,12 @@ static inline void rn__race_write(const volatile void *p, size_t n, void *pc)
 {
     if (p && n && pc)
         __tsan_write_range_pc((void *)(uintptr_t)p, n, pc);
+}
+
+/* At the place in the library where it stands. */
+static inline void rn__race_write_here(volatile void *p, size_t n)
+{
+    __tsan_write_range((void *)(uintptr_t)p, n);
 }
 
 static inline void rn__race_touch(const volatile void *object)

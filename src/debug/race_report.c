@@ -363,12 +363,17 @@ static bool waits_for_group(const struct access *a)
     return calls(a, "rn_wg_wait") || calls(a, "rn_wg_wait_ctx");
 }
 
+static bool frees_channel(const struct access *a)
+{
+    return calls(a, "rn_chan_free");
+}
+
 /* Of two accesses to a channel's own memory (chan/race.h) one closes it, or frees all of it. */
 static void advise_channel(const struct access *one, const struct access *other)
 {
-    const struct access *ends = one->write && (!other->write || one->size > other->size) ? one : other;
+    bool frees = frees_channel(one) || frees_channel(other);
+    const struct access *ends = (frees ? frees_channel(one) : one->write) ? one : other;
     const struct access *uses = ends == one ? other : one;
-    bool frees = ends->size > 2;
     say_at(ends);
     say(frees ? ", which frees the channel: nothing orders it after its use at "
               : ", which closes the channel: nothing orders it after the use at ");
@@ -423,7 +428,7 @@ static void advise_variable(const struct location *l, const struct access *a, co
 static void advise(const struct location *l, const struct access *a, const struct access *b)
 {
     say("  Look first at ");
-    if (l->kind == A_CHANNEL && (a->write || b->write))
+    if (frees_channel(a) || frees_channel(b) || (l->kind == A_CHANNEL && (a->write || b->write)))
         advise_channel(a, b);
     else if (frees(a) || frees(b))
         advise_free(frees(a) ? a : b, frees(a) ? b : a);

@@ -112,6 +112,16 @@ RACY(select_might_send_and_close, chan_send(c1, 1); chan_select(on_send(c2, 1), 
 CLEAN(receive_and_close, chan_send(c2, 1); (void)chan_recv(c2); chan_send(c1, 1);
       (void)chan_try_recv(c2, &got), (void)chan_recv(c1); chan_close(c2))
 
+/* Freed before another uses it, who is told that it was a channel although it is none any more; and after. */
+#define FREED(name, first, second)                                                      \
+    PAIR_SIDES(name, first, second)                                                     \
+    TEST_DIES(name, 66, "which frees the channel: nothing orders it after its use at ") \
+    {                                                                                   \
+        pair(name##_first, name##_second);                                              \
+    }
+FREED(freed_and_used, make_own(); chan_free(own); STEP(1), made(); AWAIT(1); (void)chan_len(own))
+FREED(used_and_freed, make_own(); (void)chan_len(own); STEP(1), made(); AWAIT(1); chan_free(own))
+
 /* Seventeen senders, of whom the one that closes has waited for sixteen. */
 static chan(int) wide;
 static void send_wide(int before, int after)
