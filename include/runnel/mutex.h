@@ -42,15 +42,16 @@ RN_EXTERN_C_BEGIN
 RN_PUBLIC void rn__mutex_lock_slow(rn_mutex *m);
 RN_PUBLIC void rn__mutex_unlock_slow(rn_mutex *m);
 
-/* The bits of rn_state are explained in src/sync/mutex.c: 1 it is locked, 2 somebody is to be woken, 8 it is a thread's
- * own, 0x20 each lock of late, up to 0x8000. */
+/* The bits of rn_state are explained in src/sync/mutex.c: 1 it is locked, 2 somebody is to be woken, 0x20 each lock of
+ * late, up to 0x8000, 0x10000 and up whose own it is.  The owner's way is the call, and it is quick; so the code goes straight on to
+ * it, and jumps to the atomic operation, beside which a jump costs nothing. */
 #if RN__INLINE_SYNC
 /* Locks m; waits while another holds it. */
 RN_PUBLIC inline void rn_mutex_lock(rn_mutex *m)
 {
     uint32_t rn_s = RN__SYNC_LOAD_RELAXED(&m->rn_state) | rn__watched_locks;
     /* acquire: pairs with the release in rn_mutex_unlock and in src/sync/mutex.c. */
-    if ((rn_s & 0x8009) || !RN__SYNC_CAS_ACQUIRE(&m->rn_state, &rn_s, rn_s + 0x21))
+    if (__builtin_expect((rn_s & 0x7fff8001) != 0, 1) || !RN__SYNC_CAS_ACQUIRE(&m->rn_state, &rn_s, rn_s + 0x21))
         rn__mutex_lock_slow(m);
 }
 
@@ -60,7 +61,7 @@ RN_PUBLIC inline void rn_mutex_unlock(rn_mutex *m)
 {
     uint32_t rn_s = RN__SYNC_LOAD_RELAXED(&m->rn_state) | rn__watched_locks;
     /* Locked, nobody is to be woken.  release: pairs with the acquire in rn_mutex_lock. */
-    if ((rn_s & 0x8000000b) != 1 || !RN__SYNC_CAS_RELEASE(&m->rn_state, &rn_s, rn_s & ~1u))
+    if (__builtin_expect((rn_s & 0xffff0003) != 1, 1) || !RN__SYNC_CAS_RELEASE(&m->rn_state, &rn_s, rn_s & ~1u))
         rn__mutex_unlock_slow(m);
 }
 #else

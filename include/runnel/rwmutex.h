@@ -44,14 +44,15 @@ RN_PUBLIC void rn__rwmutex_lock_slow(rn_rwmutex *m);
 RN_PUBLIC void rn__rwmutex_unlock_slow(rn_rwmutex *m);
 
 /* The bits of rn_state are explained in src/sync/rwmutex.c: 1 a writer, 2 somebody waits, 4 one is woken, 8 readers are
- * counted elsewhere; 0x20 each read lock since the last write lock, up to 0x8000; 0x10000 each reader. */
+ * counted elsewhere; 0x20 each read lock since the last write lock, up to 0x8000; 0x10000 each reader.  Who is counted elsewhere
+ * is quickest, by the call: as in runnel/mutex.h. */
 #if RN__INLINE_SYNC
 /* Takes the read lock; waits while a writer holds m or waits for it. */
 RN_PUBLIC inline void rn_rwmutex_rlock(rn_rwmutex *m)
 {
     uint64_t rn_s = RN__SYNC_LOAD_RELAXED(&m->rn_state) | rn__watched_locks;
     /* acquire: pairs with the release in rn_rwmutex_unlock and in src/sync/rwmutex.c. */
-    if ((rn_s & 0x800b) || !RN__SYNC_CAS_ACQUIRE(&m->rn_state, &rn_s, rn_s + 0x10020))
+    if (__builtin_expect((rn_s & 0x800b) != 0, 1) || !RN__SYNC_CAS_ACQUIRE(&m->rn_state, &rn_s, rn_s + 0x10020))
         rn__rwmutex_rlock_slow(m);
 }
 
@@ -60,7 +61,8 @@ RN_PUBLIC inline void rn_rwmutex_runlock(rn_rwmutex *m)
 {
     uint64_t rn_s = RN__SYNC_LOAD_RELAXED(&m->rn_state) | rn__watched_locks;
     /* release: pairs with the acquire in rn_rwmutex_lock. */
-    if ((rn_s & 0xb) || rn_s < 0x10000 || !RN__SYNC_CAS_RELEASE(&m->rn_state, &rn_s, rn_s - 0x10000))
+    if (__builtin_expect((rn_s & 0xb) != 0, 1) || rn_s < 0x10000 ||
+        !RN__SYNC_CAS_RELEASE(&m->rn_state, &rn_s, rn_s - 0x10000))
         rn__rwmutex_runlock_slow(m);
 }
 

@@ -85,6 +85,9 @@ static inline void rn_fence_light(void)
     else
         rn_fence_seq_cst();
 }
+
+/* The same where what is done depends on rn__fence_asymmetric being true. */
+#define rn_fence_light_known() rn_fence_compiler()
 #endif /* RN_MODEL */
 
 /* What a plain word of another's holds at some moment, for one who only wants to fetch what it may point to:

@@ -139,8 +139,7 @@ static inline bool rn__chan_grab(struct rn_chan *c, uint32_t free)
     /* acquire, both: pair with the release in rn__chan_let_go; publish what the last holder wrote. */
     if (!free)
         return rn_cas_acquire(&c->lock.held, &free, RN_CHAN_HELD);
-    const struct rn_solo *me = rn__solo();
-    return me && free == me->name && rn__solo_take(me, &c->lock.held, free, free | RN_CHAN_HELD);
+    return free == rn__solo() && rn__solo_take(&c->lock.held, free, free | RN_CHAN_HELD);
 }
 
 /* For who takes it anyhow (rn__chan_lock_slow), so its rank is checked.  False also each time that it is to be looked who takes

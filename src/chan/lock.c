@@ -53,12 +53,6 @@ static void look_locked(struct rn_chan *c)
     rn_store_relaxed(&c->lock.held, name | RN_CHAN_HELD);
 }
 
-static bool is_own(uint32_t s)
-{
-    const struct rn_solo *me = rn__solo();
-    return me && s == me->name;
-}
-
 /* Takes the lock from the thread whose own it is.  False: that was quicker, or it is somebody's no more. */
 static bool take_away(struct rn_chan *c)
 {
@@ -85,7 +79,7 @@ static bool try_slowly(struct rn_chan *c)
     uint32_t s = rn_load_relaxed(&c->lock.held); /* relaxed: a guess for the swaps */
     if (s & (RN_CHAN_HELD | RN_CHAN_LEAVING))
         return false;
-    if (!(s & RN_CHAN_OWNED) || is_own(s))
+    if (!(s & RN_CHAN_OWNED) || s == rn__solo())
         /* acquire: pairs with the release in rn__chan_let_go. */
         return rn_cas_acquire(&c->lock.held, &s, s | RN_CHAN_HELD);
     return take_away(c);

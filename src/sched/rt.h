@@ -97,12 +97,6 @@ struct rn_seen {
     rn_time since;
 };
 
-/* A thread as the owner of words that it alone changes: solo.h. */
-struct rn_solo {
-    uint32_t name; /* 0: it has none */
-    void **at;     /* rn_os_section's */
-};
-
 /* crowd.c: a moment, and what was counted until then. */
 struct rn_flood {
     rn_time since;
@@ -119,7 +113,7 @@ struct rn_m {
     struct rn_bound bound; /* of the clock; its own thread's */
     uint64_t random[2];
     struct rn_tally *tally;   /* tally.h; NULL until it counts */
-    struct rn_solo solo;      /* solo.h; its own thread's */
+    uint32_t solo;            /* its name, solo.h; 0: it has none */
     rn_atomic(uint32_t) wake; /* futex: 1 = go on; 2, of a plain thread: look at the timers again */
     bool external, spinning, polling, sleeps_pinned;
     struct rn_p *given;  /* under sched.lock: the processor to go on with */

@@ -30,22 +30,21 @@ static uint32_t take_number(void)
 uint32_t rn__solo_name(void)
 {
     struct rn_m *m = rn__m();
-    if (!m || m->solo.name)
-        return m ? m->solo.name : 0;
-    void **at = rn_os_section();
-    if (at) {
-        m->solo.at = at;
-        m->solo.name = take_number() << RN_SOLO_NAME_SHIFT;
+    if (m && !m->solo && rn_os_has_sections()) {
+        m->solo = take_number() << RN_SOLO_NAME_SHIFT;
+        rn__tls_solo = m->solo;
     }
-    return m->solo.name;
+    return m ? m->solo : 0;
 }
 
 void rn__solo_drop(struct rn_m *m)
 {
-    uint32_t n = m->solo.name >> RN_SOLO_NAME_SHIFT;
+    uint32_t n = m->solo >> RN_SOLO_NAME_SHIFT;
     if (!n)
         return;
-    m->solo.name = 0;
+    m->solo = 0;
+    if (m == rn__m())
+        rn__tls_solo = 0;
     /* The lock also hands over: what this thread did to its words happens before the next with this name looks at them. */
     rn_lock_take(&names_lock, RN_RANK_SCHED);
     unused[unused_n++] = (uint16_t)n;
@@ -60,23 +59,23 @@ enum { PAYS_TRIES = 4, PAYS_ROUNDS = 256, PAYS_TENTHS = 25 };
 rn_atomic(uint32_t) rn__solo_paying;
 
 /* ns for PAYS_ROUNDS times the lock and the unlock of a word: by an atomic operation, or by the running thread's section. */
-static rn_duration rounds_take(const struct rn_solo *by)
+static rn_duration rounds_take(bool section)
 {
     rn_atomic(uint32_t) word = 0;
     rn_time from = rn_os_now();
     for (int i = 0; i < PAYS_ROUNDS; i++) {
         uint32_t none = 0;
-        if (by ? rn__solo_take(by, &word, 0, 1) : rn_cas_acquire(&word, &none, 1))
+        if (section ? rn__solo_take(&word, 0, 1) : rn_cas_acquire(&word, &none, 1))
             rn_store_release(&word, 0); /* release: as a channel's lock is given back */
     }
     return rn_os_now() - from;
 }
 
-static bool measure_pays(const struct rn_solo *me)
+static bool measure_pays(void)
 {
     rn_duration atomic = INT64_MAX, section = INT64_MAX;
     for (int try = 0; try < PAYS_TRIES; try++) {
-        rn_duration a = rounds_take(NULL), s = rounds_take(me);
+        rn_duration a = rounds_take(false), s = rounds_take(true);
         atomic = a < atomic ? a : atomic;
         section = s < section ? s : section;
     }
@@ -87,7 +86,7 @@ bool rn__solo_pays(void)
 {
     uint32_t known = rn_load_relaxed(&rn__solo_paying); /* relaxed, all: two may measure it at once */
     if (known == RN_SOLO_NOT_MEASURED) {
-        known = measure_pays(rn__solo()) ? RN_SOLO_PAYS : RN_SOLO_PAYS_NOT;
+        known = measure_pays() ? RN_SOLO_PAYS : RN_SOLO_PAYS_NOT;
         rn_store_relaxed(&rn__solo_paying, known);
     }
     return known == RN_SOLO_PAYS;

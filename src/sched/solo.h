@@ -32,9 +32,9 @@
  * waited or entered the runtime in another way yet.
  *
  * What is gained differs.  A mutex takes two atomic operations and little else, and sections gain on all processors that were
- * tried (EPYC 7003: 5.9 -> 5.0 ns).  A send or receive takes one, and some forty instructions with eight stores that need not wait
- * for it.  Xeon (an atomic addition takes 7 ns): a send and a receive 26 -> 8 ns.  EPYC 7003 (2.4 ns): 6.6 -> 7.5, a job of ten
- * workers 20 -> 22, and 28 -> 40 in minutes in which the host seems to have others on the same core: there the atomic
+ * tried (EPYC 7003: 5.9 -> 3.7 ns).  A send or receive takes one, and some forty instructions with eight stores that need not wait
+ * for it.  Xeon (an atomic addition takes 7 ns): a send and a receive 26 -> 8 ns.  EPYC 7003 (2.4 ns): 6.6 either
+ * way, one by one, 7.4 -> 6.7 by 64, a job of ten workers 19.3 -> 21, and 38 in one process of three: there the atomic
  * operation is hidden behind the rest, and the section's two stores are not.  So it is measured whether it pays (solo.c).
  *
  * Rejected: own words of a processor (its worker changes whenever a goroutine computes for long, without its doing); a
@@ -55,23 +55,24 @@ enum { RN_SOLO_NAME_SHIFT = 16 };
 #include "arch/solo.h"
 #include "sched/rt.h"
 
-/* The running thread, which may have a name or not; NULL: it has not.  As rn__m, to be asked for again after whatever may park. */
-static inline const struct rn_solo *rn__solo(void)
+/* name, which was compared with what a word holds, and is to be stored there.  The compiler is not to take the one for the other:
+ * the word has just been stored, and a load of it takes 8 cycles, for which the store, and so the next load, would wait. */
+static inline uint32_t rn__solo_same(uint32_t name)
 {
-    struct rn_m *m = rn__m();
-    return __builtin_expect(m != NULL, 1) ? &m->solo : NULL;
+    __asm__("" : "+r"(name));
+    return name;
 }
 
-/* By me, the running thread, which has a name: if *word is from it becomes to.  False: it is not, or something has come in
+/* By who has a name (rn__solo, arch.h): if *word is from it becomes to.  False: it is not, or something has come in
  * between.  take acquires, give releases. */
-static inline bool rn__solo_take(const struct rn_solo *me, rn_atomic(uint32_t) * word, uint32_t from, uint32_t to)
+static inline bool rn__solo_take(rn_atomic(uint32_t) * word, uint32_t from, uint32_t to)
 {
-    return rn__arch_solo_take(word, from, to, me->at);
+    return rn__arch_solo_take(word, from, to, rn__os_section_at);
 }
 
-static inline bool rn__solo_give(const struct rn_solo *me, rn_atomic(uint32_t) * word, uint32_t from, uint32_t to)
+static inline bool rn__solo_give(rn_atomic(uint32_t) * word, uint32_t from, uint32_t to)
 {
-    return rn__arch_solo_give(word, from, to, me->at);
+    return rn__arch_solo_give(word, from, to, rn__os_section_at);
 }
 
 /* The running thread's name, which it is given if it has none; 0: it can't have one. */

@@ -23,12 +23,14 @@
 struct rn_sched rn__sched;
 struct rn_p rn__procs[RN_PROCS_MAX];
 __thread struct rn_m *rn__tls_m;
+__thread uint32_t rn__tls_solo;
 __thread struct rn_defer **rn__tls_defers;
 
 /* This thread is m from now on; NULL: none. */
 static void become(struct rn_m *m)
 {
     rn__tls_m = m;
+    rn__tls_solo = m ? m->solo : 0;
     rn__tls_defers = m ? &m->g->defers : NULL;
 }
 

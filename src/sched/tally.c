@@ -58,7 +58,9 @@ uint32_t rn__tally_sum(uint32_t k)
 {
     uint32_t sum = 0;
     /* acquire: pairs with the release in make. */
-    for (const struct rn_tally *t = rn_load_acquire(&all); t; t = t->next)
-        sum += rn_load_acquire(&t->n[k]); /* pairs with the release in rn__tally_add */
+    for (const struct rn_tally *t = rn_load_acquire(&all); t; t = t->next) {
+        uint32_t downs = rn_load_acquire(&t->n[k].downs); /* pairs with the release in rn__tally_down */
+        sum += rn_load_relaxed(&t->n[k].ups) - downs;     /* relaxed: after the downs, by their acquire */
+    }
     return sum;
 }

@@ -2,12 +2,13 @@
  *
  *     struct rn_g *g;
  *     struct rn_tally *t = rn__tally(&g);   // this thread's; NULL: it has none yet
- *     if (t) rn__tally_add(t, k, 1);
+ *     if (t) rn__tally_up(t, k);
  *
  *     rn__tally_sum(k)                      // over all rows
  *
- * Number k is the sum of what stands under k in all rows, modulo 2^32; a single row means nothing, since what one thread has
- * counted up another may count down.  A row belongs to one thread, which alone writes it, by plain loads and stores: not to
+ * Number k is the sum of all ups under k in all rows less that of all downs, modulo 2^32; a single row means nothing, since what one
+ * thread has counted up another may count down.  The two are counted apart: one word that goes up and down would be stored and
+ * loaded twice each time, which a processor can't do in less than some 8 cycles each.  A row belongs to one thread, which alone writes it, by plain loads and stores: not to
  * a processor, which can be taken from its thread at any instruction.  A goroutine changes threads only where it parks or enters the
  * runtime, so a row is good until the next call that may do either.
  *
@@ -26,7 +27,9 @@
 #endif
 
 struct rn_tally {
-    rn_atomic(uint32_t) n[RN_TALLIES];
+    struct {
+        rn_atomic(uint32_t) ups, downs;
+    } n[RN_TALLIES];
     struct rn_tally *next;        /* of all; written before others know of it */
     struct rn_tally *unused_next; /* guarded by tally.c's lock */
 } __attribute__((aligned(128)));
@@ -44,13 +47,22 @@ static inline struct rn_tally *rn__tally(struct rn_g **g)
 /* The same for a thread that has none: makes one.  NULL: no memory. */
 struct rn_tally *rn__tally_make(struct rn_g **g);
 
-/* By the row's thread.  release: pairs with the acquire in rn__tally_sum; whoever sees this count, or a later one of
- * the same row, comes after what this thread did before it. */
-static inline void rn__tally_add(struct rn_tally *t, uint32_t k, uint32_t by)
+/* Both by the row's thread. */
+static inline void rn__tally_up(struct rn_tally *t, uint32_t k)
 {
-    rn_store_release(&t->n[k], rn_load_relaxed(&t->n[k]) + by); /* relaxed: our own */
+    /* relaxed, both: our own; whoever must see it comes after a fence, or after a down. */
+    rn_store_relaxed(&t->n[k].ups, rn_load_relaxed(&t->n[k].ups) + 1);
 }
 
+/* Whoever sees it, or a later one of the same row, comes after what this thread did before it. */
+static inline void rn__tally_down(struct rn_tally *t, uint32_t k)
+{
+    /* release: pairs with the acquire in rn__tally_sum.  relaxed: our own. */
+    rn_store_release(&t->n[k].downs, rn_load_relaxed(&t->n[k].downs) + 1);
+}
+
+/* No less than the number was at some moment of the call, if from its begin there are only downs, and ups that are followed by a
+ * down in the same row: of each row the downs are read first. */
 RN_INNER uint32_t rn__tally_sum(uint32_t k);
 
 #endif

@@ -3,9 +3,9 @@
  *     bit 0       LOCKED   somebody holds the mutex
  *     bit 1       QUEUED   the queue may hold waiters, of whom none was woken; only together with LOCKED
  *     bit 2       WOKEN    the same, and a waiter was woken and is on its way to compete; never with QUEUED
- *     bit 3       OWNED    it is a thread's own, whose name is in bits 16-30; there may be LOCKED and LEAVING beside it
- *     bit 4       LEAVING  somebody takes it from that thread; only together with OWNED
+ *     bit 4       LEAVING  somebody takes it from the thread whose own it is; only together with OWNED
  *     bits 5-15   TICKS    how often it was locked with nobody in the way; the last one is DUE; never with OWNED or QUEUED
+ *     bits 16-30  OWNED    the name of the thread whose own it is; 0: it is nobody's.  LOCKED and LEAVING may be beside it
  *
  *     transition                            by whom                              where
  *     0 -> LOCKED, also beside WOKEN        lock, try_lock                       no lock
@@ -88,7 +88,7 @@
 #include "sync/watch.h"
 
 /* rn_state; runnel/mutex.h has the numbers too. */
-enum { LOCKED = 1, QUEUED = 2, WOKEN = 4, OWNED = 8, LEAVING = 16, TICKS = 0xffe0, DUE = 0x8000 };
+enum { LOCKED = 1, QUEUED = 2, WOKEN = 4, LEAVING = 16, TICKS = 0xffe0, DUE = 0x8000, OWNED = RN_SOLO_NAME };
 /* rn_flags, beside what rn__solo_earns keeps there. */
 enum { STARVING = 1 };
 enum { STARVES_AFTER = 1000 * 1000 };    /* ns */
@@ -133,39 +133,56 @@ void rn_mutex_unlock(rn_mutex *m)
 
 /* ---- a thread's own -------------------------------------------------------------------------------- */
 
-static inline bool is_own(uint32_t s, const struct rn_solo *me)
+static inline bool is_own(uint32_t s)
 {
-    return me && (s & ~(uint32_t)LOCKED) == (me->name | OWNED);
+    return (s & OWNED) && (s & ~(uint32_t)LOCKED) == rn__solo();
 }
-
-enum { TRIES = 8 }; /* a section may be interrupted; each time, if somebody goes through the program step by step */
 
 /* Locks what belongs to the running thread, and is free.  s, here and below: the state, a guess. */
 static inline bool take_own(rn_mutex *m, uint32_t s)
 {
-    for (int tries = 0; tries < TRIES; tries++) {
-        const struct rn_solo *me = rn__solo();
-        if (__builtin_expect(!is_own(s, me) || (s & LOCKED), 0))
-            return false;
-        /* pairs with the release of whoever unlocked it: this thread's give, or a swap by another one. */
-        if (__builtin_expect(rn__solo_take(me, &m->rn_state, s, s | LOCKED), 1))
-            return true;
-        s = rn_load_relaxed(&m->rn_state); /* relaxed: as said */
-    }
-    return false;
+    uint32_t name = rn__solo();
+    if (__builtin_expect(!(s & OWNED) || s != name, 0))
+        return false;
+    name = rn__solo_same(name);
+    /* pairs with the release of whoever unlocked it: this thread's give, or a swap by another one. */
+    return rn__solo_take(&m->rn_state, name, name | LOCKED);
 }
 
 /* Unlocks what belongs to the running thread. */
 static inline bool give_own(rn_mutex *m, uint32_t s)
 {
+    uint32_t name = rn__solo();
+    if (__builtin_expect(!(s & OWNED) || s != (name | LOCKED), 0))
+        return false;
+    name = rn__solo_same(name);
+    /* pairs with take_own, and with the acquire of who locks it after it was taken from this thread. */
+    return rn__solo_give(&m->rn_state, name | LOCKED, name);
+}
+
+enum { TRIES = 8 }; /* a section may be interrupted; each time, if somebody goes through the program step by step */
+
+/* The same two, as often as something comes in between. */
+static bool take_own_surely(rn_mutex *m)
+{
     for (int tries = 0; tries < TRIES; tries++) {
-        const struct rn_solo *me = rn__solo();
-        if (__builtin_expect(!is_own(s, me) || !(s & LOCKED), 0))
+        uint32_t s = rn_load_relaxed(&m->rn_state); /* relaxed: a guess */
+        if (!is_own(s) || (s & LOCKED))
             return false;
-        /* pairs with take_own, and with the acquire of who locks it after it was taken from this thread. */
-        if (__builtin_expect(rn__solo_give(me, &m->rn_state, s, s & ~(uint32_t)LOCKED), 1))
+        if (take_own(m, s))
             return true;
-        s = rn_load_relaxed(&m->rn_state); /* relaxed: as said */
+    }
+    return false;
+}
+
+static bool give_own_surely(rn_mutex *m)
+{
+    for (int tries = 0; tries < TRIES; tries++) {
+        uint32_t s = rn_load_relaxed(&m->rn_state); /* relaxed: as above */
+        if (!is_own(s) || !(s & LOCKED))
+            return false;
+        if (give_own(m, s))
+            return true;
     }
     return false;
 }
@@ -179,7 +196,7 @@ static uint32_t disown_locked(rn_mutex *m)
     bool owned = s & OWNED;
     while (s & OWNED) {
         uint32_t plain = s & LOCKED;
-        if (!is_own(s, rn__solo())) {
+        if (!is_own(s)) {
             if (!rn_cas_relaxed(&m->rn_state, &s, s | LEAVING))
                 continue;
             s |= LEAVING;
@@ -207,7 +224,7 @@ static bool take_due(rn_mutex *m, uint32_t s)
         return false;
     uint32_t name = rn__solo_name();
     rn__waitq_lock(&m->rn_queue);
-    uint32_t to = name && rn__solo_earns(&m->rn_flags, name) ? name | OWNED | LOCKED : LOCKED;
+    uint32_t to = name && rn__solo_earns(&m->rn_flags, name) ? name | LOCKED : LOCKED;
     /* acquire: as in lock. */
     bool taken = rn_cas_acquire(&m->rn_state, &s, to);
     rn__waitq_unlock(&m->rn_queue);
@@ -232,7 +249,7 @@ static bool try_take_any(rn_mutex *m)
 {
     uint32_t s = rn_load_relaxed(&m->rn_state); /* relaxed: a guess */
     if (s & OWNED) {
-        if (take_own(m, s))
+        if (take_own_surely(m))
             return true;
         /* One that is locked need not be taken from its owner to be told so. */
         if (!(s & LOCKED))
@@ -397,18 +414,18 @@ static int lock_slow(rn_context *ctx, rn_mutex *m)
     return 0;
 }
 
-static __attribute__((noinline)) void lock_by_word(rn_mutex *m, uint32_t s)
+static __attribute__((noinline)) void lock_otherwise(rn_mutex *m, uint32_t s)
 {
     rn__watch(wanted, m, &m->rn_queue, 0);
-    if (!take_due(m, s))
+    if (!(is_own(s) && take_own_surely(m)) && !take_due(m, s))
         lock_slow(NULL, m);
     rn__watch(taken, m, &m->rn_queue, 0);
 }
 
 static inline void lock_from(rn_mutex *m, uint32_t s)
 {
-    if (!(s & OWNED) || RN_WATCH_BITS || !take_own(m, s))
-        lock_by_word(m, s);
+    if (__builtin_expect(!take_own(m, s), 0))
+        lock_otherwise(m, s);
 }
 
 void rn__mutex_lock_slow(rn_mutex *m)
@@ -471,16 +488,17 @@ static void let_go_of(rn_mutex *m, uint32_t s)
     }
 }
 
-static __attribute__((noinline)) void unlock_by_word(rn_mutex *m, uint32_t s)
+static __attribute__((noinline)) void unlock_otherwise(rn_mutex *m, uint32_t s)
 {
     rn__watch(left, m, &m->rn_queue, 0);
-    let_go_of(m, s);
+    if (!(is_own(s) && give_own_surely(m)))
+        let_go_of(m, s);
 }
 
 static inline void unlock_from(rn_mutex *m, uint32_t s)
 {
-    if (!(s & OWNED) || RN_WATCH_BITS || !give_own(m, s))
-        unlock_by_word(m, s);
+    if (__builtin_expect(!give_own(m, s), 0))
+        unlock_otherwise(m, s);
 }
 
 void rn__mutex_unlock_slow(rn_mutex *m)

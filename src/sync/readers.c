@@ -38,7 +38,7 @@ void rn__readers_open_locked(struct rn_readers *r)
     rn_lock_assert_held(&r->lock);
     rn_store_relaxed(&r->awaited, 0); /* relaxed: who still sees 1 looks in vain */
     r->drained = false;
-    /* release: pairs with the acquire in rn__readers_enter.  Whoever opens has come after m's writers: by m's word, or by the
+    /* release: pairs with the acquire in rn__readers_try_enter.  Whoever opens has come after m's writers: by m's word, or by the
      * place's lock after whoever opened it before. */
     rn_store_release(&r->open, rn_load_relaxed(&r->name));
 }
@@ -171,6 +171,34 @@ void rn__readers_rest(rn_rwmutex *m, rn_duration spent)
 
 /* ---- readers ----------------------------------------------------------------------------------------- */
 
+/* One that has held so many that they are not counted any more is believed to hold some for ever. */
+void rn__readers_holds_more(struct rn_g *g)
+{
+    if (g->reads < UINT8_MAX)
+        g->reads++;
+}
+
+void rn__readers_holds_fewer(struct rn_g *g)
+{
+    if (g->reads > 0 && g->reads < UINT8_MAX)
+        g->reads--;
+}
+
+void rn__readers_take_back(uint32_t k)
+{
+    struct rn_g *g;
+    rn__readers_count_down(rn__tally(&g), k);
+}
+
+static bool enter(rn_rwmutex *m)
+{
+    uint32_t k;
+    enum rn_reader r = rn__readers_try_enter(m, &k);
+    if (r == RN_READER_REFUSED)
+        rn__readers_take_back(k);
+    return r == RN_READER_IN;
+}
+
 bool rn__readers_due(rn_rwmutex *m, uint64_t s)
 {
     struct rn_g *g;
@@ -178,13 +206,13 @@ bool rn__readers_due(rn_rwmutex *m, uint64_t s)
         due(m, s);
     if ((rn_load_relaxed(&m->rn_state) & RN_RW_BIASED) && !rn__tally(&g)) /* relaxed: a hint */
         rn__tally_make(&g);
-    if (rn__readers_enter(m))
+    if (enter(m))
         return true;
     struct rn_readers *r = rn__readers_hold(m); /* the place is another's, or was closed for a moment */
     if (!r)
         return false;
     rn__readers_release(r);
-    return rn__readers_enter(m);
+    return enter(m);
 }
 
 void rn__readers_left(uint32_t k)
@@ -273,8 +301,7 @@ bool rn__readers_leave_checked(rn_rwmutex *m, uint64_t s)
     struct rn_tally *t = tally_for_leaving(&g);
     if (!g->reads && !may_leave(m, k))
         return false;
-    if (g->reads > 0 && g->reads < UINT8_MAX)
-        g->reads--;
+    rn__readers_holds_fewer(g);
     rn__readers_count_down(t, k);
     return true;
 }

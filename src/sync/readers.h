@@ -6,12 +6,13 @@
  * is free again, and the mutex as any other.  (Dice and Kogan, "BRAVO: Biased Locking for Reader-Writer Locks", 2019; Linux' percpu-rwsem.)
  *
  *     reader                                       who closes the place (its lock held)
- *     lock:    row[k] += 1                         open = 0
+ *     lock:    row[k].ups += 1                     open = 0
  *              light fence                         heavy fence
- *              open == mutex ? in : row[k] -= 1    sum of row[k] over all rows
- *     unlock:  row[k] -= 1                         awaited = 1
+ *              open == mutex ? in :                sum of ups - downs over all rows
+ *                row[k].downs += 1
+ *     unlock:  row[k].downs += 1                   awaited = 1
  *              light fence                         heavy fence
- *              awaited ? look whether it was last  sum of row[k] over all rows
+ *              awaited ? look whether it was last  sum of ups - downs over all rows
  *
  * Dekker, twice.  A reader whose count the sum does not hold finds the place closed, takes the count back and goes by the
  * word; one whose leaving the sum does not hold finds that it is awaited, and looks itself.
@@ -22,7 +23,7 @@
  *    who have seen W = 0 and are about to count down a row.  They all hold.  When one joins I, W is 0 and S = T, which counts all of
  *    I and it; later W may rise and fall, which changes S not at all, and S only falls by I's own.  So S >= |I|.
  *  - Once the place is closed and the fence is over, no count enters a row but to be taken back, in the same row.  A row read at any
- *    moment from then on is at least what it will be at the end, so a sum that reads 0 is S = 0, for good.
+ *    moment from then on, its downs before its ups, is at least what it will be at the end, so a sum that reads 0 is S = 0, for good.
  *  - S = 0 is I empty.  BIASED may then be taken out of the word; W is right, and who leaves finds it there.
  * A count that will be taken back may make a sum 1 too high; its reader then finds that it is awaited.
  *
@@ -120,52 +121,62 @@ static inline uintptr_t rn__readers_name(const rn_rwmutex *m)
 /* The sum may be 0 now. */
 void rn__readers_left(uint32_t k);
 
+/* rn_g.reads, in general. */
+void rn__readers_holds_more(struct rn_g *g);
+void rn__readers_holds_fewer(struct rn_g *g);
+
 static inline void rn__readers_count_down(struct rn_tally *t, uint32_t k)
 {
-    rn__tally_add(t, k, (uint32_t)-1);
+    rn__tally_down(t, k);
     /* Orders the count before the load; pairs with the heavy fence after awaited was set. */
-    rn_fence_light();
+    rn_fence_light_known();
     if (__builtin_expect(rn_load_relaxed(&rn__readers[k].awaited) != 0, 0)) /* relaxed: the lock publishes the rest */
         rn__readers_left(k);
 }
 
-/* Takes the read lock if m is biased and open.  Does not park or wait. */
-static inline bool rn__readers_enter(rn_rwmutex *m)
+enum rn_reader { RN_READER_IN, RN_READER_BY_WORD, RN_READER_REFUSED };
+
+/* Takes the read lock if m is biased and open.  REFUSED: it was not open, and rn__readers_take_back(*k) is to be called.  Does not
+ * park or wait, and calls nothing but as its last: then who calls this needs no stack. */
+static inline enum rn_reader rn__readers_try_enter(rn_rwmutex *m, uint32_t *k)
 {
     uint64_t s = rn_load_relaxed(&m->rn_state); /* relaxed: a guess; open says whether it is so */
-    if (!(s & RN_RW_BIASED))
-        return false;
+    if (__builtin_expect(!(s & RN_RW_BIASED), 0))
+        return RN_READER_BY_WORD;
     struct rn_g *g;
     struct rn_tally *t = rn__tally(&g);
     if (__builtin_expect(!t, 0))
-        return false;
-    uint32_t k = rn__rw_place(s);
-    rn__tally_add(t, k, 1);
+        return RN_READER_BY_WORD;
+    *k = rn__rw_place(s);
+    rn__tally_up(t, *k);
     /* Orders the count before the load; pairs with the heavy fence after open was set to 0. */
-    rn_fence_light();
+    rn_fence_light_known();
     /* acquire: pairs with the release by which the place was opened, after all that writers had done. */
-    if (__builtin_expect(rn_load_acquire(&rn__readers[k].open) != rn__readers_name(m), 0)) {
-        rn__readers_count_down(t, k);
-        return false;
-    }
-    if (g->reads < UINT8_MAX)
-        g->reads++;
-    return true;
+    if (__builtin_expect(rn_load_acquire(&rn__readers[*k].open) != rn__readers_name(m), 0))
+        return RN_READER_REFUSED;
+    /* The usual case is written without what was read, for which the next would wait. */
+    if (__builtin_expect(g->reads == 0, 1))
+        g->reads = 1;
+    else
+        rn__readers_holds_more(g);
+    return RN_READER_IN;
 }
 
-/* Gives a read lock of m back, if m is biased and g is likely to hold one. */
+/* The count of one that was refused, before anything else. */
+void rn__readers_take_back(uint32_t k);
+
+/* Gives a read lock of m back, if m is biased and g is likely to hold this one and no other. */
 static inline bool rn__readers_leave(rn_rwmutex *m)
 {
     /* relaxed: the caller comes after its own lock, and while it holds m BIASED does not go but with it counted in W. */
     uint64_t s = rn_load_relaxed(&m->rn_state);
-    if (!(s & RN_RW_BIASED) || rn__rw_readers(s))
+    if (__builtin_expect(!(s & RN_RW_BIASED) || rn__rw_readers(s), 0))
         return false;
     struct rn_g *g;
     struct rn_tally *t = rn__tally(&g);
-    if (__builtin_expect(!t || !g->reads, 0))
+    if (__builtin_expect(!t || g->reads != 1, 0))
         return false;
-    if (g->reads < UINT8_MAX)
-        g->reads--;
+    g->reads = 0;
     rn__readers_count_down(t, rn__rw_place(s));
     return true;
 }

@@ -447,9 +447,19 @@ static __attribute__((noinline)) void rlock_by_word(rn_rwmutex *m)
     rn__watch(taken, m, queue_of(m), RN_LOCK_READ);
 }
 
+static __attribute__((noinline)) void rlock_refused(rn_rwmutex *m, uint32_t k)
+{
+    rn__readers_take_back(k);
+    rlock_by_word(m);
+}
+
 void rn__rwmutex_rlock_slow(rn_rwmutex *m)
 {
-    if (!rn__readers_enter(m))
+    uint32_t k;
+    enum rn_reader r = rn__readers_try_enter(m, &k);
+    if (r == RN_READER_REFUSED)
+        rlock_refused(m, k);
+    else if (r == RN_READER_BY_WORD)
         rlock_by_word(m);
 }
 
@@ -538,7 +548,7 @@ static enum got lock_locked(rn_rwmutex *m, struct rn_waiter *w, uint64_t drop)
 static enum got drain(rn_rwmutex *m, struct rn_readers *r, struct rn_waiter *w)
 {
     rn_time began = rn__now();
-    rn_os_fence_heavy(); /* pairs with the light ones in rn__readers_enter and rn__readers_count_down */
+    rn_os_fence_heavy(); /* pairs with the light ones in rn__readers_try_enter and rn__readers_count_down */
     rn_lock_take(&r->lock, RN_RANK_READERS);
     rn__waitq_lock(queue_of(m));
     rn__readers_rest(m, rn__now() - began);

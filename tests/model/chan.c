@@ -406,10 +406,10 @@ MODEL_TEST(select_takes_both, .setup = setup_0, .thread = {select_recv_twice, se
 static void owned(void)
 {
     model_solo_reset(2);
-    rn_store_relaxed(&a->free, model_solo[0].name);
-    rn_store_relaxed(&b->free, model_solo[0].name);
-    rn_store_relaxed(&a->lock.held, model_solo[0].name);
-    rn_store_relaxed(&b->lock.held, model_solo[0].name);
+    rn_store_relaxed(&a->free, model_solo_name[0]);
+    rn_store_relaxed(&b->free, model_solo_name[0]);
+    rn_store_relaxed(&a->lock.held, model_solo_name[0]);
+    rn_store_relaxed(&b->lock.held, model_solo_name[0]);
 }
 
 static void setup_owned_0(void)

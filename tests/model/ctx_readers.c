@@ -57,5 +57,5 @@ MODEL_TEST(reader_behind_writer_that_gives_up, .setup = setup, .thread = {look, 
 MODEL_TEST(writer_behind_writer_that_gives_up, .setup = setup, .thread = {look, add_ctx, cancel, add}, .finish = checks,
            .sample = 5000);
 MODEL_MUTANT(writer_gives_up, "rn_os_fence_heavy", "fence_heavy");
-MODEL_MUTANT(writer_gives_up, "rn__readers_enter", "fence_light");
+MODEL_MUTANT(writer_gives_up, "rn__readers_try_enter", "fence_light");
 MODEL_MUTANT(writer_behind_writer_that_gives_up, "rn__readers_count_down", "fence_light");

@@ -7,10 +7,7 @@
 #include "engine/model.h"
 #include "os/os.h"
 
-struct rn_solo {
-    uint32_t name;
-};
-static struct rn_solo model_solo[MODEL_THREADS + 1];
+static uint32_t model_solo_name[MODEL_THREADS + 1];
 static int model_solo_interrupted[MODEL_THREADS + 1]; /* how often a section of the thread's may be, of itself */
 static bool model_solo_affords;
 
@@ -18,7 +15,7 @@ static bool model_solo_affords;
 static inline void model_solo_reset(uint32_t n)
 {
     for (uint32_t i = 0; i <= MODEL_THREADS; i++) {
-        model_solo[i].name = i < n ? (i + 1) << RN_SOLO_NAME_SHIFT : 0;
+        model_solo_name[i] = i < n ? (i + 1) << RN_SOLO_NAME_SHIFT : 0;
         model_solo_interrupted[i] = 0;
     }
     model_solo_affords = n > 0;
@@ -33,22 +30,25 @@ static inline bool model_solo_goes_on(void)
     return false;
 }
 
-static inline const struct rn_solo *rn__solo(void)
+static inline uint32_t rn__solo(void)
 {
-    return &model_solo[model_self()];
+    return model_solo_name[model_self()];
 }
 
-static inline bool rn__solo_take(const struct rn_solo *me, rn_atomic(uint32_t) * word, uint32_t from, uint32_t to)
+static inline uint32_t rn__solo_same(uint32_t name)
 {
-    (void)me;
+    return name;
+}
+
+static inline bool rn__solo_take(rn_atomic(uint32_t) * word, uint32_t from, uint32_t to)
+{
     uint32_t begun = model_section_begin();
     return rn_load_acquire(word) == from && model_solo_goes_on() &&
            MODEL_SECTION_STORE_(word, to, begun, MODEL_RELAXED, "store_relaxed");
 }
 
-static inline bool rn__solo_give(const struct rn_solo *me, rn_atomic(uint32_t) * word, uint32_t from, uint32_t to)
+static inline bool rn__solo_give(rn_atomic(uint32_t) * word, uint32_t from, uint32_t to)
 {
-    (void)me;
     uint32_t begun = model_section_begin();
     return rn_load_relaxed(word) == from && model_solo_goes_on() &&
            MODEL_SECTION_STORE_(word, to, begun, MODEL_RELEASE, "store_release");
@@ -56,7 +56,7 @@ static inline bool rn__solo_give(const struct rn_solo *me, rn_atomic(uint32_t) *
 
 static inline uint32_t rn__solo_name(void)
 {
-    return model_solo[model_self()].name;
+    return rn__solo();
 }
 
 static inline bool rn__solo_afford(void)

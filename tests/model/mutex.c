@@ -151,7 +151,7 @@ MODEL_TEST(mutex_guards_its_own_memory, .setup = setup_object, .thread = {let_go
 
 static uint32_t owned_by(uint32_t thread)
 {
-    return (thread + 1) << RN_SOLO_NAME_SHIFT | OWNED;
+    return (thread + 1) << RN_SOLO_NAME_SHIFT;
 }
 
 /* Two threads have names, and the mutex belongs to the first of them. */

@@ -72,10 +72,10 @@ static void one(void)
 
 MODEL_TEST(writer_beside_reader, .setup = setup, .thread = {add, look}, .finish = one, .preemptions = 2);
 MODEL_MUTANT(writer_beside_reader, "rn_os_fence_heavy", "fence_heavy");
-MODEL_MUTANT(writer_beside_reader, "rn__readers_enter", "fence_light");
+MODEL_MUTANT(writer_beside_reader, "rn__readers_try_enter", "fence_light");
 MODEL_MUTANT(writer_beside_reader, "rn__readers_count_down", "fence_light");
-MODEL_MUTANT(writer_beside_reader, "rn__tally_add", "store_release");
-MODEL_MUTANT(writer_beside_reader, "rn__tally_sum", "load_acquire &t->n");
+MODEL_MUTANT(writer_beside_reader, "rn__tally_down", "store_release");
+MODEL_MUTANT(writer_beside_reader, "rn__tally_sum", "load_acquire &t->n[k].downs");
 
 /* With the first reading of a thread its row comes into being, beside the sum over all rows. */
 static void setup_without_rows(void)
@@ -124,7 +124,7 @@ static void look_when_handed(void)
 
 MODEL_TEST(reader_after_writer, .setup = setup_rows, .thread = {write_and_hand, look_when_handed}, .finish = one);
 MODEL_MUTANT(reader_after_writer, "rn__readers_open_locked", "store_release");
-MODEL_MUTANT(reader_after_writer, "rn__readers_enter", "load_acquire");
+MODEL_MUTANT(reader_after_writer, "rn__readers_try_enter", "load_acquire");
 
 /* A read lock that one goroutine takes and another gives back. */
 static void take(void)

@@ -125,7 +125,7 @@ seeded "deque: the owner looks before it takes" deque pop_beside_steals sched/de
 seeded "mutex: the woken waiter's bit stays" mutex mutex_three sync/mutex.c 's/v.woken = true;/v.woken = false;/'
 seeded "mutex: the owner's late store is overlooked" mutex mutex_owned sync/mutex.c \
     's/if (rn_cas_relaxed(&m->rn_state, &s, plain))$/rn_store_relaxed(\&m->rn_state, plain);/'
-seeded "mutex: it is taken from its owner at once" mutex mutex_owned sync/mutex.c 's/if (!is_own(s, rn__solo())) {/if (false) {/'
+seeded "mutex: it is taken from its owner at once" mutex mutex_owned sync/mutex.c 's/if (!is_own(s)) {/if (false) {/'
 seeded "once: done before the waiters are taken" once runs_once sync/once.c \
     's/rn__waitq_pop_all(&o->rn_queue, &wake);/;/'
 seeded "semaphore: who gives up lets nobody in" semaphore front_gives_up sync/semaphore.c \

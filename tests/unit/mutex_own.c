@@ -11,7 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { OWNED = 8, NAME = 16, ENOUGH = 5 * 1024 };
+enum { OWNED = 0x7fff0000, NAME = 16, ENOUGH = 5 * 1024 };
 
 extern const unsigned __rseq_size __attribute__((weak));
 

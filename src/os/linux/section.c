@@ -2,7 +2,7 @@
  * those begin again that are in one (Linux 5.10).
  *
  * There are none with other C libraries, where the library was told to leave rseq to the program
- * (GLIBC_TUNABLES=glibc.pthread.rseq=0), under valgrind and in qemu's user mode: then rn_os_section is NULL.
+ * (GLIBC_TUNABLES=glibc.pthread.rseq=0), under valgrind and in qemu's user mode: then no thread has any.
  *
  * Not in builds for ThreadSanitizer, which would not see the order that these give.
  */
@@ -23,22 +23,25 @@ struct record {
     void *section;
 };
 
-static bool restarts; /* written before there are workers */
+static bool restarts; /* written before there are workers, and the next too */
+ptrdiff_t rn__os_section_at;
 
 /* Not when a section is wanted for the first time: the kernel may need 10 ms for this once there are threads. */
 void rn__os_section_init(void)
 {
 #ifndef RN_TSAN
     restarts = &__rseq_size && &__rseq_offset && __rseq_size && rn__os_membarrier_begin(EXPEDITED);
+    if (restarts)
+        rn__os_section_at = __rseq_offset + (ptrdiff_t)offsetof(struct record, section);
 #endif
 }
 
-void **rn_os_section(void)
+bool rn_os_has_sections(void)
 {
     if (!restarts)
-        return NULL;
-    struct record *r = (struct record *)((char *)__builtin_thread_pointer() + __rseq_offset);
-    return r->cpu >= 0 ? &r->section : NULL;
+        return false;
+    const struct record *r = (const struct record *)((char *)__builtin_thread_pointer() + __rseq_offset);
+    return r->cpu >= 0;
 }
 
 void rn_os_fence_restart(void)

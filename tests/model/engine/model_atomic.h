@@ -124,6 +124,7 @@ extern bool rn__fence_asymmetric;
         MODEL_SITE_("fence_light", "", MODEL_SEQ_CST); \
         model_fence_light(&model_site_);               \
     })
+#define rn_fence_light_known() rn_fence_light()
 
 /* The heap: a bump allocator that is reset for every execution and never reuses memory. */
 void *model_malloc(size_t n);
