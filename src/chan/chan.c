@@ -115,12 +115,8 @@ static bool is_quiet(struct rn_chan *c)
     return rn_load_acquire(&c->receivers) + rn_load_acquire(&c->senders) == 0 && !rn__chan_is_held(c);
 }
 
-void rn__chan_destroy(struct rn_chan *c)
+static __attribute__((noinline)) void destroy_when_left(struct rn_chan *c)
 {
-    if (is_quiet(c)) {
-        rn_store_relaxed(&c->life, RN_CHAN_FREED); /* relaxed: a check of misuse */
-        return;
-    }
     for (bool left = false; !left;) {
         rn__chan_lock(c);
         bool live = has_live(&c->recvq) || has_live(&c->sendq);
@@ -134,6 +130,14 @@ void rn__chan_destroy(struct rn_chan *c)
         if (!left)
             rn_yield();
     }
+}
+
+void rn__chan_destroy(struct rn_chan *c)
+{
+    if (is_quiet(c))
+        rn_store_relaxed(&c->life, RN_CHAN_FREED); /* relaxed: a check of misuse */
+    else
+        destroy_when_left(c);
 }
 
 void rn__chan_free_quietly(struct rn_chan *c)

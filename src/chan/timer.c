@@ -113,13 +113,21 @@ static bool stop_locked(struct timer *t)
     return was;
 }
 
+/* Member by member, since the channel is made zero by rn__chan_init already. */
 static void init(struct timer *t, rn_duration d, rn_duration period)
 {
-    *t = (struct timer){
-        .entry = {.fire = period ? fire_tick : fire_once, .awaited = chan_awaited}, .period = period, .self = t};
-    t->entry.kind = period ? RN_TIMER_EVENT : RN_TIMER_CHAN;
+    t->entry = (struct rn_timer_entry){.fire = period ? fire_tick : fire_once,
+                                       .kind = period ? RN_TIMER_EVENT : RN_TIMER_CHAN,
+                                       .awaited = chan_awaited};
     rn__chan_init(&t->chan, sizeof(rn_time), 1, &t->value);
     t->chan.timer = true;
+    t->value = 0;
+    t->lock = (rn_lock){0};
+    t->owned = t->heap = false;
+    t->period = period;
+    t->f = NULL;
+    t->arg = NULL;
+    t->self = t;
     rn__chan_race_set(&t->chan);
     rn__tell_made(&t->entry, RN_MADE_TIMER);
     rn__timer_start(&t->entry, rn__deadline(d));
@@ -200,7 +208,8 @@ void rn_timer_destroy(rn_timer *timer)
 
 static struct timer *make(void)
 {
-    struct timer *t = rn__aligned_alloc(__alignof__(struct timer), sizeof(rn_timer));
+    RN_STATIC_ASSERT(__alignof__(struct timer) <= __alignof__(max_align_t), "malloc's blocks are aligned for it");
+    struct timer *t = rn__malloc(sizeof(rn_timer));
     if (!t)
         rn_panic("timer: out of memory");
     return t;

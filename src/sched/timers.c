@@ -36,7 +36,7 @@ static struct rn_p *home(struct rn_m *m)
 }
 
 /* The poller may sleep past a deadline that is new. */
-static void started(rn_time when)
+static inline void started(rn_time when)
 {
     /* pairs with the heavy fence in rn__idle: either it sees timers_next, or this sees poll_until.  And with the one in
      * rn__run_wait: either the threads that look then see it, or this sees that the run has ended. */
@@ -76,7 +76,7 @@ struct rn_m *rn__timer_begin(void)
     return rn__enter_here();
 }
 
-void rn__timer_start_begun(struct rn_m *m, struct rn_timer_entry *t, rn_time when)
+static inline void start_begun(struct rn_m *m, struct rn_timer_entry *t, rn_time when)
 {
     struct rn_p *p = home(m);
     rn_lock_take(&p->timers_lock, RN_RANK_TIMERS);
@@ -87,24 +87,28 @@ void rn__timer_start_begun(struct rn_m *m, struct rn_timer_entry *t, rn_time whe
     rn__leave(m);
 }
 
+void rn__timer_start_begun(struct rn_m *m, struct rn_timer_entry *t, rn_time when)
+{
+    start_begun(m, t, when);
+}
+
 void rn__timer_start(struct rn_timer_entry *t, rn_time when)
 {
-    rn__timer_start_begun(rn__timer_begin(), t, when);
+    start_begun(rn__timer_begin(), t, when);
 }
 
 /* Locks the timers that t is in; NULL, and nothing locked, when in none. */
-static struct rn_p *lock_timers_of(struct rn_timer_entry *t)
+static inline struct rn_p *lock_timers_of(struct rn_timer_entry *t)
 {
-    for (;;) {
-        /* acquire: pairs with the releases in add_locked and fire_one. */
-        struct rn_p *p = rn_load_acquire(&t->p);
-        if (!p)
-            return NULL;
+    struct rn_p *p;
+    /* acquire: pairs with the releases in add_locked and fire_one. */
+    while ((p = rn_load_acquire(&t->p)) != NULL) {
         rn_lock_take(&p->timers_lock, RN_RANK_TIMERS);
         if (rn_load_relaxed(&t->p) == p) /* relaxed: under the lock that guards it */
-            return p;
+            break;
         rn_lock_release(&p->timers_lock);
     }
+    return p;
 }
 
 bool rn__timer_stop(struct rn_timer_entry *t)
