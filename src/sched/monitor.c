@@ -176,7 +176,7 @@ static bool trim_stacks(rn_time now)
     static bool more;
     if (now - last >= EVERY * RN_MILLISECOND || now < last || (more && rn__stacks_tight())) {
         last = now;
-        more = rn__stacks_trim();
+        more = rn__stacks_trim(now);
     }
     return more;
 }

@@ -575,7 +575,7 @@ static inline bool rn__g_push(struct rn_p *p, struct rn_g *g)
     return true;
 }
 void rn__g_release_all(void);
-bool rn__stacks_trim(void); /* by the monitor */
+bool rn__stacks_trim(rn_time now); /* by the monitor */
 /* Whether the stacks that have pages take more than their share of the memory that this process may use.  Any thread. */
 bool rn__stacks_tight(void);
 extern rn_atomic(int64_t) rn__stacks_most; /* how many may; 0: not known yet */

@@ -4,9 +4,11 @@
 #include <runnel.h>
 #include <runnel/test.h>
 #include "sched/rt.h"
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 enum {
     CHUNKS = 6,
@@ -102,7 +104,7 @@ TEST(stacks_that_are_given_back_take_nothing_along_that_lies_between_them)
     rn_store_relaxed(&rn__stacks_most, 8);
     chan_close(gate);
     wg_wait(&wg);
-    while (rn__stacks_trim())
+    while (rn__stacks_trim(rn_now()))
         continue;
     rn_store_relaxed(&rn__stacks_most, 0);
     for (int i = 0; i < CHUNKS; i++)
@@ -133,3 +135,63 @@ TEST(a_stack_of_a_size_has_that_size_whatever_its_colour)
     }
     wg_wait(&wg);
 }
+
+#if !defined(RN_ASAN) && !defined(RN_TSAN) /* these fault in memory of their own */
+enum { BURST = 16384, BURSTS = 5 };
+
+static void burst(void)
+{
+    chan(int) gate = chan_make(int, 0);
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    wg_add(&wg, BURST);
+    for (int i = 0; i < BURST; i++)
+        go(wait_for, gate, &wg);
+    chan_close(gate);
+    wg_wait(&wg);
+    chan_free(gate);
+}
+
+static long faults(void)
+{
+    struct rusage now;
+    getrusage(RUSAGE_SELF, &now);
+    return now.ru_minflt;
+}
+
+TEST(stacks_of_the_last_second_keep_their_pages)
+{
+    int in_time = 0;
+    burst();
+    for (int i = 0; i < BURSTS; i++) {
+        rn_time since = rn_now();
+        rn_sleep(300 * RN_MILLISECOND);
+        long before = faults();
+        burst();
+        if (rn_since(since) > RN_SECOND)
+            continue;
+        in_time++;
+        CHECK(faults() - before < BURST / 4);
+    }
+    if (!in_time)
+        rn_test_skip("the machine is too slow");
+}
+
+static long resident(void)
+{
+    long pages = 0;
+    FILE *f = fopen("/proc/self/statm", "r");
+    REQUIRE(f && fscanf(f, "%*s %ld", &pages) == 1);
+    fclose(f);
+    return pages;
+}
+
+TEST(stacks_that_are_not_needed_any_more_give_their_pages_back)
+{
+    burst();
+    long most = resident();
+    rn_time since = rn_now();
+    while (resident() > most - BURST / 2 && rn_since(since) < 60 * RN_SECOND)
+        rn_sleep(100 * RN_MILLISECOND);
+    CHECK(resident() <= most - BURST / 2);
+}
+#endif
