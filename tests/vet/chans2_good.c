@@ -289,3 +289,17 @@ int rn_main(int argc, char **argv)
     stop_twice(&s), again(&s);
     return 0;
 }
+
+struct pair {
+    int a;
+    const char *b;
+};
+
+/* Commas in a literal.  (vet took them for more arguments, and did not look at the file.) */
+void sends_literals(chan(struct pair) c)
+{
+    chan_send(c, (struct pair){1, "x"});
+    (void)chan_try_send(c, (struct pair){2, "x"});
+    (void)chan_send_ctx(NULL, c, (struct pair){3, "x"});
+    chan_select(on_send(c, (struct pair){4, "x"}), on_default());
+}
