@@ -77,6 +77,18 @@ MODEL_MUTANT(writer_beside_reader, "rn__readers_count_down", "fence_light");
 MODEL_MUTANT(writer_beside_reader, "rn__tally_down", "store_release");
 MODEL_MUTANT(writer_beside_reader, "rn__tally_sum", "load_acquire &t->n[k].downs");
 
+/* Who holds it tries it again, and is refused: its row goes up and down while it is added up. */
+static void look_and_try(void)
+{
+    rn_rwmutex_rlock(&mutex);
+    if (rn_rwmutex_try_rlock(&mutex))
+        rn_rwmutex_runlock(&mutex);
+    MODEL_CHECK(cell <= 2); /* a plain read */
+    rn_rwmutex_runlock(&mutex);
+}
+
+MODEL_TEST(writer_beside_who_reads_twice, .setup = setup, .thread = {add, look_and_try}, .finish = one, .preemptions = 2);
+
 /* With the first reading of a thread its row comes into being, beside the sum over all rows. */
 static void setup_without_rows(void)
 {

@@ -104,8 +104,11 @@ seeded "hibernate: the resumer looks before the fence" hibernate resume sched/hi
     s/^    return rn_load_relaxed(&g->hib) != RN_HIB_AWAKE; .*/return away; }/'
 
 seeded "readers: the reader looks before it is counted" readers writer_beside_reader sync/readers.h '
-    s/^    rn__tally_add(t, k, 1);$/uintptr_t open = rn_load_acquire(\&rn__readers[k].open); &/
-    s/rn_load_acquire(&rn__readers\[k\].open) != rn__readers_name(m), 0/open != rn__readers_name(m), 0/'
+    s/^    rn__tally_up(t, \*k);$/uintptr_t open = rn_load_acquire(\&rn__readers[*k].open); &/
+    s/rn_load_acquire(&rn__readers\[\*k\].open) != rn__readers_name(m), 0/open != rn__readers_name(m), 0/'
+seeded "readers: a row's ups are read before its downs" readers writer_beside_who_reads_twice sched/tally.c '
+    s/^        uint32_t downs = /        uint32_t ups = rn_load_acquire(\&t->n[k].ups); &/
+    s/rn_load_relaxed(&t->n\[k\].ups) - downs/ups - downs/'
 seeded "readers: who leaves does not look for a writer" readers writer_beside_reader sync/readers.h \
     's/rn_load_relaxed(&rn__readers\[k\].awaited) != 0/false/'
 seeded "readers: a writer does not count after its fence" readers writer_beside_reader sync/rwmutex.c \
