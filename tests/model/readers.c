@@ -87,7 +87,8 @@ static void look_and_try(void)
     rn_rwmutex_runlock(&mutex);
 }
 
-MODEL_TEST(writer_beside_who_reads_twice, .setup = setup, .thread = {add, look_and_try}, .finish = one, .preemptions = 2);
+MODEL_TEST(writer_beside_who_reads_twice, .setup = setup, .thread = {add, look_and_try}, .finish = one,
+           .preemptions = 2);
 
 /* With the first reading of a thread its row comes into being, beside the sum over all rows. */
 static void setup_without_rows(void)
