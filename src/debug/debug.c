@@ -77,8 +77,9 @@ static void stack_remedy(const struct rn_g *g, size_t bytes)
 
 static void stack_overflow(struct rn_g *g, void *uc)
 {
-    /* What was asked for: the default size counts the guard, and a stack of its own size has a page more. */
-    size_t bytes = (size_t)(g->stack_hi - g->stack_lo) + (g->flags & RN_G_OWN_STACK ? -rn_os_page : rn_os_page);
+    /* What was asked for: a stack of its own size has a page more. */
+    size_t own = (size_t)(g->stack_hi - g->stack_lo) - rn_os_page;
+    size_t bytes = g->flags & RN_G_OWN_STACK ? own : rn__sched.stack_default;
     rn__dying();
     rn__out("runtime: goroutine stack exceeds %zu-byte limit\n", bytes);
     stack_remedy(g, bytes);
