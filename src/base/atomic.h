@@ -80,7 +80,7 @@ extern bool rn__fence_asymmetric;
 
 static inline void rn_fence_light(void)
 {
-    if (rn__fence_asymmetric)
+    if (__builtin_expect(rn__fence_asymmetric, 1))
         rn_fence_compiler();
     else
         rn_fence_seq_cst();

@@ -13,8 +13,8 @@
  * Tried and rejected: a state machine with a compare-and-swap in park and in ready (a waker sees
  * PARKING and leaves a token): two locked instructions a wake-up where this has none.
  */
-#include "sched/choice.h"
 #include "sched/exceptions.h"
+#include "sched/next.h"
 #include "sched/switch.h"
 #include <errno.h>
 #include <limits.h>
@@ -22,7 +22,7 @@
 static inline bool may_resume(struct rn_g *g, struct rn_m *m)
 {
     /* acquire: pairs with the release in rn__arch_switch; the stack is complete. */
-    return rn_load_acquire(&g->on_cpu) == 0 && (!g->pinned || g->pinned == m);
+    return rn_load_acquire(&g->on_cpu) == 0 && (!g->pins || g->pinned == m);
 }
 
 /* As rn__switch_to; from is a goroutine. */
@@ -47,121 +47,23 @@ void rn__to_loop(struct rn_m *m, struct rn_g *g, struct rn_g *hint)
     leave_to(m, g, &m->g0);
 }
 
-/* One that has waited for long behind newer ones; not several at once, so that it can finish what it starts. */
-static __attribute__((noinline)) struct rn_g *take_due(struct rn_p *p)
-{
-    enum { APART = 256 };
-    uint32_t tick = rn_load_relaxed(&p->tick); /* relaxed: only the owner writes it */
-    if (tick - p->due_tick < APART)
-        return NULL;
-    p->due_tick = tick;
-    struct rn_g *g = rn__oldest_fresh(p);
-    /* relaxed, both: the monitor's hint. */
-    rn_store_relaxed(&p->old_due, g ? rn_load_relaxed(&p->old_due) - 1 : 0);
-    return g;
-}
-
-/* One has left the ring: see rn__fetch_later. */
-static __attribute__((noinline)) void fetch_next(struct rn_p *p)
-{
-    /* relaxed, both: only the owner writes them.  What is before fetch_end was pushed in this run, and a record stays one. */
-    uint32_t at = rn_load_relaxed(&p->runq.mine) + RN_FETCH_FIRST;
-    p->fetches = (int32_t)(p->fetch_end - at) > 0;
-    if (p->fetches)
-        rn__fetch(rn_load_relaxed(&p->runq.ring[at % RN_RUNQ_SIZE]));
-}
-
-/* Nothing of runq is p's own: the first that anybody may take, and some more unless somebody looks for work. */
-static inline __attribute__((always_inline)) struct rn_g *take_shared(struct rn_p *p)
-{
-    bool alone = rn__procs_used() == 1;
-    uint32_t most = alone || (rn_runq_length(&p->runq) > 2 && rn__nobody_looks()) ? RN_RUNQ_MINE : 1;
-    return rn_runq_pop_shared(&p->runq, most, alone);
-}
-
-/* Of runq, in their order, or, when none of fresh has had a turn for long, the oldest of those. */
-static inline __attribute__((always_inline)) struct rn_g *next_of_runq(struct rn_p *p)
-{
-    enum { WAITS = 32 };
-    struct rn_g *g = NULL;
-    if (__builtin_expect(rn_load_relaxed(&p->old_due) != 0, 0) && (g = take_due(p)) != NULL) /* relaxed: a hint */
-        return g;
-    if (p->waits++ >= WAITS) {
-        p->waits = 0;
-        g = rn__oldest_fresh(p);
-    }
-    if (g)
-        return g;
-    if ((g = rn_runq_pop_mine(&p->runq)) == NULL)
-        g = take_shared(p);
-    if (__builtin_expect(p->fetches, 0))
-        fetch_next(p);
-    return g;
-}
-
-static inline bool has_fresh(struct rn_p *p)
-{
-    /* relaxed, both: tail is the owner's; head only grows. */
-    return rn_load_relaxed(&p->fresh.head) != rn_load_relaxed(&p->fresh.tail) || p->has_spilled;
-}
-
-static struct rn_g *next_of_fresh(struct rn_p *p)
-{
-    struct rn_g *g = rn_deque_pop(&p->fresh);
-    if (__builtin_expect(!g && p->has_spilled, 0))
-        g = rn__spilled_newest(p);
-    if (g)
-        p->waits = 0;
-    return g;
-}
-
-/* Nobody was just woken: who has run before first; then the newest of those that have not (deque.h).  After one that
- * yields it is the other way round. */
-static struct rn_g *next_queued(struct rn_p *p)
-{
-    struct rn_g *g = NULL;
-    if (__builtin_expect(p->yields, 0)) {
-        p->yields = false;
-        g = next_of_fresh(p);
-    }
-    if (!g && !(g = next_of_runq(p)))
-        g = next_of_fresh(p);
-    return g;
-}
-
-/* The owner's next goroutine: the one just woken, but not for ever while others wait. */
-struct rn_g *rn__next_local(struct rn_p *p)
-{
-    enum { STREAK = 32 };
-    struct rn_g *next = rn_load_relaxed(&p->next), *g; /* relaxed: only the owner writes it */
-    if (!next) {
-        p->streak = 0;
-        return next_queued(p);
-    }
-    if (p->streak++ >= STREAK) {
-        p->streak = 0;
-        if ((g = next_of_runq(p)) != NULL)
-            return g;
-    }
-    rn_store_relaxed(&p->next, NULL);
-    return next;
-}
-
 /* Puts g, the running goroutine, away for another one, or for the loop when there is none at hand.
  * m is inside; when this returns, g runs again and has left, perhaps on another thread. */
-static inline __attribute__((always_inline)) void switch_away(struct rn_m *m, struct rn_g *g)
+static inline __attribute__((always_inline)) void switch_away(struct rn_m *m, struct rn_g *g,
+                                                              struct rn_g *(*choose)(struct rn_p *))
 {
     struct rn_p *p = m->p;
     struct rn_g *next = NULL;
-    if (p && !g->pinned && (rn__exploring() || (rn_load_relaxed(&p->tick) & p->look) != 0))
-        next = rn__choose_next(p);
-    if (next == g) {
+    bool here = p && !g->pins && (rn__exploring() || (rn_load_relaxed(&p->tick) & p->look) != 0);
+    if (__builtin_expect(here, 1))
+        next = choose(p);
+    if (__builtin_expect(next == g, 0)) {
         /* relaxed: only the owner writes it.  Counted, so that one that yields alone comes to the loop. */
         rn_store_relaxed(&p->tick, rn_load_relaxed(&p->tick) + 1);
         rn__leave(m);
         return;
     }
-    if (next && may_resume(next, m))
+    if (__builtin_expect(next && may_resume(next, m), 1))
         leave_to(m, g, next);
     else
         rn__to_loop(m, g, next);
@@ -321,12 +223,12 @@ struct rn_waiter *rn__park(enum rn_wait why, const void *what)
     /* relaxed: for reports.  The waker may already have made g runnable; resuming it sets RUNNING. */
     rn_store_relaxed(&g->waiting, (uint8_t)why);
     rn_store_relaxed(&g->waiting_for, what);
-    rn_store_relaxed(&g->waiting_since, rn__coarse_now());
+    rn_store_relaxed(&g->waiting_since, rn_load_relaxed(&rn__sched.coarse));
     rn_store_relaxed(&g->status, RN_G_WAITING);
-    if (g->kind == RN_G_THREAD) {
+    if (__builtin_expect(g->kind == RN_G_THREAD, 0)) {
         park_thread(m);
     } else {
-        switch_away(rn__enter_any_soon(m), g);
+        switch_away(rn__enter_any_soon(m), g, rn__next_of_parking);
         rn__fiber_acquire(g);
     }
     rn__waiters_forget(g);
@@ -354,8 +256,8 @@ static inline __attribute__((always_inline)) void queue_ready(struct rn_g *g, bo
     struct rn_m *m = enter_here();
     /* relaxed: for reports. */
     rn_store_relaxed(&g->status, RN_G_RUNNABLE);
-    if (m->p && next) {
-        rn__wake_for_next(m->p, rn__push_next(m->p, g));
+    if (__builtin_expect(m->p && next, 1)) {
+        rn__wake_for_next(m->p, rn__put_next(m->p, g));
     } else {
         if (m->p)
             rn__push_last(m->p, g);
@@ -553,7 +455,7 @@ void rn__ready_all(struct rn_ready_list *l)
 static inline __attribute__((always_inline)) void push_yielding(struct rn_m *m, bool fresh)
 {
     rn_store_relaxed(&m->g->status, RN_G_RUNNABLE); /* relaxed: for reports */
-    rn__push_last(m->p, m->g);
+    rn__put_last(m->p, m->g);
     if (__builtin_expect(fresh, 0))
         m->p->yields = true;
 }
@@ -563,23 +465,24 @@ static inline __attribute__((always_inline)) void push_yielding(struct rn_m *m, 
 void rn_yield(void)
 {
     struct rn_m *m = rn__m();
-    if (!m || m->g->kind == RN_G_THREAD) {
+    if (__builtin_expect(!m || m->g->kind == RN_G_THREAD, 0)) {
         rn_os_yield();
         return;
     }
     m = enter(m);
     struct rn_p *p = m->p;
-    bool fresh = has_fresh(p), queued = fresh || !rn_runq_is_empty_here(&p->runq);
+    bool fresh = __builtin_expect(rn__has_fresh(p), 0),
+         queued = __builtin_expect(fresh || !rn_runq_is_empty_here(&p->runq), 1);
     /* relaxed, both: only the owner writes them. */
     bool alone = !queued && !rn_load_relaxed(&p->next) && (rn_load_relaxed(&p->tick) & p->look) != 0;
-    if (__builtin_expect(alone && !m->g->pinned && !rn__exploring(), 0)) {
+    if (__builtin_expect(alone && !m->g->pins && !rn__exploring(), 0)) {
         rn_store_relaxed(&p->tick, rn_load_relaxed(&p->tick) + 1); /* relaxed: as in switch_away */
         rn__leave(m);
         return;
     }
     push_yielding(m, fresh);
     rn__wake_for_next(p, !queued);
-    switch_away(m, m->g);
+    switch_away(m, m->g, rn__next_of_yielding);
 }
 
 /* tell: other processors may take the caller at once. */
@@ -595,10 +498,10 @@ void rn__yield_to(struct rn_ready_list *l, bool tell)
         tell |= !rn__push_next(m->p, l->first);
         list_done(l);
     }
-    push_yielding(m, has_fresh(m->p));
+    push_yielding(m, rn__has_fresh(m->p));
     if (tell)
         rn__wake_idle();
-    switch_away(m, m->g);
+    switch_away(m, m->g, rn__next_of_parking);
 }
 
 #ifdef RN_EXPLORE
@@ -607,7 +510,7 @@ void rn__preempt(void)
     struct rn_m *m = rn__enter();
     struct rn_g *g = m->g;
     rn_store_relaxed(&g->status, RN_G_RUNNABLE); /* relaxed: for reports */
-    switch_away(m, g);
+    switch_away(m, g, rn__next_of_parking);
 }
 #endif
 

@@ -316,11 +316,15 @@ static inline bool rn__is_outside(const struct rn_m *m)
 /* Where they come to what ends with the run. */
 extern struct rn_gate rn__gate;
 
+/* ---- next.c ------------------------------------------------------------------------------------ */
+
+/* The next goroutine of p, of which the caller is the owner; NULL: p has nothing to run. */
+struct rn_g *rn__next_local(struct rn_p *p);
+
 /* ---- park.c ------------------------------------------------------------------------------------ */
 
 /* Puts the running goroutine away for the loop, which goes on with hint or looks for work. */
 void rn__to_loop(struct rn_m *m, struct rn_g *g, struct rn_g *hint);
-struct rn_g *rn__next_local(struct rn_p *p);
 void rn__queue_list(struct rn_m *m, struct rn_ready_list *l);
 /* The same in the loop, after rn__pace_look: tells nobody where m's processor is left alone with them (pace.c).  Without a
  * processor, or by the monitor (m is NULL): they go before all others that wait for one (queue.c). */

@@ -162,12 +162,15 @@ enum rn_status { RN_G_FREE, RN_G_RUNNABLE, RN_G_RUNNING, RN_G_WAITING, RN_G_DEAD
 /* A goroutine's record.  Owned by whoever runs it; readable by a dump at any time, so the fields
  * that a dump reads are atomics.  256 bytes: a million of them is a quarter GiB. */
 struct rn_g {
-    void *sp;                   /* first: arch/ keeps the stack pointer here while switched away */
-    rn_atomic(uint32_t) on_cpu; /* 1 from before a switch to it until after the switch away; arch/ clears it */
+    void *sp; /* first: arch/ keeps the stack pointer here while switched away */
+    /* The first 64 bytes are all that a switch to it touches. */
+    rn_atomic(uint8_t) on_cpu;  /* 1 from before a switch to it until after the switch away; arch/ clears it */
     rn_atomic(uint8_t) status;  /* enum rn_status */
     rn_atomic(uint8_t) waiting; /* enum rn_wait */
     uint8_t kind;               /* enum rn_kind */
+    rn_atomic(uint8_t) hib;     /* enum rn_hib */
     uint8_t flags;
+    uint16_t pins;                       /* not 0: pinned is set */
     struct rn_g *link;                   /* in one queue or list at a time */
     rn_atomic(struct rn_m *) m;          /* the thread that runs it; for THREAD its own */
     struct rn_waiter *woken_by;          /* written by the waker before rn__ready */
@@ -182,11 +185,9 @@ struct rn_g {
 
     char *stack_lo, *stack_hi; /* usable bytes; lo - page is the guard */
     struct rn_m *pinned;       /* rn_pin: the only thread that may run it */
-    /* Bit-fields side by side are one place in memory, to be written by one at a time: hence no more of them here. */
-    uint16_t pins;
-    uint16_t index_low; /* in the table of records, for good: rn__g_index */
+    uint16_t index_low;        /* in the table of records, for good: rn__g_index */
     uint8_t index_high;
-    rn_atomic(uint8_t) hib; /* enum rn_hib */
+    /* Bit-fields side by side are one place in memory, to be written by one at a time: hence no more of them here. */
     uint8_t hollow : 1;     /* by the putter and who thaws it: kept_stack.h */
     uint8_t reluctance : 3; /* by who thaws it: how long it has to be parked before it is put away */
     uint8_t reads;          /* by itself: about how many read locks it holds that are counted apart (sync/readers.h) */

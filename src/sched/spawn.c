@@ -241,6 +241,7 @@ static inline __attribute__((always_inline)) _Noreturn void finish(enum rn_ended
     if (m->locked == g)
         m->locked = NULL;
     g->pinned = NULL;
+    g->pins = 0;
     rn__fiber_release(g); /* to the next goroutine on this stack */
     /* relaxed: for reports and rn__fiber_before_switch. */
     rn_store_relaxed(&g->status, RN_G_DEAD);
@@ -251,7 +252,7 @@ static inline __attribute__((always_inline)) _Noreturn void finish(enum rn_ended
      * before the switch, and p_spill keeps the newest. */
     if (p && !(g->flags & RN_G_OWN_STACK) && (rn__exploring() || (rn_load_relaxed(&p->tick) & p->look) != 0))
         next = rn__choose_next(p);
-    if (next && rn_load_acquire(&next->on_cpu) == 0 && !next->pinned) {
+    if (next && rn_load_acquire(&next->on_cpu) == 0 && !next->pins) {
         if (!rn__g_push(p, g))
             rn__g_put(p, g);
         rn_store_relaxed(&g->status, RN_G_DEAD);

@@ -24,6 +24,7 @@ static void model_join(pthread_t thread);
 #include "sched/idle.c"
 #include "sched/loop.c"
 #include "sched/monitor.c"
+#include "sched/next.c"
 #include "sched/park.c"
 #include "sched/queue.c"
 #include "sched/spill.c"

@@ -1,4 +1,4 @@
-/* Model test of park, ready, yield and the loss of a processor: src/sched/park.c with own.h, queue.c,
+/* Model test of park, ready, yield and the loss of a processor: src/sched/park.c with own.h, next.c, queue.c,
  * loop.c's resume and monitor.c's retake.  Workers are model threads; goroutines have stacks of their
  * own and really move between them, so that a stack that two threads use at once is found.
  *
@@ -9,6 +9,7 @@
 #include "os/lock.c"
 #include "sched/loop.c"
 #include "sched/monitor.c"
+#include "sched/next.c"
 #include "sched/park.c"
 #include "sched/queue.c"
 #include "sched/spill.c"

@@ -56,7 +56,7 @@ rn__arch_switch:
         mov     sp, x10
         /* release: pairs with the acquire in whoever resumes from (sched/park.c, loop.c). */
         add     x11, x0, #ON_CPU
-        stlr    wzr, [x11]
+        stlrb   wzr, [x11]
         ldr     x10, [sp, #160]
         cmp     x9, x10
         b.ne    2f

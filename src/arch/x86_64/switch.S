@@ -45,7 +45,7 @@ rn__arch_switch:
         movq    (%rsi), %rsp
         /* release: the stores above are before it (TSO).  Pairs with the acquire in whoever
          * resumes from (sched/park.c, loop.c). */
-        movl    $0, ON_CPU(%rdi)
+        movb    $0, ON_CPU(%rdi)
         ldmxcsr (%rsp)
         cmpw    4(%rsp), %cx
         jne     2f
