@@ -74,30 +74,39 @@ struct simple {
     uint8_t saved[RN_SAVED]; /* saved_regs[i] is at CFA - 8 * saved[i]; 0: untouched */
 };
 _Static_assert(sizeof(struct simple) <= RN_UNWIND_WORDS * sizeof(uint64_t), "an entry has room for a rule");
-enum { ENTRIES = 512 };
+/* Sets of two: which addresses fall into the same place is decided when a program is linked, and with places for one two
+ * frames of one recovery put each other out each time: 540 ns instead of 60. */
+enum { SETS = 256, WAYS = 2 };
 
-static struct rn_unwind_entry cache[ENTRIES];
+static struct rn_unwind_entry cache[SETS][WAYS];
 
-static inline struct rn_unwind_entry *entry_of(uintptr_t pc)
+static inline struct rn_unwind_entry *set_of(uintptr_t pc)
 {
-    return &cache[(pc * 0x9e3779b97f4a7c15ull) >> 55];
+    return cache[(pc * 0x9e3779b97f4a7c15ull) >> 56];
 }
-_Static_assert(ENTRIES == 1 << (64 - 55), "entry_of yields 9 bits");
+_Static_assert(SETS == 1 << (64 - 56), "set_of yields 8 bits");
 
 static inline bool cache_get(uintptr_t pc, struct simple *s)
 {
     uint64_t word[RN_UNWIND_WORDS];
-    if (!rn__unwind_entry_get(entry_of(pc), pc, word))
+    struct rn_unwind_entry *e = set_of(pc);
+    if (!rn__unwind_entry_get(&e[0], pc, word) && !rn__unwind_entry_get(&e[1], pc, word))
         return false;
     memcpy(s, word, sizeof *s);
     return true;
 }
 
+/* In the place of an older rule for pc, or of what has been replaced less often. */
 static void cache_put(uintptr_t pc, const struct simple *s)
 {
     uint64_t word[RN_UNWIND_WORDS] = {0};
+    struct rn_unwind_entry *e = set_of(pc);
     memcpy(word, s, sizeof *s);
-    rn__unwind_entry_put(entry_of(pc), pc, word);
+    /* relaxed, all: a guess. */
+    bool second = rn_load_relaxed(&e[1].seq) < rn_load_relaxed(&e[0].seq);
+    if (rn_load_relaxed(&e[0].pc) == pc || rn_load_relaxed(&e[1].pc) == pc)
+        second = rn_load_relaxed(&e[1].pc) == pc;
+    rn__unwind_entry_put(&e[second], pc, word);
 }
 
 /* ---- one step --------------------------------------------------------------------------------- */
