@@ -61,8 +61,7 @@
 #endif
 
 /* *word == from ? *word = to : nothing, and true if it did.  False also if it was interrupted.  at: the place, from the thread
- * pointer.
- * take acquires, give releases. */
+ * pointer.  take acquires, give releases. */
 static inline __attribute__((always_inline)) bool rn__arch_solo_take(rn_atomic(uint32_t) * word, uint32_t from,
                                                                      uint32_t to, ptrdiff_t at)
 {

@@ -36,7 +36,7 @@
  *
  * A thread's own (sched/solo.h, which says why it may be).  What a mutex costs that nobody fights for are its two atomic operations, 4.8
  * ns each; its owner locks and unlocks it by a load, a comparison and a store, which the kernel lets nothing come between on this
- * thread: 3.0 ns in all.  Anybody else first takes it away, for good: 0.8 µs and more.  All of that is under the queue's lock; so
+ * thread: 3 to 4 ns in all.  Anybody else first takes it away, for good: 0.8 µs and more.  All of that is under the queue's lock; so
  * whoever sees LEAVING waits, and a late store of the owner's, which clears LEAVING, is found by the one who has set it, who begins
  * again.  Three need no fence: the owner itself, when it finds its mutex held by another of its goroutines, since it is in no
  * section; the holder on another thread (a goroutine has moved), since the owner's sections fail as long as it is LOCKED, and
