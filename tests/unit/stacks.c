@@ -136,6 +136,20 @@ TEST(a_stack_of_a_size_has_that_size_whatever_its_colour)
     wg_wait(&wg);
 }
 
+/* So that the translations of their last pages do not share the same few places of the processor's: src/sched/stack.c. */
+TEST(stacks_of_the_default_size_have_it_beside_the_guard_and_are_an_odd_number_of_pages_apart)
+{
+    struct rn_os_range stacks;
+    const struct rn_g *records = rn__chunk(0, &stacks);
+    REQUIRE(records != NULL);
+    size_t apart = stacks.bytes / RN_CHUNK, bytes = apart - rn_os_page;
+    CHECK_EQ(apart / rn_os_page % 2, 1);
+    CHECK(bytes >= rn__sched.stack_default && bytes <= rn__sched.stack_default + rn_os_page);
+    for (int i = 0; i < RN_CHUNK; i++)
+        if (!(records[i].flags & RN_G_OWN_STACK)) /* main's */
+            CHECK_EQ(records[i].stack_hi - records[i].stack_lo, bytes);
+}
+
 #if !defined(RN_ASAN) && !defined(RN_TSAN) /* these fault in memory of their own */
 enum { BURST = 16384, BURSTS = 5 };
 
