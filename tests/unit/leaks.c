@@ -236,15 +236,17 @@ TEST(what_a_local_of_a_live_function_names_is_alive)
 {
     chan(int) c = chan_make(int, 0);
     struct job on_stack = {.results = chan_make(int, 0)};
+    rn_waitgroup left = RN_WAITGROUP_INIT;
     wg_add(&on_stack.done, 1);
     go(receive, c);
     go(wait_inside, &on_stack);
-    go(wait_for_group, &on_stack);
+    wg_go(&left, wait_for_group, &on_stack);
     wait_until_parked(3);
     CHECK_EQ(find(NULL, 0), 0);
     chan_send(c, 1);
     chan_send(on_stack.results, 1);
     wg_done(&on_stack.done);
+    wg_wait(&left); /* it has a look at the group when it is woken */
 }
 
 static void wait_for_context(rn_context *ctx)
