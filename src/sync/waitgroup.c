@@ -186,9 +186,15 @@ static void abandon(struct rn_waiter *w)
     rn__waitq_lock(&wg->rn_queue);
     /* relaxed, both: nothing is read of what others wrote. */
     uint64_t s = rn_load_relaxed(&wg->rn_state);
-    while ((s & ALONE) == alone(w->g) && count_of(s) != 0)
-        if (rn_cas_relaxed(&wg->rn_state, &s, s & ~ALONE))
+    while ((s & ALONE) == alone(w->g))
+        if (count_of(s) ==
+            0) { /* by a plain thread, which looks at the record before the word is 0, and needs no lock */
+            rn_os_yield();
+            s = rn_load_relaxed(&wg->rn_state);
+        } else if (rn_cas_relaxed(&wg->rn_state, &s, s & ~ALONE)) {
             w->queued = false;
+            break;
+        }
     if (s & WAITED)
         rn__waitq_remove(&wg->rn_queue, w);
     rn__waitq_unlock(&wg->rn_queue);

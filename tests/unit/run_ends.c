@@ -361,6 +361,41 @@ TEST_PLAIN(a_run_waits_for_who_has_claimed_somebody)
     run_beside(wakes_late);
 }
 
+/* The word of a waitgroup names who waits alone: whoever has brought it to zero looks at that one's record before it may wake
+ * it or not.  (The record was gone.) */
+
+static void *counts_down_late(void *arg)
+{
+    enum { ALONE = 0x7ffffffe };
+    while (!(rn_load_acquire(&awaited.rn_state) & ALONE))
+        sched_yield();
+    rn_add_acq_rel(&awaited.rn_state, -(UINT64_C(1) << 32)); /* rn_wg_done begins like this, */
+    rn_atomic_store(&was_claimed, 1);
+    rn_os_nap(20 * RN_MILLISECOND);
+    rn_atomic_store(&was_queued, 1);
+    rn_store_release(&awaited.rn_state, 0); /* and ends so when the run is over */
+    return arg;
+}
+
+static int end_once_it_is_zero(void)
+{
+    awaited = (rn_waitgroup)RN_WAITGROUP_INIT;
+    wg_add(&awaited, 1);
+    go(waits);
+    while (!rn_atomic_load(&was_claimed))
+        rn_yield();
+    return 7;
+}
+
+TEST_PLAIN(a_run_waits_for_who_has_brought_a_waitgroup_to_zero)
+{
+    pthread_t t;
+    REQUIRE(pthread_create(&t, NULL, counts_down_late, NULL) == 0);
+    CHECK_EQ(rn_run(end_once_it_is_zero), 7);
+    CHECK(rn_atomic_load(&was_queued));
+    pthread_join(t, NULL);
+}
+
 /* One that is started by a thread (by a context's end) is in a list meanwhile. */
 
 static void nothing(void *arg)
