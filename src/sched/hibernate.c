@@ -65,7 +65,7 @@ static struct {
     bool pending;         /* it has met some that will be put away later */
     bool tight;           /* memory is; it does not rest */
     rn_time calm;         /* not before this moment */
-    uint32_t in_vain;     /* passes of this kind, one after the other */
+    uint32_t in_vain;     /* looks of this kind that did little or nothing, one after the other */
     int64_t put;          /* in this pass */
     int unsafe;           /* looks in a row, */
     rn_time unsafe_next;  /* and when another one counts */
@@ -339,16 +339,23 @@ static bool pass_begins(rn_time now)
     return true;
 }
 
+/* in_vain: memory was tight, and there was little to do about it: the next look is later each time. */
+static void calm_down(rn_time now, bool in_vain)
+{
+    if (!in_vain)
+        hib.in_vain = 0;
+    else if (hib.in_vain < IN_VAIN_MOST)
+        hib.in_vain++;
+    hib.calm = in_vain ? now + (AGE_TIGHT * RN_MILLISECOND << hib.in_vain) : now;
+}
+
 static void pass_ends(rn_time now)
 {
-    rn_duration rest = hib.cost * REST > hib.age ? hib.cost * REST : hib.age, soon = AGE_TIGHT * RN_MILLISECOND;
+    rn_duration rest = hib.cost * REST > hib.age ? hib.cost * REST : hib.age;
     hib.chunk = 0;
     hib.next = now + rest;
-    if (!hib.tight)
-        return;
-    bool few = hib.put < (rn__count_live() - rn__hib_count_away()) / FEW;
-    hib.in_vain = few && hib.in_vain < IN_VAIN_MOST ? hib.in_vain + 1 : few ? hib.in_vain : 0;
-    hib.calm = few ? now + (soon << hib.in_vain) : now;
+    if (hib.tight)
+        calm_down(now, hib.put < (rn__count_live() - rn__hib_count_away()) / FEW);
 }
 
 static void pass_goes_on(rn_time now)
@@ -367,18 +374,31 @@ static void pass_goes_on(rn_time now)
         pass_ends(at);
 }
 
+/* Where memory is tight the next look is as soon as it may be: the monitor, which has nothing else to do once all are parked,
+ * sleeps until then. */
+static void hurry(rn_time now)
+{
+    if (hib.next > hib.calm)
+        hib.next = now > hib.calm ? now : hib.calm;
+}
+
 static void look(rn_time now)
 {
-    bool tight = now >= hib.calm && rn__stacks_tight();
+    bool tight = rn__stacks_tight();
     if (tight)
-        hib.next = now;
-    hib.tight = tight;
+        hurry(now);
+    hib.tight = tight && now >= hib.calm;
     if (now < hib.next)
         return;
-    if (hib.chunk || pass_begins(now))
+    if (hib.chunk || pass_begins(now)) {
         pass_goes_on(now);
-    else /* nothing to do, no need to look all the time; or not safe, mostly for a moment */
-        hib.calm = now + (hib.unsafe ? UNSAFE_PAUSE * RN_MILLISECOND : RN_SECOND);
+        return;
+    }
+    calm_down(now, tight); /* not worth it, which may soon be otherwise, */
+    if (hib.unsafe)        /* or not safe, mostly for a moment */
+        hib.calm = now + UNSAFE_PAUSE * RN_MILLISECOND;
+    if (tight)
+        hurry(now);
 }
 
 static rn_time look_and_unlock(rn_time now, bool *urgent)
