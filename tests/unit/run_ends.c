@@ -379,7 +379,6 @@ static void *counts_down_late(void *arg)
 
 static int end_once_it_is_zero(void)
 {
-    awaited = (rn_waitgroup)RN_WAITGROUP_INIT;
     wg_add(&awaited, 1);
     go(waits);
     while (!rn_atomic_load(&was_claimed))
