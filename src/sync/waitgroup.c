@@ -184,13 +184,13 @@ static void abandon(struct rn_waiter *w)
 {
     rn_waitgroup *wg = rn_container(w->of, rn_waitgroup, rn_queue);
     rn__waitq_lock(&wg->rn_queue);
-    /* relaxed, both: nothing is read of what others wrote. */
-    uint64_t s = rn_load_relaxed(&wg->rn_state);
+    /* acquire, both: pair with the release in let_go_alone.  A plain thread that has brought the counter to zero looks at the
+     * record until then, without the lock; afterwards the record may go.  relaxed: nothing is read of what others wrote. */
+    uint64_t s = rn_load_acquire(&wg->rn_state);
     while ((s & ALONE) == alone(w->g))
-        if (count_of(s) ==
-            0) { /* by a plain thread, which looks at the record before the word is 0, and needs no lock */
+        if (count_of(s) == 0) {
             rn_os_yield();
-            s = rn_load_relaxed(&wg->rn_state);
+            s = rn_load_acquire(&wg->rn_state);
         } else if (rn_cas_relaxed(&wg->rn_state, &s, s & ~ALONE)) {
             w->queued = false;
             break;
