@@ -394,9 +394,10 @@ static void look(rn_time now)
         pass_goes_on(now);
         return;
     }
-    calm_down(now, tight); /* not worth it, which may soon be otherwise, */
-    if (hib.unsafe)        /* or not safe, mostly for a moment */
+    if (hib.unsafe) /* mostly for a moment */
         hib.calm = now + UNSAFE_PAUSE * RN_MILLISECOND;
+    else /* not worth it, which may soon be otherwise */
+        calm_down(now, tight);
     if (tight)
         hurry(now);
 }

@@ -1,4 +1,8 @@
-/* The owner's choice among what its processor has to run. */
+/* The owner's choice among what its processor has to run: the rule (next.h has what is usual of it).
+ *
+ * The caller is inside (own.h).  Beside it others may steal from runq and fresh, as runq.h and deque.h say, and the monitor
+ * may ask for the oldest to have their turn (old_due); all else of a processor that is read here is its owner's.
+ */
 #include "sched/next.h"
 
 /* One that has waited for long behind newer ones; not several at once, so that it can finish what it starts. */
