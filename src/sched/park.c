@@ -344,8 +344,9 @@ static inline void list_done(struct rn_ready_list *l)
 /* Queues the goroutines of a list; wakes its threads.  m is inside.  One alone runs next, as with rn__ready.  In the
  * loop, where it is timers and descriptors that wake, the first of them is the next to run, before those that were
  * runnable already, also before one who was to be handed over to: it has waited for that moment, they for one another.
- * (Go does so with timers.)  Of very many the first go into the ring, and the others as they are into the global queue,
- * whence they come by shares.  alone: nobody is told of those in the ring (pace.c). */
+ * (Go does so with timers.)  m is about to run that one, so no worker is woken for it.  Of very many the first go into the
+ * ring, and the others as they are into the global queue, whence they come by shares.  alone: nobody is told of those in the
+ * ring (pace.c). */
 static inline void queue_list(struct rn_m *m, struct rn_ready_list *l, bool alone)
 {
     enum { HERE = RN_RUNQ_STEAL };
@@ -366,7 +367,7 @@ static inline void queue_list(struct rn_m *m, struct rn_ready_list *l, bool alon
             rn__fetch(g);
         if (next) {
             bool only = rn__push_next(m->p, g);
-            if (!alone)
+            if (!alone && !(in_loop && only))
                 rn__wake_for_next(m->p, only);
             next = false;
             continue;

@@ -1,6 +1,7 @@
-/* Whom rn_yield wakes: nobody, where there is nothing for another processor to take. */
+/* Whom rn_yield and a look at descriptors wake: nobody, where there is nothing for another processor to take. */
 #include "sched/rt.h"
 #include <runnel.h>
+#include <runnel/net.h>
 #include <runnel/test.h>
 
 static bool one_is_idle(void)
@@ -61,4 +62,47 @@ TEST(who_yields_to_one_just_woken_wakes_nobody)
     chan_close(c);
     wg_wait(&wg);
     CHECK(kept >= watched / 2);
+}
+
+struct found {
+    const struct rn_m *waker; /* where a worker was idle then */
+    int by_itself, kept;
+};
+
+/* Counts the times that its waker's worker has found it, in a look that was its own and not kept quiet for another reason. */
+static void answer(rn_conn *c, struct found *f)
+{
+    char b[1];
+    while (net_read(c, b, 1) == 1) {
+        struct rn_m *m = rn__m();
+        /* relaxed, both: hints */
+        if (m == f->waker && !rn_load_relaxed(&m->p->brief) && !rn_load_relaxed(&rn__sched.watcher)) {
+            f->by_itself++;
+            f->kept += one_is_idle();
+        }
+        CHECK_EQ(net_write(c, b, 1), 1);
+    }
+}
+
+/* Two who wait for each other's messages are found by the worker that has nothing else to do, and runs them. */
+TEST(who_finds_one_at_a_look_wakes_nobody_for_it)
+{
+    enum { ROUNDS = 2000 };
+    rn_set_procs(2);
+    rn_conn *here, *there;
+    struct found f = {0};
+    char b[1] = {0};
+    REQUIRE(net_pair(&here, &there) == 0);
+    defer(net_free, here);
+    defer(net_free, there);
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    wg_go(&wg, answer, there, &f);
+    for (int i = 0; i < ROUNDS; i++) {
+        f.waker = one_is_idle() ? rn__m() : NULL;
+        CHECK_EQ(net_write(here, b, 1), 1);
+        CHECK_EQ(net_read(here, b, 1), 1);
+    }
+    net_close(here);
+    wg_wait(&wg);
+    CHECK(f.kept >= f.by_itself * 3 / 4); /* none, where each wakes a worker */
 }
