@@ -141,7 +141,8 @@ static struct rn_g *woken_first(struct rn_p *p, struct rn_g *g, const struct rn_
         return g;
     if (!p->timer_was_first) {
         rn_store_relaxed(&p->next, g);
-        rn__wake_for_next(p, true);
+        if (g)
+            rn__wake_for_next(p, true);
         return woken;
     }
     rn_store_relaxed(&p->next, NULL);
