@@ -16,7 +16,7 @@
  *
  * Where memory is tight (rn__stacks_tight) a park of AGE_TIGHT is long enough, and the putter does not rest: else those that
  * are started within the second, and while it rests, would take more than there is.  After a pass that finds few it waits,
- * for longer each time.
+ * for longer each time, but no longer than until those that have pages are more again, by 1 / RISE of their share.
  *
  * RUNNEL_HIBERNATE: off (or 0), on (or 1), or for how many ms a goroutine must have been parked; then there is no LEAST, and
  * learn changes nothing.
@@ -48,7 +48,8 @@ enum {
     UNSAFE_PAUSE = 5, /* ms, between looks where memory is tight */
     AGE_TIGHT = 20,   /* ms */
     FEW = 16,         /* a pass of the kind that does not rest is to put away 1 / FEW of those that have pages */
-    IN_VAIN_MOST = 8, /* AGE_TIGHT, doubled so often, is the longest time between two that don't */
+    IN_VAIN_MOST = 8, /* AGE_TIGHT, doubled so often, is the longest time between two that don't, */
+    RISE = 4,         /* unless so much of the share was taken meanwhile */
 };
 
 static struct {
@@ -64,7 +65,8 @@ static struct {
     rn_duration cost;     /* of this pass, until now */
     bool pending;         /* it has met some that will be put away later */
     bool tight;           /* memory is; it does not rest */
-    rn_time calm;         /* not before this moment */
+    rn_time calm;         /* not before this moment, */
+    int64_t fewest;       /* or so many and a rise have pages: the fewest that had since it was set */
     uint32_t in_vain;     /* looks of this kind that did little or nothing, one after the other */
     int64_t put;          /* in this pass */
     int unsafe;           /* looks in a row, */
@@ -339,6 +341,26 @@ static bool pass_begins(rn_time now)
     return true;
 }
 
+static int64_t with_pages(void)
+{
+    return rn__count_live() - rn__hib_count_away();
+}
+
+static void be_calm(rn_time until)
+{
+    hib.calm = until;
+    hib.fewest = with_pages();
+}
+
+/* A burst: what was in vain before is so no more. */
+static bool has_risen(void)
+{
+    int64_t n = with_pages();
+    if (n < hib.fewest)
+        hib.fewest = n;
+    return n - hib.fewest > rn_load_relaxed(&rn__stacks_most) / RISE; /* relaxed: a number */
+}
+
 /* in_vain: memory was tight, and there was little to do about it: the next look is later each time. */
 static void calm_down(rn_time now, bool in_vain)
 {
@@ -346,7 +368,7 @@ static void calm_down(rn_time now, bool in_vain)
         hib.in_vain = 0;
     else if (hib.in_vain < IN_VAIN_MOST)
         hib.in_vain++;
-    hib.calm = in_vain ? now + (AGE_TIGHT * RN_MILLISECOND << hib.in_vain) : now;
+    be_calm(in_vain ? now + (AGE_TIGHT * RN_MILLISECOND << hib.in_vain) : now);
 }
 
 static void pass_ends(rn_time now)
@@ -355,7 +377,7 @@ static void pass_ends(rn_time now)
     hib.chunk = 0;
     hib.next = now + rest;
     if (hib.tight)
-        calm_down(now, hib.put < (rn__count_live() - rn__hib_count_away()) / FEW);
+        calm_down(now, hib.put < with_pages() / FEW);
 }
 
 static void pass_goes_on(rn_time now)
@@ -385,6 +407,8 @@ static void hurry(rn_time now)
 static void look(rn_time now)
 {
     bool tight = rn__stacks_tight();
+    if (has_risen())
+        hib.calm = now;
     if (tight)
         hurry(now);
     hib.tight = tight && now >= hib.calm;
@@ -395,7 +419,7 @@ static void look(rn_time now)
         return;
     }
     if (hib.unsafe) /* mostly for a moment */
-        hib.calm = now + UNSAFE_PAUSE * RN_MILLISECOND;
+        be_calm(now + UNSAFE_PAUSE * RN_MILLISECOND);
     else /* not worth it, which may soon be otherwise */
         calm_down(now, tight);
     if (tight)

@@ -726,6 +726,42 @@ TEST_PLAIN(where_memory_is_tight_a_new_thread_holds_nobody_up)
     rn_store_relaxed(&rn__stacks_most, most);
 }
 
+/* The first are too few to be worth it: each look is in vain, and the next one later. */
+static void start_them_after_looks_in_vain(void)
+{
+    enum { FIRST = 900, N = 3000, MOST = 500, LOOKS = 700 }; /* ms */
+    struct seat *seats = calloc(FIRST + N, sizeof *seats);
+    rn_waitgroup first = RN_WAITGROUP_INIT, wg = RN_WAITGROUP_INIT;
+    rn_store_relaxed(&rn__stacks_most, MOST); /* relaxed: a number */
+    take_seats_until(seats, FIRST, &first, 0);
+    for (rn_time until = rn_now() + LOOKS * RN_MILLISECOND; rn_now() < until;)
+        rn_sleep(RN_MILLISECOND);
+    rn_time since = rn_now();
+    take_seats_until(seats + FIRST, N, &wg, 0);
+    wait_for_away(FIRST + N - MOST);
+    until_away = rn_now() - since;
+    for (int i = 0; i < FIRST + N; i++)
+        chan_send(seats[i].door, 11);
+    wg_wait(&first);
+    wg_wait(&wg);
+    free(seats);
+}
+
+/* The pause after looks in vain, of up to 5 s, went on through a burst, which took all memory. */
+TEST_PLAIN(where_memory_is_tight_a_burst_ends_the_pause)
+{
+    enum { TRIES = 5 };                               /* of which the machine may hold some up */
+    int64_t most = rn_load_relaxed(&rn__stacks_most); /* relaxed: a number */
+    needs_the_kernel();
+    setenv("RUNNEL_HIBERNATE", "on", 1);
+    until_away = RN_MINUTE;
+    for (int i = 0; i < TRIES && until_away > RN_SECOND / 4; i++)
+        CHECK_EQ(rn_run(start_them_after_looks_in_vain), 0);
+    CHECK(until_away <= RN_SECOND / 4);
+    setenv("RUNNEL_HIBERNATE", "2", 1);
+    rn_store_relaxed(&rn__stacks_most, most);
+}
+
 static chan(int) never;
 
 static void leave_many(void)
