@@ -78,6 +78,8 @@ static void add_flags(struct list *l, const struct toolchain *t, bool clang)
         list_add(l, "-fstack-clash-protection");
     /* The place of an error in a macro is where the user wrote its name. */
     list_add_words(l, clang ? "-fmacro-backtrace-limit=1" : "-ftrack-macro-expansion=0");
+    /* A function that ends in a call would be gone from the stack during that call, and its line from traces. */
+    list_add(l, "-fno-optimize-sibling-calls");
     /* gcc makes one function of two that do the same; a trace would name the other. */
     if (!clang)
         list_add(l, "-fno-ipa-icf");

@@ -59,6 +59,43 @@ dies_at() {
     cat said
     grep -A1 '^twice$' said | grep -q 'dies\.c:6$'
 }
+# A function that ends in the call that dies: three of them, and a goroutine's own.
+cat >last.c <<'END'
+#include <runnel.h>
+static rn_mutex mu;
+static void give_back(void)
+{
+    mutex_unlock(&mu); /* the fifth line */
+}
+__attribute__((noinline)) static void end_of(int n)
+{
+    if (n)
+        give_back();
+}
+__attribute__((noinline)) static void work(rn_waitgroup *wg)
+{
+    rn_yield();
+    wg_wait(wg); /* 15 */
+}
+int rn_main(int argc, char **argv)
+{
+    (void)argv;
+    rn_waitgroup wg = {0};
+    wg_add(&wg, 1);
+    go(work, &wg);
+    rn_sleep(RN_MILLISECOND);
+    end_of(argc); /* 24 */
+    return 0;
+}
+END
+# last_calls COMPILER: the report has the functions that do nothing after the call that they are in.
+last_calls() {
+    CC=$1 CFLAGS='' LDFLAGS='' "$RUNNEL" build -o last last.c || return 1
+    ./last 2>last.said
+    cat last.said
+    tr -d '\n\t' <last.said | grep -q 'give_back[^ ]*last\.c:5end_of[^ ]*last\.c:10rn_main[^ ]*last\.c:24' &&
+        grep -A1 '^work$' last.said | grep -q 'last\.c:15$'
+}
 hard="-O2 -D_FORTIFY_SOURCE=2 -fstack-protector-all -fcf-protection -fstack-clash-protection -Wall -Wextra -Werror"
 [ "$(uname -m)" = x86_64 ] || hard="-O2 -D_FORTIFY_SOURCE=2 -fstack-protector-all -Wall -Wextra -Werror"
 for cc in gcc clang; do
@@ -67,6 +104,7 @@ for cc in gcc clang; do
         continue
     fi
     check "$cc -O0" with $cc "-O0 -std=gnu2x" ""
+    check "$cc: lines of last calls in a report" last_calls $cc
     check "$cc -O3" with $cc "-O3 -std=gnu11" ""
     check "$cc, hardened" with $cc "$hard" ""
     echo 'int main(void) { return 0; }' >none.c
