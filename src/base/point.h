@@ -2,7 +2,7 @@
  *
  * In a build for exploring schedules (RN_EXPLORE, see sched/explore.h) rn__point may put the running
  * goroutine away and let another one go first.  It stands before every operation on something shared,
- * and once more behind those that let others go on (unlock, send, close, done, signal …), always with
+ * and once more behind those that let others go on (unlock, send, close, done, signal …) or let several in (acquire), always with
  * no internal lock held.  In a build for the race detector it lets another one go first by chance, at those that may wait
  * anyway.  In every other build it is nothing.
  */
@@ -54,6 +54,7 @@ enum rn_point {
     RN_AFTER_UNLOCK,
     RN_AFTER_DONE,
     RN_AFTER_SIGNAL,
+    RN_AFTER_ACQUIRE,
     RN_AFTER_RELEASE,
     RN_AFTER_CANCEL,
     RN_AFTER_ATOMIC,
@@ -77,7 +78,8 @@ void rn__explore_unlocks(const void *lock);
 /* Not where nothing ever waits (a try, an unlock): a program may count on its thread there.  See docs/design/race.md. */
 static inline bool rn__point_may_wait(enum rn_point what)
 {
-    return what == RN_AT_LOCK || what == RN_AT_RLOCK || what == RN_AFTER_SEND || what == RN_AFTER_RECV;
+    return what == RN_AT_LOCK || what == RN_AT_RLOCK || what == RN_AFTER_SEND || what == RN_AFTER_RECV ||
+           what == RN_AFTER_ACQUIRE;
 }
 void rn__race_point(void);
 #define rn__point(what, object) (rn__point_may_wait(what) ? rn__race_point() : (void)0)

@@ -49,6 +49,7 @@ const char *rn__point_text(enum rn_point what)
         [RN_AFTER_UNLOCK] = "unlock",
         [RN_AFTER_DONE] = "waitgroup done",
         [RN_AFTER_SIGNAL] = "cond signal",
+        [RN_AFTER_ACQUIRE] = "semaphore acquire",
         [RN_AFTER_RELEASE] = "semaphore release",
         [RN_AFTER_CANCEL] = "context cancel",
         [RN_AFTER_ATOMIC] = "atomic",

@@ -121,9 +121,11 @@ int rn_sem_acquire(rn_context *ctx, rn_semaphore *s, int64_t n)
         err = rn__wait_ctx(&r.w, ctx, RN_WAIT_SEMAPHORE, s);
     if (err && !never)
         leave(s, &r);
-    if (!err)
-        rn__race_acquire(RN_RACE_NAME(s, 0));
-    return err;
+    if (err)
+        return err;
+    rn__race_acquire(RN_RACE_NAME(s, 0));
+    rn__point(RN_AFTER_ACQUIRE, s);
+    return 0;
 }
 
 void rn_sem_release(rn_semaphore *s, int64_t n)

@@ -186,6 +186,40 @@ static void look_between_starts(void)
 }
 RACY(look_between_starts, look_between_starts(), (void)0)
 
+static void count_in_a_slot(rn_semaphore *slots, int *n)
+{
+    REQUIRE(rn_sem_acquire(NULL, slots, 1) == 0);
+    ++*n;
+    rn_sem_release(slots, 1);
+}
+
+/* A semaphore of two units lets two in at once.  Each would have given its unit back before the other comes, and so have come before it. */
+static void two_slots(void)
+{
+    enum { ROUNDS = 40 };
+    static int n[ROUNDS];
+    rn_semaphore slots = RN_SEMAPHORE_INIT(2);
+    rn_set_procs(1);
+    for (int i = 0; i < ROUNDS; i++) {
+        rn_waitgroup all = {0};
+        wg_go(&all, count_in_a_slot, &slots, &n[i]);
+        wg_go(&all, count_in_a_slot, &slots, &n[i]);
+        wg_wait(&all);
+    }
+}
+RACY(two_slots, two_slots(), (void)0)
+
+static void one_slot(void)
+{
+    static int n;
+    rn_semaphore slot = RN_SEMAPHORE_INIT(1);
+    rn_waitgroup all = {0};
+    for (int i = 0; i < 40; i++)
+        wg_go(&all, count_in_a_slot, &slot, &n);
+    wg_wait(&all);
+}
+CLEAN(one_slot, one_slot(), (void)0)
+
 static void count_jobs(chan_recv_only(int) jobs, int *n)
 {
     while (chan_next(jobs, NULL))
