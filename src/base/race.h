@@ -115,6 +115,15 @@ static inline void rn__race_call_end(void)
     __tsan_func_exit();
 }
 
+/* First in a public function that has libc read or write the program's memory: a report shows the place that called it. */
+#define RN_RACE_CALLED() \
+    __attribute__((cleanup(rn__race_called_end), unused)) char rn_called_ = (rn__race_call_begin(RN_RACE_PC), 0)
+static inline void rn__race_called_end(const char *called)
+{
+    (void)called;
+    rn__race_call_end();
+}
+
 static inline void rn__race_mark(volatile void *byte, void *pc)
 {
     rn__race_call_begin(pc); /* an atomic access can't be given a place */
@@ -155,6 +164,7 @@ enum { RN_RACE_ON = 0, rn__race_reported = 0 };
 #define rn__race_mark(byte, pc) ((void)(byte), (void)(pc))
 #define rn__race_call_begin(pc) ((void)(pc))
 #define rn__race_call_end() ((void)0)
+#define RN_RACE_CALLED() ((void)0)
 #define rn__race_own_begin() ((void)0)
 #define rn__race_own_end() ((void)0)
 

@@ -163,12 +163,14 @@ static int64_t on_file(rn_context *ctx, rn_file *f, struct rn__file_op *op)
 
 ssize_t rn_file_read_ctx(rn_context *ctx, rn_file *f, void *buf, size_t n)
 {
+    RN_RACE_CALLED();
     struct rn__file_op op = {.call = RN_FILE_READ, .buf = buf, .n = n};
     return is_file(f) ? (ssize_t)on_file(ctx, f, &op) : rn_net_read_ctx(ctx, conn(f), buf, n);
 }
 
 ssize_t rn_file_pread_ctx(rn_context *ctx, rn_file *f, void *buf, size_t n, int64_t offset)
 {
+    RN_RACE_CALLED();
     struct rn__file_op op = {.call = RN_FILE_PREAD, .buf = buf, .n = n, .offset = offset};
     if (offset < 0)
         return RN_EINVAL;
@@ -182,12 +184,14 @@ static bool is_synced(const rn_file *f)
 
 ssize_t rn_file_write_ctx(rn_context *ctx, rn_file *f, const void *buf, size_t n)
 {
+    RN_RACE_CALLED();
     struct rn__file_op op = {.call = RN_FILE_WRITE, .data = buf, .n = n, .slow = is_synced(f)};
     return is_file(f) ? (ssize_t)on_file(ctx, f, &op) : rn_net_write_ctx(ctx, conn(f), buf, n);
 }
 
 ssize_t rn_file_pwrite_ctx(rn_context *ctx, rn_file *f, const void *buf, size_t n, int64_t offset)
 {
+    RN_RACE_CALLED();
     struct rn__file_op op = {.call = RN_FILE_PWRITE, .data = buf, .n = n, .offset = offset, .slow = is_synced(f)};
     if (offset < 0)
         return RN_EINVAL;
@@ -196,6 +200,7 @@ ssize_t rn_file_pwrite_ctx(rn_context *ctx, rn_file *f, const void *buf, size_t 
 
 ssize_t rn_file_readv_ctx(rn_context *ctx, rn_file *f, const struct iovec *iov, int n)
 {
+    RN_RACE_CALLED();
     ssize_t sum = 0;
     if (!is_file(f))
         return rn_net_readv_ctx(ctx, conn(f), iov, n);
@@ -212,6 +217,7 @@ ssize_t rn_file_readv_ctx(rn_context *ctx, rn_file *f, const struct iovec *iov, 
 
 ssize_t rn_file_writev_ctx(rn_context *ctx, rn_file *f, const struct iovec *iov, int n)
 {
+    RN_RACE_CALLED();
     ssize_t sum = 0;
     if (!is_file(f))
         return rn_net_writev_ctx(ctx, conn(f), iov, n);
@@ -246,6 +252,7 @@ int rn_file_truncate_ctx(rn_context *ctx, rn_file *f, int64_t size)
 
 int rn_file_stat_ctx(rn_context *ctx, rn_file *f, struct stat *out)
 {
+    RN_RACE_CALLED();
     struct rn__file_op op = {.call = RN_FILE_FSTAT, .buf = out, .n = sizeof *out};
     return (int)on_file(ctx, f, &op);
 }
@@ -315,6 +322,7 @@ int rn_file_read_all_ctx(rn_context *ctx, const char *path, char **data, size_t 
 
 int rn_file_write_all_ctx(rn_context *ctx, const char *path, const void *data, size_t size, mode_t mode)
 {
+    RN_RACE_CALLED();
     rn_file *f;
     int err = rn_file_open_ctx(ctx, path, O_WRONLY | O_CREAT | O_TRUNC, mode, &f);
     if (err)

@@ -5,6 +5,7 @@
  */
 #define _GNU_SOURCE 1
 #include "base/alloc.h"
+#include "base/race.h"
 #include "net/socket.h"
 #include <errno.h>
 #include <limits.h>
@@ -84,6 +85,7 @@ static inline ssize_t read_and_end(struct rn__fd *f, rn_context *ctx, void *buf,
 
 ssize_t rn_net_read_ctx(rn_context *ctx, rn_conn *c, void *buf, size_t n)
 {
+    RN_RACE_CALLED();
     struct rn__fd *f = of(c);
     if (__builtin_expect(n == 0, 0) && reads_nothing(f))
         return 0;
@@ -95,6 +97,7 @@ ssize_t rn_net_read_ctx(rn_context *ctx, rn_conn *c, void *buf, size_t n)
 
 ssize_t rn_net_read(rn_conn *c, void *buf, size_t n)
 {
+    RN_RACE_CALLED();
     return rn_net_read_ctx(NULL, c, buf, n);
 }
 
@@ -108,6 +111,7 @@ static size_t bytes_in(const struct iovec *iov, int n)
 
 ssize_t rn_net_readv_ctx(rn_context *ctx, rn_conn *c, const struct iovec *iov, int n)
 {
+    RN_RACE_CALLED();
     struct rn__fd *f = of(c);
     ssize_t got;
     if (n < 0)
@@ -134,11 +138,13 @@ ssize_t rn_net_readv_ctx(rn_context *ctx, rn_conn *c, const struct iovec *iov, i
 
 ssize_t rn_net_readv(rn_conn *c, const struct iovec *iov, int n)
 {
+    RN_RACE_CALLED();
     return rn_net_readv_ctx(NULL, c, iov, n);
 }
 
 int rn_net_read_full_ctx(rn_context *ctx, rn_conn *c, void *buf, size_t n)
 {
+    RN_RACE_CALLED();
     struct rn__fd *f = of(c);
     size_t done = 0;
     int err = rn__fd_begin(f, RN_SIDE_READ, ctx);
@@ -159,6 +165,7 @@ int rn_net_read_full_ctx(rn_context *ctx, rn_conn *c, void *buf, size_t n)
 
 int rn_net_read_full(rn_conn *c, void *buf, size_t n)
 {
+    RN_RACE_CALLED();
     return rn_net_read_full_ctx(NULL, c, buf, n);
 }
 
@@ -224,6 +231,7 @@ int rn_net_wait_read(rn_conn *c)
 
 ssize_t rn_net_try_read(rn_conn *c, void *buf, size_t n)
 {
+    RN_RACE_CALLED();
     struct rn__fd *f = of(c);
     int err = rn__fd_begin(f, RN_SIDE_READ, NULL);
     if (err)
@@ -297,6 +305,7 @@ static inline ssize_t write_and_end(struct rn__fd *f, rn_context *ctx, const voi
 
 ssize_t rn_net_write_ctx(rn_context *ctx, rn_conn *c, const void *buf, size_t n)
 {
+    RN_RACE_CALLED();
     int err = rn__fd_begin(of(c), RN_SIDE_WRITE, ctx);
     return __builtin_expect(err, 0) ? err : write_and_end(of(c), ctx, buf, n);
 }
@@ -316,6 +325,7 @@ ssize_t rn__net_write_by(rn_conn *c, const void *buf, size_t n, rn_time deadline
 
 ssize_t rn_net_write(rn_conn *c, const void *buf, size_t n)
 {
+    RN_RACE_CALLED();
     return rn_net_write_ctx(NULL, c, buf, n);
 }
 
@@ -351,6 +361,7 @@ static void advance(struct rest *r, size_t sent)
 
 ssize_t rn_net_writev_ctx(rn_context *ctx, rn_conn *c, const struct iovec *iov, int n)
 {
+    RN_RACE_CALLED();
     enum { PIECES = 64 };
     struct rn__fd *f = of(c);
     struct iovec pieces[PIECES];
@@ -376,6 +387,7 @@ ssize_t rn_net_writev_ctx(rn_context *ctx, rn_conn *c, const struct iovec *iov, 
 
 ssize_t rn_net_writev(rn_conn *c, const struct iovec *iov, int n)
 {
+    RN_RACE_CALLED();
     return rn_net_writev_ctx(NULL, c, iov, n);
 }
 
@@ -405,6 +417,7 @@ ssize_t rn_net_sendfile(rn_conn *c, int file, int64_t offset, size_t n)
 
 ssize_t rn_net_try_write(rn_conn *c, const void *buf, size_t n)
 {
+    RN_RACE_CALLED();
     struct rn__fd *f = of(c);
     int err = rn__fd_begin(f, RN_SIDE_WRITE, NULL);
     if (err)

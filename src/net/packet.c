@@ -1,5 +1,6 @@
 /* Packets with addresses: UDP and unix datagrams. */
 #define _GNU_SOURCE 1
+#include "base/race.h"
 #include "net/socket.h"
 #include <errno.h>
 #include <string.h>
@@ -18,6 +19,7 @@ static __attribute__((noinline)) ssize_t receive_once(int fd, void *buf, size_t 
 
 ssize_t rn_net_read_from_ctx(rn_context *ctx, rn_conn *c, void *buf, size_t n, rn_addr *from)
 {
+    RN_RACE_CALLED();
     struct rn__fd *f = &c->fd;
     struct sockaddr_storage at;
     socklen_t len = 0;
@@ -38,6 +40,7 @@ ssize_t rn_net_read_from_ctx(rn_context *ctx, rn_conn *c, void *buf, size_t n, r
 
 ssize_t rn_net_read_from(rn_conn *c, void *buf, size_t n, rn_addr *from)
 {
+    RN_RACE_CALLED();
     return rn_net_read_from_ctx(NULL, c, buf, n, from);
 }
 
@@ -66,6 +69,7 @@ static rn_addr unwrapped(const rn_addr *a)
 
 ssize_t rn_net_write_to_ctx(rn_context *ctx, rn_conn *c, const void *buf, size_t n, const rn_addr *to)
 {
+    RN_RACE_CALLED();
     struct rn__fd *f = &c->fd;
     struct sockaddr_storage at;
     ssize_t sent;
@@ -83,5 +87,6 @@ ssize_t rn_net_write_to_ctx(rn_context *ctx, rn_conn *c, const void *buf, size_t
 
 ssize_t rn_net_write_to(rn_conn *c, const void *buf, size_t n, const rn_addr *to)
 {
+    RN_RACE_CALLED();
     return rn_net_write_to_ctx(NULL, c, buf, n, to);
 }

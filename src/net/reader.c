@@ -3,6 +3,7 @@
  * What always holds: rn_at <= rn_end <= rn_size, and what lies between the first two was read and not handed out.  It is moved
  * to the buffer's front before more is read, and every error leaves it there, so that the next call goes on.
  */
+#include "base/race.h"
 #include "chan/done.h"
 #include "net/fd.h"
 #include <errno.h>
@@ -75,6 +76,7 @@ static int fill(rn_context *ctx, rn_reader *r)
 
 int rn_reader_peek_ctx(rn_context *ctx, rn_reader *r, size_t n, char **data)
 {
+    RN_RACE_CALLED();
     int err = n > r->rn_size ? RN_ETOOBIG : 0;
     while (!err && rn_reader_buffered(r) < n)
         err = fill(ctx, r);
@@ -84,6 +86,7 @@ int rn_reader_peek_ctx(rn_context *ctx, rn_reader *r, size_t n, char **data)
 
 int rn_reader_until_ctx(rn_context *ctx, rn_reader *r, char end, char **data, size_t *n)
 {
+    RN_RACE_CALLED();
     const char *found;
     int err = 0;
     for (size_t seen = 0; !(found = memchr(r->rn_buf + r->rn_at + seen, end, rn_reader_buffered(r) - seen));) {
@@ -100,6 +103,7 @@ int rn_reader_until_ctx(rn_context *ctx, rn_reader *r, char end, char **data, si
 
 int rn_reader_line_ctx(rn_context *ctx, rn_reader *r, char **line, size_t *n)
 {
+    RN_RACE_CALLED();
     size_t length;
     int err = rn_reader_until_ctx(ctx, r, '\n', line, &length);
     if (err && err != -EPIPE)
@@ -116,6 +120,7 @@ int rn_reader_line_ctx(rn_context *ctx, rn_reader *r, char **line, size_t *n)
 
 ssize_t rn_reader_read_ctx(rn_context *ctx, rn_reader *r, void *buf, size_t n)
 {
+    RN_RACE_CALLED();
     if (!n)
         return 0;
     if (!rn_reader_buffered(r)) {
@@ -145,6 +150,7 @@ static int read_much(rn_context *ctx, rn_reader *r, char *to, size_t n)
 
 int rn_reader_read_full_ctx(rn_context *ctx, rn_reader *r, void *buf, size_t n)
 {
+    RN_RACE_CALLED();
     char *data;
     if (n > r->rn_size)
         return read_much(ctx, r, buf, n);
@@ -192,11 +198,13 @@ static int pass_on(rn_context *ctx, rn_reader *r, write_function *write, void *t
 
 int rn_reader_copy_ctx(rn_context *ctx, rn_reader *r, rn_conn *to, uint64_t *bytes)
 {
+    RN_RACE_CALLED();
     return pass_on(ctx, r, write_conn, to, bytes);
 }
 
 int rn_reader_copy_to_file_ctx(rn_context *ctx, rn_reader *r, rn_file *to, uint64_t *bytes)
 {
+    RN_RACE_CALLED();
     return pass_on(ctx, r, write_file, to, bytes);
 }
 
@@ -204,35 +212,42 @@ int rn_reader_copy_to_file_ctx(rn_context *ctx, rn_reader *r, rn_file *to, uint6
 
 int rn_reader_line(rn_reader *r, char **line, size_t *n)
 {
+    RN_RACE_CALLED();
     return rn_reader_line_ctx(NULL, r, line, n);
 }
 
 int rn_reader_until(rn_reader *r, char end, char **data, size_t *n)
 {
+    RN_RACE_CALLED();
     return rn_reader_until_ctx(NULL, r, end, data, n);
 }
 
 int rn_reader_peek(rn_reader *r, size_t n, char **data)
 {
+    RN_RACE_CALLED();
     return rn_reader_peek_ctx(NULL, r, n, data);
 }
 
 ssize_t rn_reader_read(rn_reader *r, void *buf, size_t n)
 {
+    RN_RACE_CALLED();
     return rn_reader_read_ctx(NULL, r, buf, n);
 }
 
 int rn_reader_read_full(rn_reader *r, void *buf, size_t n)
 {
+    RN_RACE_CALLED();
     return rn_reader_read_full_ctx(NULL, r, buf, n);
 }
 
 int rn_reader_copy(rn_reader *r, rn_conn *to, uint64_t *bytes)
 {
+    RN_RACE_CALLED();
     return rn_reader_copy_ctx(NULL, r, to, bytes);
 }
 
 int rn_reader_copy_to_file(rn_reader *r, rn_file *to, uint64_t *bytes)
 {
+    RN_RACE_CALLED();
     return rn_reader_copy_to_file_ctx(NULL, r, to, bytes);
 }

@@ -3,6 +3,7 @@
 #include <runnel/fd.h>
 #include <runnel/file.h>
 #include <runnel/net.h>
+#include <runnel/reader.h>
 #include <runnel/signal.h>
 #include <signal.h>
 #include <unistd.h>
@@ -93,6 +94,41 @@ ACCESS(file_write_from, opens(make_file); CHECK_EQ(file_pwrite(file, text, 4, 0)
        file_free(file))
 ACCESS(file_read_into, opens(make_file); CHECK_EQ(file_pread(file, text, 4, 0), 4), opened(); text[2] = 'y';
        file_free(file))
+
+/* A report has the line that called, also where libc has done it far inside: both read into the same buffer. */
+#define LINE_OF(n) LINE_AS_TEXT(n)
+#define LINE_AS_TEXT(n) #n
+#define SAME_LINE(name, make, call, ending)                                                          \
+    static void name##_call(void)                                                                    \
+    {                                                                                                \
+        call;                                                                                        \
+    }                                                                                                \
+    PAIR_SIDES(name, opens(make); name##_call(); STEP(1), opened(); AWAIT(1); name##_call(); ending) \
+    TEST_DIES(name, 66, "io.c:" LINE_OF(__LINE__) ": both goroutines run it")                        \
+    {                                                                                                \
+        pair(name##_first, name##_second);                                                           \
+    }
+static void filled_tcp(void)
+{
+    tcp();
+    CHECK_EQ(net_write(near_end, "four\nsix\n", 9), 9);
+}
+static void filled_pipe(void)
+{
+    pipe_ends();
+    CHECK_EQ(net_write(near_end, "fourfour", 8), 8);
+}
+static rn_reader both_read;
+static void read_lines(void)
+{
+    filled_tcp();
+    reader_init(&both_read, far_end, text, sizeof text);
+}
+static char *line;
+SAME_LINE(tcp_read_at, filled_tcp, CHECK_EQ(net_read(far_end, text, 4), 4), end())
+SAME_LINE(pipe_read_at, filled_pipe, CHECK_EQ(net_read_full(far_end, text, 4), 0), end())
+SAME_LINE(file_read_at, make_file, CHECK_EQ(file_pread(file, text, 4, 0), 4), file_free(file))
+SAME_LINE(reader_line_at, read_lines, CHECK_EQ(reader_line(&both_read, &line, NULL), 0), end())
 
 /* The same with files: a read comes after the writes before it, to whichever file. */
 static rn_file *file2;
