@@ -87,7 +87,10 @@ static uint32_t spin_rounds(struct rn_m *m)
     return m->spin_rounds == 1 && m->loop_tick % TRY_EVERY == 0 ? TRY : m->spin_rounds;
 }
 
-/* What p ran last was brief and woken by timers: so will be what comes next, and who sleeps until then finds more of it due. */
+/* What p ran last was brief and woken by timers: so will be what comes next, and who sleeps until then finds more of it due.
+ * (But who was told, or has seen before sleeping, that somebody waits looks for him: else it tried to sleep again at once, with a
+ * fence of all processors each time, for as long as another one had somebody in its ring.  1,000 that sleep for 1 ms again and again
+ * on two processors: 7,000 fences a second, now 2,400.) */
 static bool waits_for_timers(struct rn_p *p)
 {
     /* relaxed, both: a guess; only the owner writes tick. */
@@ -189,7 +192,7 @@ static struct rn_g *find(struct rn_m *m)
     p->through = true;
     if (rn__poll_now(m, true) != 0 && (g = rn__choose_next(p)) != NULL)
         return g;
-    if (!waits_for_timers(p) && may_spin(m) && (g = spin(m)) != NULL)
+    if ((m->spinning || !waits_for_timers(p)) && may_spin(m) && (g = spin(m)) != NULL)
         return g;
     rn__idle(m);
     return NULL;
