@@ -16,7 +16,8 @@ endif()
 
 # In another project its warnings, such as those of -Wpedantic -Werror, are for its own files: ours are GNU C.  And files are
 # compiled one by one there, too: each has static names of its own.
-set(RUNNEL_WARNINGS -Wall -Wextra)
+# What no header declares is of a layer above, or misspelt: an error, as in clang 16 and gcc 14, also of those that others build.
+set(RUNNEL_WARNINGS -Wall -Wextra -Werror=implicit-function-declaration)
 if(NOT PROJECT_IS_TOP_LEVEL)
     set(RUNNEL_WARNINGS -w)
 endif()

@@ -94,7 +94,7 @@ void rn__race_settle(void)
     rn_time end = rn_os_now() + RN_SECOND / 10;
     struct rn_others others = rn__others();
     while ((others.running || others.sleeping) && rn_os_now() < end) {
-        rn_sleep(RN_MILLISECOND / 4);
+        rn__sleep_until(rn__self(), rn__deadline(RN_MILLISECOND / 4));
         others = rn__others();
     }
 }

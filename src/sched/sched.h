@@ -205,7 +205,7 @@ struct rn_g {
      * the records are neighbours while the stacks are a page each. */
     union {
         struct rn_waiter wait;     /* rn__waiter_own */
-        struct rn_timer_entry nap; /* rn_sleep's */
+        struct rn_timer_entry nap; /* rn__sleep_until's */
     };
 #ifdef RN_EXPLORE
     struct rn_explore_g explore;
@@ -442,6 +442,8 @@ RN_INNER bool rn__timer_stop(struct rn_timer_entry *t);
 void rn__timer_alone(void (*f)(void *), void *arg);
 /* Gives a pending one another moment; false, and nothing is done, when it is not pending. */
 RN_INNER bool rn__timer_move(struct rn_timer_entry *t, rn_time when);
+/* The running goroutine, g, waits until then. */
+RN_INNER void rn__sleep_until(struct rn_g *g, rn_time until);
 
 /* A wait with a deadline: on the stack beside a waiter; fire claims w and readies it with
  * woken_by = w, w->ok = false. */
