@@ -59,7 +59,7 @@ RN_PUBLIC rn_timer *rn_timer_make(rn_duration d) RN_MUST_USE;
 #define rn_timer_make(d) rn_timer_make(RN__DURATION(d))
 RN_PUBLIC void rn_timer_free(rn_timer *t);
 
-/* t's channel, the same all its life.  Not to be closed or freed.  NULL for one of rn_after_func, or never set. */
+/* t's channel, the same all its life.  Not to be closed or freed (both panic).  NULL for one of rn_after_func, or never set. */
 RN_PUBLIC void *rn__timer_chan(rn_timer *t);
 #define rn_timer_chan(t) ((rn_chan_recv_only(rn_time))rn__timer_chan(t))
 

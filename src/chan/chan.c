@@ -446,6 +446,8 @@ void(rn_chan_close)(const volatile void *cv)
     if (rn__chan_is_end(c))
         not_a_channel("close");
     rn__chan_check(c);
+    if (c->timer)
+        rn_panic("close of a timer's channel");
     rn__chan_race_closes(c, RN_RACE_PC);
     rn__chan_close_quietly(c);
 }

@@ -141,12 +141,19 @@ TEST(after_gives_a_channel)
     chan_free(c); /* stops it */
 }
 
+/* (A close was let pass, and the timer was silent from then on.  The macro does not compile: it knows the direction.) */
 TEST(the_channel_of_a_timer_is_the_timers)
 {
     rn_timer t;
     rn_timer_init(&t, RN_HOUR);
     EXPECT_PANIC("chan_free: the channel belongs to a timer", chan_free(rn_timer_chan(&t)));
+    EXPECT_PANIC("close of a timer's channel", (rn_chan_close)(rn_timer_chan(&t)));
+    rn_timer_reset(&t, 0);
+    CHECK(chan_recv(rn_timer_chan(&t)) != 0);
     rn_timer_destroy(&t);
+    chan_recv_only(rn_time) c = rn_after(RN_HOUR);
+    EXPECT_PANIC("close of a timer's channel", (rn_chan_close)(c));
+    chan_free(c);
 }
 
 /* ---- tickers ------------------------------------------------------------------------------------------ */
