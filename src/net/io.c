@@ -233,6 +233,8 @@ ssize_t rn_net_try_read(rn_conn *c, void *buf, size_t n)
 {
     RN_RACE_CALLED();
     struct rn__fd *f = of(c);
+    if (__builtin_expect(n == 0, 0) && reads_nothing(f))
+        return 0;
     int err = rn__fd_begin(f, RN_SIDE_READ, NULL);
     if (err)
         return err;

@@ -386,7 +386,9 @@ TEST(reads_of_no_bytes)
     CHECK_EQ(net_readv(a, none, 0), 0);
     CHECK_EQ(net_read(t.client, &byte, 0), 0);
     CHECK_EQ(net_readv(t.client, none, 2), 0);
+    CHECK_EQ(net_try_read(t.client, &byte, 0), 0); /* (It was RN_EAGAIN.) */
     net_close(t.client);
+    CHECK_EQ(net_try_read(t.client, &byte, 0), RN_ECLOSED);
     CHECK_EQ(net_read(t.client, &byte, 0), RN_ECLOSED);
     CHECK_EQ(net_readv(t.client, none, 2), RN_ECLOSED);
     net_free(a);
