@@ -3,6 +3,7 @@
 #include "net/socket.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -51,14 +52,21 @@ int rn__socket_open(const struct rn__network *net, const rn_addr *a)
     return fd;
 }
 
+/* Rounded up. */
+static int whole_seconds(rn_duration d)
+{
+    rn_duration s = d / RN_SECOND + (d % RN_SECOND > 0);
+    return s < INT_MAX ? (int)s : INT_MAX;
+}
+
 static int keepalive(int fd, rn_duration idle, rn_duration interval, int count)
 {
     int err = set(fd, SOL_SOCKET, SO_KEEPALIVE, idle > 0);
     if (err || idle <= 0)
         return err;
-    err = set(fd, IPPROTO_TCP, TCP_KEEPIDLE, (int)((idle + RN_SECOND - 1) / RN_SECOND));
+    err = set(fd, IPPROTO_TCP, TCP_KEEPIDLE, whole_seconds(idle));
     if (!err && interval > 0)
-        err = set(fd, IPPROTO_TCP, TCP_KEEPINTVL, (int)((interval + RN_SECOND - 1) / RN_SECOND));
+        err = set(fd, IPPROTO_TCP, TCP_KEEPINTVL, whole_seconds(interval));
     if (!err && count > 0)
         err = set(fd, IPPROTO_TCP, TCP_KEEPCNT, count);
     return err;
@@ -497,7 +505,7 @@ int rn_net_set_keepalive(rn_conn *c, rn_duration idle, rn_duration interval, int
 
 int rn_net_set_linger(rn_conn *c, rn_duration d)
 {
-    struct linger l = {.l_onoff = d >= 0, .l_linger = d > 0 ? (int)((d + RN_SECOND - 1) / RN_SECOND) : 0};
+    struct linger l = {.l_onoff = d >= 0, .l_linger = d > 0 ? whole_seconds(d) : 0};
     int err = rn__fd_hold(&c->fd);
     if (err)
         return err;

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE 1
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <runnel.h>
 #include <runnel/net.h>
 #include <runnel/test.h>
@@ -430,6 +431,24 @@ TEST(options)
     CHECK_EQ(net_set_buffers(b.client, 10000, 10000), 0);
     net_close(b.client);
     CHECK_EQ(net_set_nodelay(b.client, true), RN_ECLOSED);
+    release(&b);
+}
+
+/* (One of 136 years and five seconds was five seconds long, and the longest of all was an overflow.) */
+TEST(the_longest_durations_stay_long)
+{
+    struct both b = tcp();
+    const rn_duration longest[] = {(1LL << 32) * RN_SECOND + 4 * RN_SECOND + 1, INT64_MAX};
+    for (int i = 0; i < 2; i++) {
+        struct linger l;
+        socklen_t len = sizeof l;
+        CHECK_EQ(net_set_linger(b.client, longest[i]), 0);
+        REQUIRE(getsockopt(net_fd(b.client), SOL_SOCKET, SO_LINGER, &l, &len) == 0);
+        CHECK_EQ(l.l_linger, INT_MAX);
+        CHECK_EQ(net_set_keepalive(b.client, longest[i], RN_SECOND, 3), -EINVAL); /* more than the kernel takes */
+        CHECK_EQ(net_set_keepalive(b.client, RN_SECOND, longest[i], 3), -EINVAL);
+    }
+    CHECK_EQ(net_set_linger(b.client, -1), 0);
     release(&b);
 }
 
