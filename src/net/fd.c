@@ -36,10 +36,13 @@ static inline void unlock(struct rn__fd *f)
 
 /* ---- waiters -------------------------------------------------------------------------------------- */
 
-static inline void push(struct rn_list *l, struct rn_waiter *w)
+static inline void push(struct rn_list *l, struct rn_waiter *w, bool in_front)
 {
     w->queued = true;
-    rn_list_push(l, &w->node);
+    if (in_front)
+        rn_list_push_front(l, &w->node);
+    else
+        rn_list_push(l, &w->node);
     /* release: pairs with the acquire in rn__ask_deadlock, which runs when this goroutine has parked. */
     rn_add_release(&rn__external_wakers, 1);
 }
@@ -147,6 +150,7 @@ static void forget_record(struct rn__fd *f)
     for (int i = 0; i < 2; i++) {
         struct rn__fd_side *s = &f->side[i];
         s->armed = 0;
+        s->called = s->owed = false;
         if (s->busy && !s->by_thread)
             s->busy = false;
         forget_waiters(&s->waiters, &wake);
@@ -289,12 +293,14 @@ void rn__fd_drop(struct rn__fd *f)
     less_unlock(f, rn__self());
 }
 
-/* Waits for the turn, which the one before hands over.  The lock is held, and dropped. */
+/* Waits for the turn: called when it is free, which somebody else may have taken by then, and the second time handed it.  The
+ * lock is held, and dropped. */
 static int begin_slow_unlock(struct rn__fd *f, int side, rn_context *ctx, struct rn_g *self)
 {
     struct rn__fd_side *s = &f->side[side];
     rn_atomic(uint32_t) claim = 0;
     struct rn_waiter w = {.g = self, .claim = &claim, .of = f};
+    bool late = false; /* was called, and came too late */
     for (;;) {
         int err = rn_load_relaxed(&f->closed) ? RN_ECLOSED : 0;
         if (err || !s->busy) {
@@ -308,7 +314,8 @@ static int begin_slow_unlock(struct rn__fd *f, int side, rn_context *ctx, struct
             return err;
         }
         rn_store_relaxed(&claim, 0); /* relaxed: nobody else knows of w */
-        push(&s->turn, &w);
+        push(&s->turn, &w, late);
+        s->owed |= late;
         unlock(f);
         err = rn__wait_ctx(&w, ctx, RN_WAIT_IO, f);
         lock(f);
@@ -323,6 +330,8 @@ static int begin_slow_unlock(struct rn__fd *f, int side, rn_context *ctx, struct
             unlock(f);
             return 0;
         }
+        s->called = false;
+        late = true;
     }
 }
 
@@ -384,19 +393,36 @@ int rn__fd_begin_by(struct rn__fd *f, int side, rn_time deadline)
     return begin_unlock(f, side, NULL);
 }
 
-/* The first who waits for the turn and can still be woken; it has the turn now. */
-static struct rn_g *next_turn(struct rn__fd_side *s)
+/* The first who waits for the turn and can still be woken. */
+static struct rn_g *next_turn(struct rn__fd_side *s, uint32_t why)
 {
     for (struct rn_node *n; (n = s->turn.first) != NULL;) {
         struct rn_waiter *w = rn_container(n, struct rn_waiter, node);
         take_out(&s->turn, w);
         if (!rn__waiter_claim(w))
             continue;
-        w->index = RN_WOKEN_READY;
+        w->index = why;
         w->g->woken_by = w;
         return w->g;
     }
     return NULL;
+}
+
+/* The turn is free and others wait for it.  One of them is called; until it has come, or whoever was quicker waits with the turn, all
+ * who run go on: handed over each time, every call would be a switch to another goroutine.  One that came too late is handed it. */
+static __attribute__((noinline)) struct rn_g *pass_on_locked(struct rn__fd *f, struct rn__fd_side *s)
+{
+    rn_lock_assert_held(&f->lock);
+    struct rn_g *next = NULL;
+    if (s->owed) {
+        s->owed = false;
+        next = next_turn(s, RN_WOKEN_READY);
+        s->busy = next != NULL;
+    } else if (!s->called) {
+        next = next_turn(s, RN_WOKEN_AGAIN);
+        s->called = next != NULL;
+    }
+    return next;
 }
 
 static inline void end(struct rn__fd *f, int side, bool drained)
@@ -405,9 +431,9 @@ static inline void end(struct rn__fd *f, int side, bool drained)
     struct rn_g *next = NULL;
     lock(f);
     s->drained = drained && !rn_load_relaxed(&f->hangup); /* relaxed: under the lock */
+    s->busy = false;
     if (__builtin_expect(!rn_list_empty(&s->turn), 0))
-        next = next_turn(s);
-    s->busy = next != NULL;
+        next = pass_on_locked(f, s);
     less_unlock(f, rn__self());
     if (__builtin_expect(next != NULL, 0))
         rn__ready(next);
@@ -517,7 +543,7 @@ static int join_locked(struct rn__fd *f, struct rn__fd_side *s, uint32_t run, st
     }
     if (when && (!s->armed || s->armed > when))
         return ARM;
-    push(&s->waiters, w);
+    push(&s->waiters, w, false);
     return JOINED;
 }
 
@@ -535,7 +561,7 @@ int rn__fd_join(struct rn__fd *f, int side, struct rn_waiter *w)
     bool ready = rn_load_relaxed(&s->ready) || rn_load_relaxed(&f->registered) != run;
     rn_store_relaxed(&s->ready, false); /* relaxed, all: under the lock */
     if (!closed && !ready)
-        push(&s->waiters, w);
+        push(&s->waiters, w, false);
     unlock(f);
     return closed ? RN_ECLOSED : ready;
 }

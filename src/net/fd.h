@@ -10,7 +10,8 @@
  * What always holds:
  *  - f->fd is open, and the same, from rn__fd_begin (or rn__fd_hold) to rn__fd_end (rn__fd_drop):
  *    rn__fd_close only marks the record and wakes the waiting; the last user closes the descriptor.
- *  - Between begin and end of a side nobody else is between them on that side.
+ *  - Between begin and end of a side nobody else is between them on that side.  Where somebody waits for the turn and nobody has it,
+ *    one who waited is on the way (`called`), and takes it or leaves it to whoever was quicker, who calls at the end.
  *  - Records live in memory that is never given back, and have a generation, which changes with every
  *    descriptor: an event that the kernel reported before a close can't reach the next user.
  *  - A side's `ready` tells that the kernel reported readiness which nobody has consumed.  It is set only by
@@ -54,7 +55,8 @@ struct rn__fd_side {
     rn_time armed;               /* when the timer fires, 0: it is idle; guarded by lock */
     rn_atomic(bool) ready;       /* written under lock */
     bool busy, by_thread;        /* somebody's turn; a plain thread's; guarded by lock */
-    bool drained;                /* READ: the last read has emptied the socket; whose turn it is */
+    bool called, owed; /* one that waited for the turn was woken to take it; the first came too late; guarded by lock */
+    bool drained;      /* READ: the last read has emptied the socket; whose turn it is */
     struct rn_timer_entry timer; /* touched by whose turn it is; fires under lock */
 };
 

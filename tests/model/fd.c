@@ -202,7 +202,7 @@ static void send_two(void)
 
 static void quiet(void)
 {
-    MODEL_CHECK(record.users == 0 && !record.side[RN_SIDE_READ].busy);
+    MODEL_CHECK(record.users == 0 && !record.side[RN_SIDE_READ].busy && !record.side[RN_SIDE_READ].called);
     MODEL_CHECK(rn_load_relaxed(&rn__external_wakers) == 0);
 }
 
@@ -217,6 +217,28 @@ MODEL_TEST(no_edge_is_lost, .setup = setup_registered, .thread = {read_two, send
 MODEL_TEST(first_wait_registers, .setup = setup, .thread = {read_two, send_two}, .finish = all_two, .preemptions = 2);
 MODEL_TEST(readers_take_turns, .setup = setup_one_there, .thread = {read_one, read_one, send_one}, .finish = all_two,
            .preemptions = 1);
+
+/* One who is called to a turn that another has taken again. */
+static void setup_three_there(void)
+{
+    setup_registered();
+    kernel.bytes = 3;
+}
+
+static void read_one_twice(void)
+{
+    read_one();
+    read_one();
+}
+
+static void all_three(void)
+{
+    MODEL_CHECK(got == 3 && kernel.bytes == 0 && !record.side[RN_SIDE_READ].owed);
+    quiet();
+}
+
+MODEL_TEST(turns_are_taken_again, .setup = setup_three_there, .thread = {read_one_twice, read_one}, .finish = all_three,
+           .preemptions = 4);
 
 /* ---- what else ends a wait ---------------------------------------------------------------------------------- */
 

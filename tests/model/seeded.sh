@@ -148,6 +148,8 @@ seeded "select: who parks does not look who was there since" chan select_leaves_
     's/!rn__chan_unchanged(cases\[i\].chan, changes\[i\] + 1)/false/'
 seeded "select: who parks takes a channel that was locked for untouched" chan select_leaves_no_trace chan/select.c \
     's/v->ready || !v->quiet/v->ready/'
+seeded "fd: nobody is called to a turn that is free" fd readers_take_turns net/fd.c 's/!rn_list_empty(&s->turn), 0)/false, 0)/'
+seeded "fd: who is called does not say that it has come" fd turns_are_taken_again net/fd.c 's/^        s->called = false;$/;/'
 seeded "http client: an order for an exchange that is over" http_drive an_order_at_the_last_moment http/client_drive.c \
     's/if (ex->news & RN_HTTP_DONE)/if (false)/'
 finish

@@ -114,3 +114,67 @@ TEST(a_deadline_ends_a_read_and_clearing_it_revives)
     CHECK_EQ(byte, 'x');
     release(&b);
 }
+
+enum { READERS = 4, BYTES = 1000 };
+
+struct shared {
+    rn_conn *c;
+    rn_atomic_int n;
+    int by[BYTES]; /* who has read the n-th byte */
+};
+
+static void read_bytes(struct shared *s, int who)
+{
+    char byte;
+    while (net_read(s->c, &byte, 1) == 1) {
+        int n = rn_atomic_add(&s->n, 1) - 1;
+        REQUIRE(n < BYTES);
+        s->by[n] = who;
+    }
+}
+
+/* Several who read the same bytes, which come `piece` at a time. */
+static void read_together(struct shared *s, int bytes, int piece)
+{
+    char data[BYTES] = "";
+    rn_conn *w;
+    rn_waitgroup wg = {0};
+    REQUIRE(net_pair(&s->c, &w) == 0);
+    for (int i = 0; i < READERS; i++)
+        wg_go(&wg, read_bytes, s, i);
+    for (int sent = 0; sent < bytes; sent += piece) {
+        rn_sleep(RN_MILLISECOND / 10); /* for them to wait, and to call each other */
+        REQUIRE(net_write(w, data, (size_t)piece) == piece);
+        while (rn_atomic_load(&s->n) < sent + piece)
+            rn_sleep(RN_MILLISECOND / 10);
+    }
+    net_free(w);
+    wg_wait(&wg);
+    net_free(s->c);
+    CHECK_EQ(rn_atomic_load(&s->n), bytes);
+}
+
+/* Of several who read, or write, the same connection each goes on while it need not wait: if the turn were handed over after every
+ * call, every call would be a switch to another goroutine. */
+TEST(who_need_not_wait_keeps_the_turn)
+{
+    struct shared s = {0};
+    int changes = 0;
+    rn_set_procs(1);
+    read_together(&s, BYTES, BYTES);
+    for (int i = 1; i < BYTES; i++)
+        changes += s.by[i] != s.by[i - 1];
+    CHECK(changes < BYTES / 4);
+}
+
+/* But nobody keeps it for ever: who was called and came too late is handed it. */
+TEST(who_waits_for_the_turn_gets_it)
+{
+    struct shared s = {0};
+    int got[READERS] = {0}, bytes = 100;
+    read_together(&s, bytes, 1);
+    for (int i = 0; i < bytes; i++)
+        got[s.by[i]]++;
+    for (int i = 0; i < READERS; i++)
+        CHECK(got[i] >= 5);
+}
