@@ -131,8 +131,7 @@ void rn__http_conn_read_deadline(struct rn__http_conn *c, rn_time when)
 static rn_time write_deadline(struct rn__http_conn *c, size_t n)
 {
     const rn_http_options *o = rn__http_server_options(c->server);
-    rn_duration earned = (int64_t)n / o->min_rate * RN_SECOND;
-    return rn_time_add(rn__deadline(o->write_timeout), earned);
+    return rn__deadline(rn__http_grace(c->server, o->write_timeout, (int64_t)n));
 }
 
 void rn__http_conn_write_deadline(struct rn__http_conn *c, size_t n)

@@ -59,6 +59,8 @@ struct rn__http_work {
 /* ---- server.c ---- */
 
 const rn_http_options *rn__http_server_options(const rn_http_server *s);
+/* How long n bytes may take, by min_rate and beside it a grace that the options say; INT64_MAX: for ever. */
+rn_duration rn__http_grace(const rn_http_server *s, rn_duration grace, int64_t n);
 rn_context *rn__http_server_context(rn_http_server *s);
 rn_context *rn__http_server_drain(rn_http_server *s); /* done when it is shut down */
 bool rn__http_server_draining(rn_http_server *s);

@@ -442,7 +442,7 @@ static int h2_send(struct rn_http_writer *x, const void *data, size_t n, bool la
     rn_time deadline = 0;
     while (!err && st->left[0].n + st->left[1].n > 0 && !st->closed && !h->dead) {
         if (!deadline)
-            deadline = rn_time_add(rn_now(), o->write_timeout + (int64_t)n / o->min_rate * RN_SECOND);
+            deadline = rn_time_add(rn_now(), rn__http_grace(x->server, o->write_timeout, (int64_t)n));
         err = wait_change(st, deadline);
     }
     if (!err && st->left[0].n + st->left[1].n > 0)

@@ -194,8 +194,7 @@ static rn_time body_deadline(struct rn_http_writer *x)
     const rn_http_options *o = rn__http_server_options(x->server);
     if (!x->body_began)
         x->body_began = rn_now();
-    rn_duration earned = x->body_total / o->min_rate * RN_SECOND;
-    return rn_time_add(rn_time_add(x->body_began, o->body_timeout), earned);
+    return rn_time_add(x->body_began, rn__http_grace(x->server, o->body_timeout, x->body_total));
 }
 
 /* The body is at its end, by right or not: now the client's end can be told, if anybody asked for that. */

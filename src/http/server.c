@@ -69,6 +69,14 @@ const rn_http_options *rn__http_server_options(const rn_http_server *s)
     return &s->o;
 }
 
+rn_duration rn__http_grace(const rn_http_server *s, rn_duration grace, int64_t n)
+{
+    rn_duration earned;
+    if (__builtin_mul_overflow(n / s->o.min_rate, RN_SECOND, &earned))
+        return INT64_MAX;
+    return rn_time_add(grace, earned);
+}
+
 rn_context *rn__http_server_context(rn_http_server *s)
 {
     return s->ctx;

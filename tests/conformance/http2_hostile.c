@@ -614,6 +614,32 @@ TEST(a_client_that_opens_no_window)
     finish(&s);
 }
 
+static void answer_at_length(http_writer *w, const http_request *r)
+{
+    static const char page[40000];
+    (void)r;
+    CHECK_EQ(http_write(w, page, sizeof page), sizeof page);
+}
+
+/* The longest timeout is none.  (With what the bytes may take it overflowed.) */
+TEST(the_longest_write_timeout_waits)
+{
+    struct peer_server s;
+    peer_serve(&s, &(http_options){.handler = answer_at_length, .write_timeout = INT64_MAX, .min_rate = 1});
+    h2_begin(&out);
+    h2_frame(&out, H2_SETTINGS, 0, 0, "\0\4\0\0\0\0", 6);
+    h2_request(&out, 1, H2_END_STREAM, GET);
+    rn_conn *c = send_out(&s);
+    rn_sleep(20 * RN_MILLISECOND);
+    out.n = 0;
+    h2_frame(&out, H2_WINDOW, 0, 1, "\0\1\0\0", 4);
+    net_write(c, out.at, out.n);
+    struct h2_outcome o = h2_await(c, 1, false);
+    CHECK(o.status == 200 && o.whole);
+    net_free(c);
+    finish(&s);
+}
+
 /* Trailers may be on their way when their stream is reset: nobody's fault. */
 TEST(trailers_of_a_reset_stream_are_ignored)
 {
