@@ -79,7 +79,7 @@ void rn__explore_unlocks(const void *lock);
 static inline bool rn__point_may_wait(enum rn_point what)
 {
     return what == RN_AT_LOCK || what == RN_AT_RLOCK || what == RN_AFTER_SEND || what == RN_AFTER_RECV ||
-           what == RN_AFTER_ACQUIRE;
+           what == RN_AFTER_ACQUIRE || what == RN_AT_WG_WAIT;
 }
 void rn__race_point(void);
 #define rn__point(what, object) (rn__point_may_wait(what) ? rn__race_point() : (void)0)

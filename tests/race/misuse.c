@@ -294,3 +294,28 @@ TEST_PLAIN(main_ends_behind_whom_it_left)
         CHECK_EQ(rn_run(leave, i % 2 * 5 * RN_MILLISECOND, &written), 7);
     CHECK_EQ(rn_atomic_load(&written), ROUNDS);
 }
+
+static void add_late(rn_waitgroup *late)
+{
+    wg_add(late, 1);
+    wg_done(late);
+}
+
+/* An add in the goroutine that is waited for.  If the wait always came first, the goroutine would run when the memory is something else. */
+static void late_adds(void)
+{
+    enum { ROUNDS = 40 };
+    static rn_waitgroup late[ROUNDS];
+    rn_set_procs(1);
+    for (int i = 0; i < ROUNDS; i++) {
+        go(add_late, &late[i]);
+        wg_wait(&late[i]);
+        for (size_t k = 0; k < sizeof late[i]; k++) /* so many accesses that the detector forgets the wait */
+            ((volatile char *)&late[i])[k] = 0;
+    }
+}
+
+TEST_DIES(late_adds, 66, "nothing orders this wg_add before the wg_wait at ")
+{
+    late_adds();
+}
