@@ -11,6 +11,7 @@
  * frames the body (Content-Length, Transfer-Encoding) is for libcurl alone to say.
  */
 #include "http/client.h"
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -310,9 +311,11 @@ static void set_version(struct rn_http_exchange *ex, const rn_http_client_option
         curl_easy_setopt(ex->easy, CURLOPT_PIPEWAIT, 1L);
 }
 
+/* Rounded up; libcurl has room for an unsigned int. */
 static long milliseconds(rn_duration d)
 {
-    return (long)((d + RN_MILLISECOND - 1) / RN_MILLISECOND);
+    rn_duration whole = d / RN_MILLISECOND + (d % RN_MILLISECOND != 0);
+    return whole < INT_MAX ? (long)whole : INT_MAX;
 }
 
 /* The proxy that this exchange would go through; "": none.  libcurl knows the exceptions. */

@@ -815,6 +815,21 @@ TEST(no_time_for_idle_connections)
     http_client_free(c);
 }
 
+TEST(all_the_time_there_is)
+{
+    http_client_options o = {.connect_timeout = INT64_MAX, .idle_timeout = INT64_MAX};
+    http_client *c = http_client_make(&o);
+    http_client_request r = {.url = peer_url("/hello"), .client = c};
+    http_response res = {0};
+    CHECK_EQ(http_do(NULL, &r, &res), 0);
+    CHECK_STR(res.body, "hello");
+    http_response_free(&res);
+    int kept = descriptors();
+    rn_sleep(20 * RN_MILLISECOND);
+    CHECK_EQ(descriptors(), kept);
+    http_client_free(c);
+}
+
 TEST_DIES(a_client_in_use_is_not_freed, 2, "http_client_free: requests are under way, or responses open")
 {
     http_client *c = http_client_make(NULL);
