@@ -22,6 +22,12 @@ static inline void errors_keep(struct errors *e)
     REQUIRE(e->kept && e->real >= 0 && dup2(fileno(e->kept), STDERR_FILENO) == STDERR_FILENO);
 }
 
+/* Has anything been said since? */
+static inline bool errors_any(const struct errors *e)
+{
+    return lseek(fileno(e->kept), 0, SEEK_END) > 0;
+}
+
 /* No longer; what was said is in text. */
 static inline void errors_give_back(struct errors *e)
 {
