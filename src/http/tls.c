@@ -14,7 +14,9 @@
  * OpenSSL's error queue is thread-local: it is cleared before and read directly after a call, with no wait between.
  *
  * Rejected: SSL_set_fd with waits on WANT_READ: it reads the socket behind the back of the connection's record, which knows
- * from the last read whether anything can be there. */
+ * from the last read whether anything can be there.  And a BIO of our own for what comes, too, over the buffer that was read into, 32 KiB at a
+ * time: without OpenSSL's copy, and without the small read before each large one, uploads took 4 % less processor time on two processors, but 6 %
+ * more on one (three of 768 MiB by turns, EPYC 7003; Go's take as much as ours on one, 12 % less on two). */
 #define _GNU_SOURCE 1
 #include "base/alloc.h"
 #include "http/stream.h"
