@@ -38,9 +38,9 @@ enum {
     FEW = 4096,       /* these are never too many */
     GRANULE = 24,     /* bits */
     GRANULES = 1 << (48 - GRANULE),
-    SHELF = 32, /* chunks */
-    SHELVES_SMALL = 8,
-    HUGE = 2 << 20, /* a huge page */
+    SHELF = 32,         /* chunks */
+    SHELVES_SMALL = 32, /* the rest are huge pages, of which the last is partly in vain: 8 bytes a goroutine at most */
+    HUGE = 2 << 20,     /* a huge page */
 };
 
 #if !defined(RN_EXPLORE) && !defined(RN_RACE)
