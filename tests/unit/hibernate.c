@@ -689,6 +689,21 @@ static void *blocks_a_fault(void *told)
 
 static rn_duration until_away;
 
+/* start says how long it took, in until_away. */
+static void are_away_soon(void (*start)(void))
+{
+    enum { TRIES = 5 };                               /* of which the machine may hold some up */
+    int64_t most = rn_load_relaxed(&rn__stacks_most); /* relaxed: a number */
+    needs_the_kernel();
+    setenv("RUNNEL_HIBERNATE", "on", 1);
+    until_away = RN_MINUTE;
+    for (int i = 0; i < TRIES && until_away > RN_SECOND / 2; i++)
+        CHECK_EQ(rn_run(start), 0);
+    CHECK(until_away <= RN_SECOND / 2);
+    setenv("RUNNEL_HIBERNATE", "2", 1);
+    rn_store_relaxed(&rn__stacks_most, most);
+}
+
 static void start_them_beside_a_new_thread(void)
 {
     enum { N = 3000, MOST = 500, LOOKS = 50 }; /* ms, in which the monitor looks */
@@ -714,16 +729,7 @@ static void start_them_beside_a_new_thread(void)
 /* Nobody was put away for a second then, in which the goroutines that were started took all memory. */
 TEST_PLAIN(where_memory_is_tight_a_new_thread_holds_nobody_up)
 {
-    enum { TRIES = 5 };                               /* of which the machine may hold some up */
-    int64_t most = rn_load_relaxed(&rn__stacks_most); /* relaxed: a number */
-    needs_the_kernel();
-    setenv("RUNNEL_HIBERNATE", "on", 1);
-    until_away = RN_MINUTE;
-    for (int i = 0; i < TRIES && until_away > RN_SECOND / 2; i++)
-        CHECK_EQ(rn_run(start_them_beside_a_new_thread), 0);
-    CHECK(until_away <= RN_SECOND / 2);
-    setenv("RUNNEL_HIBERNATE", "2", 1);
-    rn_store_relaxed(&rn__stacks_most, most);
+    are_away_soon(start_them_beside_a_new_thread);
 }
 
 /* The first are too few to be worth it: each look is in vain, and the next one later. */
@@ -750,16 +756,7 @@ static void start_them_after_looks_in_vain(void)
 /* The pause after looks in vain, of up to 5 s, went on through a burst, which took all memory. */
 TEST_PLAIN(where_memory_is_tight_a_burst_ends_the_pause)
 {
-    enum { TRIES = 5 };                               /* of which the machine may hold some up */
-    int64_t most = rn_load_relaxed(&rn__stacks_most); /* relaxed: a number */
-    needs_the_kernel();
-    setenv("RUNNEL_HIBERNATE", "on", 1);
-    until_away = RN_MINUTE;
-    for (int i = 0; i < TRIES && until_away > RN_SECOND / 2; i++)
-        CHECK_EQ(rn_run(start_them_after_looks_in_vain), 0);
-    CHECK(until_away <= RN_SECOND / 2);
-    setenv("RUNNEL_HIBERNATE", "2", 1);
-    rn_store_relaxed(&rn__stacks_most, most);
+    are_away_soon(start_them_after_looks_in_vain);
 }
 
 static chan(int) never;
