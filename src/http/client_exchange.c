@@ -10,8 +10,8 @@
  * What the caller gives is checked before libcurl sees it: no line break gets into a header, and what
  * frames the body (Content-Length, Transfer-Encoding) is for libcurl alone to say.
  */
+#include "base/units.h"
 #include "http/client.h"
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -311,13 +311,6 @@ static void set_version(struct rn_http_exchange *ex, const rn_http_client_option
         curl_easy_setopt(ex->easy, CURLOPT_PIPEWAIT, 1L);
 }
 
-/* Rounded up; libcurl has room for an unsigned int. */
-static long milliseconds(rn_duration d)
-{
-    rn_duration whole = d / RN_MILLISECOND + (d % RN_MILLISECOND != 0);
-    return whole < INT_MAX ? (long)whole : INT_MAX;
-}
-
 /* The proxy that this exchange would go through; "": none.  libcurl knows the exceptions. */
 static const char *proxy_of(const struct rn_http_exchange *ex)
 {
@@ -333,10 +326,10 @@ static const char *proxy_of(const struct rn_http_exchange *ex)
 static void set_connection(struct rn_http_exchange *ex, const rn_http_client_options *o)
 {
     CURL *e = ex->easy;
+    rn_duration connect = o->connect_timeout ? o->connect_timeout : 30 * RN_SECOND;
     curl_easy_setopt(e, CURLOPT_PROXY, proxy_of(ex));
     curl_easy_setopt(e, CURLOPT_NOPROXY, o->no_proxy ? o->no_proxy : ""); /* NULL: it would ask the environment */
-    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS,
-                     milliseconds(o->connect_timeout ? o->connect_timeout : 30 * RN_SECOND));
+    curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, (long)rn__in_units(connect, RN_MILLISECOND)); /* it keeps 32 bits */
     curl_easy_setopt(e, CURLOPT_MAXAGE_CONN, (long)(rn__http_idle_timeout(ex->client) / RN_SECOND + 1));
     curl_easy_setopt(e, CURLOPT_TCP_KEEPALIVE, 1L);
     set_tls(ex, o);

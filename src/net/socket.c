@@ -1,9 +1,9 @@
 /* Sockets: networks by name, listening, accepting, options, addresses. */
 #define _GNU_SOURCE 1
+#include "base/units.h"
 #include "net/socket.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -52,21 +52,14 @@ int rn__socket_open(const struct rn__network *net, const rn_addr *a)
     return fd;
 }
 
-/* Rounded up. */
-static int whole_seconds(rn_duration d)
-{
-    rn_duration s = d / RN_SECOND + (d % RN_SECOND > 0);
-    return s < INT_MAX ? (int)s : INT_MAX;
-}
-
 static int keepalive(int fd, rn_duration idle, rn_duration interval, int count)
 {
     int err = set(fd, SOL_SOCKET, SO_KEEPALIVE, idle > 0);
     if (err || idle <= 0)
         return err;
-    err = set(fd, IPPROTO_TCP, TCP_KEEPIDLE, whole_seconds(idle));
+    err = set(fd, IPPROTO_TCP, TCP_KEEPIDLE, rn__in_units(idle, RN_SECOND));
     if (!err && interval > 0)
-        err = set(fd, IPPROTO_TCP, TCP_KEEPINTVL, whole_seconds(interval));
+        err = set(fd, IPPROTO_TCP, TCP_KEEPINTVL, rn__in_units(interval, RN_SECOND));
     if (!err && count > 0)
         err = set(fd, IPPROTO_TCP, TCP_KEEPCNT, count);
     return err;
@@ -505,7 +498,7 @@ int rn_net_set_keepalive(rn_conn *c, rn_duration idle, rn_duration interval, int
 
 int rn_net_set_linger(rn_conn *c, rn_duration d)
 {
-    struct linger l = {.l_onoff = d >= 0, .l_linger = d > 0 ? whole_seconds(d) : 0};
+    struct linger l = {.l_onoff = d >= 0, .l_linger = d > 0 ? rn__in_units(d, RN_SECOND) : 0};
     int err = rn__fd_hold(&c->fd);
     if (err)
         return err;

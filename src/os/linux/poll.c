@@ -12,11 +12,11 @@
  */
 #define _GNU_SOURCE 1
 #include "base/race.h"
+#include "base/units.h"
 #include "base/valgrind.h"
 #include "os/linux/internal.h"
 #include "os/os.h"
 #include <errno.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/epoll.h>
@@ -97,13 +97,6 @@ int rn_os_poll_del(int fd)
     return epoll_ctl(epoll_fd, EPOLL_CTL_DEL, fd, NULL) ? -errno : 0;
 }
 
-/* Milliseconds, rounded up so that a wait does not end early and come back at once. */
-static int in_milliseconds(rn_duration left)
-{
-    rn_duration ms = left / RN_MILLISECOND + (left % RN_MILLISECOND != 0);
-    return ms > INT_MAX ? INT_MAX : (int)ms;
-}
-
 /* epoll_wait for `left` ns; negative: forever. */
 static int wait_for(struct epoll_event *events, int max, rn_duration left)
 {
@@ -117,7 +110,7 @@ static int wait_for(struct epoll_event *events, int max, rn_duration left)
             return n; /* else it is missing, or forbidden; of what is wrong with the descriptor epoll_wait will tell */
         rn_store_relaxed(&pwait2_missing, true);
     }
-    return rn__os_epoll_wait(epoll_fd, events, max, left < 0 ? -1 : in_milliseconds(left));
+    return rn__os_epoll_wait(epoll_fd, events, max, left < 0 ? -1 : rn__in_units(left, RN_MILLISECOND));
 }
 
 _Noreturn static void closed(void)
