@@ -93,6 +93,13 @@ static inline void rn__race_write(const volatile void *p, size_t n, void *pc)
         __tsan_write_range_pc((void *)(uintptr_t)p, n, pc);
 }
 
+/* A string, with its end. */
+static inline void rn__race_read_text(const char *text, void *pc)
+{
+    if (text)
+        rn__race_read(text, strlen(text) + 1, pc);
+}
+
 /* At the place in the library where it stands. */
 static inline void rn__race_write_here(volatile void *p, size_t n)
 {
@@ -160,6 +167,7 @@ enum { RN_RACE_ON = 0, rn__race_reported = 0 };
 #define rn__race_release(name) ((void)(name))
 #define rn__race_read(p, n, pc) ((void)(p), (void)(n), (void)(pc))
 #define rn__race_write(p, n, pc) ((void)(p), (void)(n), (void)(pc))
+#define rn__race_read_text(text, pc) ((void)(text), (void)(pc))
 #define rn__race_touch(object) ((void)(object))
 #define rn__race_mark(byte, pc) ((void)(byte), (void)(pc))
 #define rn__race_call_begin(pc) ((void)(pc))

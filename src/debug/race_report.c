@@ -233,7 +233,8 @@ static void say_threads(void)
         say_trace(&w->started, false);
         if (w->goroutine && (!w->starter[0] || !w->started.known)) { /* by the library itself */
             used = before;
-            say("  %c%s (%s) started by a timer, a context's end or the like\n", w->name[0] - 32, w->name + 1, state);
+            say("  %c%s (%s) started by the library: for a connection, a timer, a context's end or the like\n",
+                w->name[0] - 32, w->name + 1, state);
         }
         say("\n");
     }

@@ -1,6 +1,7 @@
 /* What a handler asks of its request. */
 #define _GNU_SOURCE 1
 #include "http/exchange.h"
+#include "base/race.h"
 #include "http/conn.h"
 #include "http/path.h"
 #include <errno.h>
@@ -244,7 +245,10 @@ ptrdiff_t rn__http_read_body(struct rn_http_writer *x, void *buffer, size_t n)
 
 ptrdiff_t rn_http_read(const rn_http_request *r, void *buffer, size_t n)
 {
-    return rn__http_read_body(rn__http_of(r), buffer, n);
+    RN_RACE_CALLED();
+    ptrdiff_t got = rn__http_read_body(rn__http_of(r), buffer, n);
+    rn__race_write(buffer, got > 0 ? (size_t)got : 0, RN_RACE_PC);
+    return got;
 }
 
 /* Its Content-Length says that more is to come than `limit` bytes: nobody need send it. */

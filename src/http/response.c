@@ -1,5 +1,6 @@
 /* What a handler does with its response: status, headers, body. */
 #define _GNU_SOURCE 1
+#include "base/race.h"
 #include "http/conn.h"
 #include "http/exchange.h"
 #include "http/path.h"
@@ -93,6 +94,7 @@ static bool put_header(struct rn_http_writer *x, const char *name, const char *v
 
 bool rn_http_set_header(rn_http_writer *w, const char *name, const char *value)
 {
+    rn__race_read_text(value, RN_RACE_PC);
     if (w->head_sent && !rn__http_lists(w, "Trailer", name)) /* a trailer that was announced is in time yet */
         return false;
     return put_header(w, name, value, true);
@@ -100,6 +102,7 @@ bool rn_http_set_header(rn_http_writer *w, const char *name, const char *value)
 
 bool rn_http_add_header(rn_http_writer *w, const char *name, const char *value)
 {
+    rn__race_read_text(value, RN_RACE_PC);
     return value && !w->head_sent && put_header(w, name, value, false);
 }
 
@@ -157,7 +160,7 @@ int rn__http_send_body(struct rn_http_writer *x, const void *data, size_t n, boo
     return err;
 }
 
-ptrdiff_t rn_http_write(rn_http_writer *w, const void *data, size_t n)
+static ptrdiff_t put(struct rn_http_writer *w, const void *data, size_t n)
 {
     if (w->error)
         return w->error;
@@ -175,6 +178,13 @@ ptrdiff_t rn_http_write(rn_http_writer *w, const void *data, size_t n)
     return err ? err : (ptrdiff_t)n;
 }
 
+ptrdiff_t rn_http_write(rn_http_writer *w, const void *data, size_t n)
+{
+    RN_RACE_CALLED();
+    rn__race_read(data, n, RN_RACE_PC);
+    return put(w, data, n);
+}
+
 int64_t rn_http_written(const rn_http_writer *w)
 {
     return w->written;
@@ -182,12 +192,15 @@ int64_t rn_http_written(const rn_http_writer *w)
 
 ptrdiff_t rn_http_puts(rn_http_writer *w, const char *text)
 {
-    return rn_http_write(w, text, strlen(text));
+    RN_RACE_CALLED();
+    rn__race_read_text(text, RN_RACE_PC);
+    return put(w, text, strlen(text));
 }
 
 /* Into the buffer at once, where it fits. */
 ptrdiff_t rn_http_printf(rn_http_writer *w, const char *format, ...)
 {
+    RN_RACE_CALLED();
     va_list args, again;
     size_t room = w->error || w->finished || w->declared >= 0 ? 0 : RN__HTTP_BODY - w->body_n;
     va_start(args, format);
@@ -202,7 +215,7 @@ ptrdiff_t rn_http_printf(rn_http_writer *w, const char *format, ...)
         char *text = malloc((size_t)n + 1);
         if (text)
             vsnprintf(text, (size_t)n + 1, format, again);
-        result = text ? rn_http_write(w, text, (size_t)n) : RN_ENOMEM;
+        result = text ? put(w, text, (size_t)n) : RN_ENOMEM;
         free(text);
     }
     va_end(again);
@@ -251,6 +264,7 @@ void rn__http_finish(struct rn_http_writer *x)
 
 void rn_http_error(rn_http_writer *w, int status, const char *text)
 {
+    RN_RACE_CALLED();
     if (w->head_sent)
         return;
     w->body_n = 0;
@@ -286,6 +300,7 @@ static const char *location(struct rn_http_writer *x, const char *url)
 
 void rn_http_redirect(rn_http_writer *w, const rn_http_request *r, const char *url, int status)
 {
+    rn__race_read_text(url, RN_RACE_PC);
     if (w->head_sent)
         return;
     const char *to = location(w, url);

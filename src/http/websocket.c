@@ -15,6 +15,7 @@
  * but for two bytes of each piece in which it comes, drops pongs for a close, and closes without a code. */
 #define _GNU_SOURCE 1
 #include "base/alloc.h"
+#include "base/race.h"
 #include "http/conn.h"
 #include "http/utf8.h"
 #include <errno.h>
@@ -359,6 +360,8 @@ static rn_duration patience(const rn_websocket *ws)
 
 int rn_websocket_write(rn_websocket *ws, enum rn_websocket_kind kind, const void *data, size_t n)
 {
+    RN_RACE_CALLED();
+    rn__race_read(data, n, RN_RACE_PC);
     if (kind != RN_WEBSOCKET_TEXT && kind != RN_WEBSOCKET_BINARY)
         return RN_EINVAL;
     if (rn__http_server_parted(ws->c->server) && !has_message(ws)) /* who never reads learns it so */
@@ -762,6 +765,7 @@ int rn_websocket_read(rn_websocket *ws, rn_websocket_message *m)
     if (err)
         return err;
     set_message(ws, true);
+    rn__race_write(m, sizeof *m, RN_RACE_PC);
     *m = (rn_websocket_message){ws->kind, ws->intake->text, ws->n};
     return 0;
 }

@@ -206,7 +206,7 @@ static inline int do_at(rn_context *ctx, rn_flight *f, const char *key, rn_fligh
     struct rn_flight_call mine = {.flight = f, .key = key, .hash = hash_of(key)};
     struct guest g = {.w = {.g = rn__self()}};
     g.w.claim = &g.claim;
-    rn__race_read(key, RN_RACE_ON ? strlen(key) + 1 : 0, pc);
+    rn__race_read_text(key, pc);
     rn__waitq_check(&f->rn_lock, "flight");
     rn__waitq_lock(&f->rn_lock);
     struct rn_flight_call **at = find(f, key, mine.hash), *c = *at;

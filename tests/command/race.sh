@@ -132,7 +132,7 @@ check "a goroutine's variable" reports stack 'by goroutine 1 \(main\):' 'local v
 check "a channel that is closed" reports close 'Location is a channel at 0x[0-9a-f]+ made by goroutine 1 at:' \
     "^  Look first at .*$at, which closes the channel"
 check "a wait that the add may miss" reports add '^    #0 rn_wg_wait$' "nothing orders this wg_add before the wg_wait at .*$at"
-check "who was started by a timer" reports timer 'Goroutine [0-9]+ \(.*\) started by a timer'
+check "who was started by a timer" reports timer 'Goroutine [0-9]+ \(.*\) started by the library: .* a timer'
 check "a log is ThreadSanitizer's own" logged
 check "halt_on_error" halts
 
@@ -261,7 +261,7 @@ called() { # WHICH PATTERN
 check "who shares a call stands in the trace" called f '#1 ask .*called.c:13'
 check "who takes from a pool, too" called p '#1 borrow .*called.c:27'
 check "what a context's end starts is started by who ends it" called e '#0 end .*called.c:38'
-check "or by its deadline" called t "started by a timer, a context's end or the like"
+check "or by its deadline" called t "started by the library: for a connection, a timer, a context's end or the like"
 check "a const that is dropped is clang's, too" dropped_const
 
 cat >racy_test.c <<'END'
