@@ -87,6 +87,67 @@ static void others(chan_recv_only(int) in, chan_recv_only(struct message) messag
         }
 }
 
+static bool is_last(const struct message *m)
+{
+    return m->kind == 9;
+}
+
+static int kind_of(struct message m)
+{
+    return m.kind;
+}
+
+/* They end by what a function says of it. */
+static void asked(chan_recv_only(struct message) in)
+{
+    for (struct message m; chan_next(in, &m);)
+        if (is_last(&m))
+            return;
+    for (struct message m; chan_next(in, &m);) {
+        bool last = is_last(&m);
+        printf("%d\n", m.value);
+        if (last)
+            break;
+    }
+    for (struct message m; chan_next(in, &m);)
+        switch (kind_of(m)) {
+        case 9:
+            return;
+        default:
+            printf("%d\n", m.value);
+        }
+    for (struct message m; chan_next(in, &m);)
+        if (m.kind == 9)
+            rn_exit_goroutine();
+}
+
+struct gathered {
+    int n;
+};
+
+/* They count. */
+static void counting(chan_recv_only(int) in, struct gathered *g)
+{
+    int left = 3;
+    for (int v; chan_next(in, &v);)
+        if (--left == 0)
+            break;
+    for (int v; chan_next(in, &v);) {
+        g->n += v > 0;
+        if (g->n == 3)
+            return;
+    }
+}
+
+static void by_count(void)
+{
+    chan(int) a = chan_make(int, 8);
+    chan(struct message) b = chan_make(struct message, 8);
+    struct gathered g = {0};
+    asked(b);
+    counting(a, &g);
+}
+
 static void by_value(void)
 {
     chan(int) a = chan_make(int, 8);
@@ -147,6 +208,6 @@ static void workers(void)
 int rn_main(int argc, char **argv)
 {
     (void)argv, (void)argc;
-    here(), member(), global(), by_value(), counted(), sum(make()), workers();
+    here(), member(), global(), by_value(), by_count(), counted(), sum(make()), workers();
     return 0;
 }

@@ -285,12 +285,52 @@ static struct node *first_ref(struct node *n)
     return found;
 }
 
-/* Not within calls: what these make of it may be an error. */
-static bool looks_at(struct node *n, const struct decl *d)
+static bool refers_to(struct node *n, const struct decl *d)
 {
     bool found = n && n->kind == K_REF && n->decl == d;
-    for (int i = 0; n && !found && n->kind != K_CALL && i < n->n; i++)
-        found = looks_at(n->child[i], d);
+    for (int i = 0; n && !found && i < n->n; i++)
+        found = refers_to(n->child[i], d);
+    return found;
+}
+
+static bool is_bool(CXType t)
+{
+    return clang_getCanonicalType(t).kind == CXType_Bool;
+}
+
+/* n++, n -= 2, and what a bool is set to. */
+static bool sets(struct node *n, const struct decl *d)
+{
+    if (!n)
+        return false;
+    bool counts = n->kind == K_STEP || (n->kind == K_ASSIGN && n->op && strcmp(n->op, "=") != 0);
+    bool answers = (n->kind == K_ASSIGN || n->kind == K_VAR) && is_bool(d->type);
+    if ((counts || answers) && (n->kind == K_VAR ? n->decl == d : refers_to(n->child[0], d)))
+        return true;
+    for (int i = 0; i < n->n; i++)
+        if (sets(n->child[i], d))
+            return true;
+    return false;
+}
+
+/* By what a loop ends, beside its receive: the value that it has received, a number that it counts, a bool that it sets.  What a
+ * call makes of the value may be an error, unless it is a bool. */
+struct ending {
+    struct node *loop, *receive;
+    const struct decl *received; /* or NULL */
+};
+
+static bool decides(struct node *n, const struct ending *e)
+{
+    if (!n)
+        return false;
+    if (n->kind == K_REF && n->decl)
+        return n->decl == e->received || sets(e->loop, n->decl);
+    if (n->kind == K_CALL)
+        return n != e->receive && e->received && is_bool(n->type) && refers_to(n, e->received);
+    bool found = n->kind == K_STEP;
+    for (int i = 0; !found && i < n->n; i++)
+        found = decides(n->child[i], e);
     return found;
 }
 
@@ -300,6 +340,8 @@ static bool leaves(struct node *n, bool by_break)
         return false;
     if (n->kind == K_RETURN || n->kind == K_GOTO || (n->kind == K_BREAK && by_break))
         return true;
+    if (n->kind == K_CALL && n->name && strcmp(n->name, "rn_exit_goroutine") == 0)
+        return true;
     bool another = n->kind == K_SWITCH || n->kind == K_FOR || n->kind == K_WHILE || n->kind == K_DO;
     for (int i = 0; i < n->n; i++)
         if (leaves(n->child[i], by_break && !another))
@@ -307,15 +349,18 @@ static bool leaves(struct node *n, bool by_break)
     return false;
 }
 
-/* `if (v < 0) return;`: the loop ends by a certain value, too. */
-static bool ends_by(struct node *n, const struct decl *received)
+/* `if (v < 0) return;`, `if (++n == 3) break;`, `if (!handle(v)) return;`: the loop ends by these, too. */
+static bool ends_by(struct node *n, const struct ending *e)
 {
-    bool tests = n && (n->kind == K_IF || n->kind == K_SWITCH) && looks_at(n->child[0], received);
+    bool tests =
+        n &&
+        ((n->kind == K_IF && decides(n->child[0], e)) ||
+         (n->kind == K_SWITCH && (decides(n->child[0], e) || (e->received && refers_to(n->child[0], e->received)))));
     for (int i = 1; tests && i < n->n; i++)
         if (leaves(n->child[i], n->kind == K_IF))
             return true;
     for (int i = 0; n && i < n->n; i++)
-        if (ends_by(n->child[i], received))
+        if (ends_by(n->child[i], e))
             return true;
     return false;
 }
@@ -323,7 +368,7 @@ static bool ends_by(struct node *n, const struct decl *received)
 static bool ends_by_value(const struct event *e)
 {
     struct node *to = e->node->n > 1 ? first_ref(e->node->child[1]) : NULL;
-    return to && ends_by(e->loop, to->decl);
+    return ends_by(e->loop, &(struct ending){e->loop, e->node, to ? to->decl : NULL});
 }
 
 /* The receive that a loop ends by: its condition, or `if (!chan_next(…)) break;` in an endless one. */
