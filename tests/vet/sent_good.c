@@ -28,6 +28,35 @@ static int counted(chan(struct job *) c)
     return 1;
 }
 
+/* Each round waits for the answer to the one before, or fills what is its own. */
+static void in_rounds(chan(struct job *) c, chan(struct job *) back, rn_waitgroup *wg, rn_mutex *mu)
+{
+    struct job j = {0}, many[3] = {{0}}, one = {.n = 1};
+    defer(wg_wait, wg);
+    for (int i = 0; i < 3; i++) {
+        j.n = i;
+        chan_send(c, &j);
+        (void)chan_recv(back);
+    }
+    for (int i = 0; i < 3; i++) {
+        (void)chan_recv(back);
+        j.n = i;
+        chan_send(c, &j);
+    }
+    for (int i = 0; i < 3; i++) {
+        mutex_lock(mu);
+        j.n = i;
+        mutex_unlock(mu);
+        chan_send(c, &j);
+    }
+    for (int i = 0; i < 3; i++) {
+        many[i].n = i;
+        chan_send(c, &many[i]);
+    }
+    for (int i = 0; i < 3; i++)
+        chan_send(c, &one);
+}
+
 static int polled(chan(struct job *) c)
 {
     struct job j = {.n = 1};
@@ -119,6 +148,8 @@ int rn_main(int argc, char **argv)
     chan_send(c, &own); /* main's: the program ends with it */
     another_by_now(&(struct holder){0}, c), (void)by_itself(chan_make(struct job *, 1));
     comes_back(c, back), lasting(c), ended_by_null(c);
+    rn_mutex mu = {0};
+    in_rounds(c, back, &wg, &mu);
     int n = answered(c) + counted(c) + polled(c) + refused(NULL, c);
     chan_close(c);
     return n;

@@ -89,6 +89,8 @@ void effect_thread_lock(struct flow *w, struct node *call, struct state *s, bool
 void effect_gift(struct flow *w, struct node *call, struct state *s);
 void gift_attempt(struct node *call, bool value, struct state *s);
 void gift_outlived(struct flow *w, const struct fact *f, const struct state *s, const struct place *at);
+bool gift_refilled(const struct flow *w, struct node *loop,
+                   const struct fact *f); /* by the loop's rounds, none of which waits */
 
 /* flow_timers.c: timers in local variables */
 void effect_timer(struct flow *w, struct node *call, struct state *s, bool deferred);
@@ -98,6 +100,7 @@ void timer_lost(struct flow *w, const struct fact *f, const struct place *at, bo
 
 /* flow_loops.c: what must be true where a loop's round ends */
 void end_of_round(struct flow *w, struct node *loop, struct state *s);
+struct node *target_of(struct node *n); /* what a statement or call writes to, or NULL */
 
 /* flow_ends.c: what must be true where a block or the function ends */
 void end_of_scope(struct flow *w, struct node *scope, struct state *s, const struct place *at);

@@ -60,6 +60,31 @@ static bool may_wait(const struct flow *w, const struct node *call)
            (unknown && (!d || !clang_Location_isInSystemHeader(clang_getCursorLocation(d->cursor))));
 }
 
+struct refill {
+    const struct flow *w;
+    const struct fact *f;
+    bool waits, fills;
+};
+
+/* A member that is only counted up is the sender's own, most likely, and so is an element each round's. */
+static void see_refill(struct node *n, void *arg)
+{
+    struct refill *r = arg;
+    struct node *to = n->kind == K_STEP ? NULL : target_of(n);
+    struct path p = to ? path_of(to) : (struct path){0}, given = path_of(sent_by(r->f->site));
+    bool whole = p.ok && p.root == r->f->decl && !strpbrk(p.suffix, "*[") && !strpbrk(given.suffix, "[@");
+    size_t n1 = whole ? strlen(p.suffix) : 0, n2 = whole ? strlen(given.suffix) : 0;
+    r->fills |= whole && strncmp(p.suffix, given.suffix, n1 < n2 ? n1 : n2) == 0;
+    r->waits |= n->kind == K_CALL && n != r->f->site && may_wait(r->w, n);
+}
+
+bool gift_refilled(const struct flow *w, struct node *loop, const struct fact *f)
+{
+    struct refill r = {.w = w, .f = f};
+    each_node(loop, see_refill, &r);
+    return r.fills && !r.waits;
+}
+
 static void check_freed(struct node *call, const struct state *s)
 {
     struct path p = call->n == 1 && strcmp(call->name, "free") == 0 ? path_of(call->child[0]) : (struct path){0};

@@ -90,8 +90,7 @@ static bool meets(const struct fact *f, const struct path *given, struct node *t
            looks_at(call_of(f), field, 0);
 }
 
-/* What a statement or call writes to, or NULL. */
-static struct node *target(struct node *n)
+struct node *target_of(struct node *n)
 {
     static const struct {
         const char *name;
@@ -112,7 +111,7 @@ static struct node *target(struct node *n)
 static void see_refill(struct node *n, void *arg)
 {
     struct refill *r = arg;
-    struct node *to = target(n), *call = call_of(r->f);
+    struct node *to = target_of(n), *call = call_of(r->f);
     for (int i = 0; to && !r->by && i < call->n; i++) {
         struct path given = path_of(call->child[i]);
         bool pointer = given.addr || (strip(call->child[i]) && is_array(strip(call->child[i])->type));
@@ -181,6 +180,13 @@ void end_of_round(struct flow *w, struct node *loop, struct state *s)
 {
     for (int i = s->n; i-- > 0;) {
         struct fact *f = &s->fact[i];
+        if (f->kind == F_SENT && encloses(loop, f->site) &&
+            (varies(loop, f->decl) || (gift_refilled(w, loop, f) && !is_kept_apart(w, loop, f->site))))
+            report(
+                &f->site->at, "loopvar",
+                "sends a pointer to the same %s each round, which the next round changes while the receiver may look at "
+                "it: send it by value, or a pointer to memory of each round's own",
+                f->decl->name);
         const struct decl *d = f->kind == F_PENDING && f->decl && encloses(loop, f->site) ? changed(w, loop, f) : NULL;
         if (!d)
             continue;
