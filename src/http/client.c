@@ -98,8 +98,8 @@ static int await(struct rn_http_exchange *ex, uint32_t wanted, uint32_t *got)
     return err;
 }
 
-/* One hop: until its end, or when it streams until its head is complete. */
-static int hop(struct rn_http_exchange *ex)
+/* Until the end of it, or when it streams until the answer's head is complete. */
+static int ask(struct rn_http_exchange *ex)
 {
     uint32_t got;
     int err = rn__http_exchange_aim(ex);
@@ -108,11 +108,23 @@ static int hop(struct rn_http_exchange *ex)
     ex->started = true;
     rn__http_order(ex, RN_HTTP_START);
     err = await(ex, RN_HTTP_DONE | (ex->streams ? RN_HTTP_HEAD : 0), &got);
-    if (err)
+    if (err) {
+        ex->again = false;
         return err;
+    }
     if (got & RN_HTTP_DONE)
         ex->started = false;
     return got & RN_HTTP_DONE ? ex->result : 0;
+}
+
+/* One hop.  It is asked again for each kept connection that turned out to be of no use. */
+static int hop(struct rn_http_exchange *ex)
+{
+    int err;
+    do
+        err = ask(ex);
+    while (ex->again);
+    return err;
 }
 
 static int run(struct rn_http_exchange *ex)

@@ -108,10 +108,12 @@ struct rn_http_exchange {
     /* The driver's while it is active. */
     struct rn_node in_active;
     bool active, head_over, discards;
-    bool asked;   /* libcurl has sent the request, or begun to */
-    bool counted; /* in active_n; under the shard's lock */
-    int result;   /* 0, or a negative error */
-    int why;      /* what our own callbacks found wrong, or 0 */
+    bool asked;                   /* libcurl has sent the request, or begun to */
+    bool again;                   /* it was not sent: something had come on the kept connection, which is closed now */
+    bool counted;                 /* in active_n; under the shard's lock */
+    struct rn__http_socket *uses; /* the one that libcurl waited for last, unless another took it over; or NULL */
+    int result;                   /* 0, or a negative error */
+    int why;                      /* what our own callbacks found wrong, or 0 */
     int status;
     struct rn__http_bytes head; /* "name\0value\0name\0value\0" */
     size_t head_n, heads_bytes;
@@ -145,6 +147,8 @@ struct rn__http_socket {
     bool queued;
     uint32_t ready; /* RN_POLL_… that the poller has said and libcurl has not been told */
     uint32_t want;  /* RN_POLL_… that libcurl waits for; written by the driver alone */
+    bool idle;      /* its connection is kept, of HTTP/1: nothing may come before the next request */
+    bool stray;     /* … but something has, or seems to have; counted in strays_n */
     /* The driver's. */
     uint32_t unsure;          /* of these no new event may come, although they are ready */
     uint32_t writable;        /* how often in a row libcurl was told that it can write, and could afterwards */
@@ -152,7 +156,8 @@ struct rn__http_socket {
     bool held;                /* libcurl is not told at once that it can write … */
     rn_duration rest;         /* … but so much later, or with other news */
     int fd;
-    bool foreign; /* libcurl opened it without asking us */
+    bool foreign;                  /* libcurl opened it without asking us */
+    struct rn_http_exchange *user; /* whose `uses` it is */
 };
 
 struct rn__http_shard {
@@ -167,6 +172,7 @@ struct rn__http_shard {
     bool timer_fired;
     bool drop_idle;    /* order: close the connections when nothing is active */
     rn_time used_at;   /* when the last driver ended */
+    uint32_t strays_n; /* of the sockets */
     uint32_t paused_n; /* active exchanges whose reader is slow: nothing comes from outside for them */
     struct rn__http_chunk
         *spare; /* that were read, for what comes next: at most RN_HTTP_SPARES; they go when its connections do */
@@ -283,6 +289,10 @@ void rn__http_shard_reset(struct rn__http_shard *s);
 
 void rn__http_sockets_set(struct rn_http_exchange *ex);
 void rn__http_sockets_set_multi(struct rn__http_shard *s);
+/* The driver: libcurl is through with ex, whose connection it may have kept. */
+void rn__http_socket_left(struct rn_http_exchange *ex);
+/* The driver: has something come on the kept connection from this local port? */
+bool rn__http_socket_strays(struct rn__http_shard *s, int port);
 /* The driver: tells libcurl what the poller has said. */
 void rn__http_sockets_act(struct rn__http_shard *s);
 /* Tells libcurl of a socket, or (NULL) of the time. */

@@ -340,13 +340,17 @@ static bool speaks_http2(const struct rn_http_exchange *ex)
     return n == 2 && memcmp(name, "h2", 2) == 0;
 }
 
-/* Before the request is sent.  When a connection that was used before ends without a word, libcurl asks again on another;
+/* Before the request is sent.  A kept connection on which something has come is not used: the request is aborted, by which libcurl
+ * closes it, and made again.  When a connection that was used before ends without a word, libcurl asks again on another;
  * the server may have done by then what was asked, and a POST is not for doing twice (RFC 9110, 9.2.2). */
 static int on_ready(void *arg, char *to, char *from, int to_port, int from_port)
 {
     struct rn_http_exchange *ex = arg;
-    (void)to, (void)from, (void)to_port, (void)from_port;
-    if (ex->asked && ex->heads_bytes == 0 && !speaks_http2(ex)) {
+    (void)to, (void)from, (void)to_port;
+    bool strays = rn__http_socket_strays(ex->shard, from_port);
+    bool repeats = ex->asked && !is_idempotent(ex->method) && ex->heads_bytes == 0 && !speaks_http2(ex);
+    if (repeats || strays) {
+        ex->again = !ex->asked;
         ex->why = -ECONNRESET;
         return CURL_PREREQFUNC_ABORT;
     }
@@ -356,10 +360,8 @@ static int on_ready(void *arg, char *to, char *from, int to_port, int from_port)
 
 void rn__http_callbacks_set(struct rn_http_exchange *ex)
 {
-    if (!is_idempotent(ex->method)) {
-        curl_easy_setopt(ex->easy, CURLOPT_PREREQFUNCTION, on_ready);
-        curl_easy_setopt(ex->easy, CURLOPT_PREREQDATA, ex);
-    }
+    curl_easy_setopt(ex->easy, CURLOPT_PREREQFUNCTION, on_ready);
+    curl_easy_setopt(ex->easy, CURLOPT_PREREQDATA, ex);
     curl_easy_setopt(ex->easy, CURLOPT_HEADERFUNCTION, on_header);
     curl_easy_setopt(ex->easy, CURLOPT_HEADERDATA, ex);
     curl_easy_setopt(ex->easy, CURLOPT_WRITEFUNCTION, on_body);

@@ -240,6 +240,7 @@ static void finish(struct rn__http_shard *s, struct rn_http_exchange *ex, int re
         curl_multi_remove_handle(s->multi, ex->easy);
         rn_list_remove(&s->active, &ex->in_active);
         ex->active = false;
+        rn__http_socket_left(ex);
     }
     rn__http_lock(s);
     s->active_n = s->active_n - ex->counted;
@@ -517,6 +518,7 @@ static void abandon_active(struct rn__http_shard *s)
     for (struct rn_node *n; (n = rn_list_pop(&s->active)) != NULL;) {
         struct rn_http_exchange *ex = rn_container(n, struct rn_http_exchange, in_active);
         curl_multi_remove_handle(s->multi, ex->easy);
+        rn__http_socket_left(ex);
         rn__http_lock(s);
         abandon_locked(s, ex);
         rn__http_unlock(s);

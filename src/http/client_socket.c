@@ -11,6 +11,8 @@
  *  - A server of HTTP/2 may keep its window shut.  libcurl goes on to wait for a socket to which it could write and won't, and
  *    would be told for ever.  A socket that it was told of in vain is `held`: libcurl is told with the next news
  *    of it, as the window's opening is, or after a while.
+ *  - What comes on a kept connection of HTTP/1 before a request is no answer to it.  Whoever wrote it would have the next answer
+ *    taken for the one after that; libcurl 7.88 does (8.0 looks).  Such a socket is `stray`: no request is sent on it.
  *  - `unsure` are the directions of which an event may have been used up while libcurl did not wait for them.
  *    When it begins to, it is told at once that they are ready; at worst it tries in vain.
  *
@@ -21,6 +23,7 @@
 #include "http/client.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -68,10 +71,18 @@ static struct rn__http_socket *record_get(struct rn__http_shard *s, int fd)
     k->shard = s;
     k->fd = fd;
     k->want = k->unsure = k->ready = k->writable = 0;
-    k->queued = k->foreign = k->held = false;
+    k->queued = k->foreign = k->held = k->idle = false;
     k->rest = 0;
+    k->user = NULL;
     rn_lock_release(&k->lock);
     return k;
+}
+
+static void set_stray_locked(struct rn__http_shard *s, struct rn__http_socket *k, bool stray)
+{
+    rn_lock_assert_held(&s->lock);
+    s->strays_n = s->strays_n - k->stray + stray;
+    k->stray = stray;
 }
 
 static void record_put(struct rn__http_socket *k)
@@ -85,6 +96,7 @@ static void record_put(struct rn__http_socket *k)
     if (s->told == k)
         s->told = NULL;
     k->opener = NULL;
+    set_stray_locked(s, k, false);
     rn__http_unlock(s);
     k->shard = NULL;
     rn_lock_release(&k->lock);
@@ -137,6 +149,8 @@ static void forget(struct rn__http_shard *s, struct rn__http_socket *k)
 {
     rn_os_poll_del(k->fd);
     s->by_fd[k->fd] = NULL;
+    if (k->user)
+        k->user->uses = NULL;
     record_put(k);
 }
 
@@ -162,6 +176,8 @@ static void on_event(uint64_t tag, uint32_t ready, struct rn_ready_list *wake)
     if (s) {
         rn__http_lock(s);
         k->ready |= ready;
+        if (k->idle && ready & RN_POLL_READ)
+            set_stray_locked(s, k, true);
         if (k->ready & k->want) {
             queue_locked(s, k);
             rn__http_wake_locked(s, wake);
@@ -215,10 +231,79 @@ static void want(struct rn__http_shard *s, struct rn__http_socket *k, uint32_t n
         k->unsure = 0;
     k->ready |= now & ~k->want & k->unsure;
     k->want = now;
+    if (now) {
+        k->idle = false;
+        set_stray_locked(s, k, false);
+    }
     if (k->ready & now)
         queue_locked(s, k);
     rn__http_unlock(s);
 }
+
+/* ---- kept connections --------------------------------------------------------------------------------------- */
+
+static void use(struct rn_http_exchange *ex, struct rn__http_socket *k)
+{
+    if (k->user == ex)
+        return;
+    if (k->user)
+        k->user->uses = NULL;
+    if (ex->uses)
+        ex->uses->user = NULL;
+    k->user = ex;
+    ex->uses = k;
+}
+
+void rn__http_socket_left(struct rn_http_exchange *ex)
+{
+    struct rn__http_shard *s = ex->shard;
+    struct rn__http_socket *k = ex->uses;
+    long version = 0;
+    if (!k)
+        return;
+    ex->uses = NULL;
+    k->user = NULL;
+    curl_easy_getinfo(ex->easy, CURLINFO_HTTP_VERSION, &version);
+    rn__http_lock(s);
+    k->idle = !k->want && (version == CURL_HTTP_VERSION_1_0 || version == CURL_HTTP_VERSION_1_1);
+    set_stray_locked(s, k, k->idle && k->ready & RN_POLL_READ);
+    rn__http_unlock(s);
+}
+
+static bool is_from_port(int fd, int port)
+{
+    union {
+        struct sockaddr any;
+        struct sockaddr_in ip4;
+        struct sockaddr_in6 ip6;
+    } a;
+    socklen_t n = sizeof a;
+    if (getsockname(fd, &a.any, &n) != 0)
+        return false;
+    return port == ntohs(a.any.sa_family == AF_INET6 ? a.ip6.sin6_port : a.ip4.sin_port);
+}
+
+/* Whether something is there to be read, whatever the poller has said when. */
+static bool is_stray(struct rn__http_shard *s, struct rn__http_socket *k)
+{
+    rn__http_lock(s);
+    bool stray = k->stray;
+    rn__http_unlock(s);
+    return stray && rn_os_poll_now(k->fd, RN_POLL_READ);
+}
+
+bool rn__http_socket_strays(struct rn__http_shard *s, int port)
+{
+    rn__http_lock(s);
+    uint32_t n = s->strays_n;
+    rn__http_unlock(s);
+    for (int fd = 0; n && fd < s->by_fd_n; fd++)
+        if (s->by_fd[fd] && is_stray(s, s->by_fd[fd]) && is_from_port(fd, port))
+            return true;
+    return false;
+}
+
+/* ---- what libcurl waits for ---------------------------------------------------------------------------------- */
 
 static uint32_t directions(int what)
 {
@@ -231,13 +316,16 @@ static int on_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *un
 {
     struct rn__http_shard *s = arg;
     struct rn__http_socket *k = find(s, fd);
-    (void)easy, (void)unused;
+    struct rn_http_exchange *ex = NULL;
+    (void)unused;
     if (!k && what != CURL_POLL_REMOVE && watch(s, fd, &k) == 0) {
         k->foreign = true; /* the resolver's: nobody tells us when it is closed */
         k->unsure = RN_POLL_READ | RN_POLL_WRITE;
     }
     if (!k)
         return 0;
+    if (what != CURL_POLL_REMOVE && curl_easy_getinfo(easy, CURLINFO_PRIVATE, (char **)&ex) == CURLE_OK && ex)
+        use(ex, k);
     if (what == CURL_POLL_REMOVE && k->foreign)
         forget(s, k);
     else

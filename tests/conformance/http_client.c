@@ -730,6 +730,26 @@ TEST(what_is_not_idempotent_is_not_repeated)
 
 /* ---- connections ------------------------------------------------------------------------------------- */
 
+/* What comes before the next request is no answer to it, though it be on its connection. */
+TEST(an_answer_that_nobody_asked_for)
+{
+    static const char *const methods[] = {"GET", "POST", "PUT"};
+    http_client *c = http_client_make(NULL);
+    http_client_request stray = {.url = peer_url("/stray"), .client = c};
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        http_response res = {0};
+        http_client_request next = {.url = peer_url("/sink"), .client = c, .method = methods[i]};
+        CHECK_EQ(http_do(NULL, &stray, &res), 0);
+        CHECK_STR(res.body, "hello");
+        http_response_free(&res);
+        rn_sleep(200 * RN_MILLISECOND);
+        CHECK_EQ(http_do(NULL, &next, &res), 0);
+        CHECK_STR(res.body, "0");
+        http_response_free(&res);
+    }
+    http_client_free(c);
+}
+
 TEST(connections_are_used_again)
 {
     int ever = 0, open = 0, then = 0;

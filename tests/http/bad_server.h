@@ -11,6 +11,7 @@
  *     /cut              10 bytes of 1000, and closes  /reset          closes by a reset
  *     /garbage          not HTTP                      /headers/N      N headers more
  *     /endless/WHAT     for ever: body, trailers, interim (answers)   /empty    closes without a word
+ *     /stray            "hello", and a little later an answer that nobody asked for
  *     /chunk            what is no chunk              /lengths/A/B    both as Content-Length, and "hello"
  *     /redirect/N       302 to /redirect/(N-1) … /hello
  *     /to/STATUS/PATH   STATUS, with Location /PATH   /away/PATH      302 to the same server by the name localhost
@@ -324,6 +325,8 @@ static inline bool peer_misbehave(struct peer_request *r)
             "\r\nhello";
         return peer_send(fd, folded, sizeof folded - 1);
     }
+    if (strcmp(p, "/stray") == 0)
+        return peer_answer(fd, 200, "", "hello", 5) && usleep(20000) == 0 && peer_answer(fd, 200, "", "stray", 5);
     if (strcmp(p, "/folded/first") == 0)
         return peer_send(fd, "HTTP/1.1 200 OK\r\n X-A: one\r\nContent-Length: 5\r\n\r\nhello", 54);
     if (strncmp(p, "/endless/", 9) == 0)

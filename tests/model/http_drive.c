@@ -99,6 +99,11 @@ NEVER(int, rn__wait_until, struct rn_waiter *w, rn_context *ctx, rn_time deadlin
 NEVER(int, rn_os_pipe_signal_hold, void)
 #pragma GCC diagnostic pop
 
+void rn__http_socket_left(struct rn_http_exchange *ex)
+{
+    (void)ex; /* it has none */
+}
+
 void rn__http_sockets_act(struct rn__http_shard *s)
 {
     (void)s;
