@@ -152,7 +152,7 @@ static int version_of(CURL *easy)
 /* A sentence about the failure, in memory of res. */
 static void explain(struct rn_http_exchange *ex, int err, rn_http_response *res)
 {
-    const char *what = ex->error[0] && !ex->why ? ex->error : rn_strerror(err);
+    const char *what = ex->why_said ? ex->why_said : ex->error[0] && !ex->why ? ex->error : rn_strerror(err);
     const char *url = ex->url ? ex->url : res->url;
     size_t n = strlen(what) + strlen(url) + 3;
     char *text = rn__malloc(n);

@@ -114,6 +114,7 @@ struct rn_http_exchange {
     struct rn__http_socket *uses; /* the one that libcurl waited for last, unless another took it over; or NULL */
     int result;                   /* 0, or a negative error */
     int why;                      /* what our own callbacks found wrong, or 0 */
+    const char *why_said;         /* … in words, or NULL */
     int status;
     struct rn__http_bytes head; /* "name\0value\0name\0value\0" */
     size_t head_n, heads_bytes;

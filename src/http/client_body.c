@@ -61,6 +61,12 @@ static size_t refuse(struct rn_http_exchange *ex, int why)
     return 0;
 }
 
+static size_t refuse_head(struct rn_http_exchange *ex, const char *said)
+{
+    ex->why_said = said;
+    return refuse(ex, RN_EPROTO);
+}
+
 static bool is_space(char c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
@@ -109,7 +115,7 @@ static size_t end_head(struct rn_http_exchange *ex, size_t n)
     if (status < 200 && status != 101)
         return n; /* an interim answer */
     if (!length_is_clear(ex))
-        return refuse(ex, RN_EPROTO);
+        return refuse_head(ex, "the answer's Content-Length makes no sense");
     ex->status = (int)status;
     ex->head_over = true;
     ex->packing = rn__http_packing_of(ex);
@@ -161,6 +167,18 @@ static size_t add_header(struct rn_http_exchange *ex, const char *line, size_t n
     return n;
 }
 
+/* Whether a line holds only what may be in one.  A CR within it would begin another line for those who read so, and libcurl takes
+ * one that begins with a CR for the end of the head (RFC 9112, 2.2; RFC 9110, 5.5). */
+static bool is_clean(const char *line, size_t n)
+{
+    n -= n > 0 && line[n - 1] == '\n';
+    n -= n > 0 && line[n - 1] == '\r';
+    for (size_t i = 0; i < n; i++)
+        if (((unsigned char)line[i] < ' ' && line[i] != '\t') || line[i] == 0x7f)
+            return false;
+    return true;
+}
+
 static size_t on_header(char *line, size_t one, size_t n, void *arg)
 {
     struct rn_http_exchange *ex = arg;
@@ -168,6 +186,8 @@ static size_t on_header(char *line, size_t one, size_t n, void *arg)
     ex->heads_bytes += n; /* of all heads, and trailers: libcurl keeps what it has shown us */
     if (ex->heads_bytes > ex->max_headers)
         return refuse(ex, RN_ETOOBIG);
+    if (!is_clean(line, n))
+        return refuse_head(ex, "a control byte in the answer's head");
     if (n > 5 && memcmp(line, "HTTP/", 5) == 0)
         return begin_head(ex, n);
     if (ex->head_over)

@@ -372,6 +372,7 @@ static void begin_again(struct rn_http_exchange *ex)
     ex->packing = RN__HTTP_PLAIN;
     ex->news = 0;
     ex->result = ex->why = ex->status = 0;
+    ex->why_said = NULL;
     ex->head_over = ex->discards = ex->stopped = ex->asked = ex->again = false;
     ex->head.used = ex->body.used = 0;
     ex->head_n = ex->heads_bytes = 0;

@@ -506,6 +506,18 @@ TEST(an_answer_that_begins_with_a_blank)
 }
 
 /* RFC 9112, 6.3: what can't be a length, or is two, is no answer. */
+TEST(control_bytes_in_a_head)
+{
+    char path[32];
+    for (int i = 0; i < 7; i++) {
+        http_response res = {0};
+        snprintf(path, sizeof path, "/control/%d", i);
+        CHECK_EQ(http_get(NULL, peer_url(path), &res), RN_EPROTO);
+        CHECK(res.error && strstr(res.error, "control byte"));
+        http_response_free(&res);
+    }
+}
+
 TEST(lengths_that_make_no_sense)
 {
     expect("/lengths/5/5", 200, "hello");

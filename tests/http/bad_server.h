@@ -12,6 +12,7 @@
  *     /garbage          not HTTP                      /headers/N      N headers more
  *     /endless/WHAT     for ever: body, trailers, interim (answers)   /empty    closes without a word
  *     /stray            "hello", and a little later an answer that nobody asked for
+ *     /control/N        a control byte in the head, here or there
  *     /chunk            what is no chunk              /lengths/A/B    both as Content-Length, and "hello"
  *     /redirect/N       302 to /redirect/(N-1) … /hello
  *     /to/STATUS/PATH   STATUS, with Location /PATH   /away/PATH      302 to the same server by the name localhost
@@ -324,6 +325,14 @@ static inline bool peer_misbehave(struct peer_request *r)
             "HTTP/1.1 200 OK\r\nX-A: one\r\n\t two: 2 \r\n three\r\nX-B:\r\n late\r\nContent-Length: 5\r\n"
             "\r\nhello";
         return peer_send(fd, folded, sizeof folded - 1);
+    }
+    if (strncmp(p, "/control/", 9) == 0) {
+        static const char *const lines[] = {"X: a\rY: b\r\n", "\r\r\n",      "X: a\r\r\n",  "\rX: a\r\n",
+                                            "X: \x01\r\n",    "X: \x7f\r\n", "X\x02: a\r\n"};
+        char head[160];
+        return peer_send(fd, head,
+                         (size_t)snprintf(head, sizeof head, "HTTP/1.1 200 OK\r\n%sContent-Length: 5\r\n\r\nhello",
+                                          lines[atoi(p + 9) % 7]));
     }
     if (strcmp(p, "/stray") == 0)
         return peer_answer(fd, 200, "", "hello", 5) && usleep(20000) == 0 && peer_answer(fd, 200, "", "stray", 5);
