@@ -198,13 +198,18 @@ static void print_lock(const struct rn_waiter *w, void *arg)
     rn__out("\n");
 }
 
+static bool is_at_lock(const struct rn_g *g)
+{
+    bool parked = g->kind == RN_G_GOROUTINE && rn_load_relaxed(&g->status) == RN_G_WAITING;
+    /* acquire: as in print_stack */
+    return parked && !rn_load_acquire(&g->on_cpu) && rn__waits_for_lock((enum rn_wait)rn_load_relaxed(&g->waiting));
+}
+
 /* When all sleep for good: no lock changes hands any more. */
 static void note_lock(const struct rn_g *g, void *arg)
 {
     (void)arg;
-    bool parked = g->kind == RN_G_GOROUTINE && rn_load_relaxed(&g->status) == RN_G_WAITING;
-    /* acquire: as in print_stack */
-    if (parked && !rn_load_acquire(&g->on_cpu) && rn__waits_for_lock((enum rn_wait)rn_load_relaxed(&g->waiting)))
+    if (is_at_lock(g))
         rn__leaks_waits(g, print_lock, (void *)g);
 }
 
@@ -250,6 +255,58 @@ static uint64_t id_of(const struct rn_g *g)
     return g->id;
 }
 
+struct step {
+    const struct rn_g *from;
+    uint64_t to; /* 0: to nobody */
+};
+
+static void take_holder(const struct rn_waiter *w, void *arg)
+{
+    struct step *s = arg;
+    s->to = rn__lock_holder(w, (enum rn_wait)rn_load_relaxed(&s->from->waiting));
+}
+
+static const struct rn_g *holder_for(const struct listing *l, const struct rn_g *g)
+{
+    struct step s = {.from = g};
+    if (is_at_lock(g))
+        rn__leaks_waits(g, take_holder, &s);
+    for (size_t i = 0; s.to && i < l->n; i++)
+        if (l->others[i]->id == s.to)
+            return l->others[i];
+    return NULL;
+}
+
+/* How many wait for one another from `first` on, each for a lock that the next one holds; 0: they are no circle. */
+static int circle_of(const struct listing *l, const struct rn_g *first, uint64_t ids[LONGEST])
+{
+    const struct rn_g *g = first;
+    for (int n = 0; g && n < LONGEST;) {
+        ids[n++] = g->id;
+        g = holder_for(l, g);
+        if (g == first)
+            return n;
+    }
+    return 0;
+}
+
+/* The first, of two goroutines or more: one alone is told of at its lock. */
+static void print_circle(const struct listing *l)
+{
+    uint64_t ids[LONGEST];
+    int n = 0;
+    for (size_t i = 0; n < 2 && i < l->n; i++)
+        n = circle_of(l, l->others[i], ids);
+    if (n < 2)
+        return;
+    rn__out("goroutines ");
+    for (int i = 0; i < n; i++)
+        rn__out("%s%llu", i == 0 ? "" : i == n - 1 ? " and " : ", ", (unsigned long long)ids[i]);
+    rn__out(" wait for one another, each for a lock that the next one holds\n"
+            "\tlook first: choose one order for these locks and take them in it everywhere, or let the first go before "
+            "the second is taken\n\n");
+}
+
 /* Each is written as soon as it is found, unless they are very many: whoever waits sees that it goes on, and of a listing that is
  * cut off there is that much. */
 static void print_others(struct listing *l)
@@ -271,6 +328,8 @@ static void print_others(struct listing *l)
         if (i < AT_ONCE)
             rn__out_flush();
     }
+    if (over && l->n <= AT_ONCE)
+        print_circle(l);
 }
 
 /* Panics that came from goroutines that have ended. */

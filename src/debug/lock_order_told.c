@@ -132,3 +132,10 @@ void rn__lock_print_wait(const struct rn_g *waiter, const struct rn_waiter *w, e
     print_place(", taken in", pc[0]);
     print_place(", started by", pc[1]);
 }
+
+uint64_t rn__lock_holder(const struct rn_waiter *w, enum rn_wait why)
+{
+    uint64_t ids[RN_LOCK_HOLDERS];
+    enum rn_lock_past past;
+    return rn__lock_holders(lock_of(w, why), ids, NULL, &past) == 1 ? ids[0] : 0;
+}

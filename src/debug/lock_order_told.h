@@ -44,5 +44,7 @@ void rn__lock_order_print(void *told);
  * …").  Nobody may change hands with it meanwhile. */
 bool rn__waits_for_lock(enum rn_wait why);
 void rn__lock_print_wait(const struct rn_g *waiter, const struct rn_waiter *w, enum rn_wait why);
+/* The goroutine that alone holds it; 0: none, several, or not known. */
+uint64_t rn__lock_holder(const struct rn_waiter *w, enum rn_wait why);
 
 #endif

@@ -564,7 +564,8 @@ asleep() { # SETTING PATTERN…
 for setting in RUNNEL_LOCKORDER=1 RUNNEL_LEAKS=1; do
     check "so does a deadlock ($setting)" asleep $setting \
         'waits for lock 0x[0-9a-f]+, held by goroutine [0-9]+, taken in cross \(.*asleep.c:[0-9]+\), started by rn_main \(' \
-        'held by goroutine [0-9]+, which is this one, taken in reads_twice' 'held by goroutine [0-9]+, taken in reads_twice'
+        'held by goroutine [0-9]+, which is this one, taken in reads_twice' 'held by goroutine [0-9]+, taken in reads_twice' \
+        '^goroutines [0-9]+ and [0-9]+ wait for one another, each for a lock that the next one holds$'
 done
 check "or how to know" asleep RUNNEL_LOCKORDER=0 'waits for lock 0x[0-9a-f]+ \(RUNNEL_LOCKORDER=1 shows who holds it\)'
 "$RUNNEL" build again.c -o again && "$RUNNEL" build brief.c -o brief || exit 1
