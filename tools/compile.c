@@ -50,7 +50,7 @@ static const char clang_race[] = "-mllvm -capture-tracking-max-uses-to-explore=0
 /* And gcc: it makes stores of these, which it then forgets to tell of. */
 static const char gcc_race[] = "-fno-builtin-memcpy -fno-builtin-memmove -fno-builtin-memset -fno-builtin-bzero "
                                "-fno-builtin-strcpy -fno-builtin-strncpy -fno-builtin-stpcpy -fno-builtin-strcat "
-                               "-fno-builtin-strncat";
+                               "-fno-builtin-strncat -fno-builtin-mempcpy";
 
 /* -Werror of the user's: what is not said to be none by name is an error then, wherever that stands. */
 static bool all_are_errors(const struct toolchain *t)

@@ -1,5 +1,6 @@
 /* Copies that the race detector does not see (race_libc.h), and those of the program that it would overlook.  Empty
  * in other builds. */
+#define _GNU_SOURCE 1
 #include "base/race.h"
 #include <stdlib.h>
 
@@ -221,6 +222,15 @@ static char *duplicate(const char *s, size_t n, void *pc)
     if (copy)
         (void)put(copy, s, n, pc);
     return copy;
+}
+
+/* clang makes a memcpy of it. */
+void *mempcpy(void *restrict to, const void *restrict from, size_t n)
+{
+    rn__race_read(from, n, RN_RACE_PC);
+    rn__race_write(to, n, RN_RACE_PC);
+    memcpy(to, from, n);
+    return (char *)to + n;
 }
 
 char *stpcpy(char *restrict to, const char *restrict from)

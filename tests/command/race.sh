@@ -294,9 +294,44 @@ in_a_test() {
     [ "$status" = 1 ] && grep -q "data race" report && ! grep "left descriptor" report
 }
 check "a race in a test" in_a_test
+# Which clang makes a memcpy of, and gcc a store that it does not tell of.
+cat >mempcpy.c <<'END'
+#define _GNU_SOURCE 1
+#include <runnel.h>
+#include <string.h>
+
+static char text[16];
+static int step;
+
+static void put(void)
+{
+    mempcpy(text, "hello", 6);
+    __atomic_store_n(&step, 1, __ATOMIC_RELAXED);
+}
+
+int rn_main(int argc, char **argv)
+{
+    (void)argc, (void)argv;
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    wg_go(&wg, put);
+    while (!__atomic_load_n(&step, __ATOMIC_RELAXED))
+        rn_yield();
+    text[0] = 'j';
+    wg_wait(&wg);
+    return 0;
+}
+END
+mempcpy_by_gcc() {
+    CC=gcc "$RUNNEL" run -race mempcpy.c 2>report
+    status=$?
+    cat report
+    [ $status = 66 ] && grep 'put .*mempcpy.c:10' report
+}
 if command -v gcc >/dev/null && [ "$(basename "$(readlink -f "$(command -v cc)")")" != clang ]; then
     check "what clang can't compile, gcc does" by_the_other
+    check "gcc's mempcpy is seen" mempcpy_by_gcc
 else
     skip "what clang can't compile, gcc does" "no gcc"
+    skip "gcc's mempcpy is seen" "no gcc"
 fi
 finish
