@@ -108,6 +108,7 @@ struct rn_http_exchange {
     /* The driver's while it is active. */
     struct rn_node in_active;
     bool active, head_over, discards;
+    bool wants_goodbye;           /* TLS's, which tells that the body is whole, and which has not come */
     bool asked;                   /* libcurl has sent the request, or begun to */
     bool again;                   /* it was not sent: something had come on the kept connection, which is closed now */
     bool counted;                 /* in active_n; under the shard's lock */

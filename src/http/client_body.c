@@ -107,6 +107,55 @@ static bool length_is_clear(const struct rn_http_exchange *ex)
     return true;
 }
 
+/* ---- TLS ------------------------------------------------------------------------------------------- */
+
+/* OpenSSL's part of the exchange's connection; NULL: none, or it is another library's. */
+static SSL *tls_of(const struct rn_http_exchange *ex)
+{
+    const struct curl_tlssessioninfo *tls = NULL;
+    if (!ex->tls || curl_easy_getinfo(ex->easy, CURLINFO_TLS_SSL_PTR, &tls) != CURLE_OK || !tls ||
+        tls->backend != CURLSSLBACKEND_OPENSSL)
+        return NULL;
+    return tls->internals;
+}
+
+/* Whether the connection speaks HTTP/2: there the server says what it did not take, and where a body ends. */
+static bool speaks_http2(const struct rn_http_exchange *ex)
+{
+    const unsigned char *name = NULL;
+    unsigned n = 0;
+    SSL *tls = tls_of(ex);
+    if (!tls)
+        return ex->tls; /* can't be known */
+    SSL_get0_alpn_selected(tls, &name, &n);
+    return n == 2 && memcmp(name, "h2", 2) == 0;
+}
+
+/* What OpenSSL sends and receives: the peer's goodbye is an alert. */
+static void on_message(int sent, int version, int type, const void *at, size_t n, SSL *tls, void *arg)
+{
+    const unsigned char *alert = at;
+    (void)version, (void)tls;
+    if (!sent && type == SSL3_RT_ALERT && n == 2 && alert[1] == SSL3_AD_CLOSE_NOTIFY)
+        ((struct rn_http_exchange *)arg)->wants_goodbye = false;
+}
+
+/* A body that ends with the connection is whole only if TLS says that this is its end (RFC 9112, 9.8); libcurl takes any end for it.
+ * No other exchange will have the connection. */
+static void want_goodbye(struct rn_http_exchange *ex)
+{
+    bool bodyless = strcmp(ex->method, "HEAD") == 0 || ex->status == 204 || ex->status == 304;
+    SSL *tls = tls_of(ex);
+    if (!tls || bodyless || ex->discards || speaks_http2(ex) || rn__http_head_find(ex, "content-length") ||
+        rn__http_head_find(ex, "transfer-encoding"))
+        return;
+    ex->wants_goodbye = true;
+    SSL_set_msg_callback(tls, on_message);
+    SSL_set_msg_callback_arg(tls, ex);
+}
+
+/* ---- head, to its end ------------------------------------------------------------------------------ */
+
 /* The status and headers are complete. */
 static size_t end_head(struct rn_http_exchange *ex, size_t n)
 {
@@ -120,6 +169,7 @@ static size_t end_head(struct rn_http_exchange *ex, size_t n)
     ex->head_over = true;
     ex->packing = rn__http_packing_of(ex);
     ex->discards = leads_on(ex);
+    want_goodbye(ex);
     if (ex->streams && !ex->discards) {
         rn__http_lock(ex->shard);
         rn__http_tell_locked(ex, RN_HTTP_HEAD);
@@ -344,20 +394,6 @@ static bool is_idempotent(const char *method)
         if (strcmp(method, methods[i]) == 0)
             return true;
     return false;
-}
-
-/* Whether the connection speaks HTTP/2: there the server says what it did not take. */
-static bool speaks_http2(const struct rn_http_exchange *ex)
-{
-    const struct curl_tlssessioninfo *tls = NULL;
-    const unsigned char *name = NULL;
-    unsigned n = 0;
-    if (!ex->tls || curl_easy_getinfo(ex->easy, CURLINFO_TLS_SSL_PTR, &tls) != CURLE_OK || !tls || !tls->internals)
-        return false;
-    if (tls->backend != CURLSSLBACKEND_OPENSSL)
-        return true; /* can't be known */
-    SSL_get0_alpn_selected(tls->internals, &name, &n);
-    return n == 2 && memcmp(name, "h2", 2) == 0;
 }
 
 /* Before the request is sent.  A kept connection on which something has come is not used: the request is aborted, by which libcurl

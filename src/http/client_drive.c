@@ -316,6 +316,10 @@ static bool is_refused_by_proxy(const struct rn_http_exchange *ex, CURLcode code
 static int result_of(struct rn_http_exchange *ex, CURLcode code)
 {
     long os_errno = 0;
+    if (code == CURLE_OK && ex->wants_goodbye) {
+        ex->why_said = "the connection ended without TLS's goodbye, so that the body may be cut off";
+        return RN_EPROTO;
+    }
     if (code == CURLE_OK) /* also for an end within the head */
         return ex->head_over ? 0 : RN_EPROTO;
     if (ex->why)

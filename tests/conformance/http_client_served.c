@@ -1,6 +1,11 @@
 /* The client with a server of our own: bodies that are compressed, wrongly too, and HTTP/2 without TLS, by turns and at once. */
 #include "../http/peer.h"
+#include <arpa/inet.h>
+#include <openssl/ssl.h>
+#include <pthread.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 #include <zlib.h>
 
 enum { BOMB = 16 << 20, MOST = 1 << 20 };
@@ -323,4 +328,86 @@ TEST(an_upload_that_waits_for_http2s_window_does_nothing)
     wg_wait(&done);
     peer_stop(&s);
     chan_free(read_it);
+}
+
+/* ---- the end of TLS ---------------------------------------------------------------------------- */
+
+static const struct {
+    const char *answer;
+    bool goodbye;
+    int err;
+} ends[] = {
+    {"HTTP/1.1 200 OK\r\n\r\nhello", true, 0},
+    {"HTTP/1.1 200 OK\r\n\r\nhello", false, RN_EPROTO},
+    {"HTTP/1.0 200 OK\r\n\r\nhello", false, RN_EPROTO},
+    {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", false, 0},
+    {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", false, 0},
+    {"HTTP/1.1 204 No Content\r\n\r\n", false, 0},
+};
+enum { ENDS = sizeof ends / sizeof *ends };
+
+/* With a certificate of its own, for a day. */
+static SSL_CTX *tls_context(void)
+{
+    SSL_CTX *c = SSL_CTX_new(TLS_server_method());
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *x = X509_new();
+    X509_gmtime_adj(X509_getm_notBefore(x), 0);
+    X509_gmtime_adj(X509_getm_notAfter(x), 86400);
+    X509_set_pubkey(x, key);
+    REQUIRE(X509_sign(x, key, EVP_sha256()) > 0);
+    REQUIRE(SSL_CTX_use_certificate(c, x) == 1 && SSL_CTX_use_PrivateKey(c, key) == 1);
+    X509_free(x);
+    EVP_PKEY_free(key);
+    return c;
+}
+
+/* A thread: gives each of the answers to a connection of its own. */
+static void *give_answers(void *listener)
+{
+    SSL_CTX *context = tls_context();
+    char request[4096];
+    for (size_t i = 0; i < ENDS; i++) {
+        int fd = accept(*(int *)listener, NULL, NULL);
+        SSL *tls = SSL_new(context);
+        SSL_set_fd(tls, fd);
+        if (SSL_accept(tls) == 1 && SSL_read(tls, request, sizeof request) > 0)
+            SSL_write(tls, ends[i].answer, (int)strlen(ends[i].answer));
+        if (ends[i].goodbye)
+            SSL_shutdown(tls);
+        SSL_free(tls);
+        close(fd);
+    }
+    SSL_CTX_free(context);
+    return NULL;
+}
+
+static void ask_for_end(const char *at, size_t i)
+{
+    http_response res = {0};
+    http_client *c = http_client_make(NULL);
+    http_client_request r = {.url = at, .client = c, .insecure = true, .version = 11};
+    CHECK_EQ(http_do(NULL, &r, &res), ends[i].err);
+    CHECK(ends[i].err ? res.error && strstr(res.error, "goodbye") : res.body_len == (res.status == 204 ? 0 : 5));
+    http_response_free(&res);
+    http_client_free(c);
+}
+
+TEST(a_body_that_ends_without_tlss_goodbye)
+{
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t n = sizeof a;
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    pthread_t server;
+    char at[64];
+    REQUIRE(bind(listener, (struct sockaddr *)&a, n) == 0 && listen(listener, ENDS) == 0);
+    REQUIRE(getsockname(listener, (struct sockaddr *)&a, &n) == 0);
+    REQUIRE(pthread_create(&server, NULL, give_answers, &listener) == 0);
+    snprintf(at, sizeof at, "https://127.0.0.1:%d/", ntohs(a.sin_port));
+    for (size_t i = 0; i < ENDS; i++)
+        ask_for_end(at, i);
+    rn_blocking_enter();
+    pthread_join(server, NULL);
+    rn_blocking_leave();
+    close(listener);
 }
