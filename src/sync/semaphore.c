@@ -17,10 +17,9 @@ struct request {
     int64_t n;
 };
 
-static struct rn_ready_list let_in_locked(rn_semaphore *s)
+static void let_in_locked(rn_semaphore *s, struct rn_ready_list *wake)
 {
     rn__waitq_assert_held(&s->rn_queue);
-    struct rn_ready_list wake = {0};
     struct rn_waiter *w;
     while ((w = rn__waitq_first(&s->rn_queue)) != NULL) {
         const struct request *r = rn_container(w, struct request, w);
@@ -32,9 +31,8 @@ static struct rn_ready_list let_in_locked(rn_semaphore *s)
         s->rn_used += r->n;
         w->ok = true;
         w->g->woken_by = w;
-        rn__ready_add(&wake, w->g);
+        rn__ready_add(wake, w->g);
     }
-    return wake;
 }
 
 static void unlock_and_wake(rn_semaphore *s, struct rn_ready_list *wake)
@@ -82,7 +80,8 @@ static void end(struct rn_waiter *w)
     rn__waitq_remove(&s->rn_queue, w);
     if (rn__waitq_has_woken(w))
         s->rn_used -= rn_container(w, struct request, w)->n;
-    struct rn_ready_list wake = let_in_locked(s);
+    struct rn_ready_list wake = {0};
+    let_in_locked(s, &wake);
     unlock_and_wake(s, &wake);
 }
 
@@ -92,7 +91,7 @@ static void leave(rn_semaphore *s, struct request *r)
     struct rn_ready_list wake = {0};
     rn__waitq_lock(&s->rn_queue);
     if (rn__waitq_remove(&s->rn_queue, &r->w))
-        wake = let_in_locked(s);
+        let_in_locked(s, &wake);
     unlock_and_wake(s, &wake);
 }
 
@@ -138,7 +137,7 @@ void rn_sem_release(rn_semaphore *s, int64_t n)
     struct rn_ready_list wake = {0};
     if (enough) {
         s->rn_used -= n;
-        wake = let_in_locked(s);
+        let_in_locked(s, &wake);
     }
     unlock_and_wake(s, &wake);
     if (!enough)

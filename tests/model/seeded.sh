@@ -132,7 +132,7 @@ seeded "mutex: it is taken from its owner at once" mutex mutex_owned sync/mutex.
 seeded "once: done before the waiters are taken" once runs_once sync/once.c \
     's/rn__waitq_pop_all(&o->rn_queue, &wake);/;/'
 seeded "semaphore: who gives up lets nobody in" semaphore front_gives_up sync/semaphore.c \
-    's/^        wake = let_in_locked(s);$/;/'
+    's/^        let_in_locked(s, &wake);$/;/'
 seeded "waitgroup: the waiters stay" waitgroup two_wait sync/waitgroup.c \
     's/rn__waitq_pop_all(&wg->rn_queue, &wake);/;/'
 seeded "chan: the owner's late store is overlooked" chan owned_sends chan/lock.c \
