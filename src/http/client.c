@@ -37,7 +37,7 @@ static void stop(struct rn_http_exchange *ex)
 {
     if (!ex->started)
         return;
-    rn__http_order(ex, RN_HTTP_STOP);
+    rn__http_order(ex, RN_HTTP_STOP, true);
     await_stop(ex);
     ex->started = false;
 }
@@ -62,7 +62,7 @@ static int feed(struct rn_http_exchange *ex)
     ex->upload_len = (size_t)n;
     ex->upload_over = n == 0;
     rn__http_unlock(ex->shard);
-    rn__http_order(ex, RN_HTTP_GO_ON);
+    rn__http_order(ex, RN_HTTP_GO_ON, true);
     return 0;
 }
 
@@ -106,7 +106,7 @@ static int ask(struct rn_http_exchange *ex)
     if (err)
         return err;
     ex->started = true;
-    rn__http_order(ex, RN_HTTP_START);
+    rn__http_order(ex, RN_HTTP_START, true);
     err = await(ex, RN_HTTP_DONE | (ex->streams ? RN_HTTP_HEAD : 0), &got);
     if (err) {
         ex->again = false;
@@ -310,7 +310,7 @@ static size_t take(struct rn_http_exchange *ex, void *to, size_t n)
     rn__http_unlock(s);
     rn__http_chunks_free(empty);
     if (go_on)
-        rn__http_order(ex, RN_HTTP_GO_ON);
+        rn__http_order(ex, RN_HTTP_GO_ON, false);
     return got;
 }
 

@@ -262,8 +262,9 @@ void rn__http_unpacker_free(struct rn__http_unpacker *u);
 /* ---- client_drive.c ----------------------------------------------------------------------------- */
 
 /* Gives the driver an order, and starts one where there is none; when that fails the exchange is DONE, with
- * RN_ENOMEM.  Of one that is DONE, which nobody but the driver can foresee, it takes none. */
-void rn__http_order(struct rn_http_exchange *ex, uint32_t orders);
+ * RN_ENOMEM.  Of one that is DONE, which nobody but the driver can foresee, it takes none.  waits: the caller waits for news
+ * next, so that the driver can run in its place, and needs no other processor. */
+void rn__http_order(struct rn_http_exchange *ex, uint32_t orders, bool waits);
 /* Waits until the driver has said any of `wanted`; returns which.  When `err` is not NULL the
  * exchange's context and deadline end the wait: 0 is returned and *err set. */
 uint32_t rn__http_await(struct rn_http_exchange *ex, uint32_t wanted, int *err);

@@ -60,7 +60,7 @@ static void start_driver(struct rn__http_shard *s)
         fail_inbox(s, err);
 }
 
-void rn__http_order(struct rn_http_exchange *ex, uint32_t orders)
+void rn__http_order(struct rn_http_exchange *ex, uint32_t orders, bool waits)
 {
     struct rn__http_shard *s = ex->shard;
     rn__http_lock(s);
@@ -77,7 +77,7 @@ void rn__http_order(struct rn_http_exchange *ex, uint32_t orders)
     s->asleep = NULL;
     rn__http_unlock(s);
     if (asleep && rn__may_wake(asleep))
-        rn__ready_last(asleep); /* behind those who may have orders too */
+        rn__ready_last(asleep, waits); /* behind those who may have orders too */
     if (start)
         start_driver(s);
 }
@@ -393,7 +393,22 @@ static bool is_due(const struct rn__http_shard *s)
     return s->due && s->due <= rn__now();
 }
 
-/* Nothing to do for now: waits. */
+static struct rn_ready_list take_wake(struct rn__http_shard *s)
+{
+    struct rn_ready_list wake = s->wake;
+    s->wake = (struct rn_ready_list){0};
+    return wake;
+}
+
+/* Wakes all that have something to hear, and lets them run: what they ask next is taken together. */
+static void let_ask(struct rn__http_shard *s)
+{
+    struct rn_ready_list wake = take_wake(s);
+    rn__yield_to(&wake, s->active_n != 0);
+}
+
+/* Nothing to do for now: wakes all that have something to hear, and waits.  In a yield, other processors would be told of a driver
+ * that has nothing to do.  Plain threads have been woken before: a run's end may hold up what follows. */
 static void rest(struct rn__http_shard *s)
 {
     arm(s);
@@ -403,11 +418,15 @@ static void rest(struct rn__http_shard *s)
     if (sleep)
         s->asleep = rn__self();
     rn__http_unlock(s);
-    if (!sleep)
+    if (!sleep) {
+        if (s->wake.first)
+            let_ask(s);
         return;
+    }
+    struct rn_ready_list wake = take_wake(s);
     if (!external) /* its readers are the ones to act */
         rn_sub_release(&rn__external_wakers, 1);
-    rn__park(RN_WAIT_IO, s);
+    rn__ready_all_and_park(&wake, RN_WAIT_IO, s);
     if (!external)
         rn_add_release(&rn__external_wakers, 1);
 }
@@ -426,14 +445,6 @@ static bool end(struct rn__http_shard *s)
     return ends;
 }
 
-/* Wakes all that have something to hear, and lets them run: what they ask next is taken together. */
-static void let_ask(struct rn__http_shard *s)
-{
-    struct rn_ready_list wake = s->wake;
-    s->wake = (struct rn_ready_list){0};
-    rn__yield_to(&wake, s->active_n != 0);
-}
-
 static void drive(struct rn__http_shard *s)
 {
     int idle = 0;
@@ -441,13 +452,14 @@ static void drive(struct rn__http_shard *s)
     rn_add_release(&rn__external_wakers, 1);
     for (;;) {
         work(s);
-        if (s->wake.first) {
+        if (s->active_n && !is_due(s) && !s->wake.threads) {
+            rest(s);
+            idle = 0;
+        } else if (s->wake.first) {
             let_ask(s);
             idle = 0;
         } else if (is_due(s)) {
             rn_yield();
-        } else if (s->active_n) {
-            rest(s);
         } else if (idle++ < LINGER) {
             let_ask(s);
         } else if (end(s)) {
@@ -467,7 +479,7 @@ void rn__http_shard_rest(struct rn__http_shard *s)
     s->asleep = NULL;
     rn__http_unlock(s);
     if (asleep && rn__may_wake(asleep))
-        rn__ready_last(asleep);
+        rn__ready_last(asleep, false);
     if (start)
         start_driver(s);
 }

@@ -250,20 +250,25 @@ void rn__threads_look(void)
     rn_lock_release(&s->lock);
 }
 
-static inline __attribute__((always_inline)) void queue_ready(struct rn_g *g, bool next)
+/* parks: the caller does at once, so that g alone is not for another processor. */
+static inline __attribute__((always_inline)) void queue_ready(struct rn_g *g, bool next, bool parks)
 {
     rn__fiber_release(g);
     struct rn_m *m = enter_here();
     /* relaxed: for reports. */
     rn_store_relaxed(&g->status, RN_G_RUNNABLE);
     if (__builtin_expect(m->p && next, 1)) {
-        rn__wake_for_next(m->p, rn__put_next(m->p, g));
+        bool only = rn__put_next(m->p, g);
+        if (!parks || !only)
+            rn__wake_for_next(m->p, only);
     } else {
+        bool alone = parks && m->p && !rn__p_has_work(m->p);
         if (m->p)
             rn__push_last(m->p, g);
         else
             rn__push_global(g, g, 1);
-        rn__wake_idle();
+        if (!alone)
+            rn__wake_idle();
     }
     rn__leave(m);
 }
@@ -297,28 +302,28 @@ void rn__let_run_end(void)
 static __attribute__((noinline)) void ready_gated(struct rn_g *g, bool next)
 {
     g->link = NULL;
-    queue_ready(g, next);
+    queue_ready(g, next, false);
     rn_gate_leave(&rn__gate, 1);
 }
 
-static inline __attribute__((always_inline)) void ready(struct rn_g *g, bool next)
+static inline __attribute__((always_inline)) void ready(struct rn_g *g, bool next, bool parks)
 {
     if (g->kind == RN_G_THREAD)
         ready_thread(g);
     else if (__builtin_expect(g->link == RN_GATED, 0))
         ready_gated(g, next);
     else
-        queue_ready(g, next);
+        queue_ready(g, next, parks);
 }
 
 void rn__ready(struct rn_g *g)
 {
-    ready(g, true);
+    ready(g, true, false);
 }
 
-void rn__ready_last(struct rn_g *g)
+void rn__ready_last(struct rn_g *g, bool parks)
 {
-    ready(g, false);
+    ready(g, false, parks);
 }
 
 /* Threads are woken one by one; where a plan decides, or ThreadSanitizer is told of each hand-over, so are goroutines. */
@@ -450,6 +455,16 @@ void rn__ready_all(struct rn_ready_list *l)
     struct rn_m *m = rn__enter_here();
     rn__queue_list(m, l);
     rn__leave(m);
+}
+
+void rn__ready_all_and_park(struct rn_ready_list *l, enum rn_wait why, const void *what)
+{
+    struct rn_g *first = l->first;
+    if (l->n == 1 && !l->threads && !l->gated)
+        queue_ready(first, true, true);
+    else
+        rn__ready_all(l);
+    rn__park(why, what);
 }
 
 /* m is inside.  fresh: has_fresh. */

@@ -301,8 +301,9 @@ RN_INNER void rn__woken_in_vain(void);
 /* Makes g runnable, to run next on this processor (hand-over).  Never parks the caller, who may stand
  * in a queue already. */
 RN_INNER void rn__ready(struct rn_g *g);
-/* Makes g runnable, behind what is queued. */
-RN_INNER void rn__ready_last(struct rn_g *g);
+/* Makes g runnable, behind what is queued.  parks: the caller parks at once; if nobody else waits here no other processor is
+ * told of g, which runs in its place. */
+RN_INNER void rn__ready_last(struct rn_g *g, bool parks);
 /* Many at once (a close, a broadcast, a batch of timers), in the order pushed. */
 struct rn_ready_list {
     struct rn_g *first, *last;
@@ -319,6 +320,9 @@ RN_INNER void rn__ready_all(struct rn_ready_list *l);
  * either, which has nothing to do unless who runs next gives it some; while that one computes, it may be as long as the monitor's
  * pause, 10 ms at most, until another processor takes it.  l may be empty.  For goroutines. */
 RN_INNER void rn__yield_to(struct rn_ready_list *l, bool tell);
+/* rn__ready_all and rn__park: of one alone no other processor is told, it runs here at once.  l may be empty.  The caller may stand
+ * in a queue already. */
+RN_INNER void rn__ready_all_and_park(struct rn_ready_list *l, enum rn_wait why, const void *what);
 
 static inline void rn__ready_add(struct rn_ready_list *l, struct rn_g *g)
 {

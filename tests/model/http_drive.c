@@ -252,17 +252,17 @@ static void driver_works(void)
 {
     while (shard->active_n) {
         work(shard);
-        if (shard->wake.first)
-            let_ask(shard);
-        else if (shard->active_n)
+        if (shard->active_n)
             rest(shard);
+        else
+            let_ask(shard);
     }
 }
 
 /* Its goroutine, which does not want it any more. */
 static void owner_stops(void)
 {
-    rn__http_order(&exchange, RN_HTTP_STOP);
+    rn__http_order(&exchange, RN_HTTP_STOP, true);
     (void)rn__http_await(&exchange, RN_HTTP_DONE, NULL);
     memset(&exchange, 0, sizeof exchange); /* freed */
 }

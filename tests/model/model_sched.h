@@ -105,8 +105,9 @@ void rn__ready(struct rn_g *g)
     model_post(&model_parked[g - model_g], "ready");
 }
 
-void rn__ready_last(struct rn_g *g)
+void rn__ready_last(struct rn_g *g, bool parks)
 {
+    (void)parks;
     rn__ready(g);
 }
 
@@ -117,6 +118,12 @@ void rn__ready_all(struct rn_ready_list *l)
         rn__ready(g);
     }
     *l = (struct rn_ready_list){0};
+}
+
+void rn__ready_all_and_park(struct rn_ready_list *l, enum rn_wait why, const void *what)
+{
+    rn__ready_all(l);
+    rn__park(why, what);
 }
 
 void rn_yield(void)

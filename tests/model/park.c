@@ -162,6 +162,29 @@ static void place_post(struct place *p)
         rn__ready(g);
 }
 
+/* Where others know that it waits before it wakes anybody. */
+static void place_post_and_wait(struct place *to, struct place *at)
+{
+    struct rn_g *self = rn__self();
+    struct rn_ready_list wake = {0};
+    rn_lock_take(&at->lock, RN_RANK_CHAN);
+    bool posted = at->posted;
+    if (!posted)
+        at->waits = self;
+    rn_lock_release(&at->lock);
+    to->value = 7;
+    rn_lock_take(&to->lock, RN_RANK_CHAN);
+    to->posted = true;
+    if (to->waits)
+        rn__ready_add(&wake, to->waits);
+    rn_lock_release(&to->lock);
+    if (!posted)
+        rn__ready_all_and_park(&wake, RN_WAIT_CHAN_RECV, at);
+    else
+        rn__ready_all(&wake);
+    MODEL_CHECK(at->value == 7 && rn__self() == self);
+}
+
 static void wait_0(void)
 {
     place_wait(&places[0]);
@@ -229,6 +252,25 @@ static void setup_yield_to(void)
 }
 
 MODEL_TEST(yield_to_whom_it_wakes, .setup = setup_yield_to, .thread = {worker, worker}, .finish = all_ran,
+           .preemptions = 2);
+
+/* Each wakes the other and parks, in whose queue it may be already, and be woken there, on its way. */
+static void post_1_and_wait_0(void)
+{
+    place_post_and_wait(&places[1], &places[0]);
+}
+
+static void post_0_and_wait_1(void)
+{
+    place_post_and_wait(&places[0], &places[1]);
+}
+
+static void setup_post_and_wait(void)
+{
+    setup_of(post_1_and_wait_0, post_0_and_wait_1);
+}
+
+MODEL_TEST(wake_each_other_and_park, .setup = setup_post_and_wait, .thread = {worker, worker}, .finish = all_ran,
            .preemptions = 2);
 
 /* One that yields is taken by the other worker before it has left. */

@@ -1,4 +1,4 @@
-/* Whom rn_yield and a look at descriptors wake: nobody, where there is nothing for another processor to take. */
+/* Whom rn_yield, a look at descriptors and who parks wake: nobody, where there is nothing for another processor to take. */
 #include "sched/rt.h"
 #include <runnel.h>
 #include <runnel/net.h>
@@ -105,4 +105,35 @@ TEST(who_finds_one_at_a_look_wakes_nobody_for_it)
     net_close(here);
     wg_wait(&wg);
     CHECK(f.kept >= f.by_itself * 3 / 4); /* none, where each wakes a worker */
+}
+
+static rn_atomic(struct rn_g *) asleep;
+
+static void sleep_again_and_again(int times)
+{
+    while (times--) {
+        rn_store_release(&asleep, rn__self()); /* pairs with the acquire below */
+        rn__park(RN_WAIT_IO, &asleep);
+    }
+}
+
+/* Whom one wakes that parks at once has nobody before it here. */
+TEST(who_wakes_one_and_is_about_to_park_wakes_no_worker)
+{
+    enum { ROUNDS = 200 };
+    rn_set_procs(2);
+    int kept = 0;
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    wg_go(&wg, sleep_again_and_again, ROUNDS);
+    for (int i = 0; i < ROUNDS; i++) {
+        struct rn_g *g;
+        while ((g = rn_load_acquire(&asleep)) == NULL) /* pairs with the release above */
+            rn_yield();
+        rn_store_relaxed(&asleep, NULL); /* relaxed: before it is woken */
+        wait_for_rest();
+        rn__ready_last(g, true);
+        kept += one_is_idle() && !rn_load_acquire(&asleep); /* as above; nor has it run by now */
+    }
+    wg_wait(&wg);
+    CHECK(kept >= ROUNDS * 3 / 4); /* few, where each wakes a worker */
 }
