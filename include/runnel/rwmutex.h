@@ -21,6 +21,8 @@
 #ifndef RUNNEL_RWMUTEX_H
 #define RUNNEL_RWMUTEX_H
 
+#include <runnel/go.h>
+#include <runnel/own.h>
 #include <runnel/sync_type.h>
 
 typedef struct rn_rwmutex {
@@ -38,30 +40,79 @@ typedef struct rn_rwmutex {
 
 RN_EXTERN_C_BEGIN
 
+/* A place for readers that are counted apart: whether they may (src/sync/readers.h). */
+struct rn_readers_place {
+    rn_atomic(uintptr_t) rn_open; /* the name of the mutex whose readers may count themselves here, or 0 */
+    rn_atomic(uint32_t) rn_awaited;
+} __attribute__((aligned(64)));
+extern RN_PUBLIC struct rn_readers_place rn__readers_places[];
+
 RN_PUBLIC void rn__rwmutex_rlock_slow(rn_rwmutex *m);
 RN_PUBLIC void rn__rwmutex_runlock_slow(rn_rwmutex *m);
+/* A reader that is counted at a place has found it closed. */
+RN_PUBLIC void rn__rwmutex_rlock_refused(rn_rwmutex *m, uint32_t place);
+/* One who has left finds that somebody waits for it. */
+RN_PUBLIC void rn__readers_left(uint32_t place);
 RN_PUBLIC void rn__rwmutex_lock_slow(rn_rwmutex *m);
 RN_PUBLIC void rn__rwmutex_unlock_slow(rn_rwmutex *m);
 
 /* The bits of rn_state are explained in src/sync/rwmutex.c: 1 a writer, 2 somebody waits, 4 one is woken, 8 readers are
- * counted elsewhere; 0x20 each read lock since the last write lock, up to 0x8000; 0x10000 each reader.  Who is counted elsewhere
- * is quickest, by the call: as in runnel/mutex.h. */
+ * counted elsewhere; 0x20 each read lock since the last write lock, up to 0x8000; 0x10000 each reader.  From
+ * 48 up: the place of those. */
 #if RN__INLINE_SYNC
+/* About how many read locks the running goroutine holds that are counted apart, by a thread with counts: the byte behind its list of
+ * deferred calls. */
+RN_PUBLIC inline uint8_t *rn__reads(void)
+{
+    return (uint8_t *)(rn__defers_here() + 1);
+}
+
 /* Takes the read lock; waits while a writer holds m or waits for it. */
 RN_PUBLIC inline void rn_rwmutex_rlock(rn_rwmutex *m)
 {
-    uint64_t rn_s = RN__SYNC_LOAD_RELAXED(&m->rn_state) | rn__watched_locks;
+    uint64_t rn_s = RN__SYNC_LOAD_RELAXED(&m->rn_state);
+    struct rn_count *rn_counts;
+    uint8_t *rn_reads;
+    if (__builtin_expect((rn_s & 8) && (rn_counts = rn__counts()) && !*(rn_reads = rn__reads()), 1)) {
+        struct rn_count *rn_here = &rn_counts[rn_s >> 48];
+        struct rn_readers_place *rn_place = &rn__readers_places[rn_s >> 48];
+        /* relaxed: it is this thread's. */
+        RN__SYNC_STORE_RELAXED(&rn_here->rn_ups, RN__SYNC_LOAD_RELAXED(&rn_here->rn_ups) + 1);
+        __asm__ volatile("" : : : "memory"); /* the light side of a fence whose heavy side comes after rn_open is 0 */
+        /* acquire: pairs with the release by which the place was opened. */
+        if (__builtin_expect(RN__SYNC_LOAD_ACQUIRE(&rn_place->rn_open) == ~(uintptr_t)m, 1))
+            *rn_reads = 1;
+        else
+            rn__rwmutex_rlock_refused(m, (uint32_t)(rn_s >> 48));
+        return;
+    }
+    rn_s |= rn__watched_locks;
     /* acquire: pairs with the release in rn_rwmutex_unlock and in src/sync/rwmutex.c. */
-    if (__builtin_expect((rn_s & 0x800b) != 0, 1) || !RN__SYNC_CAS_ACQUIRE(&m->rn_state, &rn_s, rn_s + 0x10020))
+    if (__builtin_expect((rn_s & 0x800b) != 0, 0) || !RN__SYNC_CAS_ACQUIRE(&m->rn_state, &rn_s, rn_s + 0x10020))
         rn__rwmutex_rlock_slow(m);
 }
 
 /* Gives a read lock back.  When there is none: fatal error "sync: RUnlock of unlocked RWMutex". */
 RN_PUBLIC inline void rn_rwmutex_runlock(rn_rwmutex *m)
 {
-    uint64_t rn_s = RN__SYNC_LOAD_RELAXED(&m->rn_state) | rn__watched_locks;
+    uint64_t rn_s = RN__SYNC_LOAD_RELAXED(&m->rn_state);
+    struct rn_count *rn_counts;
+    uint8_t *rn_reads;
+    if (__builtin_expect((rn_s & 0xffffffff0008) == 8 && (rn_counts = rn__counts()) && *(rn_reads = rn__reads()) == 1,
+                         1)) {
+        struct rn_count *rn_here = &rn_counts[rn_s >> 48];
+        struct rn_readers_place *rn_place = &rn__readers_places[rn_s >> 48];
+        *rn_reads = 0;
+        /* release: pairs with the acquire of who adds the counts up.  relaxed: it is this thread's. */
+        RN__SYNC_STORE_RELEASE(&rn_here->rn_downs, RN__SYNC_LOAD_RELAXED(&rn_here->rn_downs) + 1);
+        __asm__ volatile("" : : : "memory"); /* as in lock, after rn_awaited is 1 */
+        if (__builtin_expect(RN__SYNC_LOAD_RELAXED(&rn_place->rn_awaited) != 0, 0))
+            rn__readers_left((uint32_t)(rn_s >> 48));
+        return;
+    }
+    rn_s |= rn__watched_locks;
     /* release: pairs with the acquire in rn_rwmutex_lock. */
-    if (__builtin_expect((rn_s & 0xb) != 0, 1) || rn_s < 0x10000 ||
+    if (__builtin_expect((rn_s & 0xb) != 0, 0) || rn_s < 0x10000 ||
         !RN__SYNC_CAS_RELEASE(&m->rn_state, &rn_s, rn_s - 0x10000))
         rn__rwmutex_runlock_slow(m);
 }

@@ -46,6 +46,8 @@ struct rn_waitq {
 #ifdef __cplusplus
 #define RN__SYNC_LOAD_RELAXED(p) __atomic_load_n((p), __ATOMIC_RELAXED)
 #define RN__SYNC_LOAD_ACQUIRE(p) __atomic_load_n((p), __ATOMIC_ACQUIRE)
+#define RN__SYNC_STORE_RELAXED(p, v) __atomic_store_n((p), (v), __ATOMIC_RELAXED)
+#define RN__SYNC_STORE_RELEASE(p, v) __atomic_store_n((p), (v), __ATOMIC_RELEASE)
 #define RN__SYNC_CAS_ACQUIRE(p, old, v) \
     __atomic_compare_exchange_n((p), (old), (v), false, __ATOMIC_ACQUIRE, __ATOMIC_RELAXED)
 #define RN__SYNC_CAS_RELEASE(p, old, v) \
@@ -53,6 +55,8 @@ struct rn_waitq {
 #else
 #define RN__SYNC_LOAD_RELAXED(p) atomic_load_explicit((p), memory_order_relaxed)
 #define RN__SYNC_LOAD_ACQUIRE(p) atomic_load_explicit((p), memory_order_acquire)
+#define RN__SYNC_STORE_RELAXED(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
+#define RN__SYNC_STORE_RELEASE(p, v) atomic_store_explicit((p), (v), memory_order_release)
 #define RN__SYNC_CAS_ACQUIRE(p, old, v) \
     atomic_compare_exchange_strong_explicit((p), (old), (v), memory_order_acquire, memory_order_relaxed)
 #define RN__SYNC_CAS_RELEASE(p, old, v) \

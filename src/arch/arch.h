@@ -94,27 +94,6 @@ static inline struct rn_m *rn__m(void)
     return m;
 }
 
-/* The running thread's name (sched/solo.h), 0: it has none; as volatile. */
-extern __thread uint32_t rn__tls_solo __attribute__((visibility("hidden"), tls_model("initial-exec")));
-
-static inline uint32_t rn__solo(void)
-{
-    uint64_t name;
-#if defined(__x86_64__)
-    __asm__ volatile("movq rn__tls_solo@gottpoff(%%rip), %0\n\tmovl %%fs:(%0), %k0" : "=r"(name) : : "memory");
-#elif defined(__aarch64__)
-    uint64_t tp;
-    __asm__ volatile("adrp %0, :gottprel:rn__tls_solo\n\t"
-                     "ldr %0, [%0, :gottprel_lo12:rn__tls_solo]\n\t"
-                     "mrs %1, tpidr_el0\n\t"
-                     "ldr %w0, [%1, %0]"
-                     : "=&r"(name), "=&r"(tp)
-                     :
-                     : "memory");
-#endif
-    return (uint32_t)name;
-}
-
 /* Where the goroutine that goes on now keeps its deferred calls (runnel/go.h); as volatile. */
 static inline void rn__defers_are(struct rn_defer **top)
 {

@@ -119,11 +119,9 @@ bool rn_os_has_program(const char *path);
  * rn_fence_light (base/atomic.h). */
 void rn_os_fence_heavy(void);
 
-/* Whether this thread may have restartable sections (arch/solo.h).  It has none on older kernels, with some C libraries, or
+/* Whether this thread may have restartable sections (runnel/own.h).  It has none on older kernels, with some C libraries, or
  * where it was not registered for them.  Always the same for a thread. */
 bool rn_os_has_sections(void);
-/* Where the kernel looks for the one that a thread is in, from the thread pointer; once rn_os_has_sections has said yes. */
-extern ptrdiff_t rn__os_section_at;
 /* Every thread of this process that is in such a section goes on behind it, as if it had failed, before this returns; and
  * each that runs executes a full fence.  Only where a thread has sections. */
 void rn_os_fence_restart(void);

@@ -49,6 +49,8 @@ static inline __attribute__((always_inline)) struct rn_g *self(void)
     return __builtin_expect(m != NULL, 1) ? m->g : rn__self();
 }
 
+extern inline struct rn_defer **rn__defers_here(void);
+
 struct rn_defer **rn__defers_adopt(void)
 {
     return &rn__self()->defers;

@@ -179,18 +179,18 @@ struct rn_g {
     rn_atomic(int64_t) waiting_since;    /* coarse clock */
     uint64_t id;                         /* 1 is main; never reused */
 
-    struct rn_defer *defers;     /* newest first */
+    struct rn_defer *defers; /* newest first */
+    uint8_t reads;           /* by itself: about how many read locks it holds that are counted apart (sync/readers.h) */
+    /* Bit-fields side by side are one place in memory, to be written by one at a time: hence no more of them here. */
+    uint8_t hollow : 1;     /* by the putter and who thaws it: kept_stack.h */
+    uint8_t reluctance : 3; /* by who thaws it: how long it has to be parked before it is put away */
+    uint8_t index_high;
+    uint16_t index_low;          /* in the table of records, for good: rn__g_index */
     struct rn_panic *panic;      /* newest first; NULL when not panicking */
     struct rn_panic *last_panic; /* the last that was recovered, whose text the program may still hold */
 
     char *stack_lo, *stack_hi; /* usable bytes; lo - page is the guard */
     struct rn_m *pinned;       /* rn_pin: the only thread that may run it */
-    uint16_t index_low;        /* in the table of records, for good: rn__g_index */
-    uint8_t index_high;
-    /* Bit-fields side by side are one place in memory, to be written by one at a time: hence no more of them here. */
-    uint8_t hollow : 1;     /* by the putter and who thaws it: kept_stack.h */
-    uint8_t reluctance : 3; /* by who thaws it: how long it has to be parked before it is put away */
-    uint8_t reads;          /* by itself: about how many read locks it holds that are counted apart (sync/readers.h) */
     const char *name;
     void *entry;                    /* the function */
     void *started_at;               /* return address in the starter */
@@ -211,6 +211,9 @@ struct rn_g {
     struct rn_explore_g explore;
 #endif
 };
+
+_Static_assert(offsetof(struct rn_g, reads) == offsetof(struct rn_g, defers) + sizeof(struct rn_defer *),
+               "runnel/rwmutex.h knows where it is");
 
 static inline uint32_t rn__g_index(const struct rn_g *g)
 {

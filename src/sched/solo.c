@@ -13,6 +13,11 @@ static rn_atomic(int64_t) began;   /* 0: not yet */
 static rn_atomic(int64_t) charged; /* ns */
 static rn_atomic(int64_t) average; /* of the last fences, in ns; 0: there was none */
 
+extern inline uint32_t rn__solo(void);
+extern inline struct rn_count *rn__counts(void);
+extern inline bool rn__section_take(rn_atomic(uint32_t) * word, uint32_t from, uint32_t to);
+extern inline bool rn__section_give(rn_atomic(uint32_t) * word, uint32_t from, uint32_t to);
+
 /* ---- names ------------------------------------------------------------------------------------------ */
 
 static uint32_t take_number(void)

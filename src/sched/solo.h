@@ -2,7 +2,7 @@
  *
  * A thread that is to own such words has a name: bits 16-30, never 0, which it writes into them.  It then changes them by
  * rn__solo_take and rn__solo_give, which are a load, a comparison and a store in a restartable section of Linux
- * (arch/solo.h): while nothing comes in between on this thread, as if they were one operation.
+ * (runnel/own.h): while nothing comes in between on this thread, as if they were one operation.
  *
  *     owner's section              another
  *     load the word, compare       change the word by an atomic operation to what the owner expects never
@@ -32,7 +32,7 @@
  * waited or entered the runtime in another way yet.
  *
  * What is gained differs.  A mutex takes two atomic operations and little else, and sections gain on all processors that were
- * tried (EPYC 7003: 5.9 -> 3.7 ns).  A send or receive takes one, and some forty instructions with eight stores that need not wait
+ * tried (EPYC 7003: 5.9 -> 2.2 ns).  A send or receive takes one, and some forty instructions with eight stores that need not wait
  * for it.  Xeon (an atomic addition takes 7 ns): a send and a receive 26 -> 8 ns.  EPYC 7003 (2.4 ns): 6.6 either
  * way, one by one, 7.4 -> 6.7 by 64, a job of ten workers 19.3 -> 21, and 38 in one process of three: there the atomic
  * operation is hidden behind the rest, and the section's two stores are not.  So it is measured whether it pays (solo.c).
@@ -52,27 +52,19 @@ enum { RN_SOLO_NAME_SHIFT = 16 };
 #ifdef RN_MODEL
 #include "model_solo.h"
 #else
-#include "arch/solo.h"
 #include "sched/rt.h"
+#include <runnel/own.h>
 
-/* name, which was compared with what a word holds, and is to be stored there.  The compiler is not to take the one for the other:
- * the word has just been stored, and a load of it takes 8 cycles, for which the store, and so the next load, would wait. */
-static inline uint32_t rn__solo_same(uint32_t name)
-{
-    __asm__("" : "+r"(name));
-    return name;
-}
-
-/* By who has a name (rn__solo, arch.h): if *word is from it becomes to.  False: it is not, or something has come in
+/* By who has a name (rn__solo, runnel/own.h): if *word is from it becomes to.  False: it is not, or something has come in
  * between.  take acquires, give releases. */
 static inline bool rn__solo_take(rn_atomic(uint32_t) * word, uint32_t from, uint32_t to)
 {
-    return rn__arch_solo_take(word, from, to, rn__os_section_at);
+    return rn__section_take(word, from, to);
 }
 
 static inline bool rn__solo_give(rn_atomic(uint32_t) * word, uint32_t from, uint32_t to)
 {
-    return rn__arch_solo_give(word, from, to, rn__os_section_at);
+    return rn__section_give(word, from, to);
 }
 
 /* The running thread's name, which it is given if it has none; 0: it can't have one. */

@@ -15,6 +15,7 @@
 #include "base/sanitizers.h" /* RN_TSAN */
 #include "sched/exceptions.h"
 #include "sched/fiber.h"
+#include "sched/tally.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@ struct rn_sched rn__sched;
 struct rn_p rn__procs[RN_PROCS_MAX];
 __thread struct rn_m *rn__tls_m;
 __thread uint32_t rn__tls_solo;
+__thread struct rn_count *rn__tls_counts;
 __thread struct rn_defer **rn__tls_defers;
 
 /* This thread is m from now on; NULL: none. */
@@ -31,6 +33,7 @@ static void become(struct rn_m *m)
 {
     rn__tls_m = m;
     rn__tls_solo = m ? m->solo : 0;
+    rn__tls_counts = m && m->tally ? m->tally->n : NULL;
     rn__tls_defers = m ? &m->g->defers : NULL;
 }
 

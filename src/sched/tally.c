@@ -39,6 +39,7 @@ struct rn_tally *rn__tally_make(struct rn_g **g)
         m->tally = take_unused();
     if (!m->tally)
         m->tally = make();
+    rn__tls_counts = m->tally ? m->tally->n : NULL;
     return m->tally;
 }
 
@@ -48,6 +49,8 @@ void rn__tally_drop(struct rn_m *m)
     if (!t)
         return;
     m->tally = NULL;
+    if (m == rn__m())
+        rn__tls_counts = NULL;
     rn_lock_take(&tally_lock, RN_RANK_SCHED);
     t->unused_next = unused;
     unused = t;
@@ -59,8 +62,8 @@ uint32_t rn__tally_sum(uint32_t k)
     uint32_t sum = 0;
     /* acquire: pairs with the release in make. */
     for (const struct rn_tally *t = rn_load_acquire(&all); t; t = t->next) {
-        uint32_t downs = rn_load_acquire(&t->n[k].downs); /* pairs with the release in rn__tally_down */
-        sum += rn_load_relaxed(&t->n[k].ups) - downs;     /* relaxed: after the downs, by their acquire */
+        uint32_t downs = rn_load_acquire(&t->n[k].rn_downs); /* pairs with the release in rn__tally_down */
+        sum += rn_load_relaxed(&t->n[k].rn_ups) - downs;     /* relaxed: after the downs, by their acquire */
     }
     return sum;
 }

@@ -21,17 +21,16 @@
 #define RN_SCHED_TALLY_H
 
 #include "sched/rt.h"
+#include <runnel/own.h>
 
 #ifndef RN_TALLIES
 #define RN_TALLIES 256u /* model tests have fewer */
 #endif
 
 struct rn_tally {
-    struct {
-        rn_atomic(uint32_t) ups, downs;
-    } n[RN_TALLIES];
-    struct rn_tally *next;        /* of all; written before others know of it */
-    struct rn_tally *unused_next; /* guarded by tally.c's lock */
+    struct rn_count n[RN_TALLIES]; /* first: programs find their own thread's by rn__tls_counts */
+    struct rn_tally *next;         /* of all; written before others know of it */
+    struct rn_tally *unused_next;  /* guarded by tally.c's lock */
 } __attribute__((aligned(128)));
 
 /* The running thread's row and, if there is one, in *g who runs. */
@@ -51,14 +50,14 @@ struct rn_tally *rn__tally_make(struct rn_g **g);
 static inline void rn__tally_up(struct rn_tally *t, uint32_t k)
 {
     /* relaxed, both: our own; whoever must see it comes after a fence, or after a down. */
-    rn_store_relaxed(&t->n[k].ups, rn_load_relaxed(&t->n[k].ups) + 1);
+    rn_store_relaxed(&t->n[k].rn_ups, rn_load_relaxed(&t->n[k].rn_ups) + 1);
 }
 
 /* Whoever sees it, or a later one of the same row, comes after what this thread did before it. */
 static inline void rn__tally_down(struct rn_tally *t, uint32_t k)
 {
     /* release: pairs with the acquire in rn__tally_sum.  relaxed: our own. */
-    rn_store_release(&t->n[k].downs, rn_load_relaxed(&t->n[k].downs) + 1);
+    rn_store_release(&t->n[k].rn_downs, rn_load_relaxed(&t->n[k].rn_downs) + 1);
 }
 
 /* No less than the number was at some moment of the call, if from its begin there are only downs, and ups that are followed by a

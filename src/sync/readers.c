@@ -9,6 +9,7 @@ enum { READ_TAKES = 10 };                  /* ns, at least, lock and unlock */
 enum { SEARCH_EVERY = 1000 * 1000 };       /* ns between two places that are taken from their mutexes */
 enum { TRIES = 50 };                       /* for memory, a millisecond each */
 
+struct rn_readers_place rn__readers_places[RN_TALLIES];
 struct rn_readers rn__readers[RN_TALLIES];
 static rn_atomic(uint32_t) taken;      /* places; a hint but for their locks */
 static rn_atomic(int64_t) search_next; /* the earliest time of the next search; any */
@@ -26,8 +27,8 @@ void rn__readers_free_locked(struct rn_readers *r)
 {
     rn_lock_assert_held(&r->lock);
     /* relaxed, all: the lock publishes them; who reads open or awaited without it finds the place closed. */
-    rn_store_relaxed(&r->open, 0);
-    rn_store_relaxed(&r->awaited, 0);
+    rn_store_relaxed(&rn__readers_place(r)->rn_open, 0);
+    rn_store_relaxed(&rn__readers_place(r)->rn_awaited, 0);
     rn_store_relaxed(&r->name, 0);
     r->drained = false;
     rn_sub_relaxed(&taken, 1);
@@ -36,21 +37,21 @@ void rn__readers_free_locked(struct rn_readers *r)
 void rn__readers_open_locked(struct rn_readers *r)
 {
     rn_lock_assert_held(&r->lock);
-    rn_store_relaxed(&r->awaited, 0); /* relaxed: who still sees 1 looks in vain */
+    rn_store_relaxed(&rn__readers_place(r)->rn_awaited, 0); /* relaxed: who still sees 1 looks in vain */
     r->drained = false;
     /* release: pairs with the acquire in rn__readers_try_enter.  Whoever opens has come after m's writers: by m's word, or by the
      * place's lock after whoever opened it before. */
-    rn_store_release(&r->open, rn_load_relaxed(&r->name));
+    rn_store_release(&rn__readers_place(r)->rn_open, rn_load_relaxed(&r->name));
 }
 
 bool rn__readers_close_locked(struct rn_readers *r)
 {
     rn_lock_assert_held(&r->lock);
-    if (rn_load_relaxed(&r->awaited)) /* relaxed: written under the lock */
+    if (rn_load_relaxed(&rn__readers_place(r)->rn_awaited)) /* relaxed: written under the lock */
         return false;
     /* relaxed, both: ordered before the sum by the heavy fence that follows, which pairs with the light ones. */
-    rn_store_relaxed(&r->open, 0);
-    rn_store_relaxed(&r->awaited, 1);
+    rn_store_relaxed(&rn__readers_place(r)->rn_open, 0);
+    rn_store_relaxed(&rn__readers_place(r)->rn_awaited, 1);
     return true;
 }
 
@@ -67,7 +68,7 @@ bool rn__readers_are_gone_locked(const struct rn_readers *r)
 static void close_and_fence_locked(struct rn_readers *r)
 {
     rn_lock_assert_held(&r->lock);
-    rn_store_relaxed(&r->open, 0); /* relaxed: as in rn__readers_close_locked */
+    rn_store_relaxed(&rn__readers_place(r)->rn_open, 0); /* relaxed: as in rn__readers_close_locked */
     rn_os_fence_heavy();
 }
 
@@ -98,7 +99,8 @@ static struct rn_readers *take_from_another(void)
     struct rn_readers *r = &rn__readers[rn_add_relaxed(&turn, 1) % RN_TALLIES]; /* relaxed: any will do */
     if (!rn_lock_try(&r->lock, RN_RANK_READERS))
         return NULL;
-    if (!rn_load_relaxed(&r->awaited) && rn_load_relaxed(&r->name)) { /* relaxed: written under the lock */
+    if (!rn_load_relaxed(&rn__readers_place(r)->rn_awaited) &&
+        rn_load_relaxed(&r->name)) { /* relaxed: written under the lock */
         close_and_fence_locked(r);
         if (sum_locked(r) == 0)
             return r;
@@ -256,7 +258,8 @@ struct rn_readers *rn__readers_hold(rn_rwmutex *m)
 static bool nobody_reads_locked(struct rn_readers *r, rn_rwmutex *m)
 {
     rn_lock_assert_held(&r->lock);
-    bool closing = rn_load_relaxed(&r->awaited); /* relaxed: under the lock; the writer's fence may be yet to come */
+    bool closing = rn_load_relaxed(
+        &rn__readers_place(r)->rn_awaited); /* relaxed: under the lock; the writer's fence may be yet to come */
     close_and_fence_locked(r);
     /* acquire: the sum before the word, which only falls meanwhile. */
     bool none = sum_locked(r) + rn__rw_readers(rn_load_acquire(&m->rn_state)) == 0;

@@ -57,6 +57,8 @@
  *
  * Lock order: a place's lock before the mutex's queue.
  *
+ * What both do when nothing is in the way is compiled into programs as well (runnel/rwmutex.h), step by step as below.
+ *
  * Rejected:
  *  - Counters in the mutex, one for each processor: 16 lines for each mutex, and a reader's wake-up would touch it
  *    after it has let go.
@@ -102,15 +104,18 @@ static inline uint64_t rn__rw_unbiased(uint64_t s)
     return s & ~((uint64_t)RN_RW_BIASED | ~(uint64_t)0 << RN_RW_PLACE);
 }
 
-/* A place.  Readers read the first two and write neither. */
+/* A place, but for what readers read (struct rn_readers_place, of the same number). */
 struct rn_readers {
-    rn_atomic(uintptr_t) open; /* the name of the mutex whose readers may count themselves here, or 0 */
-    rn_atomic(uint32_t) awaited;
-    rn_lock lock;              /* guards the rest, and all writes; rank READERS */
+    rn_lock lock;              /* guards the rest, and all writes to the other part; rank READERS */
     rn_atomic(uintptr_t) name; /* the mutex that has it, 0: nobody; read without the lock as a hint */
     bool drained;
 } __attribute__((aligned(64)));
 extern struct rn_readers rn__readers[RN_TALLIES];
+
+static inline struct rn_readers_place *rn__readers_place(const struct rn_readers *r)
+{
+    return &rn__readers_places[r - rn__readers];
+}
 
 /* Not the address itself: what stands here does not keep what it names alive for the search for leaks. */
 static inline uintptr_t rn__readers_name(const rn_rwmutex *m)
@@ -130,14 +135,15 @@ static inline void rn__readers_count_down(struct rn_tally *t, uint32_t k)
     rn__tally_down(t, k);
     /* Orders the count before the load; pairs with the heavy fence after awaited was set. */
     rn_fence_light_known();
-    if (__builtin_expect(rn_load_relaxed(&rn__readers[k].awaited) != 0, 0)) /* relaxed: the lock publishes the rest */
+    /* relaxed: the lock publishes the rest. */
+    if (__builtin_expect(rn_load_relaxed(&rn__readers_places[k].rn_awaited) != 0, 0))
         rn__readers_left(k);
 }
 
 enum rn_reader { RN_READER_IN, RN_READER_BY_WORD, RN_READER_REFUSED };
 
 /* Takes the read lock if m is biased and open.  REFUSED: it was not open, and rn__readers_take_back(*k) is to be called.  Does not
- * park or wait, and calls nothing but as its last: then who calls this needs no stack. */
+ * park or wait. */
 static inline enum rn_reader rn__readers_try_enter(rn_rwmutex *m, uint32_t *k)
 {
     uint64_t s = rn_load_relaxed(&m->rn_state); /* relaxed: a guess; open says whether it is so */
@@ -152,7 +158,7 @@ static inline enum rn_reader rn__readers_try_enter(rn_rwmutex *m, uint32_t *k)
     /* Orders the count before the load; pairs with the heavy fence after open was set to 0. */
     rn_fence_light_known();
     /* acquire: pairs with the release by which the place was opened, after all that writers had done. */
-    if (__builtin_expect(rn_load_acquire(&rn__readers[*k].open) != rn__readers_name(m), 0))
+    if (__builtin_expect(rn_load_acquire(&rn__readers_places[*k].rn_open) != rn__readers_name(m), 0))
         return RN_READER_REFUSED;
     /* The usual case is written without what was read, for which the next would wait. */
     if (__builtin_expect(g->reads == 0, 1))

@@ -447,7 +447,7 @@ static __attribute__((noinline)) void rlock_by_word(rn_rwmutex *m)
     rn__watch(taken, m, queue_of(m), RN_LOCK_READ);
 }
 
-static __attribute__((noinline)) void rlock_refused(rn_rwmutex *m, uint32_t k)
+__attribute__((noinline)) void rn__rwmutex_rlock_refused(rn_rwmutex *m, uint32_t k)
 {
     rn__readers_take_back(k);
     rlock_by_word(m);
@@ -458,7 +458,7 @@ void rn__rwmutex_rlock_slow(rn_rwmutex *m)
     uint32_t k;
     enum rn_reader r = rn__readers_try_enter(m, &k);
     if (r == RN_READER_REFUSED)
-        rlock_refused(m, k);
+        rn__rwmutex_rlock_refused(m, k);
     else if (r == RN_READER_BY_WORD)
         rlock_by_word(m);
 }
@@ -731,6 +731,7 @@ void rn_rwmutex_destroy(rn_rwmutex *m)
 /* ---- out of line: the short ways are in the slow ones too ----------------------------------------- */
 
 #if RN__INLINE_SYNC
+extern inline uint8_t *rn__reads(void);
 extern inline void rn_rwmutex_rlock(rn_rwmutex *m);
 extern inline void rn_rwmutex_runlock(rn_rwmutex *m);
 extern inline void rn_rwmutex_lock(rn_rwmutex *m);

@@ -15,7 +15,7 @@ includes_ok() {
         level["arch"] = level["os"]
         level["debug"] = level["test"] = 100
         # The layer that a public header belongs to: that of the code behind it.
-        split("base context_type atomic", h, " "); for (i in h) header[h[i]] = "base"
+        split("base context_type atomic own", h, " "); for (i in h) header[h[i]] = "base"
         split("go cxx", h, " "); for (i in h) header[h[i]] = "sched"
         split("time", h, " "); for (i in h) header[h[i]] = "time"
         split("chan select timer", h, " "); for (i in h) header[h[i]] = "chan"

@@ -39,7 +39,7 @@ documented() {
 defined() {
     exported >"$tap_dir/all"
     headers | tr '\n' ' ' | grep -oE 'RN_PUBLIC[^;{]*[;{]' | grep -oE '\(?rn_[a-z_0-9]+\)? ?[(;[]' |
-        tr -d '(;[ )' | sort -u | grep -vE '^rn_(time|duration|error|main)$' >"$tap_dir/declared"
+        tr -d '(;[ )' | sort -u | grep -vE '^rn_(time|duration|error|main|atomic)$' >"$tap_dir/declared"
     ! grep -vxFf "$tap_dir/all" "$tap_dir/declared"
 }
 

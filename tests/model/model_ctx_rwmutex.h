@@ -45,7 +45,7 @@ static void checks(void)
     MODEL_CHECK(cell == sum && nobody_waits(&mutex) && model_ctx_quiet());
     uint64_t state = rn_load_relaxed(&mutex.rn_state);
     if (state & RN_RW_BIASED) /* open to its readers again */
-        MODEL_CHECK(rn_load_relaxed(&rn__readers[rn__rw_place(state)].open) == rn__readers_name(&mutex));
+        MODEL_CHECK(rn_load_relaxed(&rn__readers_places[rn__rw_place(state)].rn_open) == rn__readers_name(&mutex));
     MODEL_CHECK(rn_rwmutex_try_lock(&mutex));
     rn_rwmutex_unlock(&mutex);
     MODEL_CHECK(rn_load_relaxed(&mutex.rn_state) == 0);

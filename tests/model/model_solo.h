@@ -35,11 +35,6 @@ static inline uint32_t rn__solo(void)
     return model_solo_name[model_self()];
 }
 
-static inline uint32_t rn__solo_same(uint32_t name)
-{
-    return name;
-}
-
 static inline bool rn__solo_take(rn_atomic(uint32_t) * word, uint32_t from, uint32_t to)
 {
     uint32_t begun = model_section_begin();

@@ -26,6 +26,7 @@ static inline struct rn_m *rn__adopt(void)
     return rn__m();
 }
 
+__thread struct rn_count *rn__tls_counts;
 void rn__tally_drop(struct rn_m *m);
 
 #include "sched/tally.c"

@@ -75,7 +75,7 @@ MODEL_MUTANT(writer_beside_reader, "rn_os_fence_heavy", "fence_heavy");
 MODEL_MUTANT(writer_beside_reader, "rn__readers_try_enter", "fence_light");
 MODEL_MUTANT(writer_beside_reader, "rn__readers_count_down", "fence_light");
 MODEL_MUTANT(writer_beside_reader, "rn__tally_down", "store_release");
-MODEL_MUTANT(writer_beside_reader, "rn__tally_sum", "load_acquire &t->n[k].downs");
+MODEL_MUTANT(writer_beside_reader, "rn__tally_sum", "load_acquire &t->n[k].rn_downs");
 
 /* Who holds it tries it again, and is refused: its row goes up and down while it is added up. */
 static void look_and_try(void)

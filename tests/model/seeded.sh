@@ -104,17 +104,17 @@ seeded "hibernate: the resumer looks before the fence" hibernate resume sched/hi
     s/^    return rn_load_relaxed(&g->hib) != RN_HIB_AWAKE; .*/return away; }/'
 
 seeded "readers: the reader looks before it is counted" readers writer_beside_reader sync/readers.h '
-    s/^    rn__tally_up(t, \*k);$/uintptr_t open = rn_load_acquire(\&rn__readers[*k].open); &/
-    s/rn_load_acquire(&rn__readers\[\*k\].open) != rn__readers_name(m), 0/open != rn__readers_name(m), 0/'
+    s/^    rn__tally_up(t, \*k);$/uintptr_t open = rn_load_acquire(\&rn__readers_places[*k].rn_open); &/
+    s/rn_load_acquire(&rn__readers_places\[\*k\].rn_open) != rn__readers_name(m), 0/open != rn__readers_name(m), 0/'
 seeded "readers: a row's ups are read before its downs" readers writer_beside_who_reads_twice sched/tally.c '
-    s/^        uint32_t downs = /        uint32_t ups = rn_load_acquire(\&t->n[k].ups); &/
-    s/rn_load_relaxed(&t->n\[k\].ups) - downs/ups - downs/'
+    s/^        uint32_t downs = /        uint32_t ups = rn_load_acquire(\&t->n[k].rn_ups); &/
+    s/rn_load_relaxed(&t->n\[k\].rn_ups) - downs/ups - downs/'
 seeded "readers: who leaves does not look for a writer" readers writer_beside_reader sync/readers.h \
-    's/rn_load_relaxed(&rn__readers\[k\].awaited) != 0/false/'
+    's/rn_load_relaxed(&rn__readers_places\[k\].rn_awaited) != 0/false/'
 seeded "readers: a writer does not count after its fence" readers writer_beside_reader sync/rwmutex.c \
     's/bool gone = rn__readers_are_gone_locked(r);/bool gone = true;/'
 seeded "readers: the place stays open" readers writer_beside_reader sync/readers.c \
-    '/^bool rn__readers_close_locked/,/^}/s/rn_store_relaxed(&r->open, 0);/;/'
+    '/^bool rn__readers_close_locked/,/^}/s/rn_store_relaxed(&rn__readers_place(r)->rn_open, 0);/;/'
 seeded "readers: a place is taken without a fence" readers place_is_taken_beside_both sync/readers.c \
     '/^static void close_and_fence_locked/,/^}/s/rn_os_fence_heavy();/;/'
 seeded "ctx_readers: who gives up leaves the readers behind it" ctx_readers reader_behind_writer_that_gives_up sync/rwmutex.c \

@@ -64,6 +64,38 @@ cxx() {
 }
 check "a C++ program" cxx
 
+# Locks are compiled into functions of which the linker keeps one of several, or none (runnel/own.h).
+cat >locks.h <<'END'
+#include <runnel.h>
+struct counter {
+    rn_mutex m = {};
+    rn_rwmutex rw = {};
+    long n = 0;
+    void add() { mutex_lock(&m); n++; mutex_unlock(&m); }
+    long read() { rwmutex_rlock(&rw); long it = n; rwmutex_runlock(&rw); return it; }
+};
+inline void add_often(counter &c) { for (int i = 0; i < 100000; i++) { c.add(); c.read(); } }
+void also(counter &c);
+END
+printf '#include "locks.h"\nvoid also(counter &c) { add_often(c); }\n' >locks_also.cc
+cat >locks.cc <<'END'
+#include "locks.h"
+extern "C" int nobody_has_this();
+int nobody_calls_this(counter &c) { c.add(); return nobody_has_this(); }
+int rn_main(int, char **) { static counter c; add_often(c); also(c); return c.n == 200000 ? 0 : 1; }
+END
+locks_cxx() {
+    for cxx in g++ clang++; do
+        command -v $cxx >/dev/null || continue
+        for how in -O0 -O2 "-O2 -fPIC" "-O2 -fno-pie -no-pie"; do
+            # shellcheck disable=SC2046,SC2086 # lists of words
+            $cxx -std=c++17 $how -ffunction-sections -fdata-sections -Wl,--gc-sections -o locks locks.cc locks_also.cc \
+                $(pkg-config --cflags runnel) "$lib/librunnel.a" -pthread && ./locks || return 1
+        done
+    done
+}
+check "locks in inline functions of two files, and in one that nobody calls" locks_cxx
+
 cmake_package() {
     mkdir -p cm && cat >cm/CMakeLists.txt <<'END'
 cmake_minimum_required(VERSION 3.20)

@@ -33,6 +33,6 @@ TEST_PLAIN(a_thread_has_one_name)
     while (!rn__solo_give(&word, name | 1, name))
         ;
     CHECK_EQ(rn_load_relaxed(&word), name);
-    CHECK(*(void **)((char *)__builtin_thread_pointer() + rn__os_section_at) == NULL);
+    CHECK(*(void **)((char *)__builtin_thread_pointer() + rn__section_at) == NULL);
     rn__solo_fence();
 }

@@ -9,6 +9,7 @@
 #define _GNU_SOURCE 1
 #include "os/linux/internal.h"
 #include "os/os.h"
+#include <runnel/own.h>
 
 enum { EXPEDITED = 1 << 7 }; /* linux/membarrier.h, MEMBARRIER_CMD_PRIVATE_EXPEDITED_RSEQ */
 
@@ -24,7 +25,7 @@ struct record {
 };
 
 static bool restarts; /* written before there are workers, and the next too */
-ptrdiff_t rn__os_section_at;
+ptrdiff_t rn__section_at;
 
 /* Not when a section is wanted for the first time: the kernel may need 10 ms for this once there are threads. */
 void rn__os_section_init(void)
@@ -32,7 +33,7 @@ void rn__os_section_init(void)
 #ifndef RN_TSAN
     restarts = &__rseq_size && &__rseq_offset && __rseq_size && rn__os_membarrier_begin(EXPEDITED);
     if (restarts)
-        rn__os_section_at = __rseq_offset + (ptrdiff_t)offsetof(struct record, section);
+        rn__section_at = __rseq_offset + (ptrdiff_t)offsetof(struct record, section);
 #endif
 }
 
@@ -46,7 +47,7 @@ bool rn_os_has_sections(void)
 
 void rn_os_fence_restart(void)
 {
-    /* pairs with the sections of arch/solo.h: the kernel restarts each that is under way, and executes a full fence on
+    /* pairs with the sections of runnel/own.h: the kernel restarts each that is under way, and executes a full fence on
      * its thread.  Without it two might hold what one owns. */
     rn__os_membarrier_sure(EXPEDITED);
 }

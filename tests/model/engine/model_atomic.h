@@ -36,7 +36,7 @@ void model_rmw(volatile void *p, size_t size, enum model_rmw what, const void *v
 void model_fence(struct model_site *s);
 void model_fence_light(struct model_site *s);
 void rn__model_yield(void);
-/* A restartable section (arch/solo.h) from begin to the store, which is not done, and then false, if rn_os_fence_restart has
+/* A restartable section (runnel/own.h) from begin to the store, which is not done, and then false, if rn_os_fence_restart has
  * come by this thread since. */
 uint32_t model_section_begin(void);
 bool model_section_store(volatile void *p, size_t size, const void *v, uint32_t begun, struct model_site *s);
