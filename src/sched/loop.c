@@ -1,10 +1,11 @@
 /* What a worker does when no goroutine runs on it: its loop, on its thread's own stack (g0). */
-#include "sched/choice.h"
+#include "sched/next.h"
 #include "sched/switch.h"
 
 enum {
     POLL_EVERY = 8,   /* µs between looks at descriptors while others wait, for each one that the last has found, */
     POLL_MOST = 16,   /* up to so many: where there are many, it is their number that makes them wait */
+    WAITS_LOOKS = 4,  /* after so many such looks one has its turn that has not run yet, however few turns that was */
     SPIN_ROUNDS = 40, /* looks at everybody's queue before sleeping, at most: about 20 µs */
     SPIN_PAUSES = 40, /* between two looks */
 };
@@ -154,6 +155,21 @@ static struct rn_g *woken_first(struct rn_p *p, struct rn_g *g, const struct rn_
     return g;
 }
 
+/* Whom a look finds is the next to run, but not at each look while others wait: of two that write to each other, or sleep by turns,
+ * each look finds one, and they would be alone for ever.  After one that was found and went first another goes before. */
+static struct rn_g *by_turns(struct rn_m *m, struct rn_g *found)
+{
+    struct rn_p *p = m->p;
+    struct rn_g *other = found && p->found_was_first ? rn__choose_next(p) : NULL;
+    p->found_was_first = found && !other;
+    if (!other)
+        return found;
+    bool only = rn__push_next(p, found);
+    if (!m->alone)
+        rn__wake_for_next(p, only);
+    return other;
+}
+
 /* It is time to look at all of it.  Whom a timer has woken goes first, and makes way for others at the next such look. */
 static struct rn_g *look_around(struct rn_m *m)
 {
@@ -161,6 +177,7 @@ static struct rn_g *look_around(struct rn_m *m)
     struct rn_g *g = NULL;
     rn_time now = rn__choose_now();
     bool timers_first = !p->timer_was_first;
+    p->waits += RN_NEXT_WAITS / WAITS_LOOKS;
     rn__pace_elsewhere(p, now);
     rn__crowd_look(m, now);
     if (!timers_first)
@@ -174,7 +191,7 @@ static struct rn_g *look_around(struct rn_m *m)
         g = elsewhere(m);
     const struct rn_g *next = rn_load_relaxed(&p->next); /* relaxed: the owner's */
     look_at_descriptors(m, now);                         /* last: the sooner will those be seen who come meanwhile */
-    return woken_first(p, g, next);
+    return by_turns(m, woken_first(p, g, next));
 }
 
 /* The next goroutine for m, which has a processor; NULL: look again (it may have slept). */
