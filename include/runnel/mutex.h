@@ -49,17 +49,19 @@ RN_PUBLIC void rn__mutex_unlock_slow(rn_mutex *m);
 /* Locks m; waits while another holds it. */
 RN_PUBLIC inline void rn_mutex_lock(rn_mutex *m)
 {
-    uint32_t rn_s = RN__SYNC_LOAD_RELAXED(&m->rn_state), rn_own = rn__solo();
-    if (__builtin_expect(rn_s == rn_own && rn_own, 1)) {
+    uint32_t rn_s = RN__SYNC_LOAD_RELAXED(&m->rn_state);
+    if (__builtin_expect((rn_s & 0x7fff0000) != 0, 1)) {
+        uint32_t rn_own = rn__solo();
+        bool rn_mine = rn_s == rn_own;
         __asm__("" : "+r"(rn_own)); /* not rn_s, for which the section would wait: the word has just been stored */
         /* pairs with the release of whoever unlocked it: this thread, or one that it was locked on. */
-        if (__builtin_expect(!rn__section_take(&m->rn_state, rn_own, rn_own + 1), 0))
+        if (__builtin_expect(!rn_mine || !rn__section_take(&m->rn_state, rn_own, rn_own + 1), 0))
             rn__mutex_lock_slow(m);
         return;
     }
     rn_s |= rn__watched_locks;
     /* acquire: pairs with the release in rn_mutex_unlock and in src/sync/mutex.c. */
-    if (__builtin_expect(rn_s & 0x7fff8001, 0) || !RN__SYNC_CAS_ACQUIRE(&m->rn_state, &rn_s, rn_s + 0x21))
+    if (__builtin_expect(rn_s & 0x8001, 0) || !RN__SYNC_CAS_ACQUIRE(&m->rn_state, &rn_s, rn_s + 0x21))
         rn__mutex_lock_slow(m);
 }
 
@@ -67,17 +69,19 @@ RN_PUBLIC inline void rn_mutex_lock(rn_mutex *m)
  * unlocked mutex", which can't be recovered. */
 RN_PUBLIC inline void rn_mutex_unlock(rn_mutex *m)
 {
-    uint32_t rn_s = RN__SYNC_LOAD_RELAXED(&m->rn_state), rn_own = rn__solo();
-    if (__builtin_expect(rn_s == rn_own + 1 && rn_own, 1)) {
+    uint32_t rn_s = RN__SYNC_LOAD_RELAXED(&m->rn_state);
+    if (__builtin_expect((rn_s & 0x7fff0000) != 0, 1)) {
+        uint32_t rn_own = rn__solo();
+        bool rn_mine = rn_s == rn_own + 1;
         __asm__("" : "+r"(rn_own)); /* as in lock */
         /* pairs with the acquire in rn_mutex_lock, and of who takes it from this thread. */
-        if (__builtin_expect(!rn__section_give(&m->rn_state, rn_own + 1, rn_own), 0))
+        if (__builtin_expect(!rn_mine || !rn__section_give(&m->rn_state, rn_own + 1, rn_own), 0))
             rn__mutex_unlock_slow(m);
         return;
     }
     rn_s |= rn__watched_locks;
     /* Locked, nobody is to be woken.  release: pairs with the acquire in rn_mutex_lock. */
-    if (__builtin_expect((rn_s & 0xffff0003) != 1, 0) || !RN__SYNC_CAS_RELEASE(&m->rn_state, &rn_s, rn_s & ~1u))
+    if (__builtin_expect((rn_s & 0x80000003) != 1, 0) || !RN__SYNC_CAS_RELEASE(&m->rn_state, &rn_s, rn_s & ~1u))
         rn__mutex_unlock_slow(m);
 }
 #else

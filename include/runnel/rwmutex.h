@@ -71,11 +71,15 @@ RN_PUBLIC inline uint8_t *rn__reads(void)
 RN_PUBLIC inline void rn_rwmutex_rlock(rn_rwmutex *m)
 {
     uint64_t rn_s = RN__SYNC_LOAD_RELAXED(&m->rn_state);
-    struct rn_count *rn_counts;
-    uint8_t *rn_reads;
-    if (__builtin_expect((rn_s & 8) && (rn_counts = rn__counts()) && !*(rn_reads = rn__reads()), 1)) {
-        struct rn_count *rn_here = &rn_counts[rn_s >> 48];
+    if (__builtin_expect((rn_s & 8) != 0, 1)) {
+        struct rn_count *rn_here = rn__counts();
         struct rn_readers_place *rn_place = &rn__readers_places[rn_s >> 48];
+        uint8_t *rn_reads;
+        if (__builtin_expect(!rn_here || *(rn_reads = rn__reads()), 0)) {
+            rn__rwmutex_rlock_slow(m);
+            return;
+        }
+        rn_here += rn_s >> 48;
         /* relaxed: it is this thread's. */
         RN__SYNC_STORE_RELAXED(&rn_here->rn_ups, RN__SYNC_LOAD_RELAXED(&rn_here->rn_ups) + 1);
         __asm__ volatile("" : : : "memory"); /* the light side of a fence whose heavy side comes after rn_open is 0 */
@@ -88,7 +92,7 @@ RN_PUBLIC inline void rn_rwmutex_rlock(rn_rwmutex *m)
     }
     rn_s |= rn__watched_locks;
     /* acquire: pairs with the release in rn_rwmutex_unlock and in src/sync/rwmutex.c. */
-    if (__builtin_expect((rn_s & 0x800b) != 0, 0) || !RN__SYNC_CAS_ACQUIRE(&m->rn_state, &rn_s, rn_s + 0x10020))
+    if (__builtin_expect(rn_s & 0x8003, 0) || !RN__SYNC_CAS_ACQUIRE(&m->rn_state, &rn_s, rn_s + 0x10020))
         rn__rwmutex_rlock_slow(m);
 }
 
@@ -96,12 +100,15 @@ RN_PUBLIC inline void rn_rwmutex_rlock(rn_rwmutex *m)
 RN_PUBLIC inline void rn_rwmutex_runlock(rn_rwmutex *m)
 {
     uint64_t rn_s = RN__SYNC_LOAD_RELAXED(&m->rn_state);
-    struct rn_count *rn_counts;
-    uint8_t *rn_reads;
-    if (__builtin_expect((rn_s & 0xffffffff0008) == 8 && (rn_counts = rn__counts()) && *(rn_reads = rn__reads()) == 1,
-                         1)) {
-        struct rn_count *rn_here = &rn_counts[rn_s >> 48];
+    if (__builtin_expect((rn_s & 8) != 0, 1)) {
+        struct rn_count *rn_here = rn__counts();
         struct rn_readers_place *rn_place = &rn__readers_places[rn_s >> 48];
+        uint8_t *rn_reads;
+        if (__builtin_expect((uint32_t)(rn_s >> 16) || !rn_here || *(rn_reads = rn__reads()) != 1, 0)) {
+            rn__rwmutex_runlock_slow(m);
+            return;
+        }
+        rn_here += rn_s >> 48;
         *rn_reads = 0;
         /* release: pairs with the acquire of who adds the counts up.  relaxed: it is this thread's. */
         RN__SYNC_STORE_RELEASE(&rn_here->rn_downs, RN__SYNC_LOAD_RELAXED(&rn_here->rn_downs) + 1);
@@ -112,8 +119,7 @@ RN_PUBLIC inline void rn_rwmutex_runlock(rn_rwmutex *m)
     }
     rn_s |= rn__watched_locks;
     /* release: pairs with the acquire in rn_rwmutex_lock. */
-    if (__builtin_expect((rn_s & 0xb) != 0, 0) || rn_s < 0x10000 ||
-        !RN__SYNC_CAS_RELEASE(&m->rn_state, &rn_s, rn_s - 0x10000))
+    if (__builtin_expect(rn_s & 3, 0) || rn_s < 0x10000 || !RN__SYNC_CAS_RELEASE(&m->rn_state, &rn_s, rn_s - 0x10000))
         rn__rwmutex_runlock_slow(m);
 }
 
