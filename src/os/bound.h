@@ -1,7 +1,7 @@
 /* An upper bound of the clock, cheaper than a reading of it: for deadlines, which must not come too early, and may
  * come some microseconds late.
  *
- * Reading the clock is a reading of the processor's counter (9 ns on the EPYC of bench/limits.md, 21 for all of it), which the
+ * Reading the clock is a reading of the processor's counter (9 ns on the EPYC of docs/design/speed.md, 21 for all of it), which the
  * kernel then scales.  Whoever often asks for bounds keeps a pair, the counter and the clock at one moment, and adds to
  * it what the counter has run since.  Only where the kernel's clock is that counter and nothing else (rn_os_now_bound's
  * platform says so): then the two can part company in one way alone, that the kernel changes the scale, to follow a time

@@ -155,18 +155,19 @@ static struct rn_g *woken_first(struct rn_p *p, struct rn_g *g, const struct rn_
     return g;
 }
 
-/* Whom a look finds is the next to run, but not at each look while others wait: of two that write to each other, or sleep by turns,
- * each look finds one, and they would be alone for ever.  After one that was found and went first another goes before. */
-static struct rn_g *by_turns(struct rn_m *m, struct rn_g *found)
+/* Whom timers or descriptors have woken is the next to run, but not at each look while others wait: of two that write to each
+ * other each look finds one, and they would be alone for ever.  After one that went first another goes before, and the next look
+ * finds the woken one in front of all (in p->next another, whom that one wakes, would take its place). */
+static struct rn_g *by_turns(struct rn_m *m, struct rn_g *woken)
 {
     struct rn_p *p = m->p;
-    struct rn_g *other = found && p->found_was_first ? rn__choose_next(p) : NULL;
-    p->found_was_first = found && !other;
+    struct rn_g *other = p->woken_was_first ? rn__choose_next(p) : NULL;
+    p->woken_was_first = !other;
     if (!other)
-        return found;
-    bool only = rn__push_next(p, found);
+        return woken;
+    rn__push_front(woken, woken, 1);
     if (!m->alone)
-        rn__wake_for_next(p, only);
+        rn__wake_idle();
     return other;
 }
 
@@ -174,24 +175,28 @@ static struct rn_g *by_turns(struct rn_m *m, struct rn_g *found)
 static struct rn_g *look_around(struct rn_m *m)
 {
     struct rn_p *p = m->p;
-    struct rn_g *g = NULL;
+    struct rn_g *g = NULL, *other = NULL;
     rn_time now = rn__choose_now();
     bool timers_first = !p->timer_was_first;
     p->waits += RN_NEXT_WAITS / WAITS_LOOKS;
     rn__pace_elsewhere(p, now);
     rn__crowd_look(m, now);
     if (!timers_first)
-        g = elsewhere(m);
+        g = other = elsewhere(m);
     p->timer_was_first = false;
     if (!g) {
         g = after_timers(m, p);
         p->timer_was_first = g != NULL;
     }
     if (!g && timers_first)
-        g = elsewhere(m);
+        g = other = elsewhere(m);
     const struct rn_g *next = rn_load_relaxed(&p->next); /* relaxed: the owner's */
     look_at_descriptors(m, now);                         /* last: the sooner will those be seen who come meanwhile */
-    return by_turns(m, woken_first(p, g, next));
+    g = woken_first(p, g, next);
+    if (g && g != other)
+        return by_turns(m, g);
+    p->woken_was_first = false;
+    return g;
 }
 
 /* The next goroutine for m, which has a processor; NULL: look again (it may have slept). */

@@ -57,8 +57,8 @@ struct rn_p {
     rn_time elsewhere_at;
     rn_duration around_pace; /* for each goroutine from one such look to the next, lately */
     uint32_t polled_n;       /* how many descriptors woke at the last such look at them */
-    bool timer_was_first;    /* then, and whether any whom it found was (loop.c) */
-    bool found_was_first;
+    bool timer_was_first;    /* then, and whether any whom it found woken was (loop.c) */
+    bool woken_was_first;
     bool through;         /* it had nothing to run since then */
     rn_time through_till; /* the first such look after which it always had */
 
