@@ -23,6 +23,25 @@
 
 RN_EXTERN_C_BEGIN
 
+/* The pointer in the thread-local variable of that name, of the thread that runs this.  Volatile, and by assembly: a goroutine may go
+ * on with another thread after any call, so the compiler must keep neither the value nor its address. */
+#if defined(__x86_64__)
+#define RN__TLS_LOAD(to, name) \
+    __asm__ volatile("movq " name "@gottpoff(%%rip), %0\n\tmovq %%fs:(%0), %0" : "=r"(to) : : "memory")
+#elif defined(__aarch64__)
+#define RN__TLS_LOAD(to, name)                                       \
+    do {                                                             \
+        uint64_t rn_tp_;                                             \
+        __asm__ volatile("adrp %0, :gottprel:" name "\n\t"           \
+                         "ldr %0, [%0, :gottprel_lo12:" name "]\n\t" \
+                         "mrs %1, tpidr_el0\n\t"                     \
+                         "ldr %0, [%1, %0]"                          \
+                         : "=&r"(to), "=&r"(rn_tp_)                  \
+                         :                                           \
+                         : "memory");                                \
+    } while (0)
+#endif
+
 /* Numbers that this thread has counted, an array of which it alone writes (src/sched/tally.h); NULL: it counts none yet. */
 struct rn_count {
     rn_atomic(uint32_t) rn_ups, rn_downs;
@@ -35,8 +54,7 @@ extern RN_PUBLIC __thread uint32_t rn__tls_solo;
 /* Where the kernel looks for the section that a thread is in, from the thread pointer; for threads with a name. */
 extern RN_PUBLIC ptrdiff_t rn__section_at;
 
-/* Volatile, and by assembly: a goroutine may go on with another thread after any call, so the compiler must keep neither the name nor
- * its address. */
+/* As volatile. */
 RN_PUBLIC inline uint32_t rn__solo(void)
 {
     uint64_t name;
@@ -59,18 +77,7 @@ RN_PUBLIC inline uint32_t rn__solo(void)
 RN_PUBLIC inline struct rn_count *rn__counts(void)
 {
     struct rn_count *counts;
-#if defined(__x86_64__)
-    __asm__ volatile("movq rn__tls_counts@gottpoff(%%rip), %0\n\tmovq %%fs:(%0), %0" : "=r"(counts) : : "memory");
-#elif defined(__aarch64__)
-    uint64_t tp;
-    __asm__ volatile("adrp %0, :gottprel:rn__tls_counts\n\t"
-                     "ldr %0, [%0, :gottprel_lo12:rn__tls_counts]\n\t"
-                     "mrs %1, tpidr_el0\n\t"
-                     "ldr %0, [%1, %0]"
-                     : "=&r"(counts), "=&r"(tp)
-                     :
-                     : "memory");
-#endif
+    RN__TLS_LOAD(counts, "rn__tls_counts");
     return counts;
 }
 

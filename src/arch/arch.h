@@ -4,6 +4,7 @@
 #ifndef RN_ARCH_ARCH_H
 #define RN_ARCH_ARCH_H
 
+#include <runnel/own.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -79,18 +80,7 @@ extern __thread struct rn_m *rn__tls_m __attribute__((visibility("hidden"), tls_
 static inline struct rn_m *rn__m(void)
 {
     struct rn_m *m;
-#if defined(__x86_64__)
-    __asm__ volatile("movq rn__tls_m@gottpoff(%%rip), %0\n\tmovq %%fs:(%0), %0" : "=r"(m) : : "memory");
-#elif defined(__aarch64__)
-    uint64_t tp;
-    __asm__ volatile("adrp %0, :gottprel:rn__tls_m\n\t"
-                     "ldr %0, [%0, :gottprel_lo12:rn__tls_m]\n\t"
-                     "mrs %1, tpidr_el0\n\t"
-                     "ldr %0, [%1, %0]"
-                     : "=&r"(m), "=&r"(tp)
-                     :
-                     : "memory");
-#endif
+    RN__TLS_LOAD(m, "rn__tls_m");
     return m;
 }
 

@@ -36,11 +36,12 @@
  *
  * A thread's own (sched/solo.h, which says why it may be).  What a mutex costs that nobody fights for are its two atomic operations, 4.8
  * ns each; its owner locks and unlocks it by a load, a comparison and a store, which the kernel lets nothing come between on this
- * thread: 2 ns in all, compiled into the program (runnel/mutex.h; what is below is for who was interrupted).  Anybody else first takes it away, for good: 0.8 µs and more.  All of that is under the queue's lock; so
- * whoever sees LEAVING waits, and a late store of the owner's, which clears LEAVING, is found by the one who has set it, who begins
- * again.  Three need no fence: the owner itself, when it finds its mutex held by another of its goroutines, since it is in no
- * section; the holder on another thread (a goroutine has moved), since the owner's sections fail as long as it is LOCKED, and
- * who comes after its swap has seen it; and try_lock that finds it LOCKED.
+ * thread: 2 ns in all, compiled into the program (runnel/mutex.h; what is below is for who was interrupted).  Anybody else
+ * first takes it away, for good: 0.8 µs and more.  All of that is under the queue's lock; so whoever sees LEAVING waits, and a
+ * late store of the owner's, which clears LEAVING, is found by the one who has set it, who begins again.  Three need no fence:
+ * the owner itself, when it finds its mutex held by another of its goroutines, since it is in no section; the holder on
+ * another thread (a goroutine has moved), since the owner's sections fail as long as it is LOCKED, and who
+ * comes after its swap has seen it; and try_lock that finds it LOCKED.
  *
  * The short way counts TICKS at no cost.  Each time that they have run full (every 1,024 locks) the slow way looks which thread it
  * is; a mutex that has seen the same one four times in a row, with nobody in the queue meanwhile, becomes its own, if

@@ -99,8 +99,8 @@ static struct rn_readers *take_from_another(void)
     struct rn_readers *r = &rn__readers[rn_add_relaxed(&turn, 1) % RN_TALLIES]; /* relaxed: any will do */
     if (!rn_lock_try(&r->lock, RN_RANK_READERS))
         return NULL;
-    if (!rn_load_relaxed(&rn__readers_place(r)->rn_awaited) &&
-        rn_load_relaxed(&r->name)) { /* relaxed: written under the lock */
+    /* relaxed, both: written under the lock. */
+    if (!rn_load_relaxed(&rn__readers_place(r)->rn_awaited) && rn_load_relaxed(&r->name)) {
         close_and_fence_locked(r);
         if (sum_locked(r) == 0)
             return r;
@@ -258,8 +258,8 @@ struct rn_readers *rn__readers_hold(rn_rwmutex *m)
 static bool nobody_reads_locked(struct rn_readers *r, rn_rwmutex *m)
 {
     rn_lock_assert_held(&r->lock);
-    bool closing = rn_load_relaxed(
-        &rn__readers_place(r)->rn_awaited); /* relaxed: under the lock; the writer's fence may be yet to come */
+    /* relaxed: under the lock; the writer's fence may be yet to come. */
+    bool closing = rn_load_relaxed(&rn__readers_place(r)->rn_awaited);
     close_and_fence_locked(r);
     /* acquire: the sum before the word, which only falls meanwhile. */
     bool none = sum_locked(r) + rn__rw_readers(rn_load_acquire(&m->rn_state)) == 0;

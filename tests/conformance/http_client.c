@@ -505,7 +505,7 @@ TEST(an_answer_that_begins_with_a_blank)
     }
 }
 
-/* RFC 9112, 6.3: what can't be a length, or is two, is no answer. */
+/* RFC 9112, 2.2: a CR within a line would begin another one for those who read so. */
 TEST(control_bytes_in_a_head)
 {
     char path[32];
@@ -518,6 +518,7 @@ TEST(control_bytes_in_a_head)
     }
 }
 
+/* RFC 9112, 6.3: what can't be a length, or is two, is no answer. */
 TEST(lengths_that_make_no_sense)
 {
     expect("/lengths/5/5", 200, "hello");
