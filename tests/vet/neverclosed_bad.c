@@ -1,6 +1,7 @@
 /* Loops over channels that nobody closes. */
 #include <runnel.h>
 #include <stdio.h>
+#include <string.h>
 #include <stdlib.h>
 
 struct pipe {
@@ -116,10 +117,37 @@ static int handle(chan_recv_only(int) in)
     return 0;
 }
 
+static int put(int v)
+{
+    return printf("%d\n", v) < 0 ? RN_ETIMEOUT : 0;
+}
+
+/* An error is negative, whatever it is compared by. */
+static int put_all(chan_recv_only(int) in)
+{
+    for (int v; chan_next(in, &v);) // want neverclosed
+        if (put(v) == RN_ETIMEOUT || put(v) != 0)
+            return -1;
+    return 0;
+}
+
+static int keep_all(chan_recv_only(const char *) in, const char **last)
+{
+    for (const char *line; chan_next(in, &line);) { // want neverclosed
+        if (puts(line) == -1 || (*last = strdup(line)) == NULL)
+            return -1;
+    }
+    return 0;
+}
+
 static void fallible(void)
 {
-    chan(int) c = chan_make(int, 1);
+    chan(int) c = chan_make(int, 1), d = chan_make(int, 1);
+    chan(const char *) lines = chan_make(const char *, 1);
+    const char *last;
     handle(c);
+    put_all(d);
+    keep_all(lines, &last);
 }
 
 int rn_main(int argc, char **argv)

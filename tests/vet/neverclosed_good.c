@@ -1,6 +1,7 @@
 /* Closed by somebody, somewhere; or not ranged over. */
 #include <runnel.h>
 #include <stdio.h>
+#include <string.h>
 
 struct pipe {
     chan(int) items;
@@ -121,6 +122,43 @@ static void asked(chan_recv_only(struct message) in)
             rn_exit_goroutine();
 }
 
+enum kind { DATA, STOP };
+
+static enum kind told(struct message m)
+{
+    return m.kind == 9 ? STOP : DATA;
+}
+
+/* They end by what a function tells, or by a text. */
+static int told_by(chan_recv_only(struct message) in, chan_recv_only(const char *) lines)
+{
+    for (struct message m; chan_next(in, &m);)
+        if (kind_of(m) == 9)
+            return 0;
+    for (struct message m; chan_next(in, &m);)
+        if (told(m) == STOP)
+            return 0;
+    for (struct message m; chan_next(in, &m);)
+        if (DATA == told(m))
+            return 0;
+    for (const char *line; chan_next(lines, &line);)
+        if (strcmp(line, "quit") == 0)
+            return 0;
+    for (const char *line; chan_next(lines, &line);) {
+        if (!strncmp(line, "quit", 4) || strlen(line) > 80)
+            break;
+        printf("%s\n", line);
+    }
+    return 0;
+}
+
+static void by_telling(void)
+{
+    chan(struct message) messages = chan_make(struct message, 8);
+    chan(const char *) lines = chan_make(const char *, 8);
+    told_by(messages, lines);
+}
+
 struct gathered {
     int n;
 };
@@ -208,6 +246,6 @@ static void workers(void)
 int rn_main(int argc, char **argv)
 {
     (void)argv, (void)argc;
-    here(), member(), global(), by_value(), by_count(), counted(), sum(make()), workers();
+    here(), member(), global(), by_value(), by_count(), by_telling(), counted(), sum(make()), workers();
     return 0;
 }

@@ -250,7 +250,7 @@ static struct node *wrap(enum kind kind, CXCursor c, struct node *child)
     return n;
 }
 
-static long long value_of(CXCursor c, bool *known)
+long long constant(CXCursor c, bool *known)
 {
     CXEvalResult r = clang_Cursor_Evaluate(c);
     *known = r && clang_EvalResult_getKind(r) == CXEval_Int;
@@ -472,7 +472,7 @@ static struct node *convert_statement(CXCursor c, const struct cursors *l)
         return padded(K_SWITCH, c, l, 2);
     case CXCursor_CaseStmt:
         n = wrap(K_CASE, c, l->n ? convert(l->at[l->n - 1]) : NULL);
-        n->value = l->n > 1 ? value_of(l->at[0], &(bool){false}) : -1;
+        n->value = l->n > 1 ? constant(l->at[0], &(bool){false}) : -1;
         return n;
     case CXCursor_DefaultStmt:
         return wrap(K_DEFAULT, c, l->n ? convert(l->at[0]) : NULL);
@@ -530,7 +530,7 @@ static struct node *convert_expression(CXCursor c, const struct cursors *l)
     case CXCursor_IntegerLiteral:
     case CXCursor_CharacterLiteral:
         n = node(K_LITERAL, c, 0);
-        n->value = value_of(c, &known);
+        n->value = constant(c, &known);
         return n;
     case CXCursor_UnaryExpr: /* sizeof: nothing in it is evaluated */
         return node(K_OTHER, c, 0);

@@ -314,11 +314,41 @@ static bool sets(struct node *n, const struct decl *d)
 }
 
 /* By what a loop ends, beside its receive: the value that it has received, a number that it counts, a bool that it sets.  What a
- * call makes of the value may be an error, unless it is a bool. */
+ * call makes of the value may be an error, unless it is a bool, or told by `==` from what is no error's number, or what such a
+ * function of libc says that cannot fail. */
 struct ending {
     struct node *loop, *receive;
     const struct decl *received; /* or NULL */
 };
+
+static bool cannot_fail(const struct node *call)
+{
+    static const char *const list[] = {"strcmp", "strncmp", "strcasecmp", "strncasecmp", "memcmp", "strlen",
+                                       "strstr", "strchr",  "strrchr",    "memchr",      "strspn", "strcspn",
+                                       "abs",    "labs",    "llabs",      "fabs",        "atoi",   "atol"};
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++)
+        if (strcmp(call->name, list[i]) == 0)
+            return true;
+    return false;
+}
+
+static bool is_natural(const struct node *n)
+{
+    bool known;
+    return constant(n->cursor, &known) >= 0 && known;
+}
+
+/* `code(v) == 7` */
+static bool tells(const struct node *n, const struct ending *e)
+{
+    for (int i = 0; n->kind == K_BINARY && n->n == 2 && n->op && strcmp(n->op, "==") == 0 && i < 2; i++) {
+        struct node *call = strip(n->child[i]);
+        if (call && call->kind == K_CALL && call != e->receive && !is_pointer(call->type) &&
+            refers_to(call, e->received) && is_natural(n->child[1 - i]))
+            return true;
+    }
+    return false;
+}
 
 static bool decides(struct node *n, const struct ending *e)
 {
@@ -327,8 +357,8 @@ static bool decides(struct node *n, const struct ending *e)
     if (n->kind == K_REF && n->decl)
         return n->decl == e->received || sets(e->loop, n->decl);
     if (n->kind == K_CALL)
-        return n != e->receive && e->received && is_bool(n->type) && refers_to(n, e->received);
-    bool found = n->kind == K_STEP;
+        return n != e->receive && e->received && (is_bool(n->type) || cannot_fail(n)) && refers_to(n, e->received);
+    bool found = n->kind == K_STEP || (e->received && tells(n, e));
     for (int i = 0; !found && i < n->n; i++)
         found = decides(n->child[i], e);
     return found;

@@ -229,6 +229,7 @@ struct decl *declaration(CXCursor c);
 struct node *strip(struct node *n);                      /* without casts, statement expressions and conversions */
 bool is_within(struct node *n, const struct node *what); /* what is n, or somewhere in it */
 bool is_constant(const struct node *n, bool *truth);
+long long constant(CXCursor c, bool *known); /* its value as an integer */
 void each_node(struct node *n, void (*f)(struct node *, void *), void *arg);
 
 /* ---- types.c ----------------------------------------------------------------------------------- */
