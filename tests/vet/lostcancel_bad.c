@@ -120,6 +120,34 @@ static int with_value(rn_context *parent, int *user)
     return ctx_value(ctx, &key) != NULL;
 }
 
+static int chosen(rn_context *parent, int fast)
+{
+    rn_context *ctx = ctx_with_cancel(parent); // want lostcancel
+    int err = work(fast ? NULL : ctx);
+    if (err)
+        return err;
+    ctx_cancel(ctx);
+    return 0;
+}
+
+static int chosen_name(rn_context *parent, int fast)
+{
+    rn_context *ctx = ctx_with_cancel(parent); // want lostcancel
+    rn_context *use = fast ? parent : ctx;
+    return work(use);
+}
+
+static int work_or_not(rn_context *ctx, int fast)
+{
+    return work(fast ? NULL : ctx);
+}
+
+static int chosen_below(rn_context *parent, int fast)
+{
+    rn_context *ctx = ctx_with_cancel(parent); // want lostcancel
+    return work_or_not(ctx, fast);
+}
+
 int rn_main(int argc, char **argv)
 {
     (void)argv;
@@ -128,5 +156,6 @@ int rn_main(int argc, char **argv)
     chan(int) c = chan_make(int, 4);
     never(bg), early(bg, argc), one_branch(bg), started(bg, c), dropped(bg), in_select(bg, c), in_loop(bg);
     twice(bg), assigned(bg), by_goto(bg, argc), kept(&s), global(), with_value(bg, &argc);
+    chosen(bg, argc), chosen_name(bg, argc), chosen_below(bg, argc);
     return chan_recv(c);
 }

@@ -160,6 +160,43 @@ static void in_any_order(rn_context *parent, int which)
         ctx_cancel(c);
 }
 
+static int chosen(rn_context *parent, int fast)
+{
+    rn_context *ctx = ctx_with_cancel(parent);
+    int err = work(fast ? NULL : ctx);
+    ctx_cancel(ctx);
+    return err;
+}
+
+static int chosen_name(rn_context *parent, int fast)
+{
+    rn_context *own = ctx_with_cancel(parent), *use = fast ? parent : own;
+    int err = work(use);
+    if (use != parent)
+        ctx_cancel(use);
+    else
+        ctx_cancel(own);
+    return err;
+}
+
+static void end_it(rn_context *ctx, int later)
+{
+    ctx_cancel(later ? NULL : ctx);
+}
+
+static void chosen_end(rn_context *parent, int later)
+{
+    rn_context *ctx = ctx_with_cancel(parent);
+    work(ctx);
+    end_it(ctx, later);
+}
+
+static rn_context *chosen_result(rn_context *parent, int fast)
+{
+    rn_context *ctx = ctx_with_cancel(parent);
+    return fast ? NULL : ctx;
+}
+
 int rn_main(int argc, char **argv)
 {
     (void)argv;
@@ -179,5 +216,7 @@ int rn_main(int argc, char **argv)
     ctx_cancel(b);
     gives_up(bg);
     in_any_order(bg, 1);
+    chosen(bg, 0), chosen_name(bg, 0), chosen_end(bg, 0);
+    ctx_cancel(chosen_result(bg, 0));
     return deferred(bg) + each_path(bg, argc) + helper(bg) + optional(bg, 0) + checked(bg, 1) + cleanup(bg) + retry(bg);
 }

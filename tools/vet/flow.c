@@ -448,6 +448,30 @@ static void guard_locks(struct flow *w, struct node *var, struct state *s)
         }
 }
 
+/* `fast ? NULL : ctx`: nothing but a choice among contexts. */
+static bool is_choice(struct node *n)
+{
+    n = strip(n);
+    if (n && n->kind == K_COND)
+        return is_choice(n->child[1]) && is_choice(n->child[2]);
+    return n && ((n->kind == K_REF && is_context(n->type)) || is_zero(n));
+}
+
+/* What it chooses goes to a variable or parameter, which keeps it, or ends it, or does not. */
+static void run_choice(struct flow *w, struct node *n, bool kept, struct state *s)
+{
+    n = strip(n);
+    if (n->kind == K_COND) {
+        run_condition(w, n->child[0], s);
+        run_choice(w, n->child[1], kept, s);
+        run_choice(w, n->child[2], kept, s);
+    } else if (n->kind == K_REF && kept) {
+        struct path p = path_of(n);
+        if (p.ok)
+            state_drop_context(s, p.root);
+    }
+}
+
 static void run_var(struct flow *w, struct node *n, struct state *s)
 {
     struct node *init = strip(n->child[0]);
@@ -455,9 +479,11 @@ static void run_var(struct flow *w, struct node *n, struct state *s)
     state_forget(s, n->decl);
     if (!init)
         return;
-    bool alias =
-        init->kind == K_REF && init->decl && is_context(init->type) && !n->decl->reassigned && !n->decl->is_static;
-    if (!alias)
+    bool alone = is_context(init->type) && !n->decl->reassigned && !n->decl->is_static;
+    bool alias = init->kind == K_REF && init->decl && alone;
+    if (init->kind == K_COND && alone && is_choice(init))
+        run_choice(w, init, variable_keeps_context(n->decl), s);
+    else if (!alias)
         run(w, n->child[0], s);
     take_context(w, n, n->child[0], n->decl, s);
     guard_locks(w, n, s);
@@ -478,10 +504,8 @@ static void run_arguments(struct flow *w, struct node *call, struct state *s)
         if (makes_context(a) && !call_keeps_context(call, i))
             report(&a->at, "lostcancel",
                    "nobody can end the context that this makes: keep it in a variable, and defer(ctx_cancel, …)");
-        struct path p = a ? path_of(a) : (struct path){0};
-        if (a && a->kind == K_REF && is_context(a->type)) {
-            if (p.ok && call_keeps_context(call, i))
-                state_drop_context(s, p.root);
+        if (a && (a->kind == K_REF || a->kind == K_COND) && is_context(a->type) && is_choice(a)) {
+            run_choice(w, a, call_keeps_context(call, i), s);
         } else if (a && a->kind == K_REF) {
             effect_read(w, a, s);
         } else {

@@ -114,5 +114,6 @@ bool is_ref(struct node *n, const struct decl *d); /* that variable, as it is */
 bool makes_context(const struct node *n);      /* a call of ctx_with_… */
 bool keeps_context(struct function *g, int i); /* ends it, or stores it */
 bool call_keeps_context(const struct node *call, int i);
+bool variable_keeps_context(struct decl *d); /* its function ends what is in it, or stores it */
 
 #endif

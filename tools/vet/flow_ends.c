@@ -93,10 +93,32 @@ bool keeps_context(struct function *g, int i)
     return i >= g->params || keeps(g->body, g->param[i], 0);
 }
 
+bool variable_keeps_context(struct decl *d)
+{
+    return !d->within || keeps(d->within->body, d, 0);
+}
+
 bool is_ref(struct node *n, const struct decl *d)
 {
     n = strip(n);
     return n && n->kind == K_REF && n->decl == d;
+}
+
+static bool chooses(struct node *n, struct decl *d, int depth);
+
+static bool is_or_keeps_not(struct node *n, struct decl *d, int depth)
+{
+    return chooses(n, d, depth) || !keeps(n, d, depth);
+}
+
+/* Is n that variable, or a choice that may give it, as `fast ? NULL : d` does, and does nothing else with it? */
+static bool chooses(struct node *n, struct decl *d, int depth)
+{
+    n = strip(n);
+    if (!n || n->kind != K_COND)
+        return is_ref(n, d);
+    return !keeps(n->child[0], d, depth) && (chooses(n->child[1], d, depth) || chooses(n->child[2], d, depth)) &&
+           is_or_keeps_not(n->child[1], d, depth) && is_or_keeps_not(n->child[2], d, depth);
 }
 
 /* Does the code below n end the context in d, or put it where others may? */
@@ -111,10 +133,10 @@ static bool keeps(struct node *n, struct decl *d, int depth)
                       (n->kind == K_CAST && clang_getCanonicalType(n->type).kind == CXType_Void);
     for (int i = 0; i < n->n; i++) {
         struct node *c = n->child[i];
-        if (n->kind == K_VAR && is_ref(c, d)) {
+        if (n->kind == K_VAR && chooses(c, d, depth)) {
             if (n->decl->within && keeps(n->decl->within->body, n->decl, depth + 1))
                 return true;
-        } else if (n->kind == K_CALL && is_ref(c, d)) {
+        } else if (n->kind == K_CALL && chooses(c, d, depth)) {
             if (keeps_as_argument(n, i, depth))
                 return true;
         } else if (!(looks_only && is_ref(c, d)) && keeps(c, d, depth)) {
