@@ -72,10 +72,14 @@ static bool is_space(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-/* A status line begins a new head; what an interim answer (100, 103) brought is forgotten. */
+/* A status line begins a new head; what came before is forgotten: an interim answer (100, 103), or the beginning of one that the server
+ * has broken off.  libcurl asks again, by HTTP/1, when a stream of HTTP/2 ends with HTTP_1_1_REQUIRED, also after a part of the
+ * answer; who reads it as it comes has seen that part. */
 static size_t begin_head(struct rn_http_exchange *ex, size_t n)
 {
-    ex->head.used = 0;
+    if (ex->head_over && ex->streams && !ex->discards)
+        return refuse_head(ex, "the server has broken off its answer, and begun another");
+    ex->head.used = ex->body.used = 0;
     ex->head_n = 0;
     ex->head_over = false;
     return n;
@@ -262,7 +266,7 @@ static size_t keep(struct rn_http_exchange *ex, const char *data, size_t n)
     if (n > most || ex->body.used > most - n)
         return refuse(ex, RN_ETOOBIG);
     curl_off_t length = -1;
-    if (ex->body.used == 0 && curl_easy_getinfo(ex->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length) == CURLE_OK &&
+    if (!ex->body.at && curl_easy_getinfo(ex->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &length) == CURLE_OK &&
         length > (curl_off_t)n && length < 64 << 20) {
         ex->body.at = rn__malloc((size_t)length + 1); /* what it says it will be, within reason */
         ex->body.room = ex->body.at ? (size_t)length + 1 : 0;

@@ -393,21 +393,105 @@ static void ask_for_end(const char *at, size_t i)
     http_client_free(c);
 }
 
-TEST(a_body_that_ends_without_tlss_goodbye)
+/* Listens on a port of its own, and says at which address. */
+static int listen_somewhere(const char *scheme, char at[64])
 {
     struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t n = sizeof a;
     int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    REQUIRE(bind(listener, (struct sockaddr *)&a, n) == 0 && listen(listener, 16) == 0);
+    REQUIRE(getsockname(listener, (struct sockaddr *)&a, &n) == 0);
+    snprintf(at, 64, "%s://127.0.0.1:%d/", scheme, ntohs(a.sin_port));
+    return listener;
+}
+
+static void join_thread(pthread_t t)
+{
+    rn_blocking_enter();
+    pthread_join(t, NULL);
+    rn_blocking_leave();
+}
+
+TEST(a_body_that_ends_without_tlss_goodbye)
+{
     pthread_t server;
     char at[64];
-    REQUIRE(bind(listener, (struct sockaddr *)&a, n) == 0 && listen(listener, ENDS) == 0);
-    REQUIRE(getsockname(listener, (struct sockaddr *)&a, &n) == 0);
+    int listener = listen_somewhere("https", at);
     REQUIRE(pthread_create(&server, NULL, give_answers, &listener) == 0);
-    snprintf(at, sizeof at, "https://127.0.0.1:%d/", ntohs(a.sin_port));
     for (size_t i = 0; i < ENDS; i++)
         ask_for_end(at, i);
-    rn_blocking_enter();
-    pthread_join(server, NULL);
-    rn_blocking_leave();
+    join_thread(server);
+    close(listener);
+}
+
+/* ---- HTTP_1_1_REQUIRED ------------------------------------------------------------------------------ */
+
+static bool receive(int fd, void *to, size_t n)
+{
+    return recv(fd, to, n, MSG_WAITALL) == (ssize_t)n;
+}
+
+/* Reads the preface, and frames until the request's head has come. */
+static bool receive_request(int fd)
+{
+    unsigned char preface[24], frame[9], rest[4096];
+    size_t n;
+    if (!receive(fd, preface, sizeof preface))
+        return false;
+    do {
+        if (!receive(fd, frame, sizeof frame))
+            return false;
+        n = (size_t)frame[1] << 8 | frame[2];
+        if (n && (n > sizeof rest || !receive(fd, rest, n)))
+            return false;
+    } while (frame[3] != 1);
+    return true;
+}
+
+/* A thread: by HTTP/2 the beginning of an answer and then that HTTP/1 is to be spoken, by which it answers the next connection;
+ * twice. */
+static void *break_off(void *listener)
+{
+    static const char begin[] = "\0\0\0\4\0\0\0\0\0"
+                                "\0\0\1\1\4\0\0\0\1\x88"
+                                "\0\0\5\0\0\0\0\0\1hello"; /* SETTINGS; HEADERS: status 200; DATA */
+    static const char end[] = "\0\0\4\3\0\0\0\0\1\0\0\0\x0d";
+    static const char again[] = "HTTP/1.1 203 Fine\r\nContent-Length: 5\r\n\r\nworld";
+    char request[4096];
+    for (int i = 0; i < 2; i++) {
+        int fd = accept(*(int *)listener, NULL, NULL);
+        if (receive_request(fd) && send(fd, begin, sizeof begin - 1, MSG_NOSIGNAL) > 0 && usleep(100000) == 0)
+            send(fd, end, sizeof end - 1, MSG_NOSIGNAL);
+        int second = accept(*(int *)listener, NULL, NULL);
+        if (recv(second, request, sizeof request, 0) > 0)
+            send(second, again, sizeof again - 1, MSG_NOSIGNAL);
+        close(second);
+        close(fd);
+    }
+    return NULL;
+}
+
+/* libcurl asks again, and goes on with the new answer where the old one was broken off. */
+TEST(two_answers_are_not_made_one)
+{
+    pthread_t server;
+    char at[64], some[16];
+    int listener = listen_somewhere("http", at);
+    REQUIRE(pthread_create(&server, NULL, break_off, &listener) == 0);
+    http_client *c = http_client_make(&(http_client_options){.version = 20});
+    http_client_request r = {.url = at, .client = c};
+    http_response res = {0};
+    CHECK_EQ(http_do(NULL, &r, &res), 0);
+    CHECK_EQ(res.status, 203);
+    CHECK_STR(res.body, "world");
+    http_response_free(&res);
+    CHECK_EQ(http_open(NULL, &r, &res), 0);
+    CHECK_EQ(res.status, 200);
+    CHECK_EQ(http_body_read(&res, some, sizeof some), 5);
+    CHECK(memcmp(some, "hello", 5) == 0);
+    CHECK_EQ(http_body_read(&res, some, sizeof some), RN_EPROTO);
+    http_response_free(&res);
+    http_client_free(c);
+    join_thread(server);
     close(listener);
 }
