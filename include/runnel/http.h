@@ -18,8 +18,8 @@
  * server and live until the handler has returned.  One goroutine at a time may use a writer or a
  * request.
  *
- * A panic in a handler is recovered: it is reported on stderr, the client sees 500 if nothing was sent yet,
- * and the connection is closed.  Other requests are not affected.
+ * A panic in a handler is recovered: it is reported on stderr, with the goroutine's trace as an unrecovered one; the
+ * client sees 500 if nothing was sent yet, and the connection is closed.  Other requests are not affected.
  *
  * Errors are 0 or positive, or a negative code (RN_E… of base.h, or a negative errno).  All of these
  * are for goroutines; http_shutdown and http_close also for plain threads.

@@ -22,6 +22,9 @@ struct rn_hooks {
     void (*dump)(struct rn_g *current, void *uc);
     /* Prints one line "panic: …" per panic in the chain, oldest first. */
     void (*print_panics)(struct rn_panic *newest);
+    /* Writes the texts (NULL ends them) and then the calling goroutine as in `dump`, from where it raised the panic that it has
+     * recovered; the program goes on. */
+    void (*tell_panic)(const char *const *texts);
     /* Stores up to n return addresses of the calling goroutine; returns how many. */
     int (*trace)(void **pc, int n);
     /* Writes where in the source pc is: "file:line" to `where`, the function's name to `function` (n bytes each).

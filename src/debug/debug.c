@@ -18,10 +18,21 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool rn__with_room(void (*f)(void *arg), void *arg)
+{
+    enum { STACK = 1 << 20 };
+    char *stack = rn_os_map(STACK, rn_os_page);
+    if (!stack)
+        return false;
+    rn__arch_call_on(stack + STACK, f, arg);
+    rn_os_unmap(stack, STACK);
+    return true;
+}
+
 /* ---- panics ---------------------------------------------------------------------------------- */
 
-/* Lines after the first are set in, as Go does. */
-static void print_text(const char *text)
+/* As Go does. */
+void rn__print_text(const char *text)
 {
     for (const char *end; (end = strchr(text, '\n')) != NULL; text = end + 1)
         rn__out("%.*s\n\t", (int)(end - text), text);
@@ -47,7 +58,7 @@ static void print_chain(const struct rn_panic *p, const struct rn_panic *by)
     if (p->is_exit)
         return;
     rn__out("panic: ");
-    print_text(p->text);
+    rn__print_text(p->text);
     rn__out("%s\n", raised_again(p, by) ? " [recovered, repanicked]" : p->recovered ? " [recovered]" : "");
 }
 
@@ -168,6 +179,7 @@ __attribute__((constructor)) static void hook(void)
 {
     rn__hooks.dump = rn__dump;
     rn__hooks.print_panics = rn__print_panics;
+    rn__hooks.tell_panic = rn__tell_panic;
     rn__hooks.trace = trace;
     rn__hooks.place = place;
     rn__lock_order_start();

@@ -9,7 +9,9 @@
  * The one that dies comes first, then the others by number.  Frames of the library at the inner end are left
  * out; further out only its public functions are shown.  At most the 50 innermost and 50 outermost frames.
  *
- * It runs once in a program's life, on a stack of its own (libdw wants more than a goroutine has), while other
+ * A panic that was recovered, but is told of (an HTTP handler's), is shown with its own goroutine alone.
+ *
+ * The listing runs once in a program's life, on a stack of its own (libdw wants more than a goroutine has), while other
  * threads go on: what it reads of them may change, so every stack is read within its bounds and a goroutine
  * that runs elsewhere is only named.  Nothing here locks.
  */
@@ -368,24 +370,34 @@ static void print_whose_stack(const struct rn_g *g, const struct rn_cursor *here
                 (unsigned long long)p.of->id);
 }
 
+static void print_current(const struct rn_g *g, struct rn_cursor *here, bool over)
+{
+    print_causes(g->panic);
+    print_head(g, over ? state_text(g) : "running", rn__now());
+    print_whose_stack(g, here);
+    print_frames(here, g);
+    print_creator(g);
+}
+
+static void print_why_no_lines(void)
+{
+    if (!rn__symbols_have_lines())
+        rn__out("(no files and lines: libdw1 is not installed, or this program is static)\n");
+}
+
 static void print_listing(void *arg)
 {
     struct listing *l = arg;
-    bool over = rn_load_relaxed(&rn__all_asleep); /* relaxed: as in print_others */
     if (l->current) {
-        print_causes(l->current->panic);
-        print_head(l->current, over ? state_text(l->current) : "running", rn__now());
-        print_whose_stack(l->current, &l->here);
-        print_frames(&l->here, l->current);
-        print_creator(l->current);
+        print_current(l->current, &l->here, rn_load_relaxed(&rn__all_asleep)); /* relaxed: as in print_others */
         rn__out("\n");
         rn__out_flush();
     }
     print_others(l);
     if (l->frugal)
         rn__out("(no files and lines: the signal came while the heap or the loader was at work)\n");
-    else if (!rn__symbols_have_lines())
-        rn__out("(no files and lines: libdw1 is not installed, or this program is static)\n");
+    else
+        print_why_no_lines();
     rn__out_flush();
 }
 
@@ -448,4 +460,40 @@ void rn__dump(struct rn_g *current, void *uc)
         rn__arch_call_on(stack + STACK, print_on_its_stack, &l);
     else
         print_listing(&l);
+}
+
+/* ---- a panic that was recovered -------------------------------------------------------------------- */
+
+struct recovered {
+    const struct rn_g *g;
+    struct rn_cursor here; /* in the caller of rn_panic */
+    const char *const *texts;
+};
+
+static void print_texts(const char *const *texts)
+{
+    for (; *texts; texts++)
+        rn__print_text(*texts);
+    rn__out("\n");
+}
+
+static void print_recovered(void *arg)
+{
+    struct recovered *r = arg;
+    print_texts(r->texts);
+    print_current(r->g, &r->here, false);
+    print_why_no_lines();
+}
+
+void rn__tell_panic(const char *const *texts)
+{
+    struct recovered r = {.g = rn__self(), .texts = texts};
+    rn_cursor_from_here(&r.here);
+    while (rn_cursor_step(&r.here) > 0 && r.here.cfa <= r.g->panic->frame)
+        continue;
+    pthread_mutex_lock(&rn__debug_one_at_a_time);
+    if (!rn__with_room(print_recovered, &r)) /* libdw would not fit here */
+        print_texts(texts);
+    rn__out_flush();
+    pthread_mutex_unlock(&rn__debug_one_at_a_time);
 }

@@ -40,7 +40,7 @@
 #include <string.h>
 
 enum { LOCKS = 1 << 16, HOLDS = 1 << 15, EDGES = 1 << 14, OWNERS = 1 << 12, TWICE = 128 };
-enum { PLACES = 1 << 12, OFTEN = 3, STACK = 1 << 20, STEPS = 20000, TOLD = 256 };
+enum { PLACES = 1 << 12, OFTEN = 3, STEPS = 20000, TOLD = 256 };
 
 struct record {
     const void *lock, *queue;
@@ -363,11 +363,7 @@ static bool find_read_cycle(const struct record *r, struct search *s)
 static void tell(struct told *w, bool fatal)
 {
     pthread_mutex_lock(&rn__debug_one_at_a_time);
-    char *stack = rn_os_map(STACK, rn_os_page);
-    if (stack) {
-        rn__arch_call_on(stack + STACK, rn__lock_order_print, w);
-        rn_os_unmap(stack, STACK);
-    }
+    (void)rn__with_room(rn__lock_order_print, w);
     rn_add_relaxed(&reports, 1); /* relaxed: read after the mutex was held */
     if (fatal)                   /* dies with the mutex */
         rn_fatal("sync: goroutine %llu locks a mutex that it holds already", (unsigned long long)w->edges[0].owner.id);

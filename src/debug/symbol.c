@@ -4,8 +4,8 @@
  * functions are found by name.  Their types are declared here as elfutils has had them since 0.158.
  * Without it dladdr gives the names of exported functions, and for others "object+offset".
  *
- * Results are kept by address: a report of many goroutines asks for few different ones.  Nothing is
- * ever freed; the program is about to end.
+ * Results are kept by address: a report of many goroutines, and a server whose handlers panic again and again, ask for few
+ * different ones.  Nothing is ever freed: there are no more than places in the program.
  */
 #define _GNU_SOURCE
 #include "debug/symbol.h"
@@ -51,7 +51,12 @@ enum {
 enum { AT_COMP_DIR = 0x1b, AT_CALL_FILE = 0x58, AT_CALL_LINE = 0x59 };
 enum { SCOPES = 64 };
 
+enum { ELF_C_FDREAD = 7, ELF_C_READ_MMAP_PRIVATE = 11 };
+
 static struct {
+    int (*proc_find_elf)(Dwfl_Module *, void **, const char *, uint64_t, char **, void **);
+    void *(*elf_begin)(int, int, void *);
+    int (*elf_cntl)(void *, int);
     Dwfl *(*begin)(const Dwfl_Callbacks *);
     int (*linux_proc_report)(Dwfl *, pid_t);
     int (*report_end)(Dwfl *, void *, void *);
@@ -78,6 +83,9 @@ static const struct {
     const char *name;
     void *to;
 } wanted[] = {
+    {"dwfl_linux_proc_find_elf", &dw.proc_find_elf},
+    {"elf_begin", &dw.elf_begin},
+    {"elf_cntl", &dw.elf_cntl},
     {"dwfl_begin", &dw.begin},
     {"dwfl_linux_proc_report", &dw.linux_proc_report},
     {"dwfl_report_end", &dw.report_end},
@@ -108,6 +116,20 @@ void rn__symbolize_frugally(void)
     opened = frugal = true;
 }
 
+/* Opens a module's file, as libdw would, but keeps no descriptor: a program that goes on after a report may count its own, and
+ * its children would have them too. */
+static int find_elf(Dwfl_Module *m, void **data, const char *name, uint64_t base, char **file, void **elf)
+{
+    int fd = dw.proc_find_elf(m, data, name, base, file, elf);
+    if (fd < 0 || *elf)
+        return fd;
+    *elf = dw.elf_begin(fd, ELF_C_READ_MMAP_PRIVATE, NULL);
+    if (!*elf || dw.elf_cntl(*elf, ELF_C_FDREAD) != 0)
+        return fd;
+    close(fd);
+    return -1;
+}
+
 static bool load(Dwfl_Callbacks *callbacks)
 {
     void *lib = dlopen("libdw.so.1", RTLD_NOW | RTLD_LOCAL);
@@ -119,9 +141,9 @@ static bool load(Dwfl_Callbacks *callbacks)
             return false;
         memcpy(wanted[i].to, &f, sizeof f);
     }
-    *(void **)&callbacks->find_elf = dlsym(lib, "dwfl_linux_proc_find_elf");
+    callbacks->find_elf = find_elf;
     *(void **)&callbacks->find_debuginfo = dlsym(lib, "dwfl_standard_find_debuginfo");
-    return callbacks->find_elf && callbacks->find_debuginfo;
+    return callbacks->find_debuginfo != NULL;
 }
 
 static void open_once(void)

@@ -4,7 +4,6 @@
 #include "http/exchange.h"
 #include "http/path.h"
 #include "sched/sched.h"
-#include <stdio.h>
 #include <string.h>
 
 void rn__http_begin(struct rn_http_writer *x)
@@ -203,9 +202,10 @@ static void recover(struct guard *g)
     const char *text = g->returned ? NULL : rn_recover();
     if (!text)
         return;
+    const rn_http_request *r = &g->x->r;
     g->panicked = true;
-    fprintf(stderr, "http: panic serving %s: %s (%s %s)\n", rn_http_remote(&g->x->r), text, g->x->r.method,
-            g->x->r.target);
+    rn__panic_tell((const char *const[]){"http: panic serving ", rn_http_remote(r), ": ", text, " (", r->method, " ",
+                                         r->target, ")", NULL});
 }
 
 static void call_guarded(struct guard *g)

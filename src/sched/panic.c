@@ -445,6 +445,12 @@ bool rn__recover_value(void *cfa, const void *in, void **value)
     return p != NULL;
 }
 
+void rn__panic_tell(const char *const *texts)
+{
+    if (rn__hooks.tell_panic)
+        rn__hooks.tell_panic(texts);
+}
+
 /* ---- raising --------------------------------------------------------------------------------- */
 
 static void take_trace(struct rn_panic *p)

@@ -495,6 +495,9 @@ void rn__panics_settle(void);
 void rn__panic_follows(void);
 /* Panics here with what an `ended` callback has taken over, which this takes; a report shows both traces. */
 _Noreturn void rn__panic_pass_on(struct rn_panic *p);
+/* To stderr, by the deferred function that has recovered it: the texts (NULL ends them), and the goroutine's trace from where the newest
+ * panic was raised.  Blocks the thread for the time that takes. */
+RN_INNER void rn__panic_tell(const char *const *texts);
 /* A recovered panic's deferred call is being left by a jump: forgets the panic. */
 void rn__panic_left(struct rn_g *g);
 

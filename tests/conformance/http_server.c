@@ -143,6 +143,7 @@ static void panics(http_writer *w, const http_request *r)
     }
     rn_panic("oh");
 }
+enum { panics_at = __LINE__ - 2 };
 
 static void aborts(http_writer *w, const http_request *r)
 {
@@ -472,13 +473,34 @@ TEST(pipelined_requests_are_answered_in_order)
     finish();
 }
 
+/* A report names who was served, and begins with the program's own function and line. */
+static void check_told(const char *report, const char *function, int line)
+{
+    char place[64];
+    CHECK(strncmp(report, "http: panic serving 127.0.0.1:", 30) == 0);
+    HAS(report, ": oh (GET /panics");
+    const char *trace = strstr(report, " [running]:\n");
+    REQUIRE(trace);
+    trace += strlen(" [running]:\n");
+    CHECK(strncmp(trace, function, strlen(function)) == 0 && trace[strlen(function)] == '\n');
+    snprintf(place, sizeof place, "http_server.c:%d\n", line);
+    const char *second = strchr(trace, '\n') + 1;
+    const char *end = strchr(second, '\n') + 1;
+    CHECK((size_t)(end - second) > strlen(place) && strncmp(end - strlen(place), place, strlen(place)) == 0);
+    HAS(end, "created by ");
+}
+
 TEST(a_panic_is_a_500_and_the_server_goes_on)
 {
+    struct errors errors;
     begin();
+    errors_keep(&errors);
     const char *answer =
         peer_ask(&server, "GET /panics HTTP/1.1\r\nHost: h\r\n\r\nGET /show/1 HTTP/1.1\r\nHost: h\r\n\r\n");
     CHECK_EQ(peer_status(answer), 500);
     CHECK_EQ(peer_responses(answer), 1);
+    errors_give_back(&errors);
+    check_told(errors.text, "panics", panics_at);
     answer = ASK("GET /panics?late", "\r\n");
     CHECK_EQ(peer_status(answer), 200);
     CHECK(!strstr(answer, "0\r\n\r\n")); /* not ended as if it were whole */
