@@ -210,7 +210,7 @@ RN_PUBLIC ssize_t rn_net_write_to_ctx(rn_context *ctx, rn_conn *c, const void *b
 RN_PUBLIC int rn_net_lookup(const char *network, const char *host, rn_addr *out, int max) RN_MUST_USE;
 RN_PUBLIC int rn_net_lookup_ctx(rn_context *ctx, const char *network, const char *host, rn_addr *out, int max)
     RN_MUST_USE;
-/* A port by number or by the name of its service; negative: RN_ESERVICE. */
+/* A port by number (digits alone; "" is 0) or by the name of its service, which begins with a letter; negative: RN_ESERVICE. */
 RN_PUBLIC int rn_net_lookup_port(const char *network, const char *service) RN_MUST_USE;
 
 /* ---- any descriptor ------------------------------------------------------------------------------- */

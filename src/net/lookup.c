@@ -287,6 +287,7 @@ int rn_net_lookup(const char *network, const char *host, rn_addr *out, int max)
     return rn_net_lookup_ctx(NULL, network, host, out, max);
 }
 
+/* By number or name.  A name begins with a letter: of " 80" and "+80" the resolver would make a number. */
 static int port_of(rn_context *ctx, const struct rn__network *net, const char *service)
 {
     long n = 0;
@@ -296,7 +297,7 @@ static int port_of(rn_context *ctx, const struct rn__network *net, const char *s
     if (!*c) /* no port at all is 0, as in Go */
         return n <= UINT16_MAX ? (int)n : RN_ESERVICE;
     rn_addr a;
-    if (c != service)
+    if ((*service < 'a' || *service > 'z') && (*service < 'A' || *service > 'Z'))
         return RN_ESERVICE;
     int err = look_up(ctx, net, "", service, &a, 1);
     return err == RN_ENOHOST ? RN_ESERVICE : err < 0 ? err : a.port;

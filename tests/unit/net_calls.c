@@ -224,6 +224,37 @@ TEST(misuse_is_told)
     CHECK_EQ(rn_num_descriptors(), 0);
 }
 
+static void check_no_port(const char *port)
+{
+    char text[64];
+    rn_conn *c;
+    rn_listener *l;
+    snprintf(text, sizeof text, "127.0.0.1:%s", port);
+    CHECK_EQ(net_dial("tcp", text, &c), RN_ESERVICE);
+    CHECK_EQ(net_listen("tcp", text, &l), RN_ESERVICE);
+    CHECK_EQ(net_lookup_port("tcp", port), RN_ESERVICE);
+}
+
+TEST(a_port_is_digits_or_a_name)
+{
+    static const char *const before[] = {" ", "\t", "\n", "+", "-", "0x"};
+    static const char *const none[] = {" ", "+", "-", "80 ", "0x50", "65536", "4294967376", "99999999999999999999"};
+    struct both b = tcp();
+    rn_addr at;
+    net_listener_addr(b.l, &at);
+    for (size_t i = 0; i < sizeof before / sizeof before[0]; i++) {
+        char port[32];
+        snprintf(port, sizeof port, "%s%d", before[i], at.port);
+        check_no_port(port);
+    }
+    for (size_t i = 0; i < sizeof none / sizeof none[0]; i++)
+        check_no_port(none[i]);
+    CHECK_EQ(net_lookup_port("tcp", "00080"), 80);
+    CHECK_EQ(net_lookup_port("tcp", ""), 0);
+    CHECK_EQ(net_lookup_port("tcp", "http"), 80);
+    release(&b);
+}
+
 TEST(a_refused_connection_says_so)
 {
     struct both b = tcp();
