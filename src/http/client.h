@@ -119,6 +119,7 @@ struct rn_http_exchange {
     int status;
     struct rn__http_bytes head; /* "name\0value\0name\0value\0" */
     size_t head_n, heads_bytes;
+    size_t discarded; /* bytes of a redirect's body */
     struct rn__http_bytes body;
     enum rn__http_packing packing; /* of the answer; settled when its head is over */
     char error[CURL_ERROR_SIZE];

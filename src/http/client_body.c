@@ -16,6 +16,7 @@
 #include "http/client.h"
 #include <errno.h>
 #include <openssl/ssl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -80,8 +81,8 @@ static size_t begin_head(struct rn_http_exchange *ex, size_t n)
     if (ex->head_over && ex->streams && !ex->discards)
         return refuse_head(ex, "the server has broken off its answer, and begun another");
     ex->head.used = ex->body.used = 0;
-    ex->head_n = 0;
-    ex->head_over = false;
+    ex->head_n = ex->discarded = 0;
+    ex->head_over = ex->discards = false;
     return n;
 }
 
@@ -92,6 +93,16 @@ static bool leads_on(const struct rn_http_exchange *ex)
     bool repeats = ex->status == 307 || ex->status == 308;
     const char *to = rn__http_head_find(ex, "location");
     return ex->max_redirects >= 0 && rn__http_is_redirect(ex->status) && !(repeats && ex->sends) && to && *to;
+}
+
+/* A redirect's body is read only so far (as by Go), so that the connection of a short one can be used again. */
+enum { DISCARDS = 2 << 10 };
+
+/* Whether it is too long to be read, by its length. */
+static bool is_too_long(const struct rn_http_exchange *ex)
+{
+    const char *length = rn__http_head_find(ex, "content-length");
+    return length && strcmp(ex->method, "HEAD") != 0 && strtoull(length, NULL, 10) > DISCARDS;
 }
 
 /* Whether what was said of the body's length can be: one number, which libcurl does not insist on (RFC 9112, 6.3). */
@@ -173,6 +184,8 @@ static size_t end_head(struct rn_http_exchange *ex, size_t n)
     ex->head_over = true;
     ex->packing = rn__http_packing_of(ex);
     ex->discards = leads_on(ex);
+    if (ex->discards && is_too_long(ex))
+        return refuse(ex, 0);
     want_goodbye(ex);
     if (ex->streams && !ex->discards) {
         rn__http_lock(ex->shard);
@@ -324,8 +337,10 @@ static size_t on_body(char *data, size_t one, size_t n, void *arg)
 {
     struct rn_http_exchange *ex = arg;
     n *= one;
-    if (ex->discards || n == 0)
+    if (n == 0)
         return n;
+    if (ex->discards)
+        return (ex->discarded += n) > DISCARDS ? refuse(ex, 0) : n;
     return ex->streams ? pass_on(ex, data, n) : keep(ex, data, n);
 }
 

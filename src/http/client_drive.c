@@ -322,6 +322,8 @@ static int result_of(struct rn_http_exchange *ex, CURLcode code)
     }
     if (code == CURLE_OK) /* also for an end within the head */
         return ex->head_over ? 0 : RN_EPROTO;
+    if (ex->discards) /* a redirect is followed, however its body ends */
+        return 0;
     if (ex->why)
         return ex->why;
     if (is_refused_by_proxy(ex, code))

@@ -4,7 +4,7 @@
  * decides on the shard, and a context may end it in between.  The rules are Go's and the browsers':
  * after 303, and after 301 and 302 to a POST, a GET without body goes out; after 307 and 308 the same
  * request again, unless its body came from body_read, which can't be had twice (then the 307 is the
- * answer).  Authorization, Cookie and their like, and a Host of the caller's, do not go on to another host, scheme or port, nor
+ * answer).  Of a redirect's body 2 KiB are read at most, then its connection is closed.  Authorization, Cookie and their like, and a Host of the caller's, do not go on to another host, scheme or port, nor
  * what describes a body with a request that has none any more.
  *
  * What the caller gives is checked before libcurl sees it: no line break gets into a header, and what
@@ -375,7 +375,7 @@ static void begin_again(struct rn_http_exchange *ex)
     ex->why_said = NULL;
     ex->head_over = ex->discards = ex->stopped = ex->asked = ex->again = ex->wants_goodbye = false;
     ex->head.used = ex->body.used = 0;
-    ex->head_n = ex->heads_bytes = 0;
+    ex->head_n = ex->heads_bytes = ex->discarded = 0;
     ex->error[0] = 0;
 }
 
@@ -450,14 +450,29 @@ static bool same_place(const char *a, const char *b)
     return same;
 }
 
+/* Where the answer leads, in memory of ours.  (libcurl knows it only of an answer that was read to its end.)  What makes no URL stays as
+ * it is, for the next hop to refuse.  NULL: no memory. */
+static char *next_url(const struct rn_http_exchange *ex)
+{
+    const char *to = rn__http_head_find(ex, "location");
+    char *whole = NULL;
+    CURLU *u = curl_url();
+    if (!u)
+        return NULL;
+    if (curl_url_set(u, CURLUPART_URL, ex->url, 0) == CURLUE_OK &&
+        curl_url_set(u, CURLUPART_URL, to, CURLU_NON_SUPPORT_SCHEME) == CURLUE_OK)
+        curl_url_get(u, CURLUPART_URL, &whole, 0);
+    char *url = copy(whole ? whole : to);
+    curl_free(whole);
+    curl_url_cleanup(u);
+    return url;
+}
+
 int rn__http_exchange_redirect(struct rn_http_exchange *ex)
 {
-    char *to = NULL;
     if (ex->redirects >= ex->max_redirects)
         return RN_EREDIRECTS;
-    if (curl_easy_getinfo(ex->easy, CURLINFO_REDIRECT_URL, &to) != CURLE_OK || !to)
-        return RN_EPROTO;
-    char *url = copy(to);
+    char *url = next_url(ex);
     if (!url)
         return RN_ENOMEM;
     if (!same_place(ex->url, url))

@@ -409,6 +409,29 @@ TEST(an_empty_location_leads_nowhere)
     http_response_free(&res);
 }
 
+/* No more than 2 KiB of its body are read, and it need not be whole. */
+TEST(a_redirect_is_followed_whatever_its_body)
+{
+    static const char *const paths[] = {"/moved/endless", "/moved/long", "/moved/cut", "/moved/chunk"};
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        rn_context *ctx = ctx_with_timeout(ctx_background(), 20 * RN_SECOND);
+        http_response res = {0};
+        CHECK_EQ(http_get(ctx, peer_url(paths[i]), &res), 0);
+        CHECK_EQ(res.redirects, 1);
+        CHECK_STR(res.url, peer_url("/hello"));
+        CHECK(res.body && strcmp(res.body, "hello") == 0);
+        http_response_free(&res);
+        CHECK_EQ(http_open(ctx, &(http_client_request){.url = peer_url(paths[i])}, &res), 0);
+        CHECK_EQ(res.status, 200);
+        http_response_free(&res);
+        ctx_cancel(ctx);
+    }
+    http_response res = {0};
+    http_client_request as_answer = {.url = peer_url("/moved/cut"), .max_redirects = -1};
+    CHECK_EQ(http_do(NULL, &as_answer, &res), RN_EPROTO);
+    http_response_free(&res);
+}
+
 static void check_redirect(int status, const char *method, const char *then, bool with_body)
 {
     char path[32];

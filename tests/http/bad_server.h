@@ -17,6 +17,7 @@
  *     /redirect/N       302 to /redirect/(N-1) … /hello
  *     /to/STATUS/PATH   STATUS, with Location /PATH   /away/PATH      302 to the same server by the name localhost
  *     /to/STATUS        STATUS, with an empty Location
+ *     /moved/WHAT       302 to /hello, and a body that is endless, long (and never comes), cut, or of broken chunks
  *     /echo             the request as it came        /sink           how many bytes of body came
  *     /cookie/A=B       sets a cookie                 /cut/head       the head's first bytes, and closes
  *     /folded           headers over several lines    /empties        how often /empty was asked
@@ -144,6 +145,27 @@ static inline bool peer_endless(int fd, const char *what)
     }
     free(block);
     return false;
+}
+
+/* A redirect whose body is not to be waited for. */
+static inline bool peer_moved(int fd, const char *how)
+{
+    static const char head[] = "HTTP/1.1 302 Found\r\nLocation: /hello\r\n";
+    static const struct {
+        const char *how, *rest;
+    } known[] = {
+        {"endless", "\r\n"},
+        {"long", "Content-Length: 3000\r\n\r\n"},
+        {"cut", "Content-Length: 30\r\n\r\ncut"},
+        {"chunk", "Transfer-Encoding: chunked\r\n\r\nno chunk\r\n"},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcmp(how, known[i].how) == 0 &&
+            (!peer_send(fd, head, sizeof head - 1) || !peer_send(fd, known[i].rest, strlen(known[i].rest))))
+            return false;
+    while (strcmp(how, "endless") == 0 && peer_send(fd, head, sizeof head - 1))
+        continue;
+    return strcmp(how, "cut") != 0 && peer_hang(fd);
 }
 
 static inline int peer_get(struct peer_request *r)
@@ -393,6 +415,8 @@ static inline bool peer_handle(struct peer_request *r)
         const char *to = strchr(p + 4, '/');
         return peer_redirect(r, atoi(p + 4), to ? to : "");
     }
+    if (strncmp(p, "/moved/", 7) == 0)
+        return peer_moved(fd, p + 7);
     if (strncmp(p, "/away/", 6) == 0) {
         snprintf(text, sizeof text, "http://localhost:%d/%s", peer_port, p + 6);
         return peer_redirect(r, 302, text);
