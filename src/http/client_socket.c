@@ -453,15 +453,24 @@ static bool has_orders(struct rn__http_shard *s)
     return some;
 }
 
+/* What libcurl is to be told.  Told that it can write it writes, and if a server has answered before it had the whole request, and
+ * closed, the write fails and the answer is lost.  Told of both it reads first. */
+static int bits_of(const struct rn__http_socket *k, uint32_t ready)
+{
+    if (k && ready == RN_POLL_WRITE && k->want & RN_POLL_READ)
+        ready |= rn_os_poll_now(k->fd, RN_POLL_READ);
+    return (ready & RN_POLL_READ ? CURL_CSELECT_IN : 0) | (ready & RN_POLL_WRITE ? CURL_CSELECT_OUT : 0);
+}
+
 void rn__http_tell_libcurl(struct rn__http_shard *s, struct rn__http_socket *k, uint32_t ready)
 {
-    int bits = (ready & RN_POLL_READ ? CURL_CSELECT_IN : 0) | (ready & RN_POLL_WRITE ? CURL_CSELECT_OUT : 0), running;
+    int running;
     rn__http_lock(s);
     s->told = k;
     s->call++;
     s->in_call = true;
     rn__http_unlock(s);
-    curl_multi_socket_action(s->multi, k ? k->fd : CURL_SOCKET_TIMEOUT, bits, &running);
+    curl_multi_socket_action(s->multi, k ? k->fd : CURL_SOCKET_TIMEOUT, bits_of(k, ready), &running);
     rn__http_lock(s);
     s->told = NULL;
     s->in_call = false;

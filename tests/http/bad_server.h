@@ -17,6 +17,7 @@
  *     /redirect/N       302 to /redirect/(N-1) … /hello
  *     /to/STATUS/PATH   STATUS, with Location /PATH   /away/PATH      302 to the same server by the name localhost
  *     /to/STATUS        STATUS, with an empty Location
+ *     /early            reads 200 kB of the request, answers 413 "big", and closes, which is a reset
  *     /moved/WHAT       302 to /hello, and a body that is endless, long (and never comes), cut, or of broken chunks
  *     /echo             the request as it came        /sink           how many bytes of body came
  *     /cookie/A=B       sets a cookie                 /cut/head       the head's first bytes, and closes
@@ -417,6 +418,11 @@ static inline bool peer_handle(struct peer_request *r)
     }
     if (strncmp(p, "/moved/", 7) == 0)
         return peer_moved(fd, p + 7);
+    if (strcmp(p, "/early") == 0) {
+        for (ssize_t n = 0, left = 200000; left > 0 && (n = recv(fd, text, sizeof text, 0)) > 0;)
+            left -= n;
+        return peer_answer(fd, 413, "Connection: close\r\n", "big", 3) && false;
+    }
     if (strncmp(p, "/away/", 6) == 0) {
         snprintf(text, sizeof text, "http://localhost:%d/%s", peer_port, p + 6);
         return peer_redirect(r, 302, text);
