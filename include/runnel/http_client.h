@@ -32,7 +32,8 @@
  *
  * Errors beside those of every call (RN_ENOMEM, RN_ECANCELED, RN_ETIMEOUT …) and of the system (-ECONNREFUSED …):
  * RN_EURL, RN_EDNS, RN_ETLS, RN_EPROTO, RN_ETOOBIG, RN_EREDIRECTS, RN_EPROXY.  res.error has a sentence with more,
- * where more is known.
+ * where more is known.  A line of more than 100 KiB in the head of an answer, or 4 KiB in its trailers, is RN_ETOOBIG
+ * whatever max_headers is.
  *
  * Link with -lrunnel_http (docs/guide/http_client.md).  Built on libcurl.  (Go's net/http, Client.)
  */

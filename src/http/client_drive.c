@@ -313,6 +313,12 @@ static bool is_refused_by_proxy(const struct rn_http_exchange *ex, CURLcode code
     return code == CURLE_RECV_ERROR && status >= 300;
 }
 
+/* Whether a line of head or trailers was longer than libcurl keeps; before 8.6 it says that it has no memory. */
+static bool is_too_long(const struct rn_http_exchange *ex, CURLcode code)
+{
+    return ex->asked && (code == CURLE_OUT_OF_MEMORY || strstr(ex->error, "Out of memory in chunked"));
+}
+
 static int result_of(struct rn_http_exchange *ex, CURLcode code)
 {
     long os_errno = 0;
@@ -328,6 +334,10 @@ static int result_of(struct rn_http_exchange *ex, CURLcode code)
         return ex->why;
     if (is_refused_by_proxy(ex, code))
         return RN_EPROXY;
+    if (is_too_long(ex, code)) {
+        ex->why_said = "a line of the answer's head or trailers is too long";
+        return RN_ETOOBIG;
+    }
     if (is_systems(ex, code))
         curl_easy_getinfo(ex->easy, CURLINFO_OS_ERRNO, &os_errno);
     return rn__http_error(code, os_errno);

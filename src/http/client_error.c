@@ -23,7 +23,7 @@ int rn__http_error(CURLcode code, long os_errno)
     case CURLE_COULDNT_CONNECT:
     case CURLE_INTERFACE_FAILED:
         return system_or(os_errno, -ECONNREFUSED);
-    case CURLE_OUT_OF_MEMORY: /* before libcurl 8.6 also for one header of more than 100 KiB */
+    case CURLE_OUT_OF_MEMORY:
         return RN_ENOMEM;
 #if LIBCURL_VERSION_NUM >= 0x080600
     case CURLE_TOO_LARGE:

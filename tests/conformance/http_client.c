@@ -661,6 +661,12 @@ TEST(limits)
     http_response_free(&res);
     CHECK_EQ(http_get(NULL, peer_url("/headers/5000"), &res), RN_ETOOBIG);
     http_response_free(&res);
+    CHECK_EQ(http_get(NULL, peer_url("/line/102000"), &res), 0);
+    CHECK_EQ(res.headers_len, 2);
+    http_response_free(&res);
+    expect_error(NULL, "/line/103000", RN_ETOOBIG);
+    expect("/trailer/4000", 200, "");
+    expect_error(NULL, "/trailer/4200", RN_ETOOBIG);
 }
 
 /* ---- the end of waiting ---------------------------------------------------------------------------- */

@@ -20,6 +20,7 @@
  *     /early            reads 200 kB of the request, answers 413 "big", and closes, which is a reset
  *     /moved/WHAT       302 to /hello, and a body that is endless, long (and never comes), cut, or of broken chunks
  *     /echo             the request as it came        /sink           how many bytes of body came
+ *     /line/N           a header of N bytes           /trailer/N      a trailer of N bytes
  *     /cookie/A=B       sets a cookie                 /cut/head       the head's first bytes, and closes
  *     /folded           headers over several lines    /empties        how often /empty was asked
  *     /folded/first     … with none before them
@@ -146,6 +147,15 @@ static inline bool peer_endless(int fd, const char *what)
     }
     free(block);
     return false;
+}
+
+/* `before`, and a line of n bytes, the last one. */
+static inline bool peer_line(int fd, const char *before, int n)
+{
+    bool good = peer_send(fd, before, strlen(before)) && peer_send(fd, "X-Long: ", 8);
+    for (int i = 10; good && i < n; i++)
+        good = peer_send(fd, "x", 1);
+    return good && peer_send(fd, "\r\n\r\n", 4);
 }
 
 /* A redirect whose body is not to be waited for. */
@@ -407,6 +417,10 @@ static inline bool peer_handle(struct peer_request *r)
             peer_send(fd, text, (size_t)snprintf(text, sizeof text, "X-Header-%d: %0100d\r\n", i, i));
         return peer_send(fd, "\r\n", 2);
     }
+    if (strncmp(p, "/line/", 6) == 0)
+        return peer_line(fd, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n", atoi(p + 6));
+    if (strncmp(p, "/trailer/", 9) == 0)
+        return peer_line(fd, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", atoi(p + 9));
     if (strncmp(p, "/redirect/", 10) == 0) {
         int n = atoi(p + 10);
         snprintf(text, sizeof text, n > 1 ? "/redirect/%d" : "/hello", n - 1);
