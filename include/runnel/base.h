@@ -49,6 +49,10 @@
 /* A name that no other expansion in the file has. */
 #define RN_UNIQUE(prefix) RN_CAT(prefix, __COUNTER__)
 
+/* An instruction of assembly as the compiler writes it: the second with -masm=intel.  One, since gcc takes each line of either for
+ * an instruction when it looks how large a function is. */
+#define RN__X86(att, intel) "{" att "|" intel "}"
+
 /* Before a statement expression whose value may be left unused: keeps gcc's -Wpedantic quiet.  clang would then warn of
  * the value, and has its own way below. */
 #ifdef __clang__

@@ -443,7 +443,10 @@ RN_PUBLIC inline struct rn_defer **rn__defers_here(void)
 {
     struct rn_defer **top;
 #if defined(__x86_64__)
-    __asm__ volatile("movq rn__tls_defers@gottpoff(%%rip), %0\n\tmovq %%fs:(%0), %0" : "=r"(top));
+    __asm__ volatile(RN__X86("movq rn__tls_defers@gottpoff(%%rip), %0",
+                             "mov %0, qword ptr rn__tls_defers@gottpoff[rip]") "\n\t" RN__X86("movq %%fs:(%0), %0",
+                                                                                              "mov %0, fs:[%0]")
+                     : "=r"(top));
 #elif defined(__aarch64__)
     uint64_t tp;
     __asm__ volatile("adrp %0, :gottprel:rn__tls_defers\n\t"

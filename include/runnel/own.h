@@ -26,8 +26,13 @@ RN_EXTERN_C_BEGIN
 /* The pointer in the thread-local variable of that name, of the thread that runs this.  Volatile, and by assembly: a goroutine may go
  * on with another thread after any call, so the compiler must keep neither the value nor its address. */
 #if defined(__x86_64__)
-#define RN__TLS_LOAD(to, name) \
-    __asm__ volatile("movq " name "@gottpoff(%%rip), %0\n\tmovq %%fs:(%0), %0" : "=r"(to) : : "memory")
+#define RN__TLS_LOAD(to, name)                                                                         \
+    __asm__ volatile(RN__X86("movq " name "@gottpoff(%%rip), %0",                                      \
+                             "mov %0, qword ptr " name                                                 \
+                             "@gottpoff[rip]") "\n\t" RN__X86("movq %%fs:(%0), %0", "mov %0, fs:[%0]") \
+                     : "=r"(to)                                                                        \
+                     :                                                                                 \
+                     : "memory")
 #elif defined(__aarch64__)
 #define RN__TLS_LOAD(to, name)                                       \
     do {                                                             \
@@ -59,7 +64,12 @@ RN_PUBLIC inline uint32_t rn__solo(void)
 {
     uint64_t name;
 #if defined(__x86_64__)
-    __asm__ volatile("movq rn__tls_solo@gottpoff(%%rip), %0\n\tmovl %%fs:(%0), %k0" : "=r"(name) : : "memory");
+    __asm__ volatile(RN__X86("movq rn__tls_solo@gottpoff(%%rip), %0",
+                             "mov %0, qword ptr rn__tls_solo@gottpoff[rip]") "\n\t" RN__X86("movl %%fs:(%0), %k0",
+                                                                                            "mov %k0, fs:[%0]")
+                     : "=r"(name)
+                     :
+                     : "memory");
 #elif defined(__aarch64__)
     uint64_t tp;
     __asm__ volatile("adrp %0, :gottprel:rn__tls_solo\n\t"
@@ -98,14 +108,20 @@ RN_PUBLIC inline struct rn_count *rn__counts(void)
 /* A processor of this kind keeps loads and stores in order: acquire and release cost nothing. */
 #define RN__SECTION_TAKE RN__SECTION_CODE
 #define RN__SECTION_GIVE RN__SECTION_CODE
-#define RN__SECTION_CODE        \
-    RN__SECTION                 \
-    "leaq 3b(%%rip), %%rax\n\t" \
-    "movq %%rax, %%fs:(%3)\n"   \
-    "1:\tcmpl %1, (%0)\n\t"     \
-    "jne 4f\n\t"                \
-    "movl %2, (%0)\n"           \
-    "2:\tmovq $0, %%fs:(%3)\n\t" RN__SECTION_ELSEWHERE("movq $0, %%fs:(%3)\n\tjmp ")
+#define RN__SECTION_CLEAR RN__X86("movq $0, %%fs:(%3)", "mov qword ptr fs:[%3], 0") "\n\t"
+#define RN__SECTION_CODE                \
+    RN__SECTION                         \
+    RN__X86("leaq 3b(%%rip), %%rax\n\t" \
+            "movq %%rax, %%fs:(%3)\n"   \
+            "1:\tcmpl %1, (%0)\n\t"     \
+            "jne 4f\n\t"                \
+            "movl %2, (%0)\n",          \
+            "lea rax, 3b[rip]\n\t"      \
+            "mov fs:[%3], rax\n"        \
+            "1:\tcmp [%0], %1\n\t"      \
+            "jne 4f\n\t"                \
+            "mov [%0], %2\n")           \
+    "2:\t" RN__SECTION_CLEAR RN__SECTION_ELSEWHERE(RN__SECTION_CLEAR "jmp ")
 #define RN__SECTION_CLOBBERS "rax", "cc", "memory"
 #elif defined(__aarch64__)
 #define RN__SECTION_MARK ".inst 0xd428bc00\n" /* brk */

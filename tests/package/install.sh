@@ -87,7 +87,7 @@ END
 locks_cxx() {
     for cxx in g++ clang++; do
         command -v $cxx >/dev/null || continue
-        for how in -O0 -O2 "-O2 -fPIC" "-O2 -fno-pie -no-pie"; do
+        for how in -O0 -O2 "-O2 -fPIC" "-O2 -fno-pie -no-pie" "-O2 -masm=intel"; do
             # shellcheck disable=SC2046,SC2086 # lists of words
             $cxx -std=c++17 $how -ffunction-sections -fdata-sections -Wl,--gc-sections -o locks locks.cc locks_also.cc \
                 $(pkg-config --cflags runnel) "$lib/librunnel.a" -pthread && ./locks || return 1
