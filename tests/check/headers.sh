@@ -140,6 +140,19 @@ for compiler in g++ clang++; do
     fi
 done
 check "without short names all macros are prefixed" prefixed
+# A lock's ways out are behind all of its file's code: also behind much of it, and further than a processor's conditional jumps reach.
+cat >"$tap_dir/much.c" <<'END_OF_PROGRAM'
+#include <runnel.h>
+void locks(rn_mutex *m, rn_rwmutex *rw) { mutex_lock(m); rwmutex_rlock(rw); rwmutex_runlock(rw); mutex_unlock(m); }
+void much(void) { __asm__(".rept 300000\n\tnop\n\t.endr"); }
+END_OF_PROGRAM
+for compiler in gcc aarch64-linux-gnu-gcc; do
+    if command -v $compiler >/dev/null; then
+        check "a lock in a file of more than a megabyte by $compiler" $compiler -O2 -c -o "$tap_dir/much.o" -I. "$tap_dir/much.c"
+    else
+        skip "a lock in a file of more than a megabyte by $compiler" "$compiler is not installed"
+    fi
+done
 # They would be other types than the library's.
 short_enums() {
     echo '#include <runnel.h>' >"$tap_dir/short.c"
