@@ -43,6 +43,8 @@
 #define RN_PUBLIC __attribute__((visibility("default")))
 #define RN_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define RN_MUST_USE __attribute__((warn_unused_result))
+/* -finstrument-functions calls nobody here: between a thread's value and its use a goroutine must not go on with another thread. */
+#define RN__UNTRACED __attribute__((no_instrument_function))
 
 #define RN_CAT_(a, b) a##b
 #define RN_CAT(a, b) RN_CAT_(a, b)

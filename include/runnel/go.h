@@ -439,7 +439,7 @@ struct rn_deferred {
  * may go on with another thread after any call, so the compiler must not keep the thread's address: hence
  * the assembly. */
 extern RN_PUBLIC __thread struct rn_defer **rn__tls_defers;
-RN_PUBLIC inline struct rn_defer **rn__defers_here(void)
+RN_PUBLIC RN__UNTRACED inline struct rn_defer **rn__defers_here(void)
 {
     struct rn_defer **top;
 #if defined(__x86_64__)

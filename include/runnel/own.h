@@ -60,7 +60,7 @@ extern RN_PUBLIC __thread uint32_t rn__tls_solo;
 extern RN_PUBLIC ptrdiff_t rn__section_at;
 
 /* As volatile. */
-RN_PUBLIC inline uint32_t rn__solo(void)
+RN_PUBLIC RN__UNTRACED inline uint32_t rn__solo(void)
 {
     uint64_t name;
 #if defined(__x86_64__)
@@ -84,7 +84,7 @@ RN_PUBLIC inline uint32_t rn__solo(void)
 }
 
 /* rn__tls_counts, as volatile. */
-RN_PUBLIC inline struct rn_count *rn__counts(void)
+RN_PUBLIC RN__UNTRACED inline struct rn_count *rn__counts(void)
 {
     struct rn_count *counts;
     RN__TLS_LOAD(counts, "rn__tls_counts");
@@ -145,7 +145,7 @@ RN_PUBLIC inline struct rn_count *rn__counts(void)
 
 /* By a thread with a name.  *word == from ? *word = to : nothing, and true if it did.  False also if it was interrupted.  take
  * acquires, give releases. */
-RN_PUBLIC inline bool rn__section_take(rn_atomic(uint32_t) * word, uint32_t from, uint32_t to)
+RN_PUBLIC RN__UNTRACED inline bool rn__section_take(rn_atomic(uint32_t) * word, uint32_t from, uint32_t to)
 {
     __asm__ inline goto(RN__SECTION_TAKE
                         :
@@ -157,7 +157,7 @@ failed:
     return false;
 }
 
-RN_PUBLIC inline bool rn__section_give(rn_atomic(uint32_t) * word, uint32_t from, uint32_t to)
+RN_PUBLIC RN__UNTRACED inline bool rn__section_give(rn_atomic(uint32_t) * word, uint32_t from, uint32_t to)
 {
     __asm__ inline goto(RN__SECTION_GIVE
                         :

@@ -62,7 +62,7 @@ RN_PUBLIC void rn__rwmutex_unlock_slow(rn_rwmutex *m);
 #if RN__INLINE_SYNC
 /* About how many read locks the running goroutine holds that are counted apart, by a thread with counts: the byte behind its list of
  * deferred calls. */
-RN_PUBLIC inline uint8_t *rn__reads(void)
+RN_PUBLIC RN__UNTRACED inline uint8_t *rn__reads(void)
 {
     return (uint8_t *)(rn__defers_here() + 1);
 }

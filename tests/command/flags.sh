@@ -96,6 +96,49 @@ last_calls() {
     tr -d '\n\t' <last.said | grep -q 'give_back[^ ]*last\.c:5end_of[^ ]*last\.c:10rn_main[^ ]*last\.c:24' &&
         grep -A1 '^work$' last.said | grep -q 'last\.c:15$'
 }
+# A hook that is called within a lock's short way may wait, and its goroutine go on with another thread: then that is not the one whose
+# lock it is, or who counts.
+cat >hooks.c <<'END'
+#include <runnel.h>
+#define HOOK __attribute__((no_instrument_function))
+HOOK void __cyg_profile_func_enter(void *f, void *from);
+HOOK void __cyg_profile_func_exit(void *f, void *from);
+static long calls, depth, within;
+HOOK static int locks(void *f)
+{
+    return f == (void *)rn_mutex_lock || f == (void *)rn_mutex_unlock || f == (void *)rn_rwmutex_rlock || f == (void *)rn_rwmutex_runlock;
+}
+void __cyg_profile_func_enter(void *f, void *from)
+{
+    (void)from;
+    calls++;
+    within += depth;
+    depth += locks(f);
+}
+void __cyg_profile_func_exit(void *f, void *from)
+{
+    (void)from;
+    depth -= locks(f);
+}
+int rn_main(int argc, char **argv)
+{
+    static rn_mutex m;
+    static rn_rwmutex rw;
+    (void)argv;
+    for (int i = 0; i < 10000 * argc; i++) { /* until they are its own */
+        mutex_lock(&m);
+        mutex_unlock(&m);
+        rwmutex_rlock(&rw);
+        rwmutex_runlock(&rw);
+    }
+    return calls < 40000 || within;
+}
+END
+hooked() {
+    CC=gcc CFLAGS="-O2 -finstrument-functions" LDFLAGS='' "$RUNNEL" build -o hooks hooks.c && ./hooks
+}
+check "gcc -finstrument-functions: no hook within a lock" hooked
+
 hard="-O2 -D_FORTIFY_SOURCE=2 -fstack-protector-all -fcf-protection -fstack-clash-protection -Wall -Wextra -Werror"
 [ "$(uname -m)" = x86_64 ] || hard="-O2 -D_FORTIFY_SOURCE=2 -fstack-protector-all -Wall -Wextra -Werror"
 for cc in gcc clang; do
