@@ -14,6 +14,8 @@
 #error "runnel runs on 64-bit Linux on x86-64 and aarch64 only (no -m32, no -mx32)"
 #elif defined(__cplusplus) && __cplusplus < 201703L
 #error "runnel needs C++17: -std=c++17 or newer"
+#elif defined(__GNUC_GNU_INLINE__) && !defined(__cplusplus)
+#error "runnel needs the standard's inline functions: -std=gnu11 or newer, no -fgnu89-inline"
 #endif
 #ifdef __has_feature
 #if __has_feature(safe_stack)

@@ -159,6 +159,12 @@ short_enums() {
     ! cc -fshort-enums -fsyntax-only -I. "$tap_dir/short.c" 2>"$tap_dir/said" && grep -q 'no -fshort-enums' "$tap_dir/said"
 }
 check "-fshort-enums is refused" short_enums
+# Each file would define the headers' inline functions.
+gnu89_inline() {
+    echo '#include <runnel.h>' >"$tap_dir/inline.c"
+    ! cc -fgnu89-inline -fsyntax-only -I. "$tap_dir/inline.c" 2>"$tap_dir/said" && grep -q 'no -fgnu89-inline' "$tap_dir/said"
+}
+check "-fgnu89-inline is refused" gnu89_inline
 # Its second stack is one for each thread: goroutines wrote into each other's part of it, or hung.
 safe_stack() {
     echo '#include <runnel.h>' >"$tap_dir/safe.c"
