@@ -4,7 +4,8 @@
  * Why not in the run queue: a goroutine that starts others and waits for them is best followed by the newest of
  * them.  In the order of their start, a tree of goroutines is run level by level, and a whole level lives at
  * once; newest first, only a path and what branches off it does, in stacks that are in the cache.  The thief
- * gets the oldest, of which most is still to come.  rn__next_local sees to it that the old ones get their turn.
+ * gets the oldest, of which most is still to come.  rn__next_local sees to it that the old ones get their turn.  Who is not
+ * put here: in_order in queue.c.
  *
  * Only the owner writes tail; head moves by compare-and-swap, by thieves, and by the owner who takes the last
  * one.  0 <= tail - head <= RN_DEQUE_SIZE but for a moment within pop (-1), in wrap-around arithmetic.

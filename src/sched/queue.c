@@ -84,6 +84,32 @@ void rn__push_last(struct rn_p *p, struct rn_g *g)
         overflow(p, g);
 }
 
+/* It has waited before, so it is no part of a tree on its way down. */
+static inline bool has_waited(const struct rn_g *g)
+{
+    return rn_load_relaxed(&g->waiting) != RN_WAIT_NONE; /* relaxed: it runs here */
+}
+
+/* Is one that was started here, and makes way now, to go in its order?  Who starts others, waits, and starts others again is no
+ * part of a tree: it receives requests, say, and starts a goroutine for each.  Newest first, one of these could wait for as long
+ * as others come.  But not where one starts very many at once: that is faster newest first. */
+static bool in_order(struct rn_p *p)
+{
+    enum { MOST = RN_DEQUE_SIZE / 2 };
+    struct rn_g *starter = rn_load_relaxed(&p->m)->g; /* relaxed, both: the owner's */
+    uint32_t tick = rn_load_relaxed(&p->tick);
+    if (p->starts_tick != tick) {
+        p->starts_tick = tick;
+        bool again = (starter->flags & (RN_G_STARTER | RN_G_FLOODS)) == RN_G_STARTER && has_waited(starter);
+        p->starts_in_order = again ? MOST : 0;
+        starter->flags = (uint8_t)((starter->flags & ~RN_G_FLOODS) | RN_G_STARTER);
+    }
+    if (p->starts_in_order == 0)
+        return false;
+    p->starts_in_order--;
+    return true;
+}
+
 #ifdef RN_RACE
 enum { BY_CHANCE = 1 };
 #else
@@ -98,7 +124,7 @@ static inline struct rn_g *kick_next(struct rn_p *p, struct rn_g *g, bool fresh,
 {
     /* relaxed: only the owner touches next; others look at it for reports. */
     struct rn_g *kicked = rn_load_relaxed(&p->next);
-    *was_fresh = p->next_is_fresh;
+    *was_fresh = kicked && p->next_is_fresh && !in_order(p);
     if (BY_CHANCE && kicked && rn__random_below(2) == 0) {
         *was_fresh = fresh;
         return g;
@@ -126,12 +152,6 @@ bool rn__push_next(struct rn_p *p, struct rn_g *g)
     return false;
 }
 
-/* It has waited before, so it is no part of a tree on its way down. */
-static inline bool has_waited(const struct rn_g *g)
-{
-    return rn_load_relaxed(&g->waiting) != RN_WAIT_NONE; /* relaxed: it runs here */
-}
-
 /* p's deque is full.  Has the starter started the newest half of them? */
 static bool floods(const struct rn_p *p, const struct rn_g *starter)
 {
@@ -151,6 +171,8 @@ bool rn__push_fresh(struct rn_m *m, struct rn_g *g)
         return __builtin_expect(!p->has_spilled, 1) || !has_waited(m->g);
     bool room = !fresh || (!has_waited(m->g) && !floods(p, m->g) && rn__spill(p));
     push_kicked(p, kicked, fresh);
+    if (!room)
+        m->g->flags |= RN_G_FLOODS;
     return room;
 }
 

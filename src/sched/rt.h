@@ -43,6 +43,8 @@ struct rn_p {
     bool yields;                   /* the one that ran last: goroutines that have not run come first, for once */
     bool fetches;                  /* some in the ring, before fetch_end, are still to be fetched (rn__fetch_later) */
     uint32_t fetch_end;            /* the ring's tail then */
+    uint32_t starts_tick;          /* when its goroutine last started others, */
+    uint32_t starts_in_order;      /* and how many of those it may start in that turn go in their order (queue.c) */
     uint32_t waits;                /* turns of runq, and long streaks of next, since one of fresh */
     rn_atomic(uint32_t) wakes_at_once; /* a guess: goroutines put into `next` that others shall be told of; watch.c */
 

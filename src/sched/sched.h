@@ -154,7 +154,14 @@ struct rn_timer_entry {
 
 enum rn_kind { RN_G_GOROUTINE, RN_G_THREAD };
 /* flags: a stack of its own size; the guard is in place; a timer's entry is on its stack */
-enum { RN_G_OWN_STACK = 1, RN_G_GUARDED = 2, RN_G_TIMED = 4, RN_G_WATCHED = 8 /* by memcheck */ };
+enum {
+    RN_G_OWN_STACK = 1,
+    RN_G_GUARDED = 2,
+    RN_G_TIMED = 4,
+    RN_G_WATCHED = 8 /* by memcheck */,
+    RN_G_STARTER = 16 /* has started others, */,
+    RN_G_FLOODS = 32 /* and so many that it let them go first */
+};
 /* Who may touch its stack when: sched/hibernate.h. */
 enum rn_hib { RN_HIB_AWAKE, RN_HIB_STAYS, RN_HIB_CLAIMED, RN_HIB_AWAY, RN_HIB_THAWING };
 enum rn_status { RN_G_FREE, RN_G_RUNNABLE, RN_G_RUNNING, RN_G_WAITING, RN_G_DEAD };

@@ -75,6 +75,7 @@ static void describe(struct rn_g *g, struct rn_p *p, const struct rn_go_call *ca
     g->pinned = NULL;
     g->pins = 0;
     g->reluctance = 0;
+    g->flags &= (uint8_t) ~(RN_G_STARTER | RN_G_FLOODS);
     rn__explore_born(g);
     rn_store_relaxed(&g->waiting, RN_WAIT_NONE); /* relaxed: rn__ready's queue publishes it */
     rn_store_relaxed(&g->status, RN_G_RUNNABLE);

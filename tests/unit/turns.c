@@ -1,9 +1,9 @@
-/* Turns of those whom descriptors wake, beside others that are runnable. */
+/* Turns of those whom descriptors wake, beside others that are runnable, and of those that are started for requests. */
 #include <runnel.h>
 #include <runnel/net.h>
 #include <runnel/test.h>
 
-enum { PAIRS = 64, ROUNDS = 300 };
+enum { PAIRS = 64, CALLERS = 64, ROUNDS = 300 };
 
 static int rounds[PAIRS];
 static rn_atomic_bool over;
@@ -56,4 +56,62 @@ TEST(pairs_that_descriptors_wake_have_turns_alike)
         net_free(there[i]);
     }
     CHECK(least >= ROUNDS / 10);
+}
+
+static int calls[CALLERS];
+static rn_atomic_bool enough;
+
+static void answer(chan(int) to, rn_waitgroup *wg)
+{
+    chan_send(to, 1);
+    wg_done(wg);
+}
+
+/* A goroutine for each request, of which many come over one connection. */
+static void dispatch(rn_conn *c, chan(int) * callers)
+{
+    rn_waitgroup wg = RN_WAITGROUP_INIT;
+    unsigned char from[CALLERS];
+    for (ssize_t n; (n = net_read(c, from, sizeof from)) > 0;)
+        for (ssize_t i = 0; i < n; i++) {
+            wg_add(&wg, 1);
+            go(answer, callers[from[i]], &wg);
+        }
+    wg_wait(&wg);
+}
+
+static void call(rn_conn *c, unsigned char id, chan(int) here)
+{
+    while (!rn_atomic_load(&enough)) {
+        CHECK_EQ(net_write(c, &id, 1), 1);
+        chan_recv(here);
+        if (++calls[id] == ROUNDS)
+            rn_atomic_store(&enough, true);
+    }
+}
+
+/* Newest first, those who are answered would be answered again and again. */
+TEST(a_goroutine_for_each_request_has_its_turn)
+{
+    rn_set_procs(1);
+    rn_conn *here, *there;
+    chan(int) callers[CALLERS];
+    rn_waitgroup wg = RN_WAITGROUP_INIT, server = RN_WAITGROUP_INIT;
+    int least = ROUNDS;
+    REQUIRE(net_pair(&here, &there) == 0);
+    for (int i = 0; i < CALLERS; i++)
+        callers[i] = chan_make(int, 1);
+    wg_go(&server, dispatch, there, callers);
+    for (int i = 0; i < CALLERS; i++)
+        wg_go(&wg, call, here, (unsigned char)i, callers[i]);
+    wg_wait(&wg);
+    net_close_write(here);
+    wg_wait(&server);
+    for (int i = 0; i < CALLERS; i++) {
+        least = calls[i] < least ? calls[i] : least;
+        chan_free(callers[i]);
+    }
+    net_free(here);
+    net_free(there);
+    CHECK(least >= ROUNDS / 2);
 }
