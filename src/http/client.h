@@ -110,6 +110,7 @@ struct rn_http_exchange {
     bool active, head_over, discards;
     bool wants_goodbye;           /* TLS's, which tells that the body is whole, and which has not come */
     bool asked;                   /* libcurl has sent the request, or begun to */
+    bool stands;                  /* the answer does, though libcurl would ask again */
     bool again;                   /* it was not sent: something had come on the kept connection, which is closed now */
     bool counted;                 /* in active_n; under the shard's lock */
     struct rn__http_socket *uses; /* the one that libcurl waited for last, unless another took it over; or NULL */

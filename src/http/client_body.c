@@ -417,11 +417,16 @@ static bool is_idempotent(const char *method)
 
 /* Before the request is sent.  A kept connection on which something has come is not used: the request is aborted, by which libcurl
  * closes it, and made again.  When a connection that was used before ends without a word, libcurl asks again on another;
- * the server may have done by then what was asked, and a POST is not for doing twice (RFC 9110, 9.2.2). */
+ * the server may have done by then what was asked, and a POST is not for doing twice (RFC 9110, 9.2.2).  After a 417 it would ask
+ * again with the same Expect, which is the caller's, for ever. */
 static int on_ready(void *arg, char *to, char *from, int to_port, int from_port)
 {
     struct rn_http_exchange *ex = arg;
     (void)to, (void)from, (void)to_port;
+    if (ex->head_over && ex->status == 417) {
+        ex->stands = true;
+        return CURL_PREREQFUNC_ABORT;
+    }
     bool strays = rn__http_socket_strays(ex->shard, from_port);
     bool repeats = ex->asked && !is_idempotent(ex->method) && ex->heads_bytes == 0 && !speaks_http2(ex);
     if (repeats || strays) {

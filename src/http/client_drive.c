@@ -328,7 +328,7 @@ static int result_of(struct rn_http_exchange *ex, CURLcode code)
     }
     if (code == CURLE_OK) /* also for an end within the head */
         return ex->head_over ? 0 : RN_EPROTO;
-    if (ex->discards) /* a redirect is followed, however its body ends */
+    if (ex->discards || ex->stands) /* a redirect is followed, however its body ends; a 417 is the answer */
         return 0;
     if (ex->why)
         return ex->why;

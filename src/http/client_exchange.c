@@ -373,7 +373,7 @@ static void begin_again(struct rn_http_exchange *ex)
     ex->news = 0;
     ex->result = ex->why = ex->status = 0;
     ex->why_said = NULL;
-    ex->head_over = ex->discards = ex->stopped = ex->asked = ex->again = ex->wants_goodbye = false;
+    ex->head_over = ex->discards = ex->stopped = ex->asked = ex->stands = ex->again = ex->wants_goodbye = false;
     ex->head.used = ex->body.used = 0;
     ex->head_n = ex->heads_bytes = ex->discarded = 0;
     ex->error[0] = 0;

@@ -492,6 +492,24 @@ TEST(what_a_redirect_does_to_the_method)
     http_response_free(&res);
 }
 
+/* libcurl would ask again, without the expectation, which is the caller's to drop: for ever. */
+TEST(an_expectation_that_is_not_met)
+{
+    http_header expects = {"Expect", "100-continue"};
+    http_client_request r = {
+        .url = peer_url("/unmet"), .headers = &expects, .headers_len = 1, .body = "hello", .body_len = 5};
+    http_response res = {0};
+    CHECK_EQ(http_do(NULL, &r, &res), 0);
+    CHECK_EQ(res.status, 417);
+    http_response_free(&res);
+    REQUIRE(http_open(NULL, &r, &res) == 0);
+    CHECK_EQ(res.status, 417);
+    char text[8];
+    CHECK(http_body_read(&res, text, sizeof text) >= 0);
+    http_response_free(&res);
+    expect("/hello", 200, "hello");
+}
+
 TEST(credentials_stay_with_their_host)
 {
     http_header own[] = {{"Authorization", "secret"},

@@ -18,6 +18,7 @@
  *     /to/STATUS/PATH   STATUS, with Location /PATH   /away/PATH      302 to the same server by the name localhost
  *     /to/STATUS        STATUS, with an empty Location
  *     /early            reads 200 kB of the request, answers 413 "big", and closes, which is a reset
+ *     /unmet            417 "no", before the body
  *     /moved/WHAT       302 to /hello, and a body that is endless, long (and never comes), cut, or of broken chunks
  *     /echo             the request as it came        /sink           how many bytes of body came
  *     /line/N           a header of N bytes           /trailer/N      a trailer of N bytes
@@ -437,6 +438,8 @@ static inline bool peer_handle(struct peer_request *r)
             left -= n;
         return peer_answer(fd, 413, "Connection: close\r\n", "big", 3) && false;
     }
+    if (strcmp(p, "/unmet") == 0)
+        return peer_answer(fd, 417, "", "no", 2);
     if (strncmp(p, "/away/", 6) == 0) {
         snprintf(text, sizeof text, "http://localhost:%d/%s", peer_port, p + 6);
         return peer_redirect(r, 302, text);
