@@ -99,12 +99,26 @@ static void stack_overflow(struct rn_g *g, void *uc)
     rn__die(g, uc);
 }
 
+static const char *fault_name(int signo)
+{
+    switch (signo) {
+    case SIGBUS:
+        return "SIGBUS: bus error";
+    case SIGFPE:
+        return "SIGFPE: division by zero, or another arithmetic error";
+    case SIGILL:
+        return "SIGILL: illegal instruction, or a trap of the compiler's";
+    default:
+        return "SIGSEGV: segmentation violation";
+    }
+}
+
 static void unexpected_fault(struct rn_g *g, void *addr, void *uc, int signo)
 {
     rn__dying();
-    rn__out("unexpected fault address %#zx\n", (size_t)addr);
-    rn__out("fatal error: fault\n[signal %s]\n\n",
-            signo == SIGBUS ? "SIGBUS: bus error" : "SIGSEGV: segmentation violation");
+    if (signo == SIGSEGV || signo == SIGBUS) /* the others' is that of the instruction */
+        rn__out("unexpected fault address %#zx\n", (size_t)addr);
+    rn__out("fatal error: fault\n[signal %s]\n\n", fault_name(signo));
     rn__out_flush();
     rn__dump(g, uc);
 }

@@ -247,8 +247,8 @@ RN_INNER void rn_os_pipe_signal_release(int held);
 void rn_os_write_stderr(const char *text, size_t n);
 /* Ends the process at once, with no handlers run. */
 _Noreturn void rn_os_exit(int status);
-/* Installs handlers on an alternate stack: on_fault(address, ucontext, signo) for SIGSEGV and
- * SIGBUS (returns false to let the previous action have it), on_quit(ucontext) for SIGQUIT.  A host
+/* Installs handlers on an alternate stack: on_fault(address, ucontext, signo) for SIGSEGV, SIGBUS,
+ * SIGFPE and SIGILL (returns false to let the previous action have it), on_quit(ucontext) for SIGQUIT.  A host
  * program's own handlers, installed before, are kept and called for what is not ours. */
 int rn_os_faults_install(bool (*on_fault)(void *addr, void *uc, int signo), void (*on_quit)(void *uc));
 void rn_os_faults_uninstall(void);

@@ -235,6 +235,29 @@ TEST_DIES(fault, 128 + SIGSEGV,
     *p = 1;
 }
 
+#ifdef __x86_64__ /* elsewhere nothing traps at a division, and what does at a trap is SIGTRAP */
+static int zero(void)
+{
+    return 0;
+}
+
+TEST_DIES(division_by_zero, 128 + SIGFPE,
+          "fatal error: fault\n[signal SIGFPE: division by zero, or another arithmetic error]\n\ngoroutine 1 "
+          "[running]:\ndivision_by_zero_body\n\t")
+{
+    int (*volatile by)(void) = zero;
+    CHECK(10 / by() == 0);
+}
+
+/* Where clang's -fsanitize-trap and __builtin_trap end. */
+TEST_DIES(a_trap, 128 + SIGILL,
+          "fatal error: fault\n[signal SIGILL: illegal instruction, or a trap of the compiler's]\n\ngoroutine 1 "
+          "[running]:\na_trap_body\n\t")
+{
+    __asm__ volatile("ud2");
+}
+#endif
+
 /* Where no goroutine runs. */
 TEST_DIES(
     fault_of_a_worker, 128 + SIGSEGV,

@@ -1,7 +1,7 @@
 /* Fault signals, SIGQUIT, the alternate signal stack, and writing last words.
  *
  * Rules towards the host program, which may have handlers of its own:
- *  - SIGSEGV and SIGBUS are ours while installed; what on_fault does not want, and signals sent by
+ *  - SIGSEGV, SIGBUS, SIGFPE and SIGILL are ours while installed; what on_fault does not want, and signals sent by
  *    kill, go to the action that was there before, as if we were not there.
  *  - SIGQUIT is taken only when nobody handles or ignores it.
  *  - Uninstalling puts the former action back unless somebody replaced ours in the meantime.
@@ -26,7 +26,7 @@ static void (*quit_callback)(void *uc);
 
 static void on_signal(int signo, siginfo_t *info, void *uc);
 
-static const int signals[] = {SIGSEGV, SIGBUS, SIGQUIT};
+static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGQUIT};
 enum { SIGNALS = sizeof signals / sizeof signals[0] };
 static struct sigaction before[SIGNALS];
 static bool installed[SIGNALS];
@@ -114,6 +114,8 @@ static int install(int i)
     sigfillset(&ours.sa_mask);
     sigdelset(&ours.sa_mask, SIGSEGV);
     sigdelset(&ours.sa_mask, SIGBUS);
+    sigdelset(&ours.sa_mask, SIGFPE);
+    sigdelset(&ours.sa_mask, SIGILL);
     if (sigaction(signals[i], NULL, &before[i]))
         return -errno;
     if (is_ours(&before[i]) || !may_take(signals[i], &before[i]))
