@@ -3,9 +3,9 @@
  * Redirects are followed here and not by libcurl: every hop's host is looked up by us (client_name.c) and
  * decides on the shard, and a context may end it in between.  The rules are Go's and the browsers':
  * after 303, and after 301 and 302 to a POST, a GET without body goes out; after 307 and 308 the same
- * request again, unless its body came from body_read, which can't be had twice (then the 307 is the
- * answer).  Of a redirect's body 2 KiB are read at most, then its connection is closed.  Authorization, Cookie and their like, and a Host of the caller's, do not go on to another host, scheme or port, nor
- * what describes a body with a request that has none any more.
+ * request again, unless its body came from body_read, which can't be had twice (then the 307 is the answer).  Of a redirect's body
+ * 2 KiB are read at most, then its connection is closed.  Authorization, Cookie and their like, and a Host of the caller's, do not
+ * go on to another host, scheme or port, nor what describes a body with a request that has none any more.
  *
  * What the caller gives is checked before libcurl sees it: no line break gets into a header, and what
  * frames the body (Content-Length, Transfer-Encoding) is for libcurl alone to say.
