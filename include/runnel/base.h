@@ -57,6 +57,10 @@
  * an instruction when it looks how large a function is. */
 #define RN__X86(att, intel) "{" att "|" intel "}"
 
+/* Where a thread-local variable is, from the thread pointer: to %0, and a line's end. */
+#define RN__X86_TLS_AT(name) \
+    RN__X86("movq " name "@gottpoff(%%rip), %0", "mov %0, qword ptr " name "@gottpoff[rip]") "\n\t"
+
 /* Before a statement expression whose value may be left unused: keeps gcc's -Wpedantic quiet.  clang would then warn of
  * the value, and has its own way below. */
 #ifdef __clang__

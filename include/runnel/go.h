@@ -443,10 +443,7 @@ RN_PUBLIC RN__UNTRACED inline struct rn_defer **rn__defers_here(void)
 {
     struct rn_defer **top;
 #if defined(__x86_64__)
-    __asm__ volatile(RN__X86("movq rn__tls_defers@gottpoff(%%rip), %0",
-                             "mov %0, qword ptr rn__tls_defers@gottpoff[rip]") "\n\t" RN__X86("movq %%fs:(%0), %0",
-                                                                                              "mov %0, fs:[%0]")
-                     : "=r"(top));
+    __asm__ volatile(RN__X86_TLS_AT("rn__tls_defers") RN__X86("movq %%fs:(%0), %0", "mov %0, fs:[%0]") : "=r"(top));
 #elif defined(__aarch64__)
     uint64_t tp;
     __asm__ volatile("adrp %0, :gottprel:rn__tls_defers\n\t"

@@ -26,13 +26,8 @@ RN_EXTERN_C_BEGIN
 /* The pointer in the thread-local variable of that name, of the thread that runs this.  Volatile, and by assembly: a goroutine may go
  * on with another thread after any call, so the compiler must keep neither the value nor its address. */
 #if defined(__x86_64__)
-#define RN__TLS_LOAD(to, name)                                                                         \
-    __asm__ volatile(RN__X86("movq " name "@gottpoff(%%rip), %0",                                      \
-                             "mov %0, qword ptr " name                                                 \
-                             "@gottpoff[rip]") "\n\t" RN__X86("movq %%fs:(%0), %0", "mov %0, fs:[%0]") \
-                     : "=r"(to)                                                                        \
-                     :                                                                                 \
-                     : "memory")
+#define RN__TLS_LOAD(to, name) \
+    __asm__ volatile(RN__X86_TLS_AT(name) RN__X86("movq %%fs:(%0), %0", "mov %0, fs:[%0]") : "=r"(to) : : "memory")
 #elif defined(__aarch64__)
 #define RN__TLS_LOAD(to, name)                                       \
     do {                                                             \
@@ -64,9 +59,7 @@ RN_PUBLIC RN__UNTRACED inline uint32_t rn__solo(void)
 {
     uint64_t name;
 #if defined(__x86_64__)
-    __asm__ volatile(RN__X86("movq rn__tls_solo@gottpoff(%%rip), %0",
-                             "mov %0, qword ptr rn__tls_solo@gottpoff[rip]") "\n\t" RN__X86("movl %%fs:(%0), %k0",
-                                                                                            "mov %k0, fs:[%0]")
+    __asm__ volatile(RN__X86_TLS_AT("rn__tls_solo") RN__X86("movl %%fs:(%0), %k0", "mov %k0, fs:[%0]")
                      : "=r"(name)
                      :
                      : "memory");
