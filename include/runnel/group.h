@@ -25,6 +25,7 @@ typedef struct rn_group {
     int64_t rn_limit;         /* the limit + 1; 0: none */
     int64_t rn_active;
     int rn_err;         /* the first error */
+    uint32_t rn_begun;  /* how many have had a slot */
     rn_context *rn_ctx; /* rn_group_with_context's */
     void (*rn_cancel)(rn_context *ctx, int err, bool end);
 } rn_group;

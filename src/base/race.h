@@ -63,7 +63,7 @@ extern bool rn__race_reported;
 
 /* A place in the program: the caller of the library's function that this stands in. */
 #define RN_RACE_PC __builtin_return_address(0)
-/* The nth (0 … 3) name in an object of at least 8 bytes. */
+/* The nth name in an object of more than 2n + 1 bytes. */
 #define RN_RACE_NAME(object, n) ((void *)((uintptr_t)(object) + 1 + 2 * (uintptr_t)(n)))
 
 static inline void rn__race_acquire(void *name)
@@ -177,4 +177,14 @@ enum { RN_RACE_ON = 0, rn__race_reported = 0 };
 #define rn__race_own_end() ((void)0)
 
 #endif
+
+/* The name, by its number, for the end of one who had a place, as the nth that ends, and for who then gets a place as the
+ * (n + limit)th; as if a place were a value in a buffered channel of that size (Go, errgroup).  0, the name for all ends, is
+ * none of them. */
+static inline uint32_t rn__race_place(uint32_t n, int64_t limit)
+{
+    enum { NAMES = 8 };
+    return RN_RACE_ON ? 1 + (uint32_t)(n % (uint64_t)limit % NAMES) : 0;
+}
+
 #endif

@@ -23,9 +23,10 @@
 #include <string.h>
 
 struct scope {
-    rn_lock lock;   /* RN_RANK_SCOPE; guards all but ctx and policy */
-    uint8_t policy; /* enum rn_scope_policy */
-    bool ended, succeeded;
+    rn_lock lock;                 /* RN_RANK_SCOPE; guards all but ctx and policy */
+    uint8_t policy;               /* enum rn_scope_policy */
+    bool ended, succeeded, mixed; /* mixed: the limit has changed on the way */
+    uint32_t begun;               /* how many were let in */
     rn_context *ctx;
     long live, limit; /* limit 0: none */
     struct rn_list waiters;
@@ -142,14 +143,23 @@ static void record_panic(struct scope *s, struct rn_panic *panic)
     rn__panic_free(panic);
 }
 
+/* The race detector's name for the place of the nth, under the lock. */
+static uint32_t place_locked(const struct scope *s, uint32_t n)
+{
+    rn_lock_assert_held(&s->lock);
+    return s->mixed || !s->limit ? 0 : rn__race_place(n, s->limit);
+}
+
 /* The last touch of the scope by a goroutine that has ended. */
 static void give_back(struct scope *s)
 {
     struct rn_waiter *w = NULL;
     rn__race_release(RN_RACE_NAME(s, 0));
     lock(s);
+    rn__race_release(RN_RACE_NAME(s, place_locked(s, s->begun - (uint32_t)s->live)));
     if (!rn_list_empty(&s->waiters) && s->live <= s->limit) {
         w = rn_container(rn_list_pop(&s->waiters), struct rn_waiter, node);
+        w->index = place_locked(s, s->begun++);
     } else if (--s->live == 0) {
         w = s->joiner;
         s->joiner = NULL;
@@ -197,6 +207,7 @@ static int let_in(struct scope *s, bool wait)
     bool over = s->ended, full = s->limit && s->live >= s->limit, limited = s->limit != 0;
     if (!over && !full) {
         s->live++;
+        w.index = place_locked(s, s->begun++);
     } else if (!over && wait) {
         w.queued = true;
         rn_list_push(&s->waiters, &w.node);
@@ -207,7 +218,7 @@ static int let_in(struct scope *s, bool wait)
     if (full && wait)
         rn__park(RN_WAIT_SCOPE, s); /* the place of one that has ended is ours then */
     if (limited && (wait || !full))
-        rn__race_acquire(RN_RACE_NAME(s, 0)); /* after the one whose place it was: as with a semaphore */
+        rn__race_acquire(RN_RACE_NAME(s, w.index)); /* after the one whose place it was */
     return full && !wait ? RN_EAGAIN : 0;
 }
 
@@ -235,13 +246,16 @@ void rn_scope_limit(rn_scope *scope, long n)
     struct scope *s = scope_of(scope);
     struct rn_ready_list wake = {0};
     lock(s);
-    s->limit = n > 0 ? n : 0;
+    long limit = n > 0 ? n : 0;
+    s->mixed |= s->begun != 0 && limit != s->limit;
+    s->limit = limit;
     while (!rn_list_empty(&s->waiters) && (!s->limit || s->live < s->limit)) {
         struct rn_waiter *w = rn_container(rn_list_pop(&s->waiters), struct rn_waiter, node);
         w->queued = false;
         if (!rn__may_wake(w->g))
             continue;
         w->g->woken_by = w;
+        w->index = place_locked(s, s->begun++);
         s->live++;
         rn__ready_add(&wake, w->g);
     }

@@ -13,11 +13,20 @@ void rn_group_limit(rn_group *g, int n)
 {
     rn__waitq_lock(&g->rn_slots);
     int64_t active = g->rn_active;
-    if (!active)
+    if (!active) {
         g->rn_limit = n < 0 ? 0 : (int64_t)n + 1;
+        g->rn_begun = 0;
+    }
     rn__waitq_unlock(&g->rn_slots);
     if (active)
         rn_panic("errgroup: modify limit while %lld goroutines in the group are still active", (long long)active);
+}
+
+/* The race detector's name for the slot of the nth, under the lock. */
+static uint32_t slot_locked(rn_group *g, uint32_t n)
+{
+    rn__waitq_assert_held(&g->rn_slots);
+    return g->rn_limit ? rn__race_place(n, g->rn_limit - 1) : 0;
 }
 
 bool rn__group_enter(rn_group *g, bool wait)
@@ -30,6 +39,7 @@ bool rn__group_enter(rn_group *g, bool wait)
     bool room = !limited || g->rn_active < g->rn_limit - 1;
     if (room) {
         g->rn_active++;
+        w.index = slot_locked(g, g->rn_begun++);
     } else if (wait) {
         w.g = rn__self();
         rn__waitq_push(&g->rn_slots, &w);
@@ -37,8 +47,8 @@ bool rn__group_enter(rn_group *g, bool wait)
     rn__waitq_unlock(&g->rn_slots);
     if (!room && wait)
         rn__park(RN_WAIT_GROUP, g);
-    if (limited && (room || wait)) /* as if a place were a value in a buffered channel (Go, errgroup) */
-        rn__race_acquire(RN_RACE_NAME(g, 0));
+    if (limited && (room || wait))
+        rn__race_acquire(RN_RACE_NAME(&g->rn_slots, w.index));
     if (room || wait)
         rn_wg_add(&g->rn_all, 1);
     return room || wait;
@@ -47,13 +57,15 @@ bool rn__group_enter(rn_group *g, bool wait)
 /* One goroutine of g is over. */
 static void leave(rn_group *g, int err)
 {
-    rn__race_release(RN_RACE_NAME(g, 0));
     rn__waitq_lock(&g->rn_slots);
+    rn__race_release(RN_RACE_NAME(&g->rn_slots, slot_locked(g, g->rn_begun - (uint32_t)g->rn_active)));
     bool first = err && !g->rn_err;
     if (first)
         g->rn_err = err;
     struct rn_waiter *w = rn__waitq_pop(&g->rn_slots);
-    if (!w)
+    if (w)
+        w->index = slot_locked(g, g->rn_begun++);
+    else
         g->rn_active--;
     rn__waitq_unlock(&g->rn_slots);
     if (first && g->rn_cancel)

@@ -184,6 +184,7 @@ dropped_const() {
 }
 check "a struct that is returned into a variable" by_value
 # Who called the library stands between what it calls and who called that; what it starts is started there, or by itself.
+# (Who waits sleeps: the steps of a loop would take the place of those that another has left, of whom the report tells.)
 cat >called.c <<'END'
 #include <runnel.h>
 static int shared;
@@ -241,7 +242,7 @@ int rn_main(int argc, char **argv)
     chan(int) done = chan_make(int, 2);
     go(other, done);
     while (chan_len(done) == 0)
-        rn_yield();
+        rn_sleep(100 * RN_MICROSECOND);
     switch (argv[1][0]) {
     case 'f': ask(); break;
     case 'p': borrow(); break;
@@ -249,7 +250,7 @@ int rn_main(int argc, char **argv)
     case 't': time_out(done); break;
     }
     while ((argv[1][0] == 'e' || argv[1][0] == 't') && chan_len(done) < 2)
-        rn_yield();
+        rn_sleep(100 * RN_MICROSECOND);
     return 0;
 }
 END
