@@ -12,6 +12,7 @@
  *     /garbage          not HTTP                      /headers/N      N headers more
  *     /endless/WHAT     for ever: body, trailers, interim (answers)   /empty    closes without a word
  *     /stray            "hello", and a little later an answer that nobody asked for
+ *     /strays           how many of these were sent
  *     /control/N        a control byte in the head, here or there
  *     /chunk            what is no chunk              /lengths/A/B    both as Content-Length, and "hello"
  *     /redirect/N       302 to /redirect/(N-1) … /hello
@@ -51,7 +52,7 @@
 #include <unistd.h>
 
 static int peer_port;
-static atomic_int peer_ever, peer_open, peer_mute;
+static atomic_int peer_ever, peer_open, peer_mute, peer_strays;
 
 struct peer_request {
     int fd;
@@ -369,7 +370,8 @@ static inline bool peer_misbehave(struct peer_request *r)
                                           lines[atoi(p + 9) % 7]));
     }
     if (strcmp(p, "/stray") == 0)
-        return peer_answer(fd, 200, "", "hello", 5) && usleep(20000) == 0 && peer_answer(fd, 200, "", "stray", 5);
+        return peer_answer(fd, 200, "", "hello", 5) && usleep(20000) == 0 && peer_answer(fd, 200, "", "stray", 5) &&
+               ++peer_strays > 0;
     if (strcmp(p, "/folded/first") == 0)
         return peer_send(fd, "HTTP/1.1 200 OK\r\n X-A: one\r\nContent-Length: 5\r\n\r\nhello", 54);
     if (strncmp(p, "/endless/", 9) == 0)
@@ -384,8 +386,10 @@ static inline bool peer_misbehave(struct peer_request *r)
     }
     if (strcmp(p, "/empty") == 0)
         return ++peer_mute < 0;
-    if (strcmp(p, "/empties") == 0)
-        return peer_answer(fd, 200, "", text, (size_t)snprintf(text, sizeof text, "%d", peer_mute));
+    bool strays = strcmp(p, "/strays") == 0;
+    if (strays || strcmp(p, "/empties") == 0)
+        return peer_answer(fd, 200, "", text,
+                           (size_t)snprintf(text, sizeof text, "%d", strays ? peer_strays : peer_mute));
     return peer_answer(fd, 404, "", "no such thing", 13);
 }
 
