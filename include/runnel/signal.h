@@ -20,7 +20,7 @@
  * somebody has asked for a signal, no deadlock is reported, because the signal could still come.
  *
  * SIGKILL and SIGSTOP can't be asked for, nor those that report a fault of the running thread (SIGSEGV, SIGBUS, SIGFPE,
- * SIGILL, SIGTRAP, SIGSYS): RN_EINVAL.  Asking for SIGQUIT or SIGUSR2 replaces what they print otherwise
+ * SIGILL, SIGTRAP, SIGSYS): RN_EINVAL.  Asking for SIGQUIT, SIGABRT or SIGUSR2 replaces what they print otherwise
  * (runnel/debug.h).  From goroutines and plain threads, not from signal handlers.  (Go's package os/signal.)
  */
 #ifndef RUNNEL_SIGNAL_H

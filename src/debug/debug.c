@@ -1,4 +1,4 @@
-/* How src/debug takes part: the hooks, and what is printed for faults and SIGQUIT.
+/* How src/debug takes part: the hooks, and what is printed for faults, SIGQUIT and SIGABRT.
  *
  * The handlers run on the alternate signal stack, at any instruction.  They print the line that matters first,
  * with nothing but write(2), and then the listing, which is not async-signal-safe (libdw allocates): when the
@@ -151,12 +151,16 @@ static bool on_fault(void *addr, void *uc, int signo)
     return false;
 }
 
-static void on_quit(void *uc)
+/* False: an abort has its previous action, a core dump by default. */
+static bool on_quit(void *uc, int signo)
 {
     rn__dying();
-    rn__out("SIGQUIT: quit\n\n");
+    rn__out(signo == SIGQUIT ? "SIGQUIT: quit\n\n" : "SIGABRT: abort\n\n");
     rn__out_flush();
-    rn__die(current(), uc);
+    if (signo == SIGQUIT)
+        rn__die(current(), uc);
+    rn__dump(current(), uc);
+    return false;
 }
 
 /* ---- start and end --------------------------------------------------------------------------- */

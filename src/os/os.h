@@ -136,7 +136,7 @@ int rn_os_other_threads(const int *own, int n);
 /* True when a signal has a handler that user code installed (fault signals, and those in the
  * `ours` mask, bit s-1 for signal s, do not count). */
 bool rn_os_signal_handlers(uint64_t ours);
-extern const uint64_t rn_os_quit_signal; /* the bit of the signal that rn_os_faults_install's on_quit is for */
+extern const uint64_t rn_os_quit_signal; /* the bit of the signal that asks for the listing of goroutines */
 
 /* ---- time and chance --------------------------------------------------------------------- */
 
@@ -248,9 +248,9 @@ void rn_os_write_stderr(const char *text, size_t n);
 /* Ends the process at once, with no handlers run. */
 _Noreturn void rn_os_exit(int status);
 /* Installs handlers on an alternate stack: on_fault(address, ucontext, signo) for SIGSEGV, SIGBUS,
- * SIGFPE and SIGILL (returns false to let the previous action have it), on_quit(ucontext) for SIGQUIT.  A host
+ * SIGFPE and SIGILL, on_quit(ucontext, signo) for SIGQUIT and SIGABRT; they return false to let the previous action have it.  A host
  * program's own handlers, installed before, are kept and called for what is not ours. */
-int rn_os_faults_install(bool (*on_fault)(void *addr, void *uc, int signo), void (*on_quit)(void *uc));
+int rn_os_faults_install(bool (*on_fault)(void *addr, void *uc, int signo), bool (*on_quit)(void *uc, int signo));
 void rn_os_faults_uninstall(void);
 /* While installed: whether nobody but us handles this fault signal, so that false from on_fault means the end. */
 bool rn_os_fault_is_default(int signo);

@@ -2,10 +2,12 @@
  * and traces, status 2. */
 #include <runnel.h>
 #include <runnel/test.h>
+#include <assert.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* Sanitizers report faults themselves. */
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -41,7 +43,7 @@ TEST_DIES(prints_message_and_trace, 2, "panic: broken 7\n\ngoroutine 1 [running]
     rn_panic("broken %d", 7);
 }
 
-TEST_DIES(names_the_line, 2, "38_panic_report.c:46\n")
+TEST_DIES(names_the_line, 2, "38_panic_report.c:48\n")
 {
     rn_panic("here");
 }
@@ -225,6 +227,47 @@ TEST_DIES(quit_prints_the_same, 2, "SIGQUIT: quit\n\ngoroutine 1 [running]:\n")
 {
     raise(SIGQUIT);
 }
+
+static void assert_late(chan(int) c)
+{
+    assert(chan_recv(c) == 2);
+}
+
+static void fail_elsewhere(void)
+{
+    chan(int) c = chan_make(int, 0);
+    go(assert_late, c);
+    chan_send(c, 1);
+    (void)chan_recv(c);
+}
+
+TEST_DIES(an_assertion_is_reported, 128 + SIGABRT, "SIGABRT: abort\n\ngoroutine 2 [running]:\n")
+{
+    fail_elsewhere();
+}
+
+TEST_DIES(an_assertion_is_reported_with_its_function, 128 + SIGABRT, "\nassert_late\n\t")
+{
+    fail_elsewhere();
+}
+
+/* What watches over a service ends it so when it does not answer. */
+TEST_DIES(an_abort_from_outside_is_reported, 128 + SIGABRT, "SIGABRT: abort\n\ngoroutine 1 [")
+{
+    kill(getpid(), SIGABRT);
+    rn_sleep(RN_MINUTE);
+}
+
+#ifndef SANITIZED
+/* With libc's lock for the heap held. */
+TEST_DIES(an_abort_within_free, 128 + SIGABRT, "SIGABRT: abort\n\ngoroutine 1 [running]:\n")
+{
+    enum { NEITHER_CACHED_NOR_MAPPED = 5000 };
+    void *volatile p = malloc(NEITHER_CACHED_NOR_MAPPED);
+    free(p);
+    free(p);
+}
+#endif
 
 #ifndef SANITIZED
 TEST_DIES(fault, 128 + SIGSEGV,

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <runnel/test.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -30,9 +31,10 @@ static bool refuse(void *addr, void *uc, int signo)
     return false;
 }
 
-static void count_quit(void *uc)
+static bool count_quit(void *uc, int signo)
 {
     rn_add_relaxed(&quits, uc != NULL); /* relaxed: a counter */
+    return signo == SIGQUIT;
 }
 
 static void map_page(void)
@@ -99,18 +101,28 @@ TEST_PLAIN(quit_is_told)
 
 static void host_quit(int signo)
 {
-    rn_add_relaxed(&host_calls, signo == SIGQUIT); /* relaxed: a counter */
+    rn_add_relaxed(&host_calls, signo == SIGQUIT || signo == SIGABRT); /* relaxed: a counter */
 }
 
 TEST_PLAIN(the_hosts_quit_handler_stays)
 {
     signal(SIGQUIT, host_quit);
+    signal(SIGABRT, host_quit);
     REQUIRE(rn_os_faults_install(refuse, count_quit) == 0);
     raise(SIGQUIT);
-    CHECK_EQ(host_calls, 1);
+    raise(SIGABRT);
+    CHECK_EQ(host_calls, 2);
     CHECK_EQ(quits, 0);
     rn_os_faults_uninstall();
     CHECK(signal(SIGQUIT, SIG_DFL) == host_quit);
+    CHECK(signal(SIGABRT, SIG_DFL) == host_quit);
+}
+
+TEST_PLAIN_DIES(an_abort_that_is_told_kills_all_the_same, 128 + SIGABRT, "")
+{
+    rn_os_init();
+    rn_os_faults_install(refuse, count_quit);
+    abort();
 }
 
 static void host_fault(int signo, siginfo_t *info, void *uc)

@@ -1,9 +1,9 @@
-/* Fault signals, SIGQUIT, the alternate signal stack, and writing last words.
+/* Fault signals, SIGQUIT and SIGABRT, the alternate signal stack, and writing last words.
  *
  * Rules towards the host program, which may have handlers of its own:
  *  - SIGSEGV, SIGBUS, SIGFPE and SIGILL are ours while installed; what on_fault does not want, and signals sent by
  *    kill, go to the action that was there before, as if we were not there.
- *  - SIGQUIT is taken only when nobody handles or ignores it.
+ *  - SIGQUIT and SIGABRT are taken only when nobody handles or ignores them.
  *  - Uninstalling puts the former action back unless somebody replaced ours in the meantime.
  *  - A thread that has an alternate stack (a sanitizer's, the host's) keeps it.
  * Install and uninstall are not called at the same time.  Handlers run on any thread at any time and
@@ -20,13 +20,13 @@
 #include <unistd.h>
 
 static bool (*fault_callback)(void *addr, void *uc, int signo);
-static void (*quit_callback)(void *uc);
+static bool (*quit_callback)(void *uc, int signo);
 
 /* ---- handlers ---------------------------------------------------------------------------- */
 
 static void on_signal(int signo, siginfo_t *info, void *uc);
 
-static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGQUIT};
+static const int signals[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT, SIGQUIT};
 enum { SIGNALS = sizeof signals / sizeof signals[0] };
 static struct sigaction before[SIGNALS];
 static bool installed[SIGNALS];
@@ -74,12 +74,21 @@ static void pass_on(int signo, siginfo_t *info, void *uc)
         call_handler(a, signo, info, uc);
 }
 
+/* No fault, but sent: by who asks for the listing, by abort, or by who wants to know what hangs. */
+static bool is_request(int signo)
+{
+    return signo == SIGQUIT || signo == SIGABRT;
+}
+
 static void on_signal(int signo, siginfo_t *info, void *uc)
 {
     int saved = errno;
-    if (signo == SIGQUIT)
-        quit_callback(uc);
-    else if (info->si_code <= 0 || !fault_callback(info->si_addr, uc, signo))
+    bool done = false;
+    if (is_request(signo))
+        done = quit_callback(uc, signo);
+    else if (info->si_code > 0)
+        done = fault_callback(info->si_addr, uc, signo);
+    if (!done)
         pass_on(signo, info, uc);
     errno = saved;
 }
@@ -101,10 +110,10 @@ bool rn__os_faults_are_ours(void)
            is_ours(&bus);
 }
 
-/* SIGQUIT that the host handles or ignores stays the host's. */
+/* What the host handles or ignores of these stays the host's. */
 static bool may_take(int signo, const struct sigaction *old)
 {
-    return signo != SIGQUIT || old->sa_handler == SIG_DFL;
+    return !is_request(signo) || old->sa_handler == SIG_DFL;
 }
 
 static int install(int i)
@@ -126,7 +135,7 @@ static int install(int i)
     return 0;
 }
 
-int rn_os_faults_install(bool (*on_fault)(void *addr, void *uc, int signo), void (*on_quit)(void *uc))
+int rn_os_faults_install(bool (*on_fault)(void *addr, void *uc, int signo), bool (*on_quit)(void *uc, int signo))
 {
     fault_callback = on_fault;
     quit_callback = on_quit;
