@@ -368,21 +368,73 @@ void rn__http2_go_away(struct rn__http2 *h)
     h->going = true;
 }
 
+static void set_deadline(struct rn__http2 *h)
+{
+    bool sooner = h->head_until && h->head_until < h->until;
+    rn__http_conn_read_deadline(h->c, sooner ? h->head_until : h->until);
+    /* Behind it: the server says that it drains before it sets the deadline of its own. */
+    if (rn__http_server_draining(h->c->server) && !h->going)
+        rn__http_conn_read_deadline(h->c, RN__HTTP_NOW);
+}
+
+void rn__http2_read_until(struct rn__http2 *h, rn_time when)
+{
+    h->until = when;
+    set_deadline(h);
+}
+
+static void begin_frame(struct rn__http2_place *p)
+{
+    const uint8_t *f = p->frame;
+    p->left = (uint32_t)f[0] << 16 | (uint32_t)f[1] << 8 | f[2];
+    p->is_head = f[3] == NGHTTP2_HEADERS || f[3] == NGHTTP2_CONTINUATION;
+    p->goes_on = p->is_head && !(f[4] & NGHTTP2_FLAG_END_HEADERS);
+    p->frame_n = 0;
+}
+
+static void follow(struct rn__http2_place *p, const uint8_t *data, size_t n)
+{
+    for (;;) {
+        size_t some = p->left < n ? p->left : n;
+        p->left -= (uint32_t)some;
+        data += some;
+        n -= some;
+        if (n == 0)
+            return;
+        p->heads += !p->goes_on && p->frame_n == 0;
+        p->frame[p->frame_n++] = *data++;
+        n--;
+        if (p->frame_n == sizeof p->frame)
+            begin_frame(p);
+    }
+}
+
+/* A head that has begun must be there in time, as under HTTP/1. */
+static void watch_head(struct rn__http2 *h, const uint8_t *data, size_t n)
+{
+    struct rn__http2_place *p = &h->place;
+    uint32_t before = p->heads;
+    rn_time until = 0;
+    follow(p, data, n);
+    if (p->frame_n != 0 || (p->is_head && (p->left != 0 || p->goes_on)))
+        until = h->head_until && p->heads == before
+                    ? h->head_until
+                    : rn_time_add(rn_now(), rn__http_server_options(h->c->server)->header_timeout);
+    if (until == h->head_until)
+        return;
+    h->head_until = until;
+    set_deadline(h);
+}
+
 static bool feed(struct rn__http2 *h, const char *data, size_t n)
 {
     rn_mutex_lock(&h->lock);
     ssize_t used = nghttp2_session_mem_recv(h->session, (const uint8_t *)data, n);
     bool fine = used >= 0 && !h->dead;
+    if (fine)
+        watch_head(h, (const uint8_t *)data, n);
     rn_mutex_unlock(&h->lock);
     return fine;
-}
-
-void rn__http2_read_until(struct rn__http2 *h, rn_time when)
-{
-    rn__http_conn_read_deadline(h->c, when);
-    /* Behind it: the server says that it drains before it sets the deadline of its own. */
-    if (rn__http_server_draining(h->c->server) && !h->going)
-        rn__http_conn_read_deadline(h->c, RN__HTTP_NOW);
 }
 
 /* The wait for frames is over.  True when the server drains and there are requests to be answered first. */
@@ -392,7 +444,7 @@ static bool stays(struct rn__http2 *h)
     bool stays = !h->going && !h->dead && h->running && rn__http_server_draining(h->c->server);
     if (stays) {
         rn__http2_go_away(h);
-        rn__http_conn_read_deadline(h->c, 0);
+        rn__http2_read_until(h, 0);
     }
     rn_mutex_unlock(&h->lock);
     return stays && rn__http2_pump(h) == 0;
@@ -468,6 +520,7 @@ void rn__http2_serve(struct rn__http_conn *c, const char *first, size_t n, struc
         return;
     h->c = c;
     h->order.next = 1;
+    h->place = (struct rn__http2_place){.left = NGHTTP2_CLIENT_MAGIC_LEN, .is_head = true};
     defer(end, h);
     if (new_session(h) != 0)
         return;

@@ -25,6 +25,17 @@ struct rn__http2_order {
     uint32_t n_gaps;        /* ever */
 };
 
+/* Where in the client's frames its last byte was.  (nghttp2 tells when a head begins, but of one that it ignores not
+ * when it ends.) */
+struct rn__http2_place {
+    uint32_t left;    /* bytes of the frame, at first of the preface, that are to come */
+    uint32_t heads;   /* that have begun, or may have: what frame begins its first byte does not tell */
+    uint8_t frame[9]; /* how the next one begins, */
+    uint8_t frame_n;  /* as far as it has come */
+    bool is_head;     /* the frame is part of a head, */
+    bool goes_on;     /* which another one continues */
+};
+
 struct rn__http2 {
     struct rn__http_conn *c;
     nghttp2_session *session;
@@ -35,6 +46,8 @@ struct rn__http2 {
     uint32_t resets;    /* streams that ended by an error, lately */
     rn_time resets_since;
     struct rn__http2_order order;
+    struct rn__http2_place place;
+    rn_time until, head_until; /* when frames are no longer waited for; the same if a head is held then; 0: never */
     rn_waitgroup handlers;
     bool dead;    /* nothing can be sent or will come */
     bool going;   /* GOAWAY was sent: no further stream is taken */
@@ -75,8 +88,8 @@ extern const struct rn__http_carrier rn__http2;
 
 /* Says that no further stream is taken.  With the lock. */
 void rn__http2_go_away(struct rn__http2 *h);
-/* Sets when the connection's goroutine stops waiting for frames (0: never), unless the server drains: then at once, so that it
- * says GOAWAY.  With the lock. */
+/* Sets when the connection's goroutine stops waiting for frames (0: never), or sooner while the client holds a head in the middle;
+ * unless the server drains: then at once, so that it says GOAWAY.  With the lock. */
 void rn__http2_read_until(struct rn__http2 *h, rn_time when);
 /* Writes what the session has to say.  Without the lock.  0, or an error: the connection is dead then. */
 int rn__http2_pump(struct rn__http2 *h);

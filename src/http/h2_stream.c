@@ -223,10 +223,7 @@ static void wind_up(struct rn__http2_stream *st, bool broken)
 static void go_idle(struct rn__http2 *h)
 {
     rn_duration idle = rn__http_server_options(h->c->server)->idle_timeout;
-    if (h->going)
-        rn__http_conn_read_deadline(h->c, RN__HTTP_NOW);
-    else
-        rn__http2_read_until(h, rn_time_add(rn_now(), idle));
+    rn__http2_read_until(h, h->going ? RN__HTTP_NOW : rn_time_add(rn_now(), idle));
 }
 
 static void end_handler(struct rn__http2_stream *st)

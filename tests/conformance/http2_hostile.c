@@ -395,6 +395,74 @@ TEST(a_head_without_end)
     finish(&s);
 }
 
+/* The bytes of one request, its head in two frames; how many there are before them. */
+static size_t begin_divided(uint32_t id)
+{
+    uint8_t block[256];
+    size_t n = h2_block(block, sizeof block, GET), before;
+    h2_begin(&out);
+    before = out.n;
+    h2_frame(&out, H2_HEADERS, H2_END_STREAM, id, block, n / 2);
+    h2_frame(&out, H2_CONTINUATION, H2_END_HEADERS, id, block + n / 2, n - n / 2);
+    return before;
+}
+
+/* Wherever it is held, also in what may become one; not where none has begun. */
+TEST(a_head_that_is_held)
+{
+    enum { HELD = 10 * RN_MILLISECOND };
+    struct peer_server s;
+    peer_serve(&s, &(http_options){.handler = answer, .header_timeout = HELD, .idle_timeout = RN_HOUR});
+    h2_begin(&out);
+    rn_conn *idle = send_out(&s);
+    size_t before = begin_divided(1), whole = out.n;
+    for (out.n = before + 1; out.n < whole; out.n++) {
+        rn_conn *c = send_out(&s);
+        CHECK(ends(c));
+        net_free(c);
+    }
+    out.n = 0;
+    h2_request(&out, 1, H2_END_STREAM, GET);
+    CHECK_EQ(net_write(idle, out.at, out.n), out.n);
+    CHECK_EQ(h2_await(idle, 1, false).status, 200);
+    net_free(idle);
+    finish(&s);
+}
+
+/* What others of its connection ask for is not broken off by it. */
+TEST(a_head_that_is_held_beside_a_request)
+{
+    struct peer_server s;
+    peer_serve(&s, &(http_options){.handler = answer, .header_timeout = RN_MILLISECOND, .idle_timeout = RN_HOUR});
+    h2_begin(&out);
+    h2_request(&out, 1, 0, POST);
+    rn_conn *c = send_out(&s);
+    size_t before = begin_divided(3), half = before + 12;
+    rn_sleep(10 * RN_MILLISECOND);
+    CHECK_EQ(net_write(c, out.at + before, half - before), half - before);
+    rn_sleep(50 * RN_MILLISECOND);
+    CHECK_EQ(net_write(c, out.at + half, out.n - half), out.n - half);
+    CHECK_EQ(h2_await(c, 3, false).status, 200);
+    net_free(c);
+    finish(&s);
+}
+
+/* However the frames are cut. */
+TEST(heads_byte_by_byte)
+{
+    struct peer_server s;
+    peer_serve(&s, &(http_options){.handler = answer, .header_timeout = RN_MINUTE, .idle_timeout = RN_HOUR});
+    (void)begin_divided(1);
+    rn_conn *c = peer_connect(&s);
+    for (size_t i = 0; i < out.n; i++) {
+        CHECK_EQ(net_write(c, out.at + i, 1), 1);
+        rn_yield();
+    }
+    CHECK_EQ(h2_await(c, 1, false).status, 200);
+    net_free(c);
+    finish(&s);
+}
+
 /* A header of 4 KiB goes into the table, and is then named `times` times. */
 static struct h2_outcome swell(struct peer_server *s, int type, size_t times)
 {
