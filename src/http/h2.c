@@ -5,8 +5,9 @@
  *
  * Against abuse, beside nghttp2's own limits (floods of PING, SETTINGS, CONTINUATION): a stream that the client has broken off
  * counts until its handler has ended (at most twice max_streams at a time), and so many resets in a short time end the
- * connection; a body waits in at most one window per stream; header lists are bounded.  (To count all handlers that run would be
- * wrong: one whose response has left is about to end, and its client may have sent the next request already.)
+ * connection; a body waits in at most one window per stream; header lists are bounded, and so is the time that a head takes while
+ * no request is answered, for which the frames are followed here as well.  (To count all handlers that run would be wrong: one
+ * whose response has left is about to end, and its client may have sent the next request already.)
  *
  * A server that is shut down ends the waiting of every connection's reading goroutine.  With handlers under way that says GOAWAY
  * and goes on reading; who has ended last ends its waiting again.  Then, as after any fault of the client's, GOAWAY is

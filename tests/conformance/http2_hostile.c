@@ -53,6 +53,12 @@ static void begin(struct peer_server *s)
     peer_serve(s, &(http_options){.handler = answer, .max_header_bytes = 16384});
 }
 
+/* One that waits for long between requests, but not for a head. */
+static void begin_hasty(struct peer_server *s, rn_duration header_timeout)
+{
+    peer_serve(s, &(http_options){.handler = answer, .header_timeout = header_timeout, .idle_timeout = RN_HOUR});
+}
+
 static rn_conn *send_out(const struct peer_server *s)
 {
     rn_conn *c = peer_connect(s);
@@ -412,7 +418,7 @@ TEST(a_head_that_is_held)
 {
     enum { HELD = 10 * RN_MILLISECOND };
     struct peer_server s;
-    peer_serve(&s, &(http_options){.handler = answer, .header_timeout = HELD, .idle_timeout = RN_HOUR});
+    begin_hasty(&s, HELD);
     h2_begin(&out);
     rn_conn *idle = send_out(&s);
     size_t before = begin_divided(1), whole = out.n;
@@ -433,7 +439,7 @@ TEST(a_head_that_is_held)
 TEST(a_head_that_is_held_beside_a_request)
 {
     struct peer_server s;
-    peer_serve(&s, &(http_options){.handler = answer, .header_timeout = RN_MILLISECOND, .idle_timeout = RN_HOUR});
+    begin_hasty(&s, RN_MILLISECOND);
     h2_begin(&out);
     h2_request(&out, 1, 0, POST);
     rn_conn *c = send_out(&s);
@@ -451,7 +457,7 @@ TEST(a_head_that_is_held_beside_a_request)
 TEST(heads_byte_by_byte)
 {
     struct peer_server s;
-    peer_serve(&s, &(http_options){.handler = answer, .header_timeout = RN_MINUTE, .idle_timeout = RN_HOUR});
+    begin_hasty(&s, RN_MINUTE);
     (void)begin_divided(1);
     rn_conn *c = peer_connect(&s);
     for (size_t i = 0; i < out.n; i++) {
