@@ -52,26 +52,10 @@ void rn__queue_polled(struct rn_m *m, struct rn_ready_list *wake)
     rn__poll_queued();
 }
 
-/* Who has nothing to run lets the kernel run another thread of its processor first, now and then.  For that one there may be the
- * other end of its connections: a worker that never sleeps, because by the time it looks something has always come, kept it off
- * until the end of a time slice, 4 ms.  An echo over 64 connections, by two workers and a client of two threads on two
- * processors: p99 2.4 to 4.8 ms, and with it 1.1 to 2.3, at no fewer messages a second; every 300 µs 1.4 to 2.8, each time 1.6 to 2.1. */
-static void make_way(struct rn_m *m)
-{
-    enum { EVERY = 100 * RN_MICROSECOND };
-    rn_time looked_at = rn_load_relaxed(&m->p->looked_at); /* relaxed: the owner's; near enough */
-    if (looked_at - m->made_way_at < EVERY)
-        return;
-    m->made_way_at = looked_at;
-    rn_os_yield();
-}
-
 uint32_t rn__poll_now(struct rn_m *m, bool through)
 {
     if (rn_load_relaxed(&rn__external_wakers) == 0) /* relaxed: a hint; as below */
         return 0;
-    if (through)
-        make_way(m);
     /* relaxed: a hint; the poller that sleeps will see what this misses. */
     bool sleeps = rn_load_relaxed(&rn__sched.poll_until) != INT64_MIN;
     struct rn_ready_list wake = {0};

@@ -133,7 +133,6 @@ struct rn_m {
     struct rn_seen seen;
     bool alone;                  /* pace.c: whom the poller woke last is its own affair */
     int64_t preempted;           /* pace.c: rn_os_thread_preempted at its last slow look */
-    rn_time made_way_at;         /* poll.c: when it last let another thread run */
     uint32_t naps;               /* watch.c: that may pass before it sleeps; 0: it does not watch */
     uint32_t spin_rounds;        /* how long to look for work before sleeping; see loop.c */
     struct rn_ready_list events; /* whom the poller's last answer wakes */
