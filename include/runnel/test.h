@@ -235,8 +235,8 @@ struct rn_test_guard {
 /* Ends the test's process; the test counts as skipped, for this reason (no newline). */
 RN_PUBLIC RN_NORETURN void rn_test_skip(const char *reason);
 
-/* Under `runnel test` (RUNNEL_TEST_LEAKS=1 in the environment) a test fails when it leaves goroutines, timers, channels
- * or descriptors behind; each is named.  Goroutines that are about to end when its function returns are waited for, up
+/* Under `runnel test` (RUNNEL_TEST_LEAKS=1 in the environment) a test fails when it leaves goroutines, timers, channels,
+ * processes or descriptors behind; each is named.  Goroutines that are about to end when its function returns are waited for, up
  * to three seconds.  A test that means to leave something calls this first. */
 RN_PUBLIC void rn_test_leaks_ok(void);
 #ifndef RN_NO_SHORT_NAMES

@@ -12,7 +12,7 @@
 struct rn_g;
 struct rn_panic;
 
-enum rn_made { RN_MADE_CHANNEL, RN_MADE_TIMER };
+enum rn_made { RN_MADE_CHANNEL, RN_MADE_TIMER, RN_MADE_PROCESS /* by its channel */ };
 /* How a lock is taken: bits.  RN_LOCK_TIMED may give up. */
 enum { RN_LOCK_READ = 1, RN_LOCK_TIMED = 2 };
 
@@ -30,7 +30,8 @@ struct rn_hooks {
     /* Writes where in the source pc is: "file:line" to `where`, the function's name to `function` (n bytes each).
      * False when it is unknown or in the library itself. */
     bool (*place)(uintptr_t pc, char *where, char *function, size_t n);
-    /* A channel that is to be freed was made, or a timer was set; and a channel was freed.  For the test runner. */
+    /* A channel that is to be freed was made, or a timer was set, or it is known what such a channel belongs to; and a
+     * channel was freed.  For the test runner. */
     void (*made)(const void *object, enum rn_made what);
     void (*gone)(const void *object);
     /* While locks are watched (src/sync/watch.h): one is about to be waited for, was taken, is about to be let go.

@@ -16,6 +16,7 @@
  */
 #include "net/process.h"
 #include "base/alloc.h"
+#include "base/hooks.h"
 #include <errno.h>
 #include <runnel/context.h>
 #include <runnel/time.h>
@@ -105,6 +106,7 @@ struct rn_process *rn__process_new(void)
         rn__free(p);
         return NULL;
     }
+    rn__tell_made(p->done, RN_MADE_PROCESS);
     p->pidfd = -1;
     p->owned = true;
     rn_store_relaxed(&p->refs, 1); /* relaxed: nobody else knows p */

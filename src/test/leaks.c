@@ -1,4 +1,4 @@
-/* What a test leaves behind: goroutines, timers, channels, descriptors.
+/* What a test leaves behind: goroutines, timers, channels, processes, descriptors.
  *
  * Goroutines and timers are looked for when the test's function has returned and the runtime still runs, channels and
  * descriptors when it has stopped.  Goroutines that are about to end get the time: the look is repeated until none is
@@ -56,6 +56,7 @@ enum { FRAMES = 6, CHANNELS = 1 << 18, TIMERS = 1 << 12 };
 
 struct made {
     const void *object; /* NULL: free */
+    enum rn_made what;
     void *pc[FRAMES];
     int n;
 };
@@ -80,11 +81,13 @@ static size_t find_channel(const void *object)
 
 static void made(const void *object, enum rn_made what)
 {
-    struct made m = {.object = object};
+    struct made m = {.object = object, .what = what};
     m.n = rn__hooks.trace(m.pc, FRAMES);
     rn_lock_take(&made_lock, RN_RANK_STACKS);
     if (what == RN_MADE_TIMER)
         timers[slot_of(object, TIMERS)] = m;
+    else if (channels[find_channel(object)].object)
+        channels[find_channel(object)] = m; /* what it is the channel of */
     else if (channels_n < CHANNELS / 2)
         channels[find_channel(object)] = m, channels_n++;
     else
@@ -203,9 +206,11 @@ static void tell_goroutine(const struct rn_g *g)
                             : "running";
     bool known = place_of(g, where, function, TEXT);
     bool started = g->started_at && rn__hooks.place((uintptr_t)g->started_at - 1, by, starter, TEXT);
-    rn_test_fail(test->file, test->line, "%s left goroutine %llu behind [%s]%s%s%s%s%s%s%s%s%s", test->name,
-                 (unsigned long long)g->id, state, known ? " in " : "", function, known ? " (" : "", where,
-                 known ? ")" : "", started ? ", started by " : "", starter, started ? " at " : "", by);
+    const char *quote = g->name ? "\"" : "";
+    rn_test_fail(test->file, test->line, "%s left goroutine %llu%s%s%.100s%s behind [%s]%s%s%s%s%s%s%s%s%s", test->name,
+                 (unsigned long long)g->id, g->name ? " " : "", quote, g->name ? g->name : "", quote, state,
+                 known ? " in " : "", function, known ? " (" : "", where, known ? ")" : "",
+                 started ? ", started by " : "", starter, started ? " at " : "", by);
 }
 
 static void tell_goroutines(const struct look *l)
@@ -256,6 +261,16 @@ static void tell_timers(void)
 
 /* ---- channels ------------------------------------------------------------------------------------------ */
 
+static void tell_channel(const struct made *m, const char *function, const char *where)
+{
+    if (m->what == RN_MADE_PROCESS)
+        rn_test_fail(test->file, test->line, "%s left a process behind, started in %s at %s: process_free it",
+                     test->name, function, where);
+    else
+        rn_test_fail(test->file, test->line, "%s left channel %p behind, made in %s at %s: chan_free it", test->name,
+                     m->object, function, where);
+}
+
 static void tell_channels(void)
 {
     enum { TEXT = 200 };
@@ -266,8 +281,7 @@ static void tell_channels(void)
             continue;
         if (n++ < MOST) {
             told++;
-            rn_test_fail(test->file, test->line, "%s left channel %p behind, made in %s at %s: chan_free it",
-                         test->name, channels[i].object, function, where);
+            tell_channel(&channels[i], function, where);
         }
     }
     if (n + channels_lost > told)

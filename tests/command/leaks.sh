@@ -7,6 +7,7 @@ cd "$tap_dir" || exit 1
 cat >leak_test.c <<'END'
 #include <fcntl.h>
 #include <runnel.h>
+#include <runnel/process.h>
 #include <runnel/test.h>
 
 static void receive(chan(int) c)
@@ -39,6 +40,33 @@ TEST(leaves_a_channel)
 TEST(leaves_a_descriptor)
 {
     CHECK(open("/dev/null", O_RDONLY) >= 0);
+}
+
+static const char *const none[] = {"true", NULL}, *const some[] = {"sleep", "5", NULL};
+
+TEST(leaves_an_ended_process)
+{
+    rn_process *p;
+    REQUIRE(process_start(&(rn_command){.argv = none}, &p) == 0);
+    process_wait(p, NULL);
+}
+
+TEST(leaves_a_child)
+{
+    rn_process *p;
+    REQUIRE(process_start(&(rn_command){.argv = some}, &p) == 0);
+    process_free(p);
+}
+
+static void named(chan(int) c)
+{
+    rn_set_name("its name");
+    chan_recv(c);
+}
+
+TEST(leaves_a_goroutine_with_a_name)
+{
+    go(named, chan_make(int, 0));
 }
 
 TEST(leaves_what_it_may)
@@ -93,16 +121,20 @@ check "a context's deadline" says "^ +leak_test.c:[0-9]+: leaves_a_deadline left
 check "a timer" says '^ +leak_test.c:[0-9]+: leaves_a_timer left a timer behind .*due in'
 check "a channel" says '^ +leak_test.c:[0-9]+: leaves_a_channel left channel 0x[0-9a-f]+ behind'
 check "a descriptor" says '^ +leak_test.c:[0-9]+: leaves_a_descriptor left descriptor [0-9]+ behind \(/dev/null\)'
+check "a process" says '^ +leak_test.c:[0-9]+: leaves_an_ended_process left a process behind, started in .* at .*leak_test.c:[0-9]+: process_free it'
+check "and not its channel" eval '! grep "leaves_an_ended_process left channel" out'
+check "a child" says '^ +leak_test.c:[0-9]+: leaves_a_child left goroutine [0-9]+ "process reaper" behind \[IO wait\]'
+check "a goroutine with a name" says '^ +leak_test.c:[0-9]+: leaves_a_goroutine_with_a_name left goroutine [0-9]+ "its name" behind \[chan receive\] in named'
 check "what it may" says '^ok .*leaves_what_it_may'
 check "nothing" says '^ok .*cleans_up'
 check "those about to end are waited for" says '^ok .*waits_for_those_about_to_end'
-check "nothing else" says '^# 3 passed, 5 failed'
+check "nothing else" says '^# 3 passed, 8 failed'
 not_asked() {
-    RUNNEL_TEST_LEAKS=0 "$RUNNEL" test | grep -x '# 8 passed, 0 failed'
+    RUNNEL_TEST_LEAKS=0 "$RUNNEL" test | grep -x '# 11 passed, 0 failed'
 }
 check "RUNNEL_TEST_LEAKS=0 turns it off" not_asked
 empty_is_not_set() {
-    RUNNEL_TEST_LEAKS='' "$RUNNEL" test | grep -x '# 3 passed, 5 failed'
+    RUNNEL_TEST_LEAKS='' "$RUNNEL" test | grep -x '# 3 passed, 8 failed'
 }
 check "RUNNEL_TEST_LEAKS= does not" empty_is_not_set
 refused() {
