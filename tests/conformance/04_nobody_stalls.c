@@ -273,3 +273,29 @@ TEST(new_goroutines_start_beside_pairs_on_two_processors)
 {
     starts_beside_pairs(2);
 }
+
+static void nothing(void)
+{
+}
+
+/* Starts goroutines until those that were started before have all had their turn; sends how many. */
+static void starts_without_pause(int64_t until, chan(int64_t) out)
+{
+    int64_t n = 0;
+    for (; rn_atomic_load(&turns) < until; n++)
+        go(nothing);
+    chan_send(out, n);
+}
+
+TEST(those_before_one_that_starts_others_without_pause_have_their_turns)
+{
+    enum { MANY = 100, MOST = 1000 * MANY };
+    rn_set_procs(1);
+    chan(int64_t) out = chan_make(int64_t, 0);
+    rn_atomic_store(&turns, 0);
+    for (int i = 0; i < MANY; i++)
+        go(counts);
+    go(starts_without_pause, MANY, out);
+    CHECK(chan_recv(out) < MOST);
+    chan_free(out);
+}
